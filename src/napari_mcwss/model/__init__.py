@@ -1,0 +1,1 @@
+"""The network, its maps and its losses."""

@@ -1,0 +1,1 @@
+"""The napari docks, readers, writers and sample data."""

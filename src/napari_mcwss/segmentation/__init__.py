@@ -1,0 +1,1 @@
+"""From a trained model and a scan to CAMs, exclusive masks and measurements."""

@@ -1,0 +1,1 @@
+"""Image-level labels of slices: tables, journal and imports."""
