@@ -1,0 +1,53 @@
+"""Feature decomposition by semantic affinity (paper, section 3.2)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class SemanticAffinity(nn.Module):
+    """Rewrite each slice's features by those of its reference slice.
+
+    The affinity of two positions is ``S = (W f1)^T f2 / sqrt(d)``. A position
+    of the slice becomes the mean of the reference's features weighted with the
+    softmax of its row of S; a position of the reference likewise with its
+    column. What only one of the two slices holds has nothing to be rewritten
+    from, so the rewritten features carry what both share.
+
+    Parameters
+    ----------
+    features : int
+        Features d of the level.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Linear(features, features, bias=False)
+        # At the start the affinity is the plain similarity of two features.
+        nn.init.eye_(self.weight.weight)
+
+    def forward(self, slices: Tensor, references: Tensor) -> Tensor:
+        """Rewrite both directions.
+
+        Parameters
+        ----------
+        slices, references : Tensor
+            Features ``(pairs, features, h, w)`` of slices and their references.
+
+        Returns
+        -------
+        Tensor
+            ``(2 * pairs, features, h, w)``: the rewritten slices, then the
+            rewritten references.
+        """
+        first = slices.flatten(2).transpose(1, 2)
+        second = references.flatten(2).transpose(1, 2)
+        query = self.weight(first)
+        rewritten = torch.cat([_attend(query, second, second), _attend(second, query, first)])
+        return rewritten.transpose(1, 2).unflatten(2, slices.shape[-2:])
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    # The fused kernels want a head axis; they never keep the matrix of affinities.
+    heads = (part.unsqueeze(1) for part in (query, key, value))
+    return F.scaled_dot_product_attention(*heads).squeeze(1)

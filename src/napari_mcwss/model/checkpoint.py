@@ -1,0 +1,180 @@
+"""A trained model on disk: ``config.json`` and ``weights.safetensors``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.mcwss import Mcwss
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.published import Published
+
+PRESETS: dict[str, type[Preset]] = {"mcwss": Mcwss, "published": Published}
+FORMAT = 1
+
+
+class ModelInfo(BaseModel):
+    """What a model was made for, and from what.
+
+    Attributes
+    ----------
+    format : int
+        Version of this file's format.
+    preset : str
+        Which method made it.
+    classes, channels : tuple of str
+        Names, in the order of the network's outputs and inputs.
+    width : int
+        Features of the first block.
+    precedence : tuple of tuple of bool
+        ``precedence[a][b]``: where both are found, a is shown over b, since the
+        training tags of a always come with b's but not the reverse.
+    scans, validation_scans : tuple of str
+        Scans trained on, and those held back.
+    epochs : int
+        Epochs trained.
+    training : dict
+        The training configuration, as a record.
+    software : str
+        Version of this package.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: int = FORMAT
+    preset: Literal["mcwss", "published"]
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    width: int
+    precedence: tuple[tuple[bool, ...], ...]
+    scans: tuple[str, ...]
+    validation_scans: tuple[str, ...] = ()
+    epochs: int
+    training: dict[str, Any] = {}
+    software: str = ""
+
+    def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
+        """Refuse scans or studies that the model was not made for.
+
+        Raises
+        ------
+        McwssError
+            If channels or classes differ, naming both.
+        """
+        for what, found, expected in (
+            ("channels", channels, self.channels),
+            ("classes", classes, self.classes),
+        ):
+            if found != expected:
+                raise McwssError(
+                    f"this model was made for the {what} {', '.join(expected)}, "
+                    f"found {', '.join(found)}: choose another model or train a new one"
+                )
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model ready to predict.
+
+    Attributes
+    ----------
+    info : ModelInfo
+        What it was made for.
+    preset : Preset
+        The network, in evaluation mode on its device.
+    device : torch.device
+        Where it runs.
+    """
+
+    info: ModelInfo
+    preset: Preset
+    device: torch.device
+
+    @property
+    def precedence(self) -> NDArray[np.bool_]:
+        """Bool ``(classes, classes)``, as `ModelInfo.precedence`."""
+        return np.array(self.info.precedence, bool).reshape(2 * (len(self.info.classes),))
+
+
+def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
+    """Write a model, each file atomically, the weights first.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+    preset : Preset
+        The network on any device.
+    info : ModelInfo
+        Its description.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "weights.safetensors") as path:
+        save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
+    with replacing(folder / "config.json") as path:
+        path.write_text(info.model_dump_json(indent=2), encoding="utf-8")
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read a model's description without its weights.
+
+    Raises
+    ------
+    McwssError
+        If there is none, it is damaged, or of a newer format.
+    """
+    try:
+        info = ModelInfo.model_validate_json((folder / "config.json").read_bytes())
+    except FileNotFoundError as error:
+        raise McwssError(
+            f"no model {folder.name!r} in {folder.parent}: train it or name another"
+        ) from error
+    except (OSError, ValidationError) as error:
+        raise McwssError(
+            f"{folder / 'config.json'} is no model description "
+            f"({type(error).__name__}): train the model again"
+        ) from error
+    if info.format > FORMAT:
+        raise McwssError(
+            f"{folder / 'config.json'} has format {info.format}, this version reads up to "
+            f"{FORMAT}: update napari-mcwss"
+        )
+    return info
+
+
+def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
+    """Load a model for prediction.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the model, ``models/<name>`` of a study.
+    device : str
+        As in `choose_device`.
+
+    Raises
+    ------
+    McwssError
+        If the model is missing, damaged or of a newer format.
+    """
+    info = read_info(folder)
+    where = choose_device(device)
+    preset = PRESETS[info.preset](len(info.channels), len(info.classes), info.width)
+    try:
+        preset.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise McwssError(
+            f"{folder / 'weights.safetensors'} cannot be read as the weights of this model "
+            f"({type(error).__name__}): train the model again"
+        ) from error
+    preset.to(where, memory_format=torch.channels_last).eval()
+    return TrainedModel(info, preset, where)

@@ -1,0 +1,96 @@
+"""From a scan's volume to what the network reads, the same for training and prediction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The slices of one scan, cropped to its tissue and normalised.
+
+    Attributes
+    ----------
+    images : Tensor
+        Float16 ``(slices, channels, h, w)``, zero mean and unit deviation over
+        tissue, 0 in the background.
+    tissue : Tensor
+        Bool ``(slices, 1, h, w)``.
+    window : tuple of slice
+        Where the crop lies in the slice: rows, columns.
+    size : tuple of int
+        Height and width of the uncropped slice.
+    """
+
+    images: Tensor
+    tissue: Tensor
+    window: tuple[slice, slice]
+    size: tuple[int, int]
+
+    @property
+    def occupied(self) -> Tensor:
+        """Indices of the slices that hold any tissue."""
+        return self.tissue.flatten(1).any(1).nonzero().squeeze(1)
+
+
+def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell tissue from a constant background.
+
+    Where all eight corners of a channel have one value (air in CT, what skull
+    stripping left), voxels of that value in every such channel are background.
+    Without such a channel everything is tissue.
+
+    Parameters
+    ----------
+    volume : ndarray
+        ``(channels, z, y, x)``.
+
+    Returns
+    -------
+    ndarray
+        Bool ``(z, y, x)``.
+    """
+    corners = volume[:, [0, -1]][:, :, [0, -1]][..., [0, -1]].reshape(len(volume), -1)
+    constant = (corners == corners[:, :1]).all(1)
+    if not constant.any():
+        return np.ones(volume.shape[1:], bool)
+    tissue = np.zeros(volume.shape[1:], bool)
+    for channel, background in zip(volume[constant], corners[constant, 0], strict=True):
+        tissue |= channel != background
+    return tissue
+
+
+def prepare(volume: NDArray[np.float32]) -> Inputs:
+    """Crop a volume to its tissue and normalise every channel over it.
+
+    Parameters
+    ----------
+    volume : ndarray
+        Float32 ``(channels, z, y, x)``, any units.
+    """
+    tissue = find_tissue(volume)
+    rows, columns = _extent(tissue.any((0, 2))), _extent(tissue.any((0, 1)))
+    cropped_tissue = tissue[:, rows, columns]
+    cropped = volume[:, :, rows, columns]
+    images = np.zeros((cropped.shape[1], len(cropped), *cropped.shape[2:]), np.float16)
+    for index, channel in enumerate(cropped):
+        values = channel[cropped_tissue]
+        if values.size:
+            mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+            normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
+            # Float16 holds the store in half the memory; outliers must not overflow it.
+            images[:, index][cropped_tissue] = normal.clip(-20, 20)
+    return Inputs(
+        torch.from_numpy(images),
+        torch.from_numpy(np.ascontiguousarray(cropped_tissue))[:, None],
+        (rows, columns),
+        (volume.shape[2], volume.shape[3]),
+    )
+
+
+def _extent(occupied: NDArray[np.bool_]) -> slice:
+    indices = np.flatnonzero(occupied)
+    return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, len(occupied))

@@ -1,0 +1,77 @@
+"""From CAMs to exclusive masks: at most one class per pixel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLD = 0.5
+"""A pixel is a class's candidate from this CAM value on: where its evidence is undecided."""
+
+GATE = 0.5
+"""A slice can hold a class from this score on."""
+
+
+def precedence_of(
+    from_tags: NDArray[np.bool_], priorities: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Join the user's priorities with the precedence that the tags show.
+
+    Parameters
+    ----------
+    from_tags : ndarray
+        Bool ``(classes, classes)``: entry (a, b) is whether a wins over b.
+    priorities : sequence of int
+        One a class: the higher one wins, equal ones leave it to the tags.
+    """
+    order = np.asarray(priorities)
+    difference = order[:, None] - order[None, :]
+    return np.where(difference == 0, from_tags, difference > 0)
+
+
+def exclusive_mask(
+    cams: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    *,
+    precedence: NDArray[np.bool_],
+    threshold: float = THRESHOLD,
+    gate: float | None = GATE,
+    tags: NDArray[np.int8] | None = None,
+) -> NDArray[np.uint8]:
+    """Give each pixel the class with the most evidence, or background.
+
+    Parameters
+    ----------
+    cams : ndarray
+        ``(classes, z, y, x)`` in 0..1.
+    scores : ndarray
+        ``(slices, classes)`` in 0..1.
+    precedence : ndarray
+        Bool ``(classes, classes)``: where both are candidates, a wins over b
+        whatever their evidence.
+    threshold : float
+        CAM value from which a pixel is a candidate.
+    gate : float or None
+        Score from which a slice can hold a class; None lets every slice.
+    tags : ndarray, optional
+        Int8 ``(slices, classes)``: known tags override the gate.
+
+    Returns
+    -------
+    ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 the class k.
+    """
+    allowed = np.ones(scores.shape, bool) if gate is None else scores >= gate
+    if tags is not None:
+        allowed = np.where(tags == -1, allowed, tags == 1)
+    found = (cams >= threshold) & allowed.T[:, :, None, None]
+    candidates = found.copy()
+    for winner, loser in np.argwhere(precedence):
+        candidates[loser] &= ~found[winner]
+    mask = np.zeros(cams.shape[1:], np.uint8)
+    most = np.zeros(cams.shape[1:], np.float32)
+    for label, (cam, candidate) in enumerate(zip(cams, candidates, strict=True), 1):
+        wins = candidate & (cam > most)
+        mask[wins] = label
+        np.copyto(most, cam, where=wins)
+    return mask

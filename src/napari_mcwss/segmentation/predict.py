@@ -1,0 +1,107 @@
+"""From a trained model and a scan to scores and CAMs."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_mcwss.model.checkpoint import TrainedModel
+from napari_mcwss.model.devices import autocast
+from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.scans.scan import Scan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a prediction is.
+
+    Attributes
+    ----------
+    done, total : int
+        Slices.
+    """
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model finds in one scan.
+
+    Attributes
+    ----------
+    scan : str
+        Name of the scan.
+    classes : tuple of str
+        Names of the classes.
+    scores : ndarray
+        Float32 ``(slices, classes)``: probability that the slice holds the class.
+    cams : ndarray
+        Float32 ``(classes, z, y, x)`` in 0..1, of the scan's own size.
+    """
+
+    scan: str
+    classes: tuple[str, ...]
+    scores: NDArray[np.float32]
+    cams: NDArray[np.float32]
+
+
+def predict(
+    model: TrainedModel, scan: Scan, *, batch_size: int = 16
+) -> Generator[Progress, None, Prediction]:
+    """Predict all slices of a scan; the prediction is the generator's return value.
+
+    Only the single branch runs, on the crop that holds tissue, on slices that
+    hold any, averaged over the slice and its mirror image.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The model.
+    scan : Scan
+        With the model's channels, in its order.
+    batch_size : int
+        Slices at a time.
+
+    Yields
+    ------
+    Progress
+        After every batch; closing the generator cancels.
+
+    Raises
+    ------
+    McwssError
+        If the scan has other channels than the model.
+    """
+    model.info.check(scan.channels, model.info.classes)
+    inputs = prepare(scan.volume())
+    slices, classes = len(inputs.images), len(model.info.classes)
+    scores = np.zeros((slices, classes), np.float32)
+    cams = np.zeros((classes, slices, *inputs.size), np.float32)
+    occupied = inputs.occupied
+    done = slices - len(occupied)
+    yield Progress(done, slices)
+    for indices in occupied.split(batch_size):
+        batch_scores, batch_cams = _mirror_mean(model, inputs, indices)
+        scores[indices] = batch_scores.numpy()
+        cams[(slice(None), indices.numpy(), *inputs.window)] = batch_cams.transpose(0, 1).numpy()
+        done += len(indices)
+        yield Progress(done, slices)
+    return Prediction(scan.name, model.info.classes, scores, cams)
+
+
+@torch.inference_mode()
+def _mirror_mean(model: TrainedModel, inputs: Inputs, indices: Tensor) -> tuple[Tensor, Tensor]:
+    images = inputs.images[indices].to(model.device).float()
+    images = images.contiguous(memory_format=torch.channels_last)
+    tissue = inputs.tissue[indices].to(model.device)
+    with autocast(model.device):
+        plain = model.preset.predict(images, tissue)
+        mirrored = model.preset.predict(images.flip(-1), tissue.flip(-1))
+    scores = (plain.scores + mirrored.scores) / 2
+    cams = (plain.cams + mirrored.cams.flip(-1)) / 2
+    return scores.float().cpu(), cams.float().cpu()

@@ -1,0 +1,28 @@
+"""What the tags say of the classes' relations to each other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Find which class is to be shown over which.
+
+    If b is present wherever a is, but not the reverse (a core inside its
+    oedema), then a is the more particular of the two and wins where both are
+    found.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
+
+    Returns
+    -------
+    ndarray
+        Bool ``(classes, classes)``: entry (a, b) is whether a wins over b.
+    """
+    present, absent = (tags == 1).astype(np.int64), (tags == 0).astype(np.int64)
+    together, alone = present.T @ present, present.T @ absent
+    implies = (together > 0) & (alone == 0)
+    result: NDArray[np.bool_] = implies & ~implies.T
+    return result

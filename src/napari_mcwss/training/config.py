@@ -1,0 +1,70 @@
+"""Everything that shapes a training run, validated and frozen."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_mcwss.errors import McwssError
+
+DEFAULT_EPOCHS = 30
+
+
+class TrainingConfig(BaseModel):
+    """Settings of one training run.
+
+    Attributes
+    ----------
+    preset : str
+        ``mcwss``, the corrected method, or ``published``, for comparison only.
+    epochs : int, optional
+        Length in epochs; one epoch draws as many slices as are tagged.
+    minutes : float, optional
+        Length in minutes. Without epochs and minutes, 30 epochs.
+    width : int
+        Features of the network's first block.
+    batch_size : int
+        Slices a step, counting reference slices: even.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate warms up, then falls as a cosine.
+    validation_share : float
+        Share of scans held back to choose the best epoch by their tags, 0 to
+        0.5. Fewer than `MIN_SCANS_TO_VALIDATE` scans are all trained on.
+    seed : int
+        Makes a run on the CPU repeatable.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: Literal["mcwss", "published"] = "mcwss"
+    epochs: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    width: int = Field(default=16, ge=1, le=256)
+    batch_size: int = Field(default=16, ge=2, multiple_of=2)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    validation_share: float = Field(default=0.2, ge=0, le=0.5)
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+
+    @property
+    def last_epoch(self) -> int | None:
+        """Epochs to train, None where only minutes limit the run."""
+        return DEFAULT_EPOCHS if self.epochs is None and self.minutes is None else self.epochs
+
+
+def training_config(**settings: object) -> TrainingConfig:
+    """Make a configuration out of a user's settings.
+
+    Raises
+    ------
+    McwssError
+        If a setting is unknown or out of range, naming it.
+    """
+    try:
+        return TrainingConfig.model_validate(settings)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = ".".join(map(str, problem["loc"]))
+        raise McwssError(f"{name} = {problem['input']!r}: {problem['msg']}") from error

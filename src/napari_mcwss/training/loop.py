@@ -1,0 +1,247 @@
+"""Training as a generator of events: no thread, no screen, no printing."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
+from statistics import fmean
+
+import torch
+from monai.metrics import compute_roc_auc
+from torch import Tensor
+
+from napari_mcwss import __version__
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo
+from napari_mcwss.model.devices import autocast, choose_device
+from napari_mcwss.model.preset import PRESENT, UNKNOWN, PairBatch, Preset
+from napari_mcwss.project import Study
+from napari_mcwss.tags.relations import precedence
+from napari_mcwss.training.augmentation import augment
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import (
+    Batch,
+    Checkpoint,
+    Epoch,
+    Event,
+    Finished,
+    Message,
+    Started,
+)
+from napari_mcwss.training.saving import ModelFolder
+from napari_mcwss.training.slices import (
+    TaggedSlices,
+    gather,
+    load_scan,
+    split_scans,
+    tagged_scans,
+)
+
+WARM_UP = 0.1
+"""Share of the run over which the learning rate rises."""
+
+AUC_TOLERANCE = 0.01
+"""A later epoch is preferred over an earlier one that is better by less than this."""
+
+
+def train(
+    study: Study, name: str, config: TrainingConfig, *, scans: Sequence[str] | None = None
+) -> Generator[Event, None, None]:
+    """Train a model of a study on its tags.
+
+    Masks are out of its reach: it reads scans and tags alone. Closing the
+    generator stops the run; the state so far is kept as a model.
+
+    Parameters
+    ----------
+    study : Study
+        Where scans and tags come from and the model goes.
+    name : str
+        Of the model; an older model of that name stays until this one is done.
+    config : TrainingConfig
+        Settings.
+    scans : sequence of str, optional
+        Scans to train on; all tagged ones if not given.
+
+    Yields
+    ------
+    Event
+        One of those in `napari_mcwss.training.events`.
+
+    Raises
+    ------
+    McwssError
+        If the device is not there, or the tags are not enough to learn from.
+    """
+    start = time.monotonic()
+    device = choose_device(config.device)
+    split = split_scans(tagged_scans(study, scans), config.validation_share, config.seed)
+    run = _Run(study, config, device)
+    data = yield from _load(study, split.training, complete=run.preset.needs_complete_tags)
+    held_back = yield from _load(study, split.validation, complete=False)
+    yield Started(name, str(device), split.training, split.validation, len(data), config.last_epoch)
+
+    folder = ModelFolder(study, name)
+    rules = tuple(tuple(row) for row in precedence(data.tags.numpy()).tolist())
+    saved, best = False, -math.inf
+
+    def save(epoch: int) -> None:
+        info = ModelInfo(
+            preset=config.preset,
+            classes=study.class_names,
+            channels=study.channels,
+            width=config.width,
+            precedence=rules,
+            scans=split.training,
+            validation_scans=split.validation,
+            epochs=epoch,
+            training=config.model_dump(),
+            software=__version__,
+        )
+        folder.save(run.preset, info)
+
+    epoch = 0
+    finished = False
+    try:
+        while not run.over(epoch):
+            epoch += 1
+            losses = yield from run.epoch(data, epoch)
+            validation = evaluate_tags(run.preset, held_back, study.class_names, device)
+            folder.record(epoch, {**losses, **{f"auc_{k}": v for k, v in validation.items()}})
+            yield Epoch(epoch, losses, validation)
+            score = fmean(validation.values()) if validation else math.inf
+            if score >= best - AUC_TOLERANCE:
+                best = max(best, score)
+                save(epoch)
+                saved = True
+                yield Checkpoint(study.model_folder(name), epoch)
+        finished = True
+    finally:
+        if not saved:
+            save(epoch)
+        place = folder.publish() if finished else folder.keep()
+    yield Finished(name, place or study.model_folder(name), epoch, time.monotonic() - start)
+
+
+@torch.inference_mode()
+def evaluate_tags(
+    preset: Preset, slices: TaggedSlices | None, classes: Sequence[str], device: torch.device
+) -> dict[str, float]:
+    """Give the area under the ROC curve of each class's scores against its tags.
+
+    Parameters
+    ----------
+    preset : Preset
+        Is put into evaluation mode.
+    slices : TaggedSlices, optional
+        Held-back slices; without them the result is empty.
+    classes : sequence of str
+        Names of the classes.
+    device : torch.device
+        Where the preset is.
+
+    Returns
+    -------
+    dict
+        Class to area, 0..1; only classes with present and absent slices.
+    """
+    if slices is None:
+        return {}
+    preset.eval()
+    scores = []
+    for batch in torch.arange(len(slices)).split(32):
+        images = slices.images[batch].to(device).float()
+        with autocast(device):
+            scores.append(preset.predict(images, slices.tissue[batch].to(device)).scores.float())
+    predicted = torch.cat(scores).cpu()
+    areas = {}
+    for index, name in enumerate(classes):
+        tags = slices.tags[:, index]
+        if (tags == PRESENT).any() and (tags == 0).any():
+            known = tags != UNKNOWN
+            areas[name] = float(compute_roc_auc(predicted[known, index], tags[known].float()))
+    return areas
+
+
+class _Run:
+    """The moving parts of a run: network, optimiser, random numbers, clock."""
+
+    def __init__(self, study: Study, config: TrainingConfig, device: torch.device) -> None:
+        self.config = config
+        self.device = device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.preset = PRESETS[config.preset](
+                len(study.channels), len(study.classes), config.width
+            )
+        self.preset.to(device, memory_format=torch.channels_last)
+        self._optimiser = torch.optim.AdamW(
+            self.preset.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._random = torch.Generator().manual_seed(config.seed)
+        self._start = time.monotonic()
+
+    def over(self, epoch: int) -> bool:
+        return self._progress(epoch) >= 1
+
+    def epoch(
+        self, data: TaggedSlices, epoch: int
+    ) -> Generator[Event, None, dict[str, float]]:
+        """Train one epoch, or what the minutes leave of it; give its mean losses."""
+        if epoch == 1:
+            self._start = time.monotonic()
+        pairs = self.config.batch_size // 2
+        batches = math.ceil(max(1, len(data) // 2) / pairs)
+        history: dict[str, list[float]] = defaultdict(list)
+        self.preset.train()
+        for number, indices in enumerate(data.epoch(pairs, self._random), 1):
+            losses = self._step(data, indices, self._progress(epoch - 1 + (number - 1) / batches))
+            for term, value in losses.items():
+                history[term].append(value)
+            progress = self._progress(epoch - 1 + number / batches)
+            elapsed = time.monotonic() - self._start
+            yield Batch(epoch, number, batches, losses, progress, elapsed * (1 / progress - 1))
+            if progress >= 1:
+                break
+        return {term: fmean(values) for term, values in history.items()}
+
+    def _progress(self, epochs: float) -> float:
+        """Share of the run that is done: by epochs or by the clock, what is further."""
+        last, minutes = self.config.last_epoch, self.config.minutes
+        elapsed = time.monotonic() - self._start
+        return min(
+            1.0,
+            max(epochs / last if last else 0.0, elapsed / (60 * minutes) if minutes else 0.0),
+        )
+
+    def _step(self, data: TaggedSlices, indices: Tensor, progress: float) -> dict[str, float]:
+        warm = min(1.0, (progress + 1e-3) / WARM_UP)
+        rate = self.config.learning_rate * warm * (1 + math.cos(math.pi * progress)) / 2
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        images, tissue = augment(
+            data.images[indices].to(self.device).float(),
+            data.tissue[indices].to(self.device),
+            self._random,
+        )
+        images = images.contiguous(memory_format=torch.channels_last)
+        tags = data.tags[indices].to(self.device)
+        batch = PairBatch(images, tissue, tags, data.frequency.to(self.device))
+        with autocast(self.device):
+            terms = self.preset.losses(batch)
+        total = torch.stack(list(terms.values())).sum()
+        self._optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        self._optimiser.step()
+        names = [*terms, "total"]
+        values = torch.stack([*terms.values(), total]).detach().float().tolist()
+        return dict(zip(names, values, strict=True))
+
+
+def _load(
+    study: Study, names: Sequence[str], *, complete: bool
+) -> Generator[Event, None, TaggedSlices | None]:
+    scans = []
+    for index, name in enumerate(names, 1):
+        yield Message(f"reading {name} ({index} of {len(names)})")
+        scans.append(load_scan(study, name, complete=complete))
+    return gather(scans) if scans else None

@@ -1,0 +1,189 @@
+"""Tagged slices for training: loading, splitting by scan, drawing references."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.model.preset import PRESENT, UNKNOWN
+from napari_mcwss.project import Study
+
+MIN_SCANS_TO_VALIDATE = 5
+
+
+@dataclass(frozen=True)
+class TaggedSlices:
+    """All usable slices of some scans: tagged, and not empty.
+
+    Attributes
+    ----------
+    images : Tensor
+        Float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan.
+    tissue : Tensor
+        Bool ``(slices, 1, h, w)``.
+    tags : Tensor
+        Int8 ``(slices, classes)``.
+    scan : Tensor
+        Index of each slice's scan ``(slices,)``.
+    """
+
+    images: Tensor
+    tissue: Tensor
+    tags: Tensor
+    scan: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def frequency(self) -> Tensor:
+        """Share of present among the known tags of each class, 0..1."""
+        present = (self.tags == PRESENT).sum(0)
+        return present / (self.tags != UNKNOWN).sum(0).clamp_min(1)
+
+    def draw_references(self, anchors: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw a reference slice for each slice.
+
+        It shares at least one present class and comes from another scan where
+        there is such a slice, else from the same scan. A slice that shares
+        nothing with any gets one at random: then nothing is jointly present,
+        which the decomposed branch has to learn too.
+
+        Parameters
+        ----------
+        anchors : Tensor
+            Indices of slices ``(n,)``.
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(n,)``.
+        """
+        present = (self.tags == PRESENT).float()
+        shares = present[anchors] @ present.T > 0
+        elsewhere = self.scan[anchors, None] != self.scan
+        other = anchors[:, None] != torch.arange(len(self))
+        eligible = shares & elsewhere
+        for fallback in (shares & other, elsewhere, other, torch.ones_like(other)):
+            without = ~eligible.any(1)
+            eligible[without] = fallback[without]
+        return torch.multinomial(eligible.float(), 1, generator=generator).squeeze(1)
+
+    def epoch(self, pairs: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Yield batches of indices, the slices first, then their references.
+
+        An epoch draws as many slices as there are, references counted.
+
+        Parameters
+        ----------
+        pairs : int
+            Pairs in a batch; the last batch may have fewer.
+        generator : torch.Generator
+            On the CPU.
+        """
+        order = torch.randperm(len(self), generator=generator)
+        for anchors in order[: max(1, len(self) // 2)].split(pairs):
+            yield torch.cat([anchors, self.draw_references(anchors, generator)])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which scans are trained on, and which choose the best epoch."""
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+def split_scans(scans: Sequence[str], share: float, seed: int) -> Split:
+    """Hold back whole scans for validation, never single slices of them.
+
+    Parameters
+    ----------
+    scans : sequence of str
+        Scans with tags.
+    share : float
+        Share to hold back. Fewer than `MIN_SCANS_TO_VALIDATE` scans are all
+        needed for training: none is held back.
+    seed : int
+        Of the draw.
+    """
+    count = round(share * len(scans)) if len(scans) >= MIN_SCANS_TO_VALIDATE else 0
+    if share and len(scans) >= MIN_SCANS_TO_VALIDATE:
+        count = max(1, count)
+    drawn = set(np.random.default_rng(seed).choice(scans, count, replace=False))
+    return Split(
+        tuple(scan for scan in scans if scan not in drawn),
+        tuple(scan for scan in scans if scan in drawn),
+    )
+
+
+def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the scans to train on: those named, or all that have a tag.
+
+    Raises
+    ------
+    McwssError
+        If a named scan has no tag, none has, or a class has no present or no
+        absent tag at all.
+    """
+    names = study.scan_names if scans is None else tuple(dict.fromkeys(scans))
+    tables = {name: study.tags(name).values for name in names}
+    tagged = tuple(name for name, values in tables.items() if (values != UNKNOWN).any())
+    untagged = [name for name in names if name not in tagged]
+    if untagged and (scans is not None or not tagged):
+        raise McwssError(f"no tags on {', '.join(untagged)}: tag slices of it, then train")
+    values = np.concatenate([tables[name] for name in tagged])
+    for index, name in enumerate(study.class_names):
+        for tag, word in ((1, "present"), (0, "absent")):
+            if not (values[:, index] == tag).any():
+                raise McwssError(
+                    f"no slice is tagged {name} {word} in {', '.join(tagged)}: a class needs "
+                    "present and absent slices to be learnt, tag some"
+                )
+    return tagged
+
+
+def load_scan(study: Study, name: str, *, complete: bool) -> tuple[Inputs, Tensor]:
+    """Read one scan's usable slices and their tags.
+
+    Parameters
+    ----------
+    study : Study
+        Where the scan is.
+    name : str
+        The scan.
+    complete : bool
+        Whether to leave out slices on which any class is unknown.
+    """
+    scan = study.scan(name)
+    inputs = prepare(scan.volume())
+    scan.release()
+    tags = torch.from_numpy(study.tags(name).values)
+    known = tags != UNKNOWN
+    usable = (known.all(1) if complete else known.any(1)) & inputs.tissue.flatten(1).any(1)
+    kept = Inputs(inputs.images[usable], inputs.tissue[usable], inputs.window, inputs.size)
+    return kept, tags[usable]
+
+
+def gather(scans: Sequence[tuple[Inputs, Tensor]]) -> TaggedSlices:
+    """Join scans into one set, each centred in the largest scan's size."""
+    height = max(inputs.images.shape[-2] for inputs, _ in scans)
+    width = max(inputs.images.shape[-1] for inputs, _ in scans)
+
+    def centred(maps: Tensor) -> Tensor:
+        rows, columns = height - maps.shape[-2], width - maps.shape[-1]
+        return F.pad(maps, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+
+    return TaggedSlices(
+        torch.cat([centred(inputs.images) for inputs, _ in scans]),
+        torch.cat([centred(inputs.tissue) for inputs, _ in scans]),
+        torch.cat([tags for _, tags in scans]),
+        torch.cat([torch.full((len(tags),), index) for index, (_, tags) in enumerate(scans)]),
+    )
