@@ -1,0 +1,169 @@
+"""Slices of a scan as small pictures: grey, CAM overlays and masks.
+
+Scans in canonical order are shown as they are: rows to posterior, columns to
+the patient's left, so that the patient's right is on the left of the picture.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageColor
+
+PIXELS = 320
+"""Length of a picture's longer side."""
+
+Pixels = NDArray[np.uint8]
+
+
+def telling_slices(lesion: NDArray[np.bool_], count: int) -> list[int]:
+    """Choose the slices with the most lesion, spread over its extent.
+
+    The slices that show lesion are divided into `count` runs, and each run
+    gives its largest. The largest of all is therefore always among them, and
+    its neighbours, which look the same, are not.
+
+    Parameters
+    ----------
+    lesion : NDArray of bool, shape (z, y, x)
+    count : int
+        At most so many slices.
+
+    Returns
+    -------
+    list of int
+        In rising order. Without any lesion the middle slice.
+    """
+    areas = lesion.sum(axis=(1, 2))
+    found = np.flatnonzero(areas)
+    if not found.size:
+        return [len(lesion) // 2]
+    runs = np.array_split(found, min(count, found.size))
+    return [int(run[np.argmax(areas[run])]) for run in runs]
+
+
+def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:
+    """Window a channel by its own intensities and return some of its slices.
+
+    What equals the first corner voxel is taken as outside of the patient: it
+    stays black and out of the window, even where tissue has values below it,
+    as in z-scored scans.
+
+    Parameters
+    ----------
+    channel : NDArray of float32, shape (z, y, x)
+    slices : sequence of int
+
+    Returns
+    -------
+    NDArray of uint8, shape (n, y, x)
+    """
+    inside = channel != channel[0, 0, 0]
+    if not inside.any():
+        return np.zeros((len(slices), *channel.shape[1:]), np.uint8)
+    low, high = np.percentile(channel[inside], (1, 99.5))
+    chosen = channel[list(slices)]
+    scaled = np.clip((chosen - low) / max(float(high - low), 1e-12), 0, 1)
+    # Tissue starts above black, or dark tissue would look like no tissue.
+    return np.where(inside[list(slices)], 20 + 235 * scaled, 0).astype(np.uint8)
+
+
+def patient_box(volume: NDArray[np.float32]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold the patient, with a small margin.
+
+    Parameters
+    ----------
+    volume : NDArray of float32, shape (channel, z, y, x)
+    """
+    inside = (volume != volume[:, :1, :1, :1]).any(axis=(0, 1))
+    box = []
+    for axis in (1, 0):
+        found = np.flatnonzero(inside.any(axis=axis))
+        start, stop = (found[0], found[-1] + 1) if found.size else (0, inside.shape[1 - axis])
+        box.append(slice(max(int(start) - 3, 0), int(stop) + 3))
+    return box[0], box[1]
+
+
+def picture_size(shape: tuple[int, int], spacing: tuple[float, float]) -> tuple[int, int]:
+    """Return height and width in square pixels of a slice with this spacing.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    spacing : tuple of float
+        Distance between rows, and between columns, in mm.
+    """
+    height, width = (n * mm for n, mm in zip(shape, spacing, strict=True))
+    scale = PIXELS / max(height, width)
+    return max(round(height * scale), 1), max(round(width * scale), 1)
+
+
+def resized(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Pixels:
+    """Resize pictures ``(n, y, x)`` to height and width."""
+    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.stack([np.asarray(Image.fromarray(p).resize(size[::-1], how)) for p in pixels])
+
+
+def with_cam(background: Pixels, cam: Pixels, colour: str) -> Pixels:
+    """Lay a CAM over grey pictures, in its class's colour.
+
+    Parameters
+    ----------
+    background : NDArray of uint8, shape (n, y, x)
+    cam : NDArray of uint8, shape (n, y, x)
+        255 for a CAM of 1.
+    colour : str
+        ``#rrggbb``
+
+    Returns
+    -------
+    NDArray of uint8, shape (n, y, x, 3)
+    """
+    return _blended(background[..., None], colour, 0.85 * cam[..., None] / 255)
+
+
+def with_masks(background: Pixels, masks: NDArray[np.bool_], colours: Sequence[str]) -> Pixels:
+    """Lay masks over grey pictures: a light fill and a clear outline.
+
+    Parameters
+    ----------
+    background : NDArray of uint8, shape (n, y, x)
+    masks : NDArray of bool, shape (K, n, y, x)
+        They may overlap: smaller ones are drawn over larger ones.
+    colours : sequence of str
+        One ``#rrggbb`` a class.
+
+    Returns
+    -------
+    NDArray of uint8, shape (n, y, x, 3)
+    """
+    picture = background[..., None].repeat(3, axis=-1)
+    for k in np.argsort(-masks.sum(axis=(1, 2, 3)), kind="stable"):
+        alpha = np.where(_outline(masks[k]), 1.0, 0.55) * masks[k]
+        picture = _blended(picture, colours[k], alpha[..., None])
+    return picture
+
+
+def png_uri(picture: Pixels) -> str:
+    """Return one picture, grey or RGB, as a data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _blended(below: Pixels, colour: str, alpha: NDArray[np.floating]) -> Pixels:
+    above = np.array(ImageColor.getrgb(colour)[:3], np.float32)
+    return np.asarray(below * (1 - alpha) + above * alpha).round().astype(np.uint8)
+
+
+def _outline(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of masks ``(n, y, x)`` next to a pixel outside."""
+    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    inner = masks.copy()
+    for axis in (1, 2):
+        for step in (-1, 1):
+            inner &= np.roll(padded, step, axis)[:, 1:-1, 1:-1]
+    return masks & ~inner

@@ -1,0 +1,210 @@
+"""One HTML file that shows what a model found: pictures, numbers, training."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from numpy.typing import NDArray
+
+from napari_mcwss import __version__
+from napari_mcwss.export import pictures
+from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
+from napari_mcwss.files import replacing
+from napari_mcwss.segmentation.measure import Evaluation
+from napari_mcwss.segmentation.table import COLUMNS, NOTE, measurement_rows
+
+
+@dataclass(frozen=True, eq=False)
+class ReportScan:
+    """One scan of a report.
+
+    Attributes
+    ----------
+    name : str
+    channels : tuple of str
+    volume : NDArray of float32, shape (channel, z, y, x)
+    cams : NDArray of float32, shape (K, z, y, x)
+        In 0..1.
+    mask : NDArray of uint8, shape (z, y, x)
+        0 background, k + 1 for class k.
+    references : NDArray of bool, shape (K, z, y, x), or None
+        Reference masks, which may overlap.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+    background : str
+        The channel that CAMs and masks are laid over.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    volume: NDArray[np.float32]
+    cams: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    references: NDArray[np.bool_] | None
+    spacing: tuple[float, float, float]
+    background: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture: what it shows, its class's colour, its data URI."""
+
+    caption: str
+    colour: str | None
+    uri: str
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """The pictures of one slice, which is counted from 1."""
+
+    number: int
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True)
+class ScanSection:
+    """All that the page shows of one scan.
+
+    Attributes
+    ----------
+    name, background : str
+        Scan, and the channel under its overlays.
+    slices : int
+        Number of slices of the scan.
+    rows : tuple of SliceRow
+    width, height : int
+        Of each picture in pixels.
+    bar_mm, bar_percent : float or None
+        Length of the scale bar, also as a part of a picture's width. None for
+        a single picture, whose size and sides in the patient are not known.
+    """
+
+    name: str
+    background: str
+    slices: int
+    rows: tuple[SliceRow, ...]
+    width: int
+    height: int
+    bar_mm: float | None
+    bar_percent: float | None
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    summary: str,
+    classes: Mapping[str, str],
+    scans: Iterable[ReportScan],
+    evaluation: Evaluation | None,
+    training: Mapping[str, str],
+    losses: Mapping[str, Sequence[float]],
+    slices_per_scan: int = 3,
+) -> None:
+    """Write a report that needs no other file and no network.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced atomically.
+    title, summary : str
+        Heading, and a sentence or two below it.
+    classes : Mapping
+        Colour (``#rrggbb``) by class, in the order of the masks' values.
+    scans : iterable of ReportScan
+        Taken one at a time, so that a generator keeps one scan in memory.
+    evaluation : Evaluation or None
+        Measurements to be shown, of these scans or of more.
+    training : Mapping
+        What is to be said about the training: label and text.
+    losses : Mapping
+        Loss curves by name, one value an epoch.
+    slices_per_scan : int
+        At most so many slices are shown of each scan.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("napari_mcwss.export"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.j2").render(
+        title=title,
+        summary=summary,
+        classes=classes,
+        scans=[_section(scan, classes, slices_per_scan) for scan in scans],
+        columns=COLUMNS,
+        rows=measurement_rows(evaluation) if evaluation else [],
+        note=NOTE,
+        training=training,
+        chart=loss_chart(losses),
+        chart_size=(WIDTH, HEIGHT),
+        version=__version__,
+        today=date.today().isoformat(),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _section(scan: ReportScan, classes: Mapping[str, str], count: int) -> ScanSection:
+    """Draw the pictures of one scan."""
+    found = np.stack([scan.mask == k + 1 for k in range(len(classes))])
+    lesion = found if scan.references is None or not scan.references.any() else scan.references
+    chosen = pictures.telling_slices(np.logical_or.reduce(lesion), count)
+    box = pictures.patient_box(scan.volume)
+    _, rows, columns = scan.volume[0, :, *box].shape
+    size = pictures.picture_size((rows, columns), scan.spacing[1:])
+
+    def cut(layers: NDArray[np.generic]) -> pictures.Pixels:
+        pixels = layers[chosen][:, *box]
+        # Masks have sharp pixels, everything else is smooth.
+        smooth = pixels.dtype != bool
+        return pictures.resized(pixels.astype(np.uint8), size, smooth=smooth)
+
+    greys = {
+        channel: pictures.resized(pictures.grey(volume, chosen)[:, *box], size, smooth=True)
+        for channel, volume in zip(scan.channels, scan.volume, strict=True)
+    }
+    below = greys[scan.background]
+    colours = list(classes.values())
+    drawn: list[tuple[str, str | None, pictures.Pixels]] = [
+        (channel, None, pixels) for channel, pixels in greys.items()
+    ]
+    for (name, colour), cam in zip(classes.items(), scan.cams, strict=True):
+        overlay = pictures.with_cam(below, cut((255 * cam).round().astype(np.uint8)), colour)
+        drawn.append((f"CAM {name}", colour, overlay))
+    masks = {"mask": found, "truth": scan.references}
+    for caption, layers in masks.items():
+        if layers is not None:
+            sharp = np.stack([cut(layer).astype(bool) for layer in layers])
+            drawn.append((caption, None, pictures.with_masks(below, sharp, colours)))
+
+    bar_mm, bar_percent = None, None
+    if len(scan.mask) > 1:
+        width_mm = columns * scan.spacing[2]
+        bar_mm = next((mm for mm in (50, 20, 10, 5, 2) if mm <= 0.4 * width_mm), 1)
+        bar_percent = 100 * bar_mm / width_mm
+    return ScanSection(
+        scan.name,
+        scan.background,
+        len(scan.mask),
+        tuple(
+            SliceRow(
+                z + 1, tuple(Panel(c, colour, pictures.png_uri(p[n])) for c, colour, p in drawn)
+            )
+            for n, z in enumerate(chosen)
+        ),
+        size[1],
+        size[0],
+        bar_mm,
+        bar_percent,
+    )
