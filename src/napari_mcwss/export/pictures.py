@@ -150,7 +150,7 @@ def with_masks(background: Pixels, masks: NDArray[np.bool_], colours: Sequence[s
 def png_uri(picture: Pixels) -> str:
     """Return one picture, grey or RGB, as a data URI."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    Image.fromarray(picture).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
