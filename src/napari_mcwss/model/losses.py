@@ -10,11 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_mcwss.model.maps import smooth_maximum
+from napari_mcwss.model.maps import mean_within, smooth_maximum
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 
-EXTENT_PRIOR = 0.1
-"""Weight of present pixels in `extent_loss`: the likelihood ratio at which evidence is 0 is its inverse."""
+EXTENT_PRIOR = 0.05
+"""Weight of present slices in `extent_loss`.
+
+Evidence is 0 where a pixel's looks are 1 / 0.05 = 20 times as frequent in
+present slices as in absent ones.
+"""
+
+OUTSIDE, INSIDE, OVERLAP = 0.2, 1.0, 0.05
+"""Weights of the parts of `mutual_exclusion_loss`."""
 
 
 def tag_weights(tags: Tensor, frequency: Tensor) -> Tensor:
@@ -70,7 +77,7 @@ def extent_loss(evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tenso
     weights = tag_weights(tags, frequency) * (present * EXTENT_PRIOR + (1 - present))
     target = present[..., None, None].expand_as(evidence)
     pixels = F.binary_cross_entropy_with_logits(evidence, target, reduction="none")
-    return _mean(_pixel_mean(pixels, tissue) * weights, tags != UNKNOWN)
+    return _mean(mean_within(pixels, tissue) * weights, tags != UNKNOWN)
 
 
 def cross_guidance_loss(single: Tensor, decomposed: Tensor, tissue: Tensor, joint: Tensor) -> Tensor:
@@ -88,8 +95,8 @@ def cross_guidance_loss(single: Tensor, decomposed: Tensor, tissue: Tensor, join
     joint : Tensor
         Tags of the decomposed branch; only jointly present classes count.
     """
-    first = (single - _pixel_mean(single, tissue)[..., None, None]) * tissue
-    second = (decomposed - _pixel_mean(decomposed, tissue)[..., None, None]) * tissue
+    first = (single - mean_within(single, tissue)[..., None, None]) * tissue
+    second = (decomposed - mean_within(decomposed, tissue)[..., None, None]) * tissue
     covariance = (first * second).sum((-2, -1))
     variances = first.square().sum((-2, -1)) * second.square().sum((-2, -1))
     correlation = covariance / (variances + 1e-6).sqrt()
@@ -99,16 +106,17 @@ def cross_guidance_loss(single: Tensor, decomposed: Tensor, tissue: Tensor, join
 def mutual_exclusion_loss(
     evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tensor
 ) -> Tensor:
-    """Keep neighbouring classes apart, for every ordered pair of classes.
+    """Keep neighbouring classes apart, for every pair of classes.
 
-    Three parts, each a mean over the slices and pairs (k, j) it applies to:
+    The mean over slices of three parts, each summed over its pairs:
 
-    - outside: pooled over what j's map (detached) leaves free, the evidence of
-      k must still explain k's tag;
+    - outside: where j is present and not the more frequent of the two, the
+      evidence of k, pooled over what j's map (detached) leaves free, must
+      still explain k's tag;
     - inside: where j is present and k absent, j's map (detached) holds pixels
-      that are certainly not k, and they are the ones mistaken most easily;
-    - overlap: where both are present, the share of their union that the two
-      maps have in common.
+      that are certainly not k, the ones mistaken most easily;
+    - overlap: where both are present, what their maps have in common, as a
+      share of their union.
 
     Parameters
     ----------
@@ -120,34 +128,28 @@ def mutual_exclusion_loss(
         As in `tag_weights`.
     """
     classes = evidence.shape[1]
-    if classes == 1:
-        return evidence.sum() * 0
-    maps = evidence.sigmoid() * tissue
-    known = tags != UNKNOWN
     first, second = torch.triu_indices(classes, classes, 1, device=tags.device)
     k, j = torch.cat([first, second]), torch.cat([second, first])
-
+    present = tags == PRESENT
+    maps = evidence.sigmoid() * tissue
     other = maps[:, j].detach()
-    pooled = smooth_maximum(evidence[:, k], (1 - other) * tissue)
-    target = (tags == PRESENT).to(evidence.dtype)[:, k]
-    outside = F.binary_cross_entropy_with_logits(pooled, target, reduction="none")
-    outside = _mean(
-        outside * tag_weights(tags, frequency)[:, k], known[:, k] & (tags[:, j] == PRESENT)
-    )
 
-    inside = _pixel_mean(F.softplus(evidence[:, k]), other)
-    inside = _mean(inside, (tags[:, k] == ABSENT) & (tags[:, j] == PRESENT))
+    pooled = smooth_maximum(evidence[:, k], (1 - other) * tissue)
+    target = present[:, k].to(pooled.dtype)
+    outside = F.binary_cross_entropy_with_logits(pooled, target, reduction="none")
+    # Unknown tags of k weigh 0.
+    outside = outside * tag_weights(tags, frequency)[:, k]
+    outside = outside * (present[:, j] & (frequency[k] >= frequency[j]))
+
+    inside = mean_within(F.softplus(evidence[:, k]), other)
+    inside = inside * ((tags[:, k] == ABSENT) & present[:, j])
 
     common = (maps[:, first] * maps[:, second]).sum((-2, -1))
     union = (maps[:, first] + maps[:, second]).sum((-2, -1)) - common
-    both = (tags[:, first] == PRESENT) & (tags[:, second] == PRESENT)
-    overlap = _mean(common / (union + 1e-6), both)
-    return outside + inside + overlap
+    overlap = common / union.clamp_min(1e-6) * (present[:, first] & present[:, second])
 
-
-def _pixel_mean(pixels: Tensor, weights: Tensor) -> Tensor:
-    weighted = (pixels * weights).sum((-2, -1))
-    return weighted / weights.sum((-2, -1)).clamp_min(1e-6)
+    parts = OUTSIDE * outside.sum(1) + INSIDE * inside.sum(1) + OVERLAP * overlap.sum(1)
+    return parts.mean()
 
 
 def _mean(losses: Tensor, applies: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from napari_mcwss.model.network import DEEPEST_STRIDE
 
+SHARPNESS = 20.0
+"""Of the smooth maximum: the mean at 0, the maximum at infinity."""
+
 
 def evidence(logits: Tensor) -> Tensor:
     """Give the evidence maps: the log-odds of present against absent.
@@ -47,9 +50,8 @@ def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Fuse the evidence of all levels into one CAM per class.
 
     Each level is scaled to 0..1 with the logistic function, which needs no
-    extremes of the slice: a slice without evidence stays dark. Their geometric
-    mean asks every level to agree, as the paper's product does, and keeps 0.5
-    the point where the levels are undecided.
+    extremes of the slice: a slice without evidence stays dark. As in the
+    paper, the CAM is the product of the levels.
 
     Parameters
     ----------
@@ -63,29 +65,68 @@ def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     Tensor
         ``(slices, classes, height, width)`` in 0..1.
     """
-    logs = [F.logsigmoid(upsample(level, size)) for level in levels]
-    return torch.stack(logs).mean(0).exp()
+    return torch.stack([upsample(level, size).sigmoid() for level in levels]).prod(0)
 
 
 def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
-    """Pool evidence over a slice by the mean weighted with its own softmax.
+    """Pool evidence over a slice by the smooth maximum of its probabilities.
+
+    The mean of the probabilities p, weighted with ``softmax(20 p)``: a small
+    region is enough, and a few outlying pixels are not.
 
     Parameters
     ----------
     evidence_map : Tensor
         ``(slices, classes, h, w)``.
     weights : Tensor
-        How much each pixel counts, in 0..1, broadcastable to the evidence. A
-        slice whose weights are all 0 pools to the plain mean.
+        How much each pixel counts, in 0..1, broadcastable to the evidence.
 
     Returns
     -------
     Tensor
-        ``(slices, classes)``.
+        Pooled evidence ``(slices, classes)``, float32.
     """
-    prior = weights.clamp_min(1e-6).log().expand_as(evidence_map)
-    attention = (evidence_map + prior).flatten(2).softmax(-1)
-    return (attention * evidence_map.flatten(2)).sum(-1)
+    probability = evidence_map.float().sigmoid()
+    prior = weights.float().clamp_min(1e-6).log()
+    attention = (SHARPNESS * probability + prior).flatten(2).softmax(-1)
+    pooled = (attention * probability.flatten(2)).sum(-1)
+    # Keeps the pooled evidence, and with it a loss, finite.
+    return pooled.clamp(1e-4, 1 - 1e-4).logit()
+
+
+def mean_within(maps: Tensor, weights: Tensor) -> Tensor:
+    """Mean of maps ``(slices, classes, h, w)`` over pixels weighted in 0..1: ``(slices, classes)``.
+
+    Where all weights are 0 the mean is 0.
+    """
+    weighted = (maps * weights).sum((-2, -1))
+    return weighted / weights.sum((-2, -1)).clamp_min(1e-6)
+
+
+def pool(levels: Sequence[Tensor], tissue: Sequence[Tensor]) -> list[Tensor]:
+    """Pool the evidence of each level over the slice.
+
+    The shallow level looks for the class, by its smooth maximum over tissue.
+    The deep one sees far enough to explain a tag by the surroundings, so it is
+    asked only about what the shallow one found: the mean of its evidence over
+    the shallow map, through which no gradient flows.
+
+    Parameters
+    ----------
+    levels : sequence of Tensor
+        Evidence ``(slices, classes, h, w)``, shallow then deep.
+    tissue : sequence of Tensor
+        ``(slices, 1, h, w)`` in 0..1 at both levels.
+
+    Returns
+    -------
+    list of Tensor
+        ``(slices, classes)`` of each level.
+    """
+    shallow, deep = levels
+    found = (shallow.sigmoid() * tissue[0]).detach()
+    found = F.max_pool2d(found, found.shape[-1] // deep.shape[-1])
+    return [smooth_maximum(shallow, tissue[0]), mean_within(deep, found)]
 
 
 def tissue_at(tissue: Tensor, level: Tensor) -> Tensor:

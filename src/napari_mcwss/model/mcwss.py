@@ -1,7 +1,5 @@
 """The ``mcwss`` preset: the paper's method, corrected."""
 
-from collections import defaultdict
-
 import torch
 from torch import Tensor
 
@@ -11,18 +9,18 @@ from napari_mcwss.model.losses import (
     extent_loss,
     mutual_exclusion_loss,
 )
-from napari_mcwss.model.maps import evidence, fuse, smooth_maximum, tissue_at
+from napari_mcwss.model.maps import evidence, fuse, pool, tissue_at
 from napari_mcwss.model.network import MultiLevelNetwork
 from napari_mcwss.model.preset import Maps, PairBatch, Preset
 
 WEIGHTS = {
-    "classification": 0.5,
+    "classification": 1.0,
     "extent": 1.0,
-    "exclusion": 0.5,
-    "decomposed": 0.5,
-    "guidance": 0.1,
+    "exclusion": 1.0,
+    "decomposed": 0.2,
+    "guidance": 0.05,
 }
-"""Weight of each loss term; `classification` and `extent` make the single branch."""
+"""Weight of each loss term."""
 
 
 class Mcwss(Preset):
@@ -41,31 +39,38 @@ class Mcwss(Preset):
     def losses(self, batch: PairBatch) -> dict[str, Tensor]:
         """Give classification, extent, exclusion, decomposed and guidance terms."""
         tags, frequency = batch.tags, batch.frequency
+        joint = batch.joint_tags
         features = self.network.encode(batch.images)
         single = [evidence(logits) for logits in self.network.single_heads(features)]
         decomposed = [evidence(logits) for logits in self.network.decompose(features)]
-        joint = batch.joint_tags
-
-        terms: dict[str, list[Tensor]] = defaultdict(list)
-        for level, shared in zip(single, decomposed, strict=True):
-            tissue = tissue_at(batch.tissue, level)
-            pooled = smooth_maximum(level, tissue)
-            pooled_shared = smooth_maximum(shared, tissue)
-            terms["classification"].append(classification_loss(pooled, tags, frequency))
-            terms["extent"].append(extent_loss(level, tissue, tags, frequency))
-            terms["exclusion"].append(mutual_exclusion_loss(level, tissue, tags, frequency))
-            terms["decomposed"].append(
-                classification_loss(pooled_shared, joint, frequency)
-                + extent_loss(shared, tissue, joint, frequency)
-            )
-            terms["guidance"].append(
-                cross_guidance_loss(level.sigmoid(), shared.sigmoid(), tissue, joint)
-            )
-        return {name: WEIGHTS[name] * torch.stack(parts).mean() for name, parts in terms.items()}
+        tissue = [tissue_at(batch.tissue, level) for level in single]
+        # Only the shallow level is asked how far a class extends: it sees too
+        # little to paint a whole slice for what the slice holds elsewhere.
+        shallow, shallow_decomposed = single[0], decomposed[0]
+        guidance = [
+            cross_guidance_loss(one.sigmoid(), other.sigmoid(), where, joint)
+            for one, other, where in zip(single, decomposed, tissue, strict=True)
+        ]
+        terms = {
+            "classification": _classification(single, tissue, tags, frequency),
+            "extent": extent_loss(shallow, tissue[0], tags, frequency),
+            "exclusion": mutual_exclusion_loss(shallow, tissue[0], tags, frequency),
+            "decomposed": _classification(decomposed, tissue, joint, frequency)
+            + extent_loss(shallow_decomposed, tissue[0], joint, frequency),
+            "guidance": torch.stack(guidance).mean(),
+        }
+        return {name: WEIGHTS[name] * term for name, term in terms.items()}
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs from the single branch alone."""
         levels = [evidence(logits) for logits in self.network(images)]
-        pooled = [smooth_maximum(level, tissue_at(tissue, level)) for level in levels]
-        cams = fuse(levels, (images.shape[-2], images.shape[-1]))
-        return Maps(torch.stack(pooled).mean(0).sigmoid(), cams * tissue)
+        pooled = pool(levels, [tissue_at(tissue, level) for level in levels])
+        cams = fuse(levels, (images.shape[-2], images.shape[-1])) * tissue
+        return Maps(torch.stack(pooled).sigmoid().mean(0), cams)
+
+
+def _classification(
+    levels: list[Tensor], tissue: list[Tensor], tags: Tensor, frequency: Tensor
+) -> Tensor:
+    losses = [classification_loss(scores, tags, frequency) for scores in pool(levels, tissue)]
+    return torch.stack(losses).mean()

@@ -185,7 +185,7 @@ class Published(Preset):
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:  # noqa: ARG002
         """Give the single branch's scores and present maps, at the slices' size."""
         shallow, deep = self.network(_resized(images))
-        logits = (shallow + deep).mean((-2, -1)) / 2
+        logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
         cams = fused_maps(shallow, deep)[:, :, 1]
         cams = F.interpolate(cams, images.shape[-2:], mode="bilinear")
         return Maps(logits.softmax(-1)[..., 1], cams)

@@ -1,0 +1,135 @@
+"""Layers of scans, CAMs and masks, all in the scan's own geometry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+
+from napari_mcwss.project import ClassSpec
+from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.scan import Scan
+
+KEY = "napari_mcwss"
+"""Metadata key by which a layer is known to be of the study, and of which kind."""
+
+
+def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
+    """Give the layer arguments that put an array (z, y, x) where the scan lies.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the scan.
+    kind : str
+        ``scan``, ``cam`` or ``mask``.
+
+    Notes
+    -----
+    Oblique affines break napari's 2-D view, so layers get spacing alone; the
+    true affine is kept in the metadata.
+    """
+    return {
+        "scale": geometry.spacing,
+        "translate": (0.0, 0.0, 0.0),
+        "units": ("mm", "mm", "mm"),
+        "axis_labels": ("z", "y", "x"),
+        "metadata": {KEY: kind, "affine": geometry.affine, "geometry": geometry},
+    }
+
+
+def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
+    """List the study's layers of these kinds, or of every kind."""
+    return [
+        layer
+        for layer in viewer.layers
+        if KEY in layer.metadata and (not kinds or layer.metadata[KEY] in kinds)
+    ]
+
+
+def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
+    """Remove the study's layers of these kinds, or of every kind; others stay."""
+    for layer in study_layers(viewer, *kinds):
+        viewer.layers.remove(layer)
+
+
+def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
+    """Add one image layer a channel, only the last one visible."""
+    volume = scan.volume()
+    for index, (channel, voxels) in enumerate(zip(scan.channels, volume, strict=True)):
+        viewer.add_image(
+            voxels,
+            name=channel,
+            colormap="gray",
+            contrast_limits=contrast(voxels),
+            visible=index == len(scan.channels) - 1,
+            **placement(scan.geometry, "scan"),
+        )
+    viewer.dims.set_current_step(0, scan.slices // 2)
+
+
+def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:
+    """Choose contrast limits, the 1st and 99.5th percentile of a sample off the minimum."""
+    sample = voxels[::4, ::4, ::4]
+    sample = sample[sample > sample.min()]
+    if not sample.size:
+        return float(voxels.min()), float(voxels.min()) + 1
+    low, high = np.percentile(sample, (1, 99.5))
+    return float(low), float(high) if high > low else float(low) + 1
+
+
+def show_prediction_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    classes: Sequence[ClassSpec],
+    cams: Mapping[str, NDArray[np.float32]],
+    mask: NDArray[np.uint8],
+) -> None:
+    """Add one CAM layer a class and one mask layer, in place of older ones.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    geometry : Geometry
+        Of the scan.
+    classes : sequence of ClassSpec
+        In the order of the mask's labels, from 1 on.
+    cams : mapping
+        Class name to CAM ``(z, y, x)`` in 0..1.
+    mask : ndarray
+        Uint8 ``(z, y, x)``.
+    """
+    remove_study_layers(viewer, "cam", "mask")
+    for spec in classes:
+        viewer.add_image(
+            cams[spec.name],
+            name=f"CAM {spec.name}",
+            colormap=class_colormap(spec),
+            contrast_limits=(0, 1),
+            blending="additive",
+            opacity=0.6,
+            **placement(geometry, "cam"),
+        )
+    viewer.add_labels(
+        mask,
+        name="mask",
+        colormap=mask_colormap(classes),
+        features={"index": range(len(classes) + 1), "class": ["", *(c.name for c in classes)]},
+        opacity=0.5,
+        **placement(geometry, "mask"),
+    )
+
+
+def class_colormap(spec: ClassSpec) -> Colormap:
+    """Make a colormap from nothing to the class's colour."""
+    return Colormap(["#000000", spec.colour], name=f"mcwss {spec.name}")
+
+
+def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
+    """Make the colours of a mask: background clear, label k + 1 the colour of class k."""
+    colours = {label: spec.colour for label, spec in enumerate(classes, 1)}
+    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})

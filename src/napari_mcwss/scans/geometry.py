@@ -1,0 +1,262 @@
+"""Where the voxels of a scan lie in the patient, and in which order they are kept."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+_Voxel = TypeVar("_Voxel", bound=np.generic)
+
+TOLERANCE = 1e-3
+"""Largest difference in origin and spacing (mm) and direction (cosine) that goes unmentioned."""
+
+_LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_REVERSED = np.eye(4)[[2, 1, 0, 3]]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """The fields by which a NIfTI header places its voxels, exactly as they were read.
+
+    Copying them into another header gives any reader the same affine to the
+    last bit, whichever of the two ways of storing it (sform, qform) it prefers.
+
+    Parameters
+    ----------
+    version : int
+        1 or 2, the NIfTI version; version 2 stores with twice the precision.
+    fields : mapping of str to value
+        Field name to value.
+    """
+
+    version: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """The grid of a scan, as stored in its file and in canonical order.
+
+    Canonical order is ``(z, y, x)`` with x to the patient's left, y to
+    posterior and z to superior. Voxels are flipped and permuted to the nearest
+    such order and never resampled, so an oblique scan stays oblique.
+
+    Parameters
+    ----------
+    source_shape : tuple of int
+        Voxels along the axes ``(i, j, k)`` of the file.
+    source_affine : (4, 4) array of float64
+        From voxel ``(i, j, k)`` of the file to right, anterior, superior in mm.
+    placement : Placement, optional
+        How the file wrote that affine; lets a mask be written with the same bits.
+
+    See Also
+    --------
+    Geometry.from_source : the way to make one, which mends unusable affines.
+
+    Examples
+    --------
+    >>> geometry = Geometry.from_source((240, 200, 30), np.diag([1.0, 1.0, 5.0, 1.0]))
+    >>> geometry.shape
+    (30, 200, 240)
+    >>> geometry.spacing
+    (5.0, 1.0, 1.0)
+    """
+
+    source_shape: tuple[int, int, int]
+    source_affine: NDArray[np.float64]
+    placement: Placement | None = None
+
+    @classmethod
+    def from_source(
+        cls,
+        shape: Sequence[int],
+        affine: NDArray[Any],
+        *,
+        spacing: Sequence[float] = (1.0, 1.0, 1.0),
+        placement: Placement | None = None,
+    ) -> Geometry:
+        """Describe the grid of a file.
+
+        Parameters
+        ----------
+        shape : sequence of 3 int
+            Voxels along the file's axes ``(i, j, k)``.
+        affine : (4, 4) array
+            From voxel to right, anterior, superior in mm. One that squashes the
+            volume flat or holds NaN is replaced by `spacing` alone, with a warning,
+            as if the file were in canonical order.
+        spacing : sequence of 3 float, optional
+            Voxel sizes in mm along ``(i, j, k)`` to fall back on.
+        placement : Placement, optional
+            The header fields to write back.
+
+        Returns
+        -------
+        Geometry
+            The grid.
+        """
+        i, j, k = (int(size) for size in shape)
+        matrix = np.array(affine, dtype=np.float64)
+        if not _is_usable(matrix):
+            sizes = [abs(s) if np.isfinite(s) and s else 1.0 for s in map(float, spacing)]
+            warnings.warn(
+                "the affine cannot place voxels in space "
+                f"({np.array2string(matrix[:3], precision=3, separator=', ').replace(chr(10), '')}"
+                f"): voxel sizes of {sizes} mm are used alone",
+                stacklevel=2,
+            )
+            matrix = _LPS_FROM_RAS @ np.diag([*sizes, 1.0])
+        matrix.flags.writeable = False
+        return cls((i, j, k), matrix, placement)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels in canonical order ``(z, y, x)``."""
+        z, y, x = (self.source_shape[axis] for axis in self._order[0])
+        return (z, y, x)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between voxel centres in mm, in canonical order ``(z, y, x)``."""
+        lengths = np.linalg.norm(self.source_affine[:3, :3], axis=0)
+        z, y, x = (float(lengths[axis]) for axis in self._order[0])
+        return (z, y, x)
+
+    @cached_property
+    def affine(self) -> NDArray[np.float64]:
+        """The ``(4, 4)`` matrix from voxel ``(z, y, x)`` to superior, posterior, left in mm.
+
+        Both sides are in the order z, y, x, so a scan that is not oblique has a
+        diagonal of its spacing and the last column is where voxel 0 lies.
+        """
+        axes, flipped = self._order
+        source_from_canonical = np.zeros((4, 4))
+        source_from_canonical[3, 3] = 1.0
+        for canonical, (axis, flip) in enumerate(zip(axes, flipped, strict=True)):
+            source_from_canonical[axis, canonical] = -1.0 if flip else 1.0
+            source_from_canonical[axis, 3] = self.source_shape[axis] - 1 if flip else 0.0
+        matrix = _REVERSED @ _LPS_FROM_RAS @ self.source_affine @ source_from_canonical
+        matrix.flags.writeable = False
+        return matrix
+
+    def to_canonical(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
+        """Order a file's voxels canonically.
+
+        Parameters
+        ----------
+        array : (..., i, j, k) array
+            Voxels as stored; leading axes are kept.
+
+        Returns
+        -------
+        (..., z, y, x) array
+            A view of `array`.
+
+        Raises
+        ------
+        ValueError
+            If the last three axes are not of the source shape.
+        """
+        self._check(array, self.source_shape)
+        axes, flipped = self._order
+        leading = array.ndim - 3
+        ordered = array.transpose(*range(leading), *(leading + axis for axis in axes))
+        return ordered[(..., *_steps(flipped))]
+
+    def to_source(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
+        """Put canonical voxels back in the file's order: the exact inverse of `to_canonical`.
+
+        Parameters
+        ----------
+        array : (..., z, y, x) array
+            Voxels in canonical order; leading axes are kept.
+
+        Returns
+        -------
+        (..., i, j, k) array
+            A view of `array`.
+
+        Raises
+        ------
+        ValueError
+            If the last three axes are not of the canonical shape.
+        """
+        self._check(array, self.shape)
+        axes, flipped = self._order
+        leading = array.ndim - 3
+        unflipped = array[(..., *_steps(flipped))]
+        back = (leading + axes.index(axis) for axis in range(3))
+        return unflipped.transpose(*range(leading), *back)
+
+    def differs_from(self, other: Geometry) -> str | None:
+        """Tell in words how another grid lies elsewhere in space.
+
+        Parameters
+        ----------
+        other : Geometry
+            A grid of the same canonical shape.
+
+        Returns
+        -------
+        str or None
+            Origin, direction and spacing where they differ by more than
+            `TOLERANCE`, with the numbers; None where they agree.
+        """
+        mine, theirs = self.affine, other.affine
+        sizes, other_sizes = np.array(self.spacing), np.array(other.spacing)
+        pairs = {
+            "origin": (mine[:3, 3], theirs[:3, 3]),
+            "direction": (mine[:3, :3] / sizes, theirs[:3, :3] / other_sizes),
+            "spacing": (sizes, other_sizes),
+        }
+        differences = [
+            f"{what} (z, y, x) {_numbers(a)} against {_numbers(b)}"
+            for what, (a, b) in pairs.items()
+            if np.abs(a - b).max() > TOLERANCE
+        ]
+        return "; ".join(differences) or None
+
+    @cached_property
+    def _order(self) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+        """For each canonical axis (z, y, x): its axis in the file, and whether it is flipped."""
+        columns = (_LPS_FROM_RAS @ self.source_affine)[:3, :3]
+        directions = (columns / np.linalg.norm(columns, axis=0))[::-1]
+
+        def alignment(axes: tuple[int, ...]) -> float:
+            # Rounded, so that scans turned by 45 degrees are not ordered by their rounding errors.
+            return round(sum(abs(directions[row, axis]) for row, axis in enumerate(axes)), 6)
+
+        axes = max(permutations((2, 1, 0)), key=alignment)
+        return axes, tuple(bool(directions[row, axis] < 0) for row, axis in enumerate(axes))
+
+    @staticmethod
+    def _check(array: NDArray[Any], shape: tuple[int, int, int]) -> None:
+        if array.shape[-3:] != shape:
+            raise ValueError(f"array of shape {array.shape} where (..., {shape}) is expected")
+
+
+def _is_usable(affine: NDArray[np.float64]) -> bool:
+    """Tell whether an affine spans a volume."""
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        return False
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    return bool(lengths.all() and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
+
+
+def _steps(flipped: tuple[bool, ...]) -> tuple[slice, ...]:
+    return tuple(slice(None, None, -1 if flip else 1) for flip in flipped)
+
+
+def _numbers(values: NDArray[np.float64]) -> str:
+    return np.array2string(values.round(4), separator=", ").replace("\n", "")
