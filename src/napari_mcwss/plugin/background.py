@@ -1,0 +1,199 @@
+"""Work in a thread beside the screen: training and segmentation as streams of events."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_mcwss.errors import McwssError
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 0.1
+"""Least seconds between two frequent events on their way to the screen."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to be done in the background.
+
+    Attributes
+    ----------
+    title : str
+        Names it where napari asks whether to stop it, such as "training of model-1".
+    events : callable
+        Starts it: a generator of events. It runs in the worker thread alone,
+        heavy imports included; closing it there cancels it.
+    frequent : callable
+        Whether an event may be left out if the last one was just shown.
+    """
+
+    title: str
+    events: Callable[[], Generator[Any, None, Any]]
+    frequent: Callable[[Any], bool]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job has ended.
+
+    Attributes
+    ----------
+    value : object
+        What the generator returned.
+    cancelled : bool
+        It was stopped before it had ended.
+    error : Exception, optional
+        It failed; the user has been told.
+    """
+
+    value: Any = None
+    cancelled: bool = False
+    error: Exception | None = None
+
+
+class JobWorker(GeneratorWorker):  # type: ignore[misc]
+    """Napari's worker, but it closes its generator, and does so in its own thread.
+
+    The stock worker forgets a generator on quit: its ``finally`` would run
+    wherever and whenever the garbage is collected.
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        Set before the ``finished`` signal.
+    thread_ident : int or None
+        The thread that the generator runs in.
+    """
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(_stream)
+        self.job = job
+        self.outcome: Outcome | None = None
+        self.thread_ident: int | None = None
+
+    def work(self) -> None:
+        """Run the job to its end, or until quit; called in the worker thread."""
+        self.thread_ident = threading.get_ident()
+        try:
+            with closing(self.job.events()) as events:
+                self.outcome = self._drive(events)
+        except McwssError as error:
+            self.outcome = Outcome(error=error)
+        except Exception as error:
+            logger.exception("the %s failed", self.job.title)
+            self.outcome = Outcome(error=error)
+
+    def _drive(self, events: Generator[Any, None, Any]) -> Outcome:
+        _leave_a_core_to_the_screen()
+        shown = float("-inf")
+        while not self.abort_requested:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                return Outcome(end.value)
+            now = time.monotonic()
+            if self.job.frequent(event):
+                if now - shown < INTERVAL:
+                    continue
+                shown = now
+            self.yielded.emit(event)
+        self.aborted.emit()
+        return Outcome(cancelled=True)
+
+
+class Background(QObject):  # type: ignore[misc]
+    """Runs one job at a time for a widget.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Its end ends the job.
+
+    Attributes
+    ----------
+    event_received : Signal
+        An event of the job, in the main thread, in order.
+    ended : Signal
+        The job's `Outcome`, in the main thread, after its last event.
+    """
+
+    event_received = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._worker: JobWorker | None = None
+        self.thread_ident: int | None = None
+        parent.destroyed.connect(self.cancel)
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way, cancelled or not."""
+        return self._worker is not None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether the job was cancelled but has not ended yet."""
+        return self._worker is not None and self._worker.abort_requested
+
+    def start(self, job: Job) -> None:
+        """Start a job.
+
+        Raises
+        ------
+        McwssError
+            If one is under way.
+        """
+        if self._worker is not None:
+            raise McwssError(f"the {self._worker.job.title} is under way: wait or cancel it")
+        self._worker = create_worker(
+            job,
+            _worker_class=JobWorker,
+            _connect={"yielded": self._receive, "finished": self._finish},
+        )
+
+    def cancel(self) -> None:
+        """Ask the job to end; it does at its next event."""
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _receive(self, event: Any) -> None:
+        if self._worker is not None:
+            self.thread_ident = self._worker.thread_ident
+            self.event_received.emit(event)
+
+    def _finish(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is None or worker.outcome is None:
+            return
+        outcome = worker.outcome
+        worker.outcome = None  # napari keeps workers as long as the window
+        error = outcome.error
+        if isinstance(error, McwssError):
+            show_error(str(error))
+        elif error is not None:
+            notification_manager.receive_error(type(error), error, error.__traceback__)
+        self.ended.emit(outcome)
+
+
+def _stream() -> Generator[None, None, None]:
+    """Stand in for the generator that the stock worker wants when it is made."""
+    yield
+
+
+def _leave_a_core_to_the_screen() -> None:
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
