@@ -16,12 +16,22 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.geometry import Geometry, Placement
 from napari_mcwss.scans.scan import Scan
 
 VOLUME_SUFFIXES = (".nii.gz", ".nii")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SUFFIXES = VOLUME_SUFFIXES + PICTURE_SUFFIXES
+
+PICTURE_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""Pictures say nothing of space: 1 mm, shown as they are."""
+
+PLACEMENT_FIELDS = (
+    *("pixdim", "xyzt_units", "qform_code", "sform_code"),
+    *("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+    *("srow_x", "srow_y", "srow_z"),
+)
+"""Header fields that place a NIfTI file's voxels in space."""
 
 DAMAGED = (EOFError, OSError, ValueError, zlib.error, gzip.BadGzipFile, UnidentifiedImageError)
 
@@ -72,8 +82,8 @@ def read_header(path: Path) -> Header:
             with Image.open(path) as picture:
                 width, height = picture.size
                 channels = len(picture.getbands())
-            shape = (width, height, 1)
-            return Header(path, Geometry.from_source(shape), 3 if channels >= 3 else 1)
+            geometry = Geometry.from_source((width, height, 1), PICTURE_AFFINE)
+            return Header(path, geometry, 3 if channels >= 3 else 1)
         image: Any = nib.load(path)
         shape = image.shape
     except FileNotFoundError as error:
@@ -86,7 +96,14 @@ def read_header(path: Path) -> Header:
         raise McwssError(
             f"{path} has the shape {_size(shape)}: expected three axes, or four with channels last"
         )
-    geometry = Geometry.from_source(tuple(shape[:3]), image.affine)
+    fields = {name: image.header[name].copy() for name in PLACEMENT_FIELDS}
+    fields["pixdim"][4:] = 0
+    geometry = Geometry.from_source(
+        shape[:3],
+        image.affine,
+        spacing=image.header.get_zooms()[:3],
+        placement=Placement(2 if isinstance(image, nib.Nifti2Image) else 1, fields),
+    )
     return Header(path, geometry, shape[3] if len(shape) == 4 else 1)
 
 

@@ -5,14 +5,19 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_mcwss.files import replacing
 from napari_mcwss.scans.geometry import Geometry
 
 
 def write_volume(
-    path: Path, array: NDArray[Any], geometry: Geometry, *, scale: float | None = None
+    path: Path,
+    array: NDArray[Any],
+    geometry: Geometry,
+    *,
+    dtype: DTypeLike,
+    scaled: bool = False,
 ) -> None:
     """Write a volume as NIfTI, voxel by voxel where the source has it.
 
@@ -20,22 +25,34 @@ def write_volume(
     ----------
     path : Path
         Ends in ``.nii`` or ``.nii.gz``.
-    array : ndarray
-        ``(z, y, x)`` in canonical order; its type is the file's type.
+    array : (z, y, x) array
+        In canonical order.
     geometry : Geometry
         Of the source.
-    scale : float, optional
-        What a step of an integer array stands for; readers multiply by it.
+    dtype : numpy type
+        Of the voxels in the file.
+    scaled : bool, optional
+        Spread the values over the range of an integer `dtype`, with scale
+        factors in the header that readers apply, rather than cut off decimals.
 
     Raises
     ------
     McwssError
         If the file cannot be written; an older one is untouched then.
     """
-    image = nib.Nifti1Image(np.asarray(geometry.to_source(array)), geometry.source_affine)
-    image.header.set_xyzt_units("mm")
-    if scale is not None:
-        image.header.set_slope_inter(scale, 0)
+    placement = geometry.placement
+    image_type = nib.Nifti2Image if placement and placement.version == 2 else nib.Nifti1Image
+    header = image_type.header_class()
+    if placement is None:
+        header.set_sform(geometry.source_affine, code="scanner")
+        header.set_qform(geometry.source_affine, code="scanner", strip_shears=True)
+        header.set_xyzt_units("mm")
+    else:
+        for field, value in placement.fields.items():
+            header[field] = value
+    header.set_data_dtype(dtype)
+    stored = np.asarray(geometry.to_source(array))
+    if not scaled:
+        stored = stored.astype(dtype, copy=False)
     with replacing(path) as temporary:
-        # to_filename would rescale integers by the slope: the array is already scaled.
-        image.to_filename(temporary) if scale is None else _write_scaled(image, temporary)
+        nib.save(image_type(stored, None, header), temporary)

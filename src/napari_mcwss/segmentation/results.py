@@ -1,0 +1,105 @@
+"""Predictions and masks on disk, in the scan's source geometry."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.project import Study
+from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.reading import read_array, read_header, read_mask
+from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.predict import Prediction
+
+MASK = "mask.nii.gz"
+SCORES = "scores.csv"
+
+
+def save_result(
+    study: Study, model: str, prediction: Prediction, mask: NDArray[np.uint8], geometry: Geometry
+) -> Path:
+    """Write mask, CAMs and scores of one scan.
+
+    Parameters
+    ----------
+    study : Study
+        Where to.
+    model : str
+        Name of the model.
+    prediction : Prediction
+        Of the scan.
+    mask : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    geometry : Geometry
+        Of the scan.
+
+    Returns
+    -------
+    Path
+        The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (steps
+        of at most 1/255), and ``scores.csv``.
+
+    Raises
+    ------
+    McwssError
+        If a file cannot be written.
+    """
+    folder = study.result_folder(model, prediction.scan)
+    for name, cam in zip(prediction.classes, prediction.cams, strict=True):
+        write_volume(cam_path(folder, name), cam, geometry, dtype=np.uint8, scaled=True)
+    with replacing(folder / SCORES) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["slice", *prediction.classes])
+        writer.writerows(
+            [index, *(f"{score:.4f}" for score in row)]
+            for index, row in enumerate(prediction.scores)
+        )
+    # The mask comes last: where it is, all is.
+    write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
+    return folder
+
+
+def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
+    """Read a scan's mask: int32 ``(z, y, x)``.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or the file is damaged.
+    """
+    path = study.result_folder(model, scan) / MASK
+    if not path.exists():
+        raise McwssError(f"scan {scan} has no mask of model {model}: segment it first")
+    return read_mask(path, study.scan(scan).geometry)
+
+
+def load_result(study: Study, model: str, scan: str) -> Prediction | None:
+    """Read a scan's prediction, None if it was not segmented by this model.
+
+    Raises
+    ------
+    McwssError
+        If a file is missing or damaged.
+    """
+    folder = study.result_folder(model, scan)
+    if not (folder / MASK).exists():
+        return None
+    cams = []
+    for name in study.class_names:
+        header = read_header(cam_path(folder, name))
+        cams.append(read_array(header.path, header.geometry, np.float32)[0])
+    try:
+        table = np.loadtxt(folder / SCORES, np.float32, delimiter=",", skiprows=1, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise McwssError(
+            f"{folder / SCORES} cannot be read ({error}): segment scan {scan} again"
+        ) from error
+    return Prediction(scan, study.class_names, table[:, 1:], np.stack(cams))
+
+
+def cam_path(folder: Path, class_name: str) -> Path:
+    """Give the file of a class's CAM in a folder of results."""
+    return folder / f"cam_{class_name}.nii.gz"

@@ -1,0 +1,27 @@
+"""Tags from masks: an import only, training never sees a mask."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tags_from_mask(
+    mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int]]
+) -> NDArray[np.int8]:
+    """Tag a class present where a slice holds at least one voxel of its values.
+
+    Parameters
+    ----------
+    mask : (z, y, x) array
+        Integers.
+    mapping : mapping
+        Class name to its values in the mask.
+
+    Returns
+    -------
+    (slices, classes) array of int8
+        1 present, 0 absent, classes in the order of the mapping.
+    """
+    columns = [np.isin(mask, values).any((1, 2)) for values in mapping.values()]
+    return np.stack(columns, 1).astype(np.int8)
