@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.scans.reading import SUFFIXES, stem_of, suffix_of
+from napari_mcwss.scans.formats import SUFFIXES, stem_of, suffix_of
 
 SEPARATORS = "_-. "
 

@@ -1,14 +1,23 @@
-"""Writing volumes in the exact geometry of their source."""
+"""Writing masks and maps back onto the voxels of the scan that they belong to."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-import nibabel as nib
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
-from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.formats import VOLUME_SUFFIXES, suffix_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from napari_mcwss.scans.geometry import Geometry
+
+_NIFTI1_LONGEST_AXIS = 32767
 
 
 def write_volume(
@@ -17,42 +26,84 @@ def write_volume(
     geometry: Geometry,
     *,
     dtype: DTypeLike,
-    scaled: bool = False,
+    scale: float | None = None,
+    description: str = "",
 ) -> None:
-    """Write a volume as NIfTI, voxel by voxel where the source has it.
+    """Write one volume as NIfTI, on exactly the voxels of the scan's own file.
+
+    Shape, axis order, affine and the codes that say what the affine means are
+    those of the source, and so is the NIfTI version. The write is atomic.
 
     Parameters
     ----------
     path : Path
-        Ends in ``.nii`` or ``.nii.gz``.
+        A name that ends in ``.nii`` or ``.nii.gz``.
     array : (z, y, x) array
-        In canonical order.
+        The volume in canonical order.
     geometry : Geometry
-        Of the source.
-    dtype : numpy type
-        Of the voxels in the file.
-    scaled : bool, optional
-        Spread the values over the range of an integer `dtype`, with scale
-        factors in the header that readers apply, rather than cut off decimals.
+        The scan's grid.
+    dtype : dtype-like
+        How voxels are stored.
+    scale : float, optional
+        Store ``array / scale``, rounded and clipped to what `dtype` holds, and
+        let readers multiply it back: 1/255 keeps a CAM in one byte a voxel.
+        By default voxels are stored as they are.
+    description : str, optional
+        A note for the header; what is beyond 79 bytes is cut off.
 
     Raises
     ------
     McwssError
-        If the file cannot be written; an older one is untouched then.
+        If the name is not one of a NIfTI file or the file cannot be written.
+    ValueError
+        If the array is not of the canonical shape, or holds what `dtype` cannot.
     """
+    import nibabel as nib
+
+    if suffix_of(path) not in VOLUME_SUFFIXES:
+        raise McwssError(f"cannot write '{path}': expected a name that ends in .nii or .nii.gz")
+    stored = geometry.to_source(_as_stored(array, np.dtype(dtype), scale))
+
     placement = geometry.placement
-    image_type = nib.Nifti2Image if placement and placement.version == 2 else nib.Nifti1Image
-    header = image_type.header_class()
-    if placement is None:
-        header.set_sform(geometry.source_affine, code="scanner")
-        header.set_qform(geometry.source_affine, code="scanner", strip_shears=True)
-        header.set_xyzt_units("mm")
-    else:
+    wide = placement.version == 2 if placement else max(stored.shape) > _NIFTI1_LONGEST_AXIS
+    image_class = nib.Nifti2Image if wide else nib.Nifti1Image
+    header = image_class.header_class()
+    header.set_data_dtype(stored.dtype)
+    header.set_data_shape(stored.shape)
+    header["descrip"] = description.encode()[:79]
+    if placement:
         for field, value in placement.fields.items():
             header[field] = value
-    header.set_data_dtype(dtype)
-    stored = np.asarray(geometry.to_source(array))
-    if not scaled:
-        stored = stored.astype(dtype, copy=False)
+    else:
+        _place(header, geometry)
+    # Without an affine nibabel leaves the placing fields of the header alone,
+    # and with a slope in the header it stores voxels as they are.
+    image = image_class(stored, None, header)
+    image.header.set_slope_inter(scale or 1.0, 0.0)
     with replacing(path) as temporary:
-        nib.save(image_type(stored, None, header), temporary)
+        image.to_filename(temporary)
+
+
+def _as_stored(array: NDArray[Any], dtype: np.dtype[Any], scale: float | None) -> NDArray[Any]:
+    """Convert to the stored type without wrapping anything around."""
+    if dtype.kind not in "iu":
+        return (array if scale is None else array / scale).astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    if scale is not None:
+        return np.clip(np.rint(array / scale), limits.min, limits.max).astype(dtype)
+    if array.size and (array.min() < limits.min or array.max() > limits.max):
+        raise ValueError(
+            f"values from {array.min()} to {array.max()} do not fit into {dtype} "
+            f"({limits.min} to {limits.max})"
+        )
+    return array.astype(dtype, copy=False)
+
+
+def _place(header: Any, geometry: Geometry) -> None:
+    """Write the affine of a grid that comes from no NIfTI file."""
+    header.set_xyzt_units("mm")
+    header.set_qform(geometry.source_affine, code="scanner")
+    # A quaternion holds no shear: only the sform is true then.
+    if not np.allclose(header.get_qform(), geometry.source_affine, atol=1e-4):
+        header["qform_code"] = 0
+    header.set_sform(geometry.source_affine, code="scanner")

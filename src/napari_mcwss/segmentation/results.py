@@ -10,7 +10,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.scans.reading import read_array, read_header, read_mask
+from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.predict import Prediction
 
@@ -40,7 +40,7 @@ def save_result(
     -------
     Path
         The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (steps
-        of at most 1/255), and ``scores.csv``.
+        of 1/255), and ``scores.csv``.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def save_result(
     """
     folder = study.result_folder(model, prediction.scan)
     for name, cam in zip(prediction.classes, prediction.cams, strict=True):
-        write_volume(cam_path(folder, name), cam, geometry, dtype=np.uint8, scaled=True)
+        write_volume(cam_path(folder, name), cam, geometry, dtype=np.uint8, scale=1 / 255)
     with replacing(folder / SCORES) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["slice", *prediction.classes])
@@ -87,17 +87,15 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     folder = study.result_folder(model, scan)
     if not (folder / MASK).exists():
         return None
-    cams = []
-    for name in study.class_names:
-        header = read_header(cam_path(folder, name))
-        cams.append(read_array(header.path, header.geometry, np.float32)[0])
+    names = study.class_names
+    cams = read_scan(scan, names, [cam_path(folder, name) for name in names]).volume()
     try:
         table = np.loadtxt(folder / SCORES, np.float32, delimiter=",", skiprows=1, ndmin=2)
     except (OSError, ValueError) as error:
         raise McwssError(
             f"{folder / SCORES} cannot be read ({error}): segment scan {scan} again"
         ) from error
-    return Prediction(scan, study.class_names, table[:, 1:], np.stack(cams))
+    return Prediction(scan, names, table[:, 1:], cams)
 
 
 def cam_path(folder: Path, class_name: str) -> Path:

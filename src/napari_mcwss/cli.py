@@ -1,0 +1,317 @@
+"""The command line."""
+
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from napari_mcwss import __version__
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.project import Study
+
+app = typer.Typer(
+    help="Segment scans from slice tags alone. Not a medical device.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
+app.add_typer(tags_app, name="tags")
+
+StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
+ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
+Masks = Annotated[
+    str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
+]
+Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    stderr = Console(stderr=True, soft_wrap=True)
+
+    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+        stderr.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+
+    warnings.showwarning = show_warning
+    try:
+        app()
+    except McwssError as error:
+        stderr.print(f"error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: napari-mcwss demo --out my-demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("mcwss-demo"),
+    device: Device = "auto",
+) -> None:
+    """Run the whole method on a generated phantom and write a report with pictures."""
+    from napari_mcwss.demo import run_demo
+
+    with _progress() as progress:
+        report = run_demo(out, device, progress)
+    typer.echo(f"Report: {report}")
+    if sys.stdout.isatty():
+        typer.launch(str(report))
+
+
+@app.command(
+    epilog="Example: napari-mcwss new my-study --scans glioma --channels t1c,flair "
+    "--class TC --class ED"
+)
+def new(
+    study: StudyFolder,
+    scans: Annotated[Path, typer.Option(help="Folder of scans: a sub-folder or a file each.")],
+    channels: Annotated[str, typer.Option(help="Channel names, separated by commas.")],
+    classes: Annotated[list[str], typer.Option("--class", help="A class to look for.")],
+) -> None:
+    """Make a study of scans where they are.
+
+    In a sub-folder a channel is the file whose stem is or ends in its name.
+    """
+    from napari_mcwss.scans.finding import find_scans
+
+    names = _split(channels)
+    made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
+    typer.echo(
+        f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
+        f"classes {', '.join(made.class_names)}"
+    )
+
+
+@tags_app.command(
+    "from-masks",
+    epilog="Example: napari-mcwss tags from-masks my-study --masks seg --map TC=1,4 --map ED=2",
+)
+def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans = None) -> None:
+    """Tag slices from masks: a class is present where a slice has a voxel of its values."""
+    from napari_mcwss.scans.finding import find_masks
+    from napari_mcwss.scans.reading import read_mask
+    from napari_mcwss.tags.importing import tags_from_mask
+    from napari_mcwss.tags.table import TagTable
+
+    opened = Study.open(study)
+    mapping = _mapping(values, opened.class_names)
+    names = _split(scans) if scans else opened.scan_names
+    files = find_masks(masks, {name: opened.files(name)[0] for name in names})
+    with _progress() as progress:
+        for name, path in progress.track(files.items(), description="reading masks"):
+            mask = read_mask(path, opened.scan(name).geometry)
+            table = opened.tags(name)
+            found = TagTable(tuple(mapping), tags_from_mask(mask, mapping))
+            for column, class_name in enumerate(found.classes):
+                table.values[:, table.classes.index(class_name)] = found.values[:, column]
+            opened.save_tags(name, table)
+    for name in names:
+        table = opened.tags(name)
+        counts = (f"{c} {table.count(c)[1]}" for c in opened.class_names)
+        typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
+
+
+@app.command(
+    epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
+)
+def train(
+    study: StudyFolder,
+    model: ModelName,
+    scans: Scans = None,
+    preset: Annotated[
+        str, typer.Option(help="mcwss, or published (for comparison only).")
+    ] = "mcwss",
+    epochs: Annotated[int | None, typer.Option(help="Length in epochs.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
+    width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
+) -> None:
+    """Train a model on the tags of a study. Ctrl+C stops it and keeps what it has learnt."""
+    from napari_mcwss.training.config import training_config
+
+    settings = {
+        **{"preset": preset, "epochs": epochs, "minutes": minutes, "width": width},
+        **{"device": device, "seed": seed},
+    }
+    config = training_config(**settings)
+    from napari_mcwss.training.loop import train as events_of
+
+    opened = Study.open(study)
+    chosen = _split(scans) if scans else None
+    with _progress() as progress, closing(events_of(opened, model, config, scans=chosen)) as events:
+        show_training(progress, events)
+
+
+def show_training(progress: Progress, events: Any) -> None:
+    """Draw a run's events as a progress bar with a line an epoch."""
+    from napari_mcwss.training import events as kinds
+
+    task = progress.add_task("reading scans", total=1)
+    for event in events:
+        match event:
+            case kinds.Started():
+                progress.console.print(
+                    f"{len(event.scans)} scans, {event.slices} tagged slices, on {event.device}; "
+                    f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
+                )
+            case kinds.Message():
+                progress.update(task, description=event.text)
+            case kinds.Batch():
+                text = f"epoch {event.epoch}, loss {event.losses['total']:.3f}"
+                progress.update(task, completed=event.progress, description=text)
+            case kinds.Epoch():
+                areas = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
+                loss = f"epoch {event.epoch}: loss {event.losses['total']:.4f}"
+                progress.console.print(f"{loss} {areas}".rstrip())
+            case kinds.Finished():
+                progress.update(task, completed=1.0)
+                progress.console.print(
+                    f"model {event.model}: {event.epochs} epochs in {event.seconds:.0f} s, "
+                    f"{event.folder}"
+                )
+
+
+@app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")
+def segment(
+    study: StudyFolder,
+    model: ModelName,
+    scans: Scans = None,
+    ignore_tags: Annotated[
+        bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
+    ] = False,
+    gate: Annotated[
+        float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")
+    ] = 0.5,
+    device: Device = "auto",
+) -> None:
+    """Segment scans: CAMs, scores and exclusive masks in the source geometry."""
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.segment import segment_scan
+
+    opened = Study.open(study)
+    trained = load_model(opened.model_folder(model), device=device)
+    names = _split(scans) if scans else opened.scan_names
+    with _progress() as progress:
+        for name in names:
+            task = progress.add_task(name, total=None)
+            steps = segment_scan(
+                opened, model, trained, name, use_tags=not ignore_tags, gate=gate
+            )
+            for step in steps:
+                progress.update(task, completed=step.done, total=step.total)
+            opened.scan(name).release()
+    typer.echo(f"{len(names)} scans: {opened.result_folder(model, names[0]).parent}")
+
+
+@app.command(
+    epilog="Example: napari-mcwss evaluate my-study --model first --masks seg --map TC=1,4 "
+    "--map ED=2 --union WT=TC,ED"
+)
+def evaluate(
+    study: StudyFolder,
+    model: ModelName,
+    masks: Masks,
+    values: Map,
+    union: Annotated[
+        list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
+    ] = None,
+    scans: Scans = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the measurements here.")
+    ] = None,
+) -> None:
+    """Measure masks against reference masks, beside two baselines."""
+    from napari_mcwss.segmentation.references import evaluate_model
+    from napari_mcwss.segmentation.table import measurement_table
+
+    opened = Study.open(study)
+    result = evaluate_model(
+        opened,
+        model,
+        masks,
+        _mapping(values, opened.class_names),
+        {name: _split(members) for name, members in map(_assignment, union or [])},
+        _split(scans) if scans else None,
+    )
+    if json_file is not None:
+        with replacing(json_file) as path:
+            path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+    Console().print(measurement_table(result))
+
+
+@app.command("open", epilog="Example: napari-mcwss open my-study")
+def open_in_napari(study: StudyFolder) -> None:
+    """Open napari with the three docks on a study."""
+    try:
+        from napari_mcwss.plugin.launch import open_study
+    except ImportError as error:
+        raise McwssError(
+            f"napari cannot be opened here ({error}): install it with pip install "
+            "'napari-mcwss[all]'"
+        ) from error
+    Study.open(study)
+    open_study(study)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
+    return name.strip(), value
+
+
+def _mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    mapping = {}
+    for name, numbers in map(_assignment, values):
+        if name not in classes:
+            raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
+        if not all(number.isdecimal() for number in _split(numbers)):
+            raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
+        mapping[name] = tuple(int(number) for number in _split(numbers))
+    return mapping

@@ -1,0 +1,88 @@
+"""The kinds of files that hold scans, and what all of them say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_mcwss.errors import McwssError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from napari_mcwss.scans.geometry import Geometry
+
+VOLUME_SUFFIXES = (".nii.gz", ".nii")
+PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+SUFFIXES = VOLUME_SUFFIXES + PICTURE_SUFFIXES
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a file says of itself before its voxels are read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    geometry : Geometry
+        Of its three spatial axes.
+    channels : int
+        Number of channels that it holds.
+    """
+
+    path: Path
+    geometry: Geometry
+    channels: int
+
+
+def suffix_of(path: Path) -> str | None:
+    """Give the suffix by which a file's format is known, in lower case; None if it is not."""
+    name = path.name.lower()
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+
+
+def stem_of(path: Path) -> str:
+    """Give a file's name without the suffix of its format."""
+    suffix = suffix_of(path)
+    return path.name.removesuffix(path.name[-len(suffix) :]) if suffix else path.stem
+
+
+def size_text(shape: Iterable[int]) -> str:
+    """Write a shape as people do: ``240x240x155``."""
+    return "x".join(map(str, shape))
+
+
+def names_text(names: Sequence[str], most: int = 8) -> str:
+    """List names in a message, the first few of many, or say that there are none."""
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def unreadable(path: Path, error: Exception) -> McwssError:
+    """Say in one line why a file cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : Exception
+        What went wrong.
+
+    Returns
+    -------
+    McwssError
+        The error to raise.
+    """
+    if isinstance(error, FileNotFoundError):
+        return McwssError(f"'{path}' does not exist: put it back or name another file")
+    if isinstance(error, PermissionError):
+        return McwssError(f"'{path}' may not be read: ask its owner for permission")
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return McwssError(
+        f"'{path}' is damaged or not the kind of file that its name says ({reason}): "
+        "copy it again or leave it out"
+    )

@@ -1,0 +1,109 @@
+"""Reference masks of a study's scans, and a model measured against them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.model.checkpoint import read_info
+from napari_mcwss.project import Study
+from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.segmentation.baselines import LocationPrior
+from napari_mcwss.segmentation.measure import (
+    Case,
+    Evaluation,
+    class_masks,
+    evaluate,
+    write_measurements,
+)
+from napari_mcwss.segmentation.results import load_mask
+
+
+def read_references(
+    study: Study, masks: str, mapping: Mapping[str, Sequence[int]], scans: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Read reference masks, one scan at a time.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    masks : str
+        A folder of masks, or the masks' name beside the scans, as in `find_masks`.
+    mapping : mapping
+        Class name to its values in the masks.
+    scans : sequence of str
+        Scans to read.
+
+    Yields
+    ------
+    tuple
+        The scan's name and its masks, bool ``(classes, z, y, x)``.
+
+    Raises
+    ------
+    McwssError
+        If a mask is missing, unreadable or of another shape than its scan, or
+        the mapping does not name every class.
+    """
+    files = find_masks(masks, {scan: study.files(scan)[0] for scan in scans})
+    for scan, path in files.items():
+        mask = read_mask(path, study.scan(scan).geometry)
+        yield scan, class_masks(mask, mapping, study.class_names)
+
+
+def evaluate_model(
+    study: Study,
+    model: str,
+    masks: str,
+    mapping: Mapping[str, Sequence[int]],
+    unions: Mapping[str, Sequence[str]],
+    scans: Sequence[str] | None = None,
+) -> Evaluation:
+    """Measure a model's masks, and write each scan's ``measurements.csv``.
+
+    The location prior is made from the masks of the scans that the model was
+    trained on, as far as they are not measured themselves.
+
+    Parameters
+    ----------
+    study, masks, mapping
+        As in `read_references`.
+    model : str
+        Name of the model.
+    unions : mapping
+        Name of a union to the classes it joins.
+    scans : sequence of str, optional
+        Segmented scans to measure; all segmented ones if not given.
+
+    Raises
+    ------
+    McwssError
+        If there is nothing to measure or something does not fit.
+    """
+    info = read_info(study.model_folder(model))
+    if scans is None:
+        scans = [
+            scan
+            for scan in study.scan_names
+            if (study.result_folder(model, scan) / "mask.nii.gz").exists()
+        ]
+    learnt = [scan for scan in info.scans if scan not in scans and scan in study.scan_names]
+    prior = None
+    if learnt:
+        found = read_references(study, masks, mapping, learnt)
+        prior = LocationPrior(references for _, references in found)
+    cases = (
+        Case(scan, load_mask(study, model, scan), references, study.scan(scan).geometry.spacing)
+        for scan, references in read_references(study, masks, mapping, scans)
+    )
+    evaluation = evaluate(cases, study.class_names, unions=unions, prior=prior)
+    for scan, measurements in evaluation.scans.items():
+        write_measurements(_table(study, model, scan), measurements)
+    return evaluation
+
+
+def _table(study: Study, model: str, scan: str) -> Path:
+    return study.result_folder(model, scan) / "measurements.csv"
