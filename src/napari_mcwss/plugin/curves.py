@@ -1,0 +1,135 @@
+"""The curves of a training while it runs."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import pyqtgraph as pg
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
+"""Okabe and Ito's palette, those that can be seen on dark and on light ground."""
+
+
+class Curves(QWidget):  # type: ignore[misc]
+    """Losses of a training over its epochs and, if measured, its validation.
+
+    Parameters
+    ----------
+    theme : str
+        Name of napari's theme.
+
+    Attributes
+    ----------
+    losses, validation : pyqtgraph.PlotWidget
+        The two plots; the second one is hidden until it has something to show.
+    lines : dict
+        Each curve by its name: ``batches``, ``total``, the loss terms, and
+        ``AUC <class>``.
+    """
+
+    def __init__(self, theme: str) -> None:
+        super().__init__()
+        self.losses = _plot("loss")
+        self.validation = _plot("AUC")
+        self.validation.setYRange(0, 1)
+        self.validation.setXLink(self.losses)
+        self.validation.setMaximumHeight(130)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.losses, 3)
+        layout.addWidget(self.validation, 1)
+        self.lines: dict[str, pg.PlotDataItem] = {}
+        self._points: dict[str, tuple[list[float], list[float]]] = {}
+        self._text = "w"
+        self.set_theme(theme)
+        self.clear()
+
+    def set_theme(self, theme: str) -> None:
+        """Take over the colours of a napari theme; curves take them when next cleared."""
+        colours = get_theme(theme)
+        self._text = colours.text.as_hex()
+        for plot in (self.losses, self.validation):
+            plot.setBackground(colours.background.as_hex())
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setPen(colours.secondary.as_hex())
+                plot.getAxis(side).setTextPen(self._text)
+            plot.getPlotItem().legend.setLabelTextColor(self._text)
+
+    def clear(self) -> None:
+        """Forget all curves, for a new training."""
+        for plot in (self.losses, self.validation):
+            plot.clear()
+        self.lines.clear()
+        self._points = defaultdict(lambda: ([], []))
+        self.validation.hide()
+
+    def add_batch(self, epochs: float, total: float) -> None:
+        """Draw the loss of one batch.
+
+        Parameters
+        ----------
+        epochs : float
+            Epochs done with this batch, fractions included.
+        total : float
+            The batch's loss.
+        """
+        if "batches" not in self.lines:
+            faint = pg.mkColor(self._text)
+            faint.setAlpha(70)
+            self.lines["batches"] = self.losses.plot(pen=pg.mkPen(faint, width=1))
+        self._add("batches", epochs, total)
+
+    def add_epoch(
+        self, epoch: int, losses: Mapping[str, float], validation: Mapping[str, float]
+    ) -> None:
+        """Draw the mean losses of an epoch, and its validation.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 1.
+        losses : mapping
+            Loss term to mean; ``total`` is drawn bold.
+        validation : mapping
+            Class to area under the ROC curve; may be empty.
+        """
+        for name, value in losses.items():
+            self._draw(self.losses, name, epoch, value)
+        for name, value in validation.items():
+            self.validation.show()
+            self._draw(self.validation, f"AUC {name}", epoch, value)
+
+    def _draw(self, plot: pg.PlotWidget, name: str, epoch: float, value: float) -> None:
+        if name not in self.lines:
+            total = name == "total"
+            colour = self._text if total else COLOURS[len(plot.listDataItems()) % len(COLOURS)]
+            self.lines[name] = plot.plot(
+                name=name,
+                pen=pg.mkPen(colour, width=3 if total else 2),
+                symbol="o",
+                symbolSize=5,
+                symbolBrush=colour,
+                symbolPen=None,
+            )
+        self._add(name, epoch, value)
+
+    def _add(self, name: str, x: float, y: float) -> None:
+        xs, ys = self._points[name]
+        xs.append(x)
+        ys.append(y)
+        self.lines[name].setData(xs, ys)
+
+
+def _plot(quantity: str) -> pg.PlotWidget:
+    plot = pg.PlotWidget()
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.showGrid(y=True, alpha=0.15)
+    plot.setLabel("left", quantity)
+    plot.setLabel("bottom", "epoch")
+    plot.addLegend(offset=(-8, 4), labelTextSize="8pt", verSpacing=-6)
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return plot

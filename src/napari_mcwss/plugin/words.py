@@ -1,0 +1,44 @@
+"""Numbers as a user reads them, and names to suggest."""
+
+from collections.abc import Collection
+
+
+def duration(seconds: float) -> str:
+    """Put a duration into words, in its one or two largest units.
+
+    Parameters
+    ----------
+    seconds : float
+        0 or more.
+
+    Examples
+    --------
+    >>> duration(0.3), duration(59.7), duration(100), duration(5000)
+    ('1 second', '1 minute', '2 minutes', '1 hour 23 minutes')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return _count(whole, "second")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _count(minutes, "minute")
+    hours, minutes = divmod(minutes, 60)
+    return _count(hours, "hour") + (f" {_count(minutes, 'minute')}" if minutes else "")
+
+
+def free_name(stem: str, taken: Collection[str]) -> str:
+    """Give the first of ``stem-1``, ``stem-2`` ... that is not taken.
+
+    Examples
+    --------
+    >>> free_name("model", ["model-1", "model-3"])
+    'model-2'
+    """
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
