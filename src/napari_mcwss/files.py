@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _flush(temporary)
             if target.exists():
                 shutil.copymode(target, temporary)
-            os.replace(temporary, target)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
         _flush_folder(target.parent)

@@ -1,20 +1,33 @@
 """Finding a study's scans and masks among a user's files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.scans.formats import SUFFIXES, stem_of, suffix_of
+from napari_mcwss.scans.formats import SUFFIXES, names_text, stem_of, suffix_of
 
-SEPARATORS = "_-. "
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MASK_NAMES = ("seg", "mask", "label", "labels", "segmentation")
+"""Stems, or ends of stems, by which masks are usually known."""
+
+_SEPARATORS = "_-. "
 
 
 def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
-    """Find scans: a sub-folder each, or, in a folder of files, a file each.
+    """Find scans: a sub-folder each, or in a folder of files by their names.
 
-    In a sub-folder a channel is the file whose stem is the channel's name, or
-    ends in it after a separator: ``t1`` is never ``scan_t1ce``. A sub-folder
-    without any channel is no scan and left out.
+    A channel is the file whose stem is the channel's name, or ends in it after
+    one of ``_ - .`` or a space, in whichever case: ``t1`` is never
+    ``scan_t1ce``. Where several files end so, the one named after its scan
+    (``scan_t1``) is taken, else the shortest name. A sub-folder with a single
+    file of another name is a scan whose file holds all channels; one with no
+    such file is no scan. In a folder of files, what comes before the channel's
+    name is the scan's; where no file is named after a channel, each is a scan.
 
     Parameters
     ----------
@@ -25,36 +38,29 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
 
     Returns
     -------
-    dict
-        Name of each scan to its files: one a channel in their order, or one
-        that holds them all.
+    dict of str to list of Path
+        Name of each scan to its files: one for each channel in the order of
+        `channels`, or one that holds them all.
 
     Raises
     ------
     McwssError
-        If the folder holds no scan, or a scan lacks a channel.
+        If the folder holds no scan, a scan lacks a channel, or two files could
+        as well be the same channel.
     """
     if not folder.is_dir():
-        raise McwssError(f"{folder} is no folder: name the folder that holds the scans")
-    scans: dict[str, list[Path]] = {}
-    for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
-        images = images_in(sub)
-        found = {name: _best(images, name) for name in channels}
-        if not any(found.values()):
-            continue
-        missing = [name for name, path in found.items() if path is None]
-        if missing:
-            raise McwssError(
-                f"scan {sub.name} has no channel {', '.join(missing)}, found "
-                f"{', '.join(path.name for path in images)}: add the file or name other channels"
-            )
-        scans[sub.name] = [path for path in found.values() if path is not None]
-    if not scans:
-        scans = {stem_of(path): [path] for path in images_in(folder)}
+        raise McwssError(f"'{folder}' is no folder: name the folder that holds the scans")
+    scans = {
+        sub.name: files
+        for sub in sorted(folder.iterdir())
+        if sub.is_dir() and not sub.name.startswith(".")
+        if (files := _scan_in(sub, channels))
+    }
+    scans = scans or _scans_among(images_in(folder), folder.name, channels)
     if not scans:
         raise McwssError(
-            f"no scans in {folder}: expected sub-folders with files named "
-            f"{', '.join(channels)}, or files {', '.join(SUFFIXES)}"
+            f"no scans in '{folder}': expected sub-folders with files named after the channels "
+            f"({', '.join(channels)}), or files of their own ({', '.join(SUFFIXES)})"
         )
     return scans
 
@@ -65,76 +71,166 @@ def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
     Parameters
     ----------
     masks : str
-        A folder of files with the scans' names, or the name of the mask among
-        each scan's own files, as a channel's.
-    files : mapping
+        A folder of files with the scans' names; or the name of the masks that
+        lie beside the scans' own files, by which they are found as channels are.
+    files : mapping of str to Path
         Name of each scan to any of its files.
+
+    Returns
+    -------
+    dict of str to Path
+        Name of each scan to its mask.
 
     Raises
     ------
     McwssError
-        If a scan has no mask.
+        If a scan has no mask, or more than one file could be it.
     """
     folder = Path(masks)
+    scans_in = Counter(file.parent for file in files.values())
     found: dict[str, Path] = {}
     for scan, file in files.items():
-        mask = _best(images_in(folder), scan) if folder.is_dir() else None
-        mask = mask or (None if folder.is_dir() else _best(images_in(file.parent), masks))
+        if folder.is_dir():
+            where, expected = folder, scan
+            mask = _best(images_in(folder), scan, scan) or next(
+                filter(None, (_best(images_in(folder), f"{scan}_{m}", scan) for m in MASK_NAMES)),
+                None,
+            )
+        else:
+            where, expected = file.parent, masks
+            images = images_in(where)
+            if scans_in[where] > 1:  # Another scan's mask must not be taken for this one's.
+                images = [path for path in images if _prefix(path, masks) in (scan, None)]
+            mask = _best(images, masks, scan)
         if mask is None:
-            where = folder if folder.is_dir() else file.parent
             raise McwssError(
-                f"no mask of scan {scan} in {where}: expected a file named "
-                f"{scan if folder.is_dir() else masks}"
+                f"scan {scan}: no mask in '{where}': expected a file named {expected}, "
+                f"found {names_text([path.name for path in images_in(where)])}"
             )
         found[scan] = mask
     return found
 
 
 def guess_channels(files: Iterable[Path]) -> list[str]:
-    """Guess channel names from one scan's files: what their stems do not share.
-
-    Masks (``seg``, ``mask``, ``label``) are left out.
+    """Guess channel names from one scan's files: the last parts of their stems.
 
     Parameters
     ----------
     files : iterable of Path
-        Of one scan.
+        Of one scan; masks (`MASK_NAMES`) are left out.
 
     Returns
     -------
     list of str
-        Names in alphabetical order, empty where nothing can be read from names.
+        Names in alphabetical order.
     """
-    stems = sorted(stem_of(path) for path in files if suffix_of(path))
-    names = {_last_part(stem) for stem in stems}
+    stems = [stem_of(path) for path in files if suffix_of(path)]
+    names = {stem[max(map(stem.rfind, _SEPARATORS)) + 1 :] or stem for stem in stems}
     return sorted(name for name in names if name.lower() not in MASK_NAMES)
 
 
-MASK_NAMES = ("seg", "mask", "label", "labels", "segmentation")
-"""Stems, or ends of stems, by which masks are usually known."""
-
-
 def images_in(folder: Path) -> list[Path]:
-    """List a folder's images, hidden files left out."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and suffix_of(path) and not path.name.startswith(".")
+    """List the files of a folder that can be read as scans, hidden ones left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; sub-folders are not entered.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order.
+
+    Raises
+    ------
+    McwssError
+        If the folder cannot be listed.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if suffix_of(path) and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError as error:
+        raise McwssError(f"cannot look into '{folder}': {error.strerror}") from error
+
+
+def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
+    """Find the files of the scan that a sub-folder may be; none if it is none."""
+    images = images_in(folder)
+    if any(_prefix(path, channel) is not None for path in images for channel in channels):
+        return _channel_files(folder.name, images, channels)
+    images = [path for path in images if not _is_mask(path)]
+    return images if len(images) == 1 else []
+
+
+def _scans_among(
+    images: Sequence[Path], folder_name: str, channels: Sequence[str]
+) -> dict[str, list[Path]]:
+    """Find the scans in a folder of files."""
+    groups: dict[str, list[Path]] = {}
+    for path in images:
+        prefixes = {_prefix(path, channel) for channel in channels} - {None}
+        for prefix in prefixes:
+            groups.setdefault(prefix or folder_name, []).append(path)
+    if groups:
+        return {scan: _channel_files(scan, files, channels) for scan, files in groups.items()}
+    scans: dict[str, list[Path]] = {}
+    for path in images:
+        if _is_mask(path):
+            continue
+        if stem_of(path) in scans:
+            raise _ambiguous(stem_of(path), path, scans[stem_of(path)][0])
+        scans[stem_of(path)] = [path]
+    return scans
+
+
+def _channel_files(scan: str, images: Sequence[Path], channels: Sequence[str]) -> list[Path]:
+    """Choose the file of each channel."""
+    chosen: dict[str, Path] = {}
+    # The longest name first: with channels `c` and `t1_c`, `scan_t1_c` is only the latter.
+    for channel in sorted(channels, key=len, reverse=True):
+        free = [path for path in images if path not in chosen.values()]
+        best = _best(free, channel, scan)
+        if best is None:
+            raise McwssError(
+                f"scan {scan} has no channel {channel}: expected a file named {channel}, found "
+                f"{names_text([path.name for path in images])}: add the file or name other channels"
+            )
+        chosen[channel] = best
+    return [chosen[channel] for channel in channels]
+
+
+def _best(images: Sequence[Path], name: str, scan: str) -> Path | None:
+    """Choose the image of a name: itself, after its scan, or the shortest that ends in it."""
+
+    def distance(path: Path) -> tuple[bool, bool, int]:
+        prefix = _prefix(path, name)
+        return (prefix != "", prefix != scan, len(stem_of(path)))
+
+    ranked = sorted((p for p in images if _prefix(p, name) is not None), key=distance)
+    if len(ranked) > 1 and distance(ranked[0]) == distance(ranked[1]):
+        raise _ambiguous(name, *ranked[:2])
+    return ranked[0] if ranked else None
+
+
+def _prefix(path: Path, name: str) -> str | None:
+    """Give what comes before a name in a file's stem; None where the stem ends otherwise."""
+    stem = stem_of(path)
+    if stem.lower() == name.lower():
+        return ""
+    before = stem[: -len(name)]
+    ends_so = stem.lower().endswith(name.lower()) and before[-1] in _SEPARATORS
+    return before[:-1] if ends_so else None
+
+
+def _is_mask(path: Path) -> bool:
+    return any(_prefix(path, name) is not None for name in MASK_NAMES)
+
+
+def _ambiguous(name: str, first: Path, second: Path) -> McwssError:
+    return McwssError(
+        f"'{first}' and '{second.name}' could both be {name}: rename one or move it away"
     )
-
-
-def _best(images: Sequence[Path], name: str) -> Path | None:
-    """Choose the image of a name: the exact stem, else the shortest that ends in it."""
-    wanted = name.lower()
-    ends = [
-        path
-        for path in images
-        if (stem := stem_of(path).lower()) == wanted
-        or (stem.endswith(wanted) and stem[-len(wanted) - 1] in SEPARATORS)
-    ]
-    return min(ends, key=lambda path: len(stem_of(path)), default=None)
-
-
-def _last_part(stem: str) -> str:
-    cut = max(stem.rfind(separator) for separator in SEPARATORS)
-    return stem[cut + 1 :] or stem

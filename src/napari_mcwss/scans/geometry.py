@@ -172,7 +172,7 @@ class Geometry:
         axes, flipped = self._order
         leading = array.ndim - 3
         ordered = array.transpose(*range(leading), *(leading + axis for axis in axes))
-        return ordered[(..., *_steps(flipped))]
+        return ordered[_steps(flipped)]
 
     def to_source(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
         """Put canonical voxels back in the file's order: the exact inverse of `to_canonical`.
@@ -195,7 +195,7 @@ class Geometry:
         self._check(array, self.shape)
         axes, flipped = self._order
         leading = array.ndim - 3
-        unflipped = array[(..., *_steps(flipped))]
+        unflipped = array[_steps(flipped)]
         back = (leading + axes.index(axis) for axis in range(3))
         return unflipped.transpose(*range(leading), *back)
 
@@ -235,7 +235,7 @@ class Geometry:
 
         def alignment(axes: tuple[int, ...]) -> float:
             # Rounded, so that scans turned by 45 degrees are not ordered by their rounding errors.
-            return round(sum(abs(directions[row, axis]) for row, axis in enumerate(axes)), 6)
+            return round(sum(abs(float(directions[row, axis])) for row, axis in enumerate(axes)), 6)
 
         axes = max(permutations((2, 1, 0)), key=alignment)
         return axes, tuple(bool(directions[row, axis] < 0) for row, axis in enumerate(axes))
@@ -254,8 +254,8 @@ def _is_usable(affine: NDArray[np.float64]) -> bool:
     return bool(lengths.all() and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
 
 
-def _steps(flipped: tuple[bool, ...]) -> tuple[slice, ...]:
-    return tuple(slice(None, None, -1 if flip else 1) for flip in flipped)
+def _steps(flipped: tuple[bool, ...]) -> Any:
+    return (..., *(slice(None, None, -1 if flip else 1) for flip in flipped))
 
 
 def _numbers(values: NDArray[np.float64]) -> str:

@@ -95,9 +95,9 @@ def phantom_scan(
     # Scanners agree neither on brightness nor on its evenness.
     gains = 300 * rng.uniform(0.8, 1.25, (2, 1, 1, 1))
     volume *= gains * (1 + 0.06 * _texture(rng, size, 0.5))
-    volume = np.where(head, volume.clip(min=1), 0).astype(np.float32)
+    volume = np.where(head, volume.clip(min=1), 0)
     mask = np.where(core, 1, np.where(oedema, 2, 0)).astype(np.uint8)
-    return volume, mask, PHANTOM_SPACING
+    return volume.astype(np.float32), mask, PHANTOM_SPACING
 
 
 def write_phantom(

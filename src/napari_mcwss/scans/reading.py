@@ -109,13 +109,12 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
         volume = np.empty((len(channels), *geometry.shape), np.float32)
         start = 0
         for header, count in zip(headers, counts, strict=True):
-            part = volume[start : start + count]
-            part[...] = header.geometry.to_canonical(_voxels(header, count))
-            # A sum is finite only where all is; most scans are spared the slow way.
-            with np.errstate(over="ignore", invalid="ignore"):
-                if not np.isfinite(part.sum()):
-                    np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            volume[start : start + count] = header.geometry.to_canonical(_voxels(header, count))
             start += count
+        # A sum is finite only where all is; most scans are spared the slow way.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(volume.sum()):
+                np.nan_to_num(volume, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         return volume
 
     return Scan(name, channels, geometry, load, paths)
