@@ -86,26 +86,25 @@ def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
     McwssError
         If a scan has no mask, or more than one file could be it.
     """
-    folder = Path(masks)
-    scans_in = Counter(file.parent for file in files.values())
+    given = Path(masks)
+    folders = {scan: given if given.is_dir() else file.parent for scan, file in files.items()}
+    images = {folder: images_in(folder) for folder in set(folders.values())}
+    scans_in = Counter(folders.values())
     found: dict[str, Path] = {}
-    for scan, file in files.items():
-        if folder.is_dir():
-            where, expected = folder, scan
-            mask = _best(images_in(folder), scan, scan) or next(
-                filter(None, (_best(images_in(folder), f"{scan}_{m}", scan) for m in MASK_NAMES)),
-                None,
-            )
+    for scan, folder in folders.items():
+        if given.is_dir():
+            names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
+        # Among the files of several scans, another's mask must not be taken for this one's.
+        elif scans_in[folder] > 1:
+            names = [f"{scan}{separator}{masks}" for separator in _SEPARATORS]
         else:
-            where, expected = file.parent, masks
-            images = images_in(where)
-            if scans_in[where] > 1:  # Another scan's mask must not be taken for this one's.
-                images = [path for path in images if _prefix(path, masks) in (scan, None)]
-            mask = _best(images, masks, scan)
+            names = [masks]
+        best = (_best(images[folder], name, scan) for name in names)
+        mask = next((path for path in best if path is not None), None)
         if mask is None:
             raise McwssError(
-                f"scan {scan}: no mask in '{where}': expected a file named {expected}, "
-                f"found {names_text([path.name for path in images_in(where)])}"
+                f"scan {scan}: no mask in '{folder}': expected a file named {names[0]}, found "
+                f"{names_text([path.name for path in images[folder]])}"
             )
         found[scan] = mask
     return found

@@ -172,7 +172,7 @@ class Geometry:
         axes, flipped = self._order
         leading = array.ndim - 3
         ordered = array.transpose(*range(leading), *(leading + axis for axis in axes))
-        return ordered[_steps(flipped)]
+        return np.flip(ordered, _from_the_end(flipped))
 
     def to_source(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
         """Put canonical voxels back in the file's order: the exact inverse of `to_canonical`.
@@ -195,7 +195,7 @@ class Geometry:
         self._check(array, self.shape)
         axes, flipped = self._order
         leading = array.ndim - 3
-        unflipped = array[_steps(flipped)]
+        unflipped = np.flip(array, _from_the_end(flipped))
         back = (leading + axes.index(axis) for axis in range(3))
         return unflipped.transpose(*range(leading), *back)
 
@@ -254,8 +254,9 @@ def _is_usable(affine: NDArray[np.float64]) -> bool:
     return bool(lengths.all() and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
 
 
-def _steps(flipped: tuple[bool, ...]) -> Any:
-    return (..., *(slice(None, None, -1 if flip else 1) for flip in flipped))
+def _from_the_end(flipped: tuple[bool, ...]) -> tuple[int, ...]:
+    """Give the flipped ones of the last three axes, counted from the end: others come before."""
+    return tuple(axis - 3 for axis, flip in enumerate(flipped) if flip)
 
 
 def _numbers(values: NDArray[np.float64]) -> str:

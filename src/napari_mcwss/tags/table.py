@@ -1,16 +1,23 @@
-"""The tags of one scan: a row a slice, a column a class."""
+"""The tags of one scan: a row for each slice, a column for each class."""
+
+from __future__ import annotations
 
 import csv
 import io
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 
 class Tag(IntEnum):
@@ -21,122 +28,227 @@ class Tag(IntEnum):
     PRESENT = 1
 
     @property
-    def next(self) -> "Tag":
+    def next(self) -> Tag:
         """The tag that the next keystroke gives: unknown, present, absent, unknown ..."""
         return {Tag.UNKNOWN: Tag.PRESENT, Tag.PRESENT: Tag.ABSENT}.get(self, Tag.UNKNOWN)
 
 
-CELLS = {"": Tag.UNKNOWN, "0": Tag.ABSENT, "1": Tag.PRESENT}
-"""How a tag is written in a csv file."""
+_CELLS = {"": Tag.UNKNOWN, "0": Tag.ABSENT, "1": Tag.PRESENT}
+_WORDS = {int(tag): cell for cell, tag in _CELLS.items()}
 
 
 @dataclass(eq=False)
 class TagTable:
     """The tags of one scan.
 
-    Attributes
+    Parameters
     ----------
     classes : tuple of str
         Names of the columns.
-    values : ndarray
-        Int8 ``(slices, classes)`` of `Tag` values.
+    values : (slices, classes) array of int8
+        Values of `Tag`.
+
+    Examples
+    --------
+    >>> table = TagTable.empty(30, ["core", "oedema"])
+    >>> table.set(12, "core", Tag.PRESENT)
+    >>> table.get(12, "core").name
+    'PRESENT'
+    >>> int(table.tagged.sum())
+    1
     """
 
     classes: tuple[str, ...]
     values: NDArray[np.int8]
 
     @classmethod
-    def empty(cls, slices: int, classes: tuple[str, ...]) -> "TagTable":
-        """Make a table in which all is unknown."""
-        return cls(classes, np.full((slices, len(classes)), Tag.UNKNOWN, np.int8))
+    def empty(cls, slices: int, classes: Sequence[str]) -> TagTable:
+        """Make a table in which all is unknown.
+
+        Parameters
+        ----------
+        slices : int
+            Number of rows.
+        classes : sequence of str
+            Names of the columns.
+
+        Returns
+        -------
+        TagTable
+            The table.
+        """
+        return cls(tuple(classes), np.full((slices, len(classes)), Tag.UNKNOWN, np.int8))
+
+    def copy(self) -> TagTable:
+        """Make a table that can be changed without changing this one."""
+        return TagTable(self.classes, self.values.copy())
 
     def get(self, slice_index: int, class_name: str) -> Tag:
-        """Give one tag."""
-        return Tag(int(self.values[slice_index, self.classes.index(class_name)]))
+        """Give one tag.
 
-    def set(self, slice_index: int, class_name: str, tag: Tag) -> None:
-        """Change one tag.
+        Parameters
+        ----------
+        slice_index : int
+            Of the slice, from 0.
+        class_name : str
+            Of the class.
+
+        Returns
+        -------
+        Tag
+            What is known.
 
         Raises
         ------
         McwssError
             If there is no such slice or class.
         """
-        if not 0 <= slice_index < len(self.values):
-            raise McwssError(
-                f"slice {slice_index} does not exist: expected 0 to {len(self.values) - 1}"
-            )
-        if class_name not in self.classes:
-            raise McwssError(
-                f"class {class_name!r} does not exist: expected {', '.join(self.classes)}"
-            )
-        self.values[slice_index, self.classes.index(class_name)] = tag
+        return Tag(int(self.values[self._place(slice_index, class_name)]))
+
+    def set(self, slice_index: int, class_name: str, tag: Tag) -> None:
+        """Change one tag.
+
+        Parameters
+        ----------
+        slice_index : int
+            Of the slice, from 0.
+        class_name : str
+            Of the class.
+        tag : Tag
+            What is now known.
+
+        Raises
+        ------
+        McwssError
+            If there is no such slice or class.
+        """
+        self.values[self._place(slice_index, class_name)] = tag
 
     @property
     def tagged(self) -> NDArray[np.bool_]:
         """Which slices have a known tag: bool ``(slices,)``."""
-        known: NDArray[np.bool_] = (self.values != Tag.UNKNOWN).any(1)
+        known: NDArray[np.bool_] = (self.values != Tag.UNKNOWN).any(axis=1)
         return known
 
-    def count(self, class_name: str) -> dict[Tag, int]:
-        """Count the slices of each tag of one class."""
-        column = self.values[:, self.classes.index(class_name)]
+    def count(self, class_name: str) -> dict[int, int]:
+        """Count the slices of each tag of one class.
+
+        Parameters
+        ----------
+        class_name : str
+            Of the class.
+
+        Returns
+        -------
+        dict of Tag to int
+            A number for every tag.
+
+        Raises
+        ------
+        McwssError
+            If there is no such class.
+        """
+        column = self.values[:, self._column(class_name)]
         return {tag: int((column == tag).sum()) for tag in Tag}
 
     def write_csv(self, path: Path) -> None:
-        """Write the table atomically: ``slice`` counts from 0, as napari does.
+        """Write the table as a spreadsheet has it, atomically.
+
+        The first column, ``slice``, counts from 0 as napari does; then one
+        column a class with 1 (present), 0 (absent) or nothing (unknown).
+
+        Parameters
+        ----------
+        path : Path
+            The file.
 
         Raises
         ------
         McwssError
             If the file cannot be written; an older one is untouched then.
         """
-        words = {tag: cell for cell, tag in CELLS.items()}
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["slice", *self.classes])
-        writer.writerows(
-            [index, *(words[Tag(value)] for value in row)]
-            for index, row in enumerate(self.values.tolist())
-        )
+        for index, row in enumerate(self.values.tolist()):
+            writer.writerow([index, *(_WORDS[value] for value in row)])
         with replacing(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
 
     @classmethod
-    def read_csv(cls, path: Path, slices: int, classes: tuple[str, ...]) -> "TagTable":
-        """Read a table; classes that it lacks and slices that it leaves out are unknown.
+    def read_csv(cls, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
+        """Read a table that `write_csv`, or a spreadsheet, has written.
 
         Parameters
         ----------
         path : Path
             The file; it is never changed.
         slices : int
-            Slices of the scan.
-        classes : tuple of str
-            Classes of the study.
+            Number of slices of the scan.
+        classes : sequence of str
+            Classes of the study; one that has no column yet is unknown.
+
+        Returns
+        -------
+        TagTable
+            The table, with columns in the order of `classes`.
 
         Raises
         ------
         McwssError
-            If a column is no class, a slice does not exist or a tag is none.
+            If a column is no class or there twice, a slice is missing, there
+            twice or beyond the scan, or a cell is no tag.
         """
-        table = cls.empty(slices, classes)
         try:
-            rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines(), strict=True))
+            lines = path.read_text("utf-8-sig").splitlines()
+            rows = [row for row in csv.reader(lines, strict=True) if any(row)]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise McwssError(f"{path} is no table of tags ({error}): restore or remove it") from error
-        for line, row in enumerate(rows, 2):
-            number = row.pop("slice", None)
-            if number is None or not number.strip().isdecimal():
-                raise McwssError(f"{path}, line {line}: slice is {number!r}, expected a number")
-            for name, cell in row.items():
-                if name is None or cell is None or (tag := CELLS.get(cell.strip())) is None:
-                    raise McwssError(
-                        f"{path}, line {line}: {name} is {cell!r}, expected 1 (present), "
-                        "0 (absent) or nothing (unknown)"
-                    )
-                try:
-                    table.set(int(number), name, tag)
-                except McwssError as error:
-                    raise McwssError(f"{path}, line {line}: {error}") from error
+            raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
+        header = rows.pop(0) if rows else []
+        names = header[1:]
+        if header[:1] != ["slice"] or len(set(names)) < len(names) or not set(names) <= {*classes}:
+            raise McwssError(
+                f"'{path}' has the columns {', '.join(header) or 'none'}: expected slice, "
+                f"{', '.join(classes)}, each once: {_MEND}"
+            )
+        if len(rows) != slices:
+            raise McwssError(
+                f"'{path}' has {len(rows)} slices, its scan {slices}: expected a row for each: "
+                f"{_MEND}"
+            )
+        table = cls.empty(slices, classes)
+        columns = [table.classes.index(name) for name in names]
+        seen: set[str] = set()
+        for row in rows:
+            slice_text, cells = row[0].strip(), [cell.strip() for cell in row[1:]]
+            if not slice_text.isdecimal() or int(slice_text) >= slices or slice_text in seen:
+                raise McwssError(
+                    f"'{path}' names slice {slice_text!r}: expected 0 to {slices - 1}, each once: "
+                    f"{_MEND}"
+                )
+            seen.add(slice_text)
+            if len(cells) != len(names) or not set(cells) <= _CELLS.keys():
+                raise McwssError(
+                    f"'{path}' has {','.join(cells)!r} in slice {slice_text}: expected for each "
+                    f"class 1 (present), 0 (absent) or nothing (unknown): {_MEND}"
+                )
+            table.values[int(slice_text), columns] = [_CELLS[cell] for cell in cells]
         return table
+
+    def _place(self, slice_index: int, class_name: str) -> tuple[int, int]:
+        if not 0 <= slice_index < len(self.values):
+            raise McwssError(
+                f"slice {slice_index} does not exist: the scan has {len(self.values)}, "
+                f"0 to {len(self.values) - 1}"
+            )
+        return slice_index, self._column(class_name)
+
+    def _column(self, class_name: str) -> int:
+        if class_name not in self.classes:
+            raise McwssError(
+                f"class {class_name!r} does not exist: expected {', '.join(self.classes)}"
+            )
+        return self.classes.index(class_name)
+
+
+_MEND = "correct it, or move it away to begin anew; it was left as it is"
