@@ -1,0 +1,317 @@
+"""The dock that segments scans and shows what was found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.layers import remove_study_layers, show_prediction_layers, study_layers
+from napari_mcwss.plugin.segmenting import Found, Rules, look_up, segment
+from napari_mcwss.plugin.session import Session
+from napari_mcwss.segmentation.exclusive import THRESHOLD
+
+SETTLED = 120
+"""Milliseconds without a change after which the mask of the whole scan follows."""
+
+
+class ResultsDock(QWidget):  # type: ignore[misc]
+    """Segment the scan on screen; look at CAMs and mask.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that shows the scan.
+
+    Attributes
+    ----------
+    shown : Signal
+        A result came on screen, or a lookup found none: `Found` or None.
+    mask_changed : Signal
+        The mask of the whole scan was made anew.
+    found : Found or None
+        What is on screen.
+    background : Background
+        Runs the segmentation.
+    """
+
+    shown = Signal(object)
+    mask_changed = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session.of(napari_viewer)
+        self.found: Found | None = None
+        self.background = Background(self)
+        self.background.event_received.connect(self._show_progress)
+        self.background.ended.connect(self._segmented)
+        self._lookup = Background(self)
+        self._lookup.ended.connect(self._looked_up)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLED)
+        self._settled.timeout.connect(self._remake_mask)
+        self._make_widgets()
+        self.session.study_changed.connect(self._models_changed)
+        self.session.models_changed.connect(self._models_changed)
+        self.session.scan_changed.connect(self._subject_changed)
+        self.session.tags_changed.connect(self._tags_changed)
+        self.destroyed.connect(_disconnector(self.session, self))
+        self._models_changed()
+
+    def _make_widgets(self) -> None:
+        self.model = QComboBox()
+        self.model.currentTextChanged.connect(self._subject_changed)
+        self.segment_button = QPushButton("Segment this scan")
+        self.segment_button.clicked.connect(self.segment)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.threshold = _slider(THRESHOLD, self._rules_changed)
+        self.threshold.setToolTip("A pixel can belong to a class from this CAM value on")
+        self.cam_opacity = _slider(0.6, self._opacity_changed)
+        self.mask_opacity = _slider(0.5, self._opacity_changed)
+        self.gate = QCheckBox("Only slices that the classifier finds")
+        self.use_tags = QCheckBox("Known tags overrule the classifier")
+        for box in (self.gate, self.use_tags):
+            box.setChecked(True)
+            box.toggled.connect(self._rules_changed)
+        self.volumes = QLabel()
+        self.volumes.setTextFormat(Qt.TextFormat.RichText)
+
+        choice = QFormLayout()
+        choice.addRow("Model", self.model)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.segment_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        self.settings = QWidget()
+        form = QFormLayout(self.settings)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Threshold", self.threshold)
+        form.addRow("CAM opacity", self.cam_opacity)
+        form.addRow("Mask opacity", self.mask_opacity)
+        form.addRow(self.gate)
+        form.addRow(self.use_tags)
+        layout = QVBoxLayout(self)
+        layout.addLayout(choice)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        layout.addWidget(self.settings)
+        layout.addWidget(self.volumes)
+        layout.addStretch(1)
+
+    @property
+    def rules(self) -> Rules:
+        """The settings on screen, with the tags as they are now."""
+        study, scan = self.session.study, self.session.scan
+        known = study is not None and scan is not None and self.use_tags.isChecked()
+        tags = study.tags(scan).values if study and scan and known else None
+        return Rules(self.threshold.value(), self.gate.isChecked(), tags)
+
+    def segment(self) -> None:
+        """Segment the scan on screen with the chosen model."""
+        study, scan, model = self.session.study, self.session.scan, self.model.currentText()
+        if study is None or scan is None or not model:
+            return
+        job = Job(
+            f"segmentation of {scan}",
+            segment(study, model, scan, self.rules),
+            lambda event: not isinstance(event, str),
+        )
+        try:
+            self.background.start(job)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self.progress.setRange(0, 0)
+        self._refresh()
+
+    def cancel(self) -> None:
+        """Ask the segmentation to stop."""
+        self.background.cancel()
+        self.status.setText("Cancelling …")
+        self._refresh()
+
+    def _show_progress(self, event: Any) -> None:
+        if self.background.cancelling:
+            return
+        if isinstance(event, str):
+            self.status.setText(event)
+        else:
+            self.progress.setRange(0, event.total)
+            self.progress.setValue(event.done)
+            self.status.setText(f"{event.done} of {event.total} slices")
+
+    def _segmented(self, outcome: Outcome) -> None:
+        self.progress.setRange(0, 1)
+        self.progress.setValue(0)
+        self.status.setText("Cancelled." if outcome.cancelled else "")
+        self._refresh()
+        if outcome.error is not None:
+            self.status.setText("Failed.")
+        elif outcome.value is not None:
+            self.status.setText(f"{outcome.value.scan} is segmented and stored.")
+            if self._is_wanted(outcome.value):
+                self._show(outcome.value)
+
+    def _is_wanted(self, found: Found) -> bool:
+        return (found.model, found.scan) == (self.model.currentText(), self.session.scan)
+
+    def _models_changed(self) -> None:
+        study = self.session.study
+        names = [] if study is None else study.model_names()
+        if names != [self.model.itemText(index) for index in range(self.model.count())]:
+            new = [name for name in names if self.model.findText(name) < 0]
+            chosen = new[-1] if new else self.model.currentText()
+            self.model.blockSignals(True)
+            self.model.clear()
+            self.model.addItems(names)
+            self.model.setCurrentText(chosen)
+            self.model.blockSignals(False)
+        self._subject_changed()
+
+    def _subject_changed(self, *_: object) -> None:
+        """Show what is stored of the scan and the model, if that is another pair now."""
+        if self.found is not None and self._is_wanted(self.found):
+            return
+        self._forget()
+        study, scan, model = self.session.study, self.session.scan, self.model.currentText()
+        if self._lookup.running:
+            self._lookup.cancel()  # its end looks again
+        elif study and scan and model and study.result_folder(model, scan).is_dir():
+            self._lookup.start(
+                Job(f"lookup of {scan}", look_up(study, model, scan), lambda _: False)
+            )
+        self._refresh()
+
+    def _looked_up(self, outcome: Outcome) -> None:
+        found = outcome.value
+        if found is not None and self._is_wanted(found):
+            self._show(found)
+        elif outcome.cancelled or found is not None:
+            self._subject_changed()
+        else:
+            self.shown.emit(None)
+
+    def _show(self, found: Found) -> None:
+        study = self.session.study
+        if study is None:
+            return
+        self.found = found
+        cams = dict(zip(found.prediction.classes, found.prediction.cams, strict=True))
+        mask = found.mask(self.rules)
+        show_prediction_layers(self.viewer, found.geometry, study.classes, cams, mask)
+        self._opacity_changed()
+        self._show_volumes(mask)
+        self._refresh()
+        self.shown.emit(found)
+
+    def _forget(self) -> None:
+        self.found = None
+        self._settled.stop()
+        self.volumes.clear()
+        remove_study_layers(self.viewer, "cam", "mask")
+
+    def _rules_changed(self, *_: object) -> None:
+        """Follow at once on the slice on screen, and soon on the others."""
+        layer = self._mask_layer()
+        if self.found is None or layer is None:
+            return
+        index = self.session.slice_index
+        here = slice(index, index + 1)
+        layer.data[here] = self.found.mask(self.rules, here)
+        layer.refresh()
+        self._settled.start()
+
+    def _remake_mask(self) -> None:
+        layer = self._mask_layer()
+        if self.found is None or layer is None:
+            return
+        layer.data[...] = self.found.mask(self.rules)
+        layer.refresh()
+        self._show_volumes(layer.data)
+        self.mask_changed.emit()
+
+    def _tags_changed(self, scan: str) -> None:
+        if self.use_tags.isChecked() and scan == self.session.scan:
+            self._rules_changed()
+
+    def _mask_layer(self) -> Labels | None:
+        return next(iter(study_layers(self.viewer, "mask")), None)
+
+    def _opacity_changed(self, *_: object) -> None:
+        for kind, slider in (("cam", self.cam_opacity), ("mask", self.mask_opacity)):
+            for layer in study_layers(self.viewer, kind):
+                layer.opacity = slider.value()
+
+    def _show_volumes(self, mask: np.ndarray) -> None:
+        study = self.session.study
+        if self.found is None or study is None:
+            return
+        millilitres = np.prod(self.found.geometry.spacing) / 1000
+        counts = np.bincount(mask.ravel(), minlength=len(study.classes) + 1)
+        rows = "".join(
+            f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
+            f"<td style='padding:0 12px 0 6px'>{spec.name}</td>"
+            f"<td align='right'>{count * millilitres:.1f} mL</td></tr>"
+            for spec, count in zip(study.classes, counts[1:], strict=True)
+        )
+        self.volumes.setText(f"<table>{rows}</table>")
+
+    def _refresh(self) -> None:
+        study, scan, running = self.session.study, self.session.scan, self.background.running
+        ready = study is not None and scan is not None and self.model.count() > 0
+        self.segment_button.setEnabled(ready and not running)
+        self.cancel_button.setEnabled(running and not self.background.cancelling)
+        self.settings.setEnabled(self.found is not None)
+        if not running and not ready:
+            self.status.setText(
+                "Open or make a study in the Tagging dock first."
+                if study is None
+                else "Train a model in the Training dock first."
+                if scan is not None
+                else "Add scans to the study first."
+            )
+
+
+def _disconnector(session: Session, dock: ResultsDock) -> Callable[[], None]:
+    """Give what ends a dock's connections: signals outlive it."""
+
+    def disconnect() -> None:
+        session.study_changed.disconnect(dock._models_changed, missing_ok=True)
+        session.models_changed.disconnect(dock._models_changed, missing_ok=True)
+        session.scan_changed.disconnect(dock._subject_changed, missing_ok=True)
+        session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
+
+    return disconnect
+
+
+def _slider(value: float, changed: Callable[[float], None]) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 1)
+    slider.setSingleStep(0.01)
+    slider.setValue(value)
+    slider.valueChanged.connect(changed)
+    return slider

@@ -1,0 +1,130 @@
+"""Segmenting a scan, or fetching its stored result, as jobs beside the screen."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask, precedence_of
+
+if TYPE_CHECKING:
+    from napari_mcwss.project import Study
+    from napari_mcwss.segmentation.predict import Prediction
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How CAMs become a mask, as set on screen.
+
+    Attributes
+    ----------
+    threshold : float
+        CAM value from which a pixel can belong to a class, 0..1.
+    gate : bool
+        Whether the classifier decides which slices can hold a class.
+    tags : ndarray, optional
+        Known tags of the scan, int8 ``(slices, classes)``, that override it.
+    """
+
+    threshold: float = THRESHOLD
+    gate: bool = True
+    tags: NDArray[np.int8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a model found in a scan of a study.
+
+    Attributes
+    ----------
+    model, scan : str
+        Their names.
+    prediction : Prediction
+        Scores and CAMs.
+    precedence : ndarray
+        Bool ``(classes, classes)``, as in `exclusive_mask`.
+    geometry : Geometry
+        Of the scan.
+    """
+
+    model: str
+    scan: str
+    prediction: "Prediction"
+    precedence: NDArray[np.bool_]
+    geometry: Geometry
+
+    def mask(self, rules: Rules, slices: slice = slice(None)) -> NDArray[np.uint8]:
+        """Make the mask of all slices or of some, uint8 ``(z, y, x)``."""
+        return exclusive_mask(
+            self.prediction.cams[:, slices],
+            self.prediction.scores[slices],
+            precedence=self.precedence,
+            threshold=rules.threshold,
+            gate=GATE if rules.gate else None,
+            tags=None if rules.tags is None else rules.tags[slices],
+        )
+
+
+def segment(
+    study: "Study", model: str, scan: str, rules: Rules
+) -> Callable[[], Generator[Any, None, Found]]:
+    """Make the events of segmenting a scan and storing the result.
+
+    They are lines of text and the `Progress` of `predict`; the value is what
+    was found.
+    """
+
+    def events() -> Generator[Any, None, Found]:
+        yield "Loading the network …"
+        from napari_mcwss.model.checkpoint import load_model
+        from napari_mcwss.segmentation.predict import predict
+        from napari_mcwss.segmentation.results import save_result
+
+        trained = load_model(study.model_folder(model))
+        trained.info.check(study.channels, study.class_names)
+        source = study.scan(scan)
+        prediction = yield from predict(trained, source)
+        precedence = precedence_of(trained.precedence, _priorities(study))
+        found = Found(model, scan, prediction, precedence, source.geometry)
+        yield "Storing the result …"
+        save_result(study, model, prediction, found.mask(rules), source.geometry)
+        return found
+
+    return events
+
+
+def look_up(
+    study: "Study", model: str, scan: str
+) -> Callable[[], Generator[str, None, Found | None]]:
+    """Make the events of fetching a stored result; the value is None if there is none.
+
+    A result that does not fit the study any more counts as none: nobody asked
+    for it, so its error would only disturb.
+    """
+
+    def events() -> Generator[str, None, Found | None]:
+        yield "Looking for a stored result …"
+        from napari_mcwss.model.checkpoint import read_info
+        from napari_mcwss.segmentation.results import load_result
+
+        try:
+            info = read_info(study.model_folder(model))
+            info.check(study.channels, study.class_names)
+            prediction = load_result(study, model, scan)
+        except McwssError:
+            return None
+        if prediction is None:
+            return None
+        rules = np.array(info.precedence, bool).reshape(2 * (len(info.classes),))
+        precedence = precedence_of(rules, _priorities(study))
+        return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
+
+    return events
+
+
+def _priorities(study: "Study") -> list[int]:
+    return [spec.priority for spec in study.classes]

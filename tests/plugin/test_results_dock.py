@@ -1,0 +1,170 @@
+"""The results dock: segment by a click, look, and adjust."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from napari.utils.notifications import Notification, notification_manager
+from qtpy.QtCore import QPoint, Qt
+
+from napari_mcwss.plugin.layers import study_layers
+from napari_mcwss.plugin.results import ResultsDock
+from napari_mcwss.segmentation import predict as predicting
+from napari_mcwss.segmentation.results import load_mask
+from napari_mcwss.tags.table import Tag
+
+pytestmark = pytest.mark.gui
+PATIENCE = 60_000
+
+
+@pytest.fixture
+def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
+    """The dock on a study with a model."""
+    viewer = make_napari_viewer(show=True)
+    dock = ResultsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Results")
+    dock.session.open(trained_study)
+    yield dock
+    dock.background.cancel()
+    WorkerBase.await_workers(PATIENCE)
+
+
+def click(qtbot, button) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def segment(qtbot, dock) -> None:
+    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+        click(qtbot, dock.segment_button)
+
+
+def mask_layer(dock):
+    (layer,) = study_layers(dock.viewer, "mask")
+    return layer
+
+
+def test_layers_lie_on_the_scan(qtbot, dock, trained_study):
+    segment(qtbot, dock)
+    scan = trained_study.scan(dock.session.scan)
+    cams, mask = study_layers(dock.viewer, "cam"), mask_layer(dock)
+    assert [layer.name for layer in cams] == ["CAM TC", "CAM ED"]
+    (image, *_) = study_layers(dock.viewer, "scan")
+    for layer in [*cams, mask]:
+        assert layer.data.shape == scan.geometry.shape
+        assert tuple(layer.scale) == tuple(image.scale) == scan.geometry.spacing
+    for layer, spec in zip(cams, trained_study.classes, strict=True):
+        assert layer.blending == "additive"
+        assert layer.colormap.map([1.0])[0] == pytest.approx(
+            [int(spec.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1]
+        )
+    np.testing.assert_array_equal(mask.data, load_mask(trained_study, "model-1", dock.session.scan))
+    assert dock.background.thread_ident not in (None, threading.get_ident())
+    assert "mL" in dock.volumes.text()
+
+
+def test_the_threshold_acts_on_the_slice_at_once_and_on_the_scan_soon(qtbot, dock):
+    segment(qtbot, dock)
+    layer = mask_layer(dock)
+    data, here = layer.data, dock.session.slice_index
+    dock.gate.setChecked(False)
+    dock.use_tags.setChecked(False)
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.01)
+    much, volumes = layer.data.copy(), dock.volumes.text()
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(1.0)
+        assert np.count_nonzero(data[here]) < np.count_nonzero(much[here])
+        np.testing.assert_array_equal(data[here - 1], much[here - 1])
+    assert mask_layer(dock) is layer
+    assert layer.data is data
+    assert np.count_nonzero(data) < np.count_nonzero(much)
+    assert dock.volumes.text() != volumes
+
+
+def test_tags_and_classifier_decide_where_a_class_can_be(qtbot, dock, trained_study):
+    segment(qtbot, dock)
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.01)
+    absent = (trained_study.tags(dock.session.scan).values == 0).all(1)
+    assert absent.any()
+    assert not mask_layer(dock).data[absent].any()
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        click_box(qtbot, dock.gate)
+        click_box(qtbot, dock.use_tags)
+    assert mask_layer(dock).data[absent].any()
+
+
+def test_a_new_tag_acts_on_the_mask(qtbot, dock, trained_study):
+    segment(qtbot, dock)
+    dock.gate.setChecked(False)
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.01)
+    here = dock.session.slice_index
+    assert mask_layer(dock).data[here].any()
+    for name in trained_study.class_names:
+        dock.session.tag(name, Tag.ABSENT)
+    assert not mask_layer(dock).data[here].any()
+
+
+def test_opacities_act_at_once(qtbot, dock):
+    segment(qtbot, dock)
+    dock.cam_opacity.setValue(0.25)
+    dock.mask_opacity.setValue(0.75)
+    assert {layer.opacity for layer in study_layers(dock.viewer, "cam")} == {0.25}
+    assert mask_layer(dock).opacity == 0.75
+
+
+def test_a_stored_result_comes_with_its_scan(qtbot, dock, trained_study):
+    segment(qtbot, dock)
+    first, second = trained_study.scan_names[:2]
+    mask = mask_layer(dock).data.copy()
+    dock.session.show(second)
+    assert not study_layers(dock.viewer, "cam", "mask")
+    assert not dock.settings.isEnabled()
+    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+        dock.session.show(first)
+    assert np.mean(mask_layer(dock).data == mask) > 0.99  # stored CAMs are rounded
+    assert dock.settings.isEnabled()
+
+
+def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):
+    at_work, go_on = threading.Event(), threading.Event()
+    mirror_mean = predicting._mirror_mean
+
+    def slow(*args):
+        at_work.set()
+        assert go_on.wait(PATIENCE / 1000)
+        return mirror_mean(*args)
+
+    monkeypatch.setattr(predicting, "_mirror_mean", slow)
+    click(qtbot, dock.segment_button)
+    qtbot.waitUntil(at_work.is_set, timeout=PATIENCE)
+    with qtbot.waitSignal(dock.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.cancel_button)
+        assert dock.status.text() == "Cancelling …"
+        go_on.set()
+    assert dock.status.text() == "Cancelled."
+    assert dock.segment_button.isEnabled()
+    assert not trained_study.result_folder("model-1", dock.session.scan).exists()
+    assert not study_layers(dock.viewer, "cam", "mask")
+
+
+def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study):
+    trained_study.add_classes(["necrosis"])
+    dock.session.study_changed.emit()
+    told: list[Notification] = []
+    notification_manager.notification_ready.connect(told.append)
+    with qtbot.waitSignal(dock.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.segment_button)
+    notification_manager.notification_ready.disconnect(told.append)
+    (notification,) = told
+    assert "made for the classes TC, ED, found TC, ED, necrosis" in notification.message
+    assert dock.status.text() == "Failed."
+
+
+def click_box(qtbot, box) -> None:
+    # The middle of a wide box is beyond its label, where it takes no click.
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
