@@ -3,10 +3,10 @@
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -23,6 +23,8 @@ from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
@@ -66,7 +68,7 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _common(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
@@ -81,8 +83,8 @@ def demo(
     """Run the whole method on a generated phantom and write a report with pictures."""
     from napari_mcwss.demo import run_demo
 
-    with _progress() as progress:
-        report = run_demo(out, device, progress)
+    with _progress() as progress, closing(run_demo(out, device)) as events:
+        report = show_events(progress, events)
     typer.echo(f"Report: {report}")
     if sys.stdout.isatty():
         typer.launch(str(report))
@@ -121,7 +123,7 @@ def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans 
     from napari_mcwss.scans.finding import find_masks
     from napari_mcwss.scans.reading import read_mask
     from napari_mcwss.tags.importing import tags_from_mask
-    from napari_mcwss.tags.table import TagTable
+    from napari_mcwss.tags.table import Tag
 
     opened = Study.open(study)
     mapping = _mapping(values, opened.class_names)
@@ -130,14 +132,10 @@ def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans 
     with _progress() as progress:
         for name, path in progress.track(files.items(), description="reading masks"):
             mask = read_mask(path, opened.scan(name).geometry)
-            table = opened.tags(name)
-            found = TagTable(tuple(mapping), tags_from_mask(mask, mapping))
-            for column, class_name in enumerate(found.classes):
-                table.values[:, table.classes.index(class_name)] = found.values[:, column]
-            opened.save_tags(name, table)
+            opened.update_tags(name, tags_from_mask(mask, mapping))
     for name in names:
         table = opened.tags(name)
-        counts = (f"{c} {table.count(c)[1]}" for c in opened.class_names)
+        counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
         typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
 
 
@@ -161,8 +159,12 @@ def train(
     from napari_mcwss.training.config import training_config
 
     settings = {
-        **{"preset": preset, "epochs": epochs, "minutes": minutes, "width": width},
-        **{"device": device, "seed": seed},
+        "preset": preset,
+        "epochs": epochs,
+        "minutes": minutes,
+        "width": width,
+        "device": device,
+        "seed": seed,
     }
     config = training_config(**settings)
     from napari_mcwss.training.loop import train as events_of
@@ -170,15 +172,20 @@ def train(
     opened = Study.open(study)
     chosen = _split(scans) if scans else None
     with _progress() as progress, closing(events_of(opened, model, config, scans=chosen)) as events:
-        show_training(progress, events)
+        show_events(progress, events)
 
 
-def show_training(progress: Progress, events: Any) -> None:
-    """Draw a run's events as a progress bar with a line an epoch."""
+def show_events(progress: Progress, events: Generator[Any, None, T]) -> T:
+    """Draw events as a progress bar with a line an epoch, and give the generator's value."""
     from napari_mcwss.training import events as kinds
 
     task = progress.add_task("reading scans", total=1)
-    for event in events:
+    while True:
+        try:
+            event = next(events)
+        except StopIteration as end:
+            value: T = end.value
+            return value
         match event:
             case kinds.Started():
                 progress.console.print(
@@ -225,9 +232,7 @@ def segment(
     with _progress() as progress:
         for name in names:
             task = progress.add_task(name, total=None)
-            steps = segment_scan(
-                opened, model, trained, name, use_tags=not ignore_tags, gate=gate
-            )
+            steps = segment_scan(opened, model, trained, name, use_tags=not ignore_tags, gate=gate)
             for step in steps:
                 progress.update(task, completed=step.done, total=step.total)
             opened.scan(name).release()

@@ -44,10 +44,12 @@ class SemanticAffinity(nn.Module):
         second = references.flatten(2).transpose(1, 2)
         query = self.weight(first)
         rewritten = torch.cat([_attend(query, second, second), _attend(second, query, first)])
-        return rewritten.transpose(1, 2).unflatten(2, slices.shape[-2:])
+        return rewritten.transpose(1, 2).reshape(-1, *slices.shape[1:])
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     # The fused kernels want a head axis; they never keep the matrix of affinities.
-    heads = (part.unsqueeze(1) for part in (query, key, value))
-    return F.scaled_dot_product_attention(*heads).squeeze(1)
+    attended = F.scaled_dot_product_attention(
+        query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+    )
+    return attended.squeeze(1)

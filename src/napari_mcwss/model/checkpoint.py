@@ -176,5 +176,5 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
             f"{folder / 'weights.safetensors'} cannot be read as the weights of this model "
             f"({type(error).__name__}): train the model again"
         ) from error
-    preset.to(where, memory_format=torch.channels_last).eval()
+    preset.to(where).eval()
     return TrainedModel(info, preset, where)

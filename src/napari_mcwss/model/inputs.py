@@ -72,7 +72,8 @@ def prepare(volume: NDArray[np.float32]) -> Inputs:
         Float32 ``(channels, z, y, x)``, any units.
     """
     tissue = find_tissue(volume)
-    rows, columns = _extent(tissue.any((0, 2))), _extent(tissue.any((0, 1)))
+    outline = np.logical_or.reduce(tissue)
+    rows, columns = _extent(outline, 0), _extent(outline, 1)
     cropped_tissue = tissue[:, rows, columns]
     cropped = volume[:, :, rows, columns]
     images = np.zeros((cropped.shape[1], len(cropped), *cropped.shape[2:]), np.float16)
@@ -91,6 +92,9 @@ def prepare(volume: NDArray[np.float32]) -> Inputs:
     )
 
 
-def _extent(occupied: NDArray[np.bool_]) -> slice:
-    indices = np.flatnonzero(occupied)
-    return slice(int(indices[0]), int(indices[-1]) + 1) if len(indices) else slice(0, len(occupied))
+def _extent(outline: NDArray[np.bool_], axis: int) -> slice:
+    """Give the range of an image's axis that holds anything; all of it if nothing does."""
+    indices = np.nonzero(outline)[axis]
+    if not indices.size:
+        return slice(0, outline.shape[axis])
+    return slice(int(indices.min()), int(indices.max()) + 1)

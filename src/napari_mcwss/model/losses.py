@@ -80,7 +80,9 @@ def extent_loss(evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tenso
     return _mean(mean_within(pixels, tissue) * weights, tags != UNKNOWN)
 
 
-def cross_guidance_loss(single: Tensor, decomposed: Tensor, tissue: Tensor, joint: Tensor) -> Tensor:
+def cross_guidance_loss(
+    single: Tensor, decomposed: Tensor, tissue: Tensor, joint: Tensor
+) -> Tensor:
     """One minus the correlation of the single and the decomposed CAM of a class.
 
     The paper rewards the minimum of both maps, which all-ones maps win. The

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -69,7 +68,7 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Features:
         """Encode slices ``(slices, channels, h, w)``, h and w multiples of 16."""
-        outputs = []
+        outputs: list[Tensor] = []
         for block in self.blocks:
             images = block(F.max_pool2d(images, 2) if outputs else images)
             outputs.append(images)

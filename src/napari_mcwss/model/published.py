@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.network import Features, MultiLevelNetwork
+from napari_mcwss.model.network import MultiLevelNetwork
 from napari_mcwss.model.preset import Maps, PairBatch, Preset
 
 SIZE = 240
@@ -36,9 +36,9 @@ class DoubleSoftmaxAffinity(nn.Module):
     def forward(self, slices: Tensor, references: Tensor) -> Tensor:
         """Rewrite the slices alone: ``(pairs, features, h, w)`` from two such."""
         first, second = slices.flatten(2), references.flatten(2)
-        affinity = self.weight(first.transpose(1, 2)) @ second
+        affinity: Tensor = self.weight(first.transpose(1, 2)) @ second
         attention = affinity.softmax(1).transpose(1, 2).softmax(1)
-        return (second @ attention).unflatten(2, slices.shape[-2:])
+        return (second @ attention).reshape_as(slices)
 
 
 def scaled_maps(logits: Tensor) -> Tensor:
@@ -55,7 +55,8 @@ def scaled_maps(logits: Tensor) -> Tensor:
         ``(slices, classes, 2, 120, 120)`` in 0..1.
     """
     half = (SIZE // 2, SIZE // 2)
-    maps = F.interpolate(logits.flatten(1, 2), half, mode="bilinear").unflatten(1, (-1, 2))
+    maps = F.interpolate(logits.flatten(1, 2), half, mode="bilinear")
+    maps = maps.reshape(*logits.shape[:3], *half)
     maps = maps - maps.amin((2, 3, 4), keepdim=True)
     return maps / (maps.amax((2, 3, 4), keepdim=True) + 1e-9)
 
@@ -64,7 +65,7 @@ def fused_maps(shallow: Tensor, deep: Tensor) -> Tensor:
     """Multiply the scaled maps of both levels: ``(slices, classes, 2, 240, 240)``."""
     product = scaled_maps(shallow) * scaled_maps(deep)
     full = F.interpolate(product.flatten(1, 2), (SIZE, SIZE), mode="bilinear")
-    return full.unflatten(1, (-1, 2))
+    return full.reshape(*product.shape[:3], SIZE, SIZE)
 
 
 def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) -> Tensor:
@@ -89,7 +90,7 @@ def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) ->
 
 
 def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
-    """Published CAM loss of one class.
+    """Give the published CAM loss of one class.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
 
 
 def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tensor) -> Tensor:
-    """Published mutually exclusive loss of two classes, the mean over slices.
+    """Give the published mutually exclusive loss of two classes, the mean over slices.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tens
 
 
 def align_loss(single: Tensor, decomposed: Tensor, tags: Tensor) -> Tensor:
-    """Published cross-guidance loss of one class; shapes as in `cam_loss`."""
+    """Give the published cross-guidance loss of one class; shapes as in `cam_loss`."""
     common = torch.minimum(single[:, 1], decomposed[:, 1]).mean((-2, -1))
     return -(tags * common).mean()
 

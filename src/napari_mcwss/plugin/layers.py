@@ -131,5 +131,6 @@ def class_colormap(spec: ClassSpec) -> Colormap:
 
 def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
     """Make the colours of a mask: background clear, label k + 1 the colour of class k."""
-    colours = {label: spec.colour for label, spec in enumerate(classes, 1)}
-    return DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", **colours})
+    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colours.update((label, spec.colour) for label, spec in enumerate(classes, 1))
+    return DirectLabelColormap(color_dict=colours)

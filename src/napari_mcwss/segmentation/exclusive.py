@@ -12,9 +12,7 @@ GATE = 0.5
 """A slice can hold a class from this score on."""
 
 
-def precedence_of(
-    from_tags: NDArray[np.bool_], priorities: Sequence[int]
-) -> NDArray[np.bool_]:
+def precedence_of(from_tags: NDArray[np.bool_], priorities: Sequence[int]) -> NDArray[np.bool_]:
     """Join the user's priorities with the precedence that the tags show.
 
     Parameters

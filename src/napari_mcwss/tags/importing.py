@@ -1,41 +1,27 @@
-"""Tags from masks: an import only; training never sees a mask."""
+"""Tags from masks: an import only, training never sees a mask."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
+from napari_mcwss.tags.table import TagTable
 
 
-def tags_from_mask(
-    mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int]]
-) -> NDArray[np.int8]:
-    """Tag a class present where a slice holds at least one voxel of its values, else absent.
+def tags_from_mask(mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int]]) -> TagTable:
+    """Tag a class present where a slice holds at least one voxel of its values.
 
     Parameters
     ----------
-    mask : (z, y, x) array of int
-        A mask in canonical order.
-    mapping : mapping of str to sequence of int
+    mask : (z, y, x) array
+        Integers.
+    mapping : mapping
         Class name to its values in the mask.
 
     Returns
     -------
-    (slices, classes) array of int8
-        1 present, 0 absent; classes in the order of the mapping.
-
-    Examples
-    --------
-    >>> mask = np.array([[[0, 0]], [[0, 2]], [[1, 2]]])
-    >>> tags_from_mask(mask, {"core": [1], "any": [1, 2]}).tolist()
-    [[0, 0], [0, 1], [1, 1]]
+    TagTable
+        Present or absent for every slice and every class of the mapping.
     """
-    tags = np.zeros((len(mask), len(mapping)), np.int8)
-    for column, values in enumerate(mapping.values()):
-        tags[:, column] = np.isin(mask, values).any(axis=(1, 2))
-    return tags
+    columns = [np.isin(mask, values).any((1, 2)) for values in mapping.values()]
+    return TagTable(tuple(mapping), np.stack(columns, 1).astype(np.int8))

@@ -11,9 +11,7 @@ GAIN = 0.1
 OFFSET = 0.1
 
 
-def augment(
-    images: Tensor, tissue: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def augment(images: Tensor, tissue: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Flip, rotate, scale and shift slices, and change each channel's intensity.
 
     Parameters

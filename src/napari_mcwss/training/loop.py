@@ -3,7 +3,7 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from statistics import fmean
 
 import torch
@@ -77,7 +77,9 @@ def train(
     split = split_scans(tagged_scans(study, scans), config.validation_share, config.seed)
     run = _Run(study, config, device)
     data = yield from _load(study, split.training, complete=run.preset.needs_complete_tags)
-    held_back = yield from _load(study, split.validation, complete=False)
+    held_back = None
+    if split.validation:
+        held_back = yield from _load(study, split.validation, complete=False)
     yield Started(name, str(device), split.training, split.validation, len(data), config.last_epoch)
 
     folder = ModelFolder(study, name)
@@ -173,7 +175,7 @@ class _Run:
             self.preset = PRESETS[config.preset](
                 len(study.channels), len(study.classes), config.width
             )
-        self.preset.to(device, memory_format=torch.channels_last)
+        self.preset.to(device)
         self._optimiser = torch.optim.AdamW(
             self.preset.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
@@ -183,9 +185,7 @@ class _Run:
     def over(self, epoch: int) -> bool:
         return self._progress(epoch) >= 1
 
-    def epoch(
-        self, data: TaggedSlices, epoch: int
-    ) -> Generator[Event, None, dict[str, float]]:
+    def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Event, None, dict[str, float]]:
         """Train one epoch, or what the minutes leave of it; give its mean losses."""
         if epoch == 1:
             self._start = time.monotonic()
@@ -239,9 +239,9 @@ class _Run:
 
 def _load(
     study: Study, names: Sequence[str], *, complete: bool
-) -> Generator[Event, None, TaggedSlices | None]:
+) -> Generator[Event, None, TaggedSlices]:
     scans = []
     for index, name in enumerate(names, 1):
         yield Message(f"reading {name} ({index} of {len(names)})")
         scans.append(load_scan(study, name, complete=complete))
-    return gather(scans) if scans else None
+    return gather(scans)
