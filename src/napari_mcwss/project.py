@@ -6,20 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_mcwss.description import ClassSpec as ClassSpec
 from napari_mcwss.description import Description, ScanEntry, check_names, class_specs
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.tags.store import TagStore
-from napari_mcwss.tags.table import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_mcwss.scans.scan import Scan
-    from napari_mcwss.tags.table import TagTable
+    from napari_mcwss.tags.table import Tag, TagTable
 
 STUDY_FILE = "mcwss.json"
 
@@ -302,15 +299,7 @@ class Study:
             written; the tags are as before then.
         """
         table = self.tags(scan)
-        if not set(tags.classes) <= set(table.classes) or len(tags.values) != len(table.values):
-            raise McwssError(
-                f"tags of {len(tags.values)} slices and classes {', '.join(tags.classes)}: scan "
-                f"{scan} has {len(table.values)} slices, and the study classes "
-                f"{', '.join(table.classes)}"
-            )
-        columns = [table.classes.index(name) for name in tags.classes]
-        known = tags.values != Tag.UNKNOWN
-        table.values[:, columns] = np.where(known, tags.values, table.values[:, columns])
+        table.update(tags)
         self.save_tags(scan, table)
 
     def fold_tags(self, scan: str) -> None:

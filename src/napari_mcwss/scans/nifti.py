@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,9 @@ def read_nifti_voxels(path: Path) -> NDArray[Any]:
         If the file is missing or damaged.
     """
     with _opened(path) as image:
+        if path.name.lower().endswith(".gz"):
+            # In one go, as only the end of a compressed file tells whether all of it is right.
+            image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
         voxels = np.asanyarray(image.dataobj)
         spatial, channels = _split(path, image.shape)
     return np.moveaxis(voxels.reshape(*spatial, channels, order="F"), -1, 0)

@@ -74,7 +74,7 @@ def read_picture_voxels(path: Path, channels: int) -> NDArray[Any]:
             pixels = np.asarray(picture.convert("RGB"))
             pixels = pixels if channels == 3 else (pixels @ _LUMINANCE)[..., None]
         else:
-            pixels = np.asarray(picture.getchannel(0))[..., None]
+            pixels = np.atleast_3d(np.asarray(picture))[..., :1]
     return pixels.transpose(2, 1, 0)[..., None]
 
 

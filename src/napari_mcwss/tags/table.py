@@ -124,6 +124,28 @@ class TagTable:
         """
         self.values[self._place(slice_index, class_name)] = tag
 
+    def update(self, other: TagTable) -> None:
+        """Take over what another table knows; what is unknown to it stays as it is.
+
+        Parameters
+        ----------
+        other : TagTable
+            With the same slices, and any of these classes in any order.
+
+        Raises
+        ------
+        McwssError
+            If its slices or classes are others.
+        """
+        if len(other.values) != len(self.values):
+            raise McwssError(
+                f"tags of {len(other.values)} slices: expected {len(self.values)}, those of the "
+                "scan: choose the tags or the mask of this scan"
+            )
+        columns = [self._column(name) for name in other.classes]
+        known = other.values != Tag.UNKNOWN
+        self.values[:, columns] = np.where(known, other.values, self.values[:, columns])
+
     @property
     def tagged(self) -> NDArray[np.bool_]:
         """Which slices have a known tag: bool ``(slices,)``."""
@@ -251,4 +273,4 @@ class TagTable:
         return self.classes.index(class_name)
 
 
-_MEND = "correct it, or move it away to begin anew; it was left as it is"
+_MEND = "correct it, or move it away to begin anew; it was left untouched"
