@@ -6,11 +6,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
+
+WORKING_SPACING = 1.0
+"""Millimetres between the pixels that the network reads.
+
+What its levels see is counted in pixels (32 for the shallow one): in
+millimetres it is only the same for every scan if the pixels are.
+"""
+
+TOLERATED = 1.25
+"""Pixels up to so much larger or smaller are read as they are."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The slices of one scan, cropped to its tissue and normalised.
+    """The slices of one scan, cropped to its tissue, normalised, in pixels of about 1 mm.
 
     Attributes
     ----------
@@ -22,7 +33,7 @@ class Inputs:
     window : tuple of slice
         Where the crop lies in the slice: rows, columns.
     size : tuple of int
-        Height and width of the uncropped slice.
+        Height and width of the scan's own slice.
     """
 
     images: Tensor
@@ -34,6 +45,11 @@ class Inputs:
     def occupied(self) -> Tensor:
         """Indices of the slices that hold any tissue."""
         return self.tissue.flatten(1).any(1).nonzero().squeeze(1)
+
+    def restore(self, maps: Tensor) -> Tensor:
+        """Bring maps ``(slices, classes, h, w)`` to the pixels of the crop in the scan's slice."""
+        rows, columns = self.window
+        return resample(maps, (rows.stop - rows.start, columns.stop - columns.start))
 
 
 def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -63,13 +79,15 @@ def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
     return tissue
 
 
-def prepare(volume: NDArray[np.float32]) -> Inputs:
-    """Crop a volume to its tissue and normalise every channel over it.
+def prepare(volume: NDArray[np.float32], spacing: tuple[float, float, float]) -> Inputs:
+    """Crop a volume to its tissue, normalise every channel over it, resample its slices.
 
     Parameters
     ----------
     volume : ndarray
         Float32 ``(channels, z, y, x)``, any units.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm; slices stay where they are.
     """
     tissue = find_tissue(volume)
     outline = np.logical_or.reduce(tissue)
@@ -84,12 +102,29 @@ def prepare(volume: NDArray[np.float32]) -> Inputs:
             normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
             # Float16 holds the store in half the memory; outliers must not overflow it.
             images[:, index][cropped_tissue] = normal.clip(-20, 20)
+    size = _working_size(cropped.shape[2:], spacing[1:])
+    inside = torch.from_numpy(np.ascontiguousarray(cropped_tissue))[:, None]
     return Inputs(
-        torch.from_numpy(images),
-        torch.from_numpy(np.ascontiguousarray(cropped_tissue))[:, None],
+        resample(torch.from_numpy(images), size),
+        resample(inside.half(), size) > 0.5,
         (rows, columns),
         (volume.shape[2], volume.shape[3]),
     )
+
+
+def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample maps ``(slices, channels, h, w)`` to another size, unless they have it."""
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    return F.interpolate(maps.float(), size, mode="bilinear", antialias=True).to(maps.dtype)
+
+
+def _working_size(size: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[int, int]:
+    factors = [millimetres / WORKING_SPACING for millimetres in spacing]
+    if all(1 / TOLERATED <= factor <= TOLERATED for factor in factors):
+        factors = [1.0, 1.0]
+    height, width = (max(1, round(n * f)) for n, f in zip(size, factors, strict=True))
+    return height, width
 
 
 def _extent(outline: NDArray[np.bool_], axis: int) -> slice:

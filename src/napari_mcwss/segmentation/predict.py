@@ -78,7 +78,7 @@ def predict(
         If the scan has other channels than the model.
     """
     model.info.check(scan.channels, model.info.classes)
-    inputs = prepare(scan.volume())
+    inputs = prepare(scan.volume(), scan.geometry.spacing)
     slices, classes = len(inputs.images), len(model.info.classes)
     scores = np.zeros((slices, classes), np.float32)
     cams = np.zeros((classes, slices, *inputs.size), np.float32)
@@ -103,5 +103,5 @@ def _mirror_mean(model: TrainedModel, inputs: Inputs, indices: Tensor) -> tuple[
         plain = model.preset.predict(images, tissue)
         mirrored = model.preset.predict(images.flip(-1), tissue.flip(-1))
     scores = (plain.scores + mirrored.scores) / 2
-    cams = (plain.cams + mirrored.cams.flip(-1)) / 2
+    cams = inputs.restore((plain.cams + mirrored.cams.flip(-1)) / 2)
     return scores.float().cpu(), cams.float().cpu()

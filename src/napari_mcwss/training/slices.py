@@ -163,7 +163,7 @@ def load_scan(study: Study, name: str, *, complete: bool) -> tuple[Inputs, Tenso
         Whether to leave out slices on which any class is unknown.
     """
     scan = study.scan(name)
-    inputs = prepare(scan.volume())
+    inputs = prepare(scan.volume(), scan.geometry.spacing)
     scan.release()
     tags = torch.from_numpy(study.tags(name).values)
     known = tags != UNKNOWN
