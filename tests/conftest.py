@@ -1,6 +1,7 @@
 """What many tests begin with."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
+from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.tags.importing import tags_from_mask
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +47,55 @@ def data_folder() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def tagged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``scans`` and ``study``: four small phantoms with all slices tagged."""
+    folder = tmp_path_factory.mktemp("tagged")
+    write_phantom(folder / "scans", scans=4, size=(9, 41, 36))
+    scans = sorted((folder / "scans").iterdir())
+    study = Study.create(
+        folder / "study",
+        scans={scan.name: [scan / f"{name}.nii.gz" for name in PHANTOM_CHANNELS] for scan in scans},
+        channels=PHANTOM_CHANNELS,
+        classes=list(PHANTOM_CLASSES),
+    )
+    for scan in scans:
+        mask = read_mask(scan / "seg.nii.gz", study.scan(scan.name).geometry)
+        study.update_tags(scan.name, tags_from_mask(mask, PHANTOM_CLASSES))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tagged_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with a model ``model-1`` that was hardly trained."""
+    from napari_mcwss.training.config import TrainingConfig
+    from napari_mcwss.training.loop import train
+
+    folder = tmp_path_factory.mktemp("trained") / "copy"
+    shutil.copytree(tagged_folder, folder)
+    config = TrainingConfig(width=4, epochs=4, device="cpu")
+    for _ in train(Study.open(folder / "study"), "model-1", config):
+        pass
+    return folder
+
+
+@pytest.fixture
+def tagged_study(tagged_folder: Path, tmp_path: Path) -> Study:
+    """Four small phantoms with all slices tagged, to be changed at will."""
+    shutil.copytree(tagged_folder, tmp_path / "copy")
+    return Study.open(tmp_path / "copy" / "study")
+
+
+@pytest.fixture
+def trained_study(trained_folder: Path, tmp_path: Path) -> Study:
+    """The same, with a model ``model-1`` that was hardly trained."""
+    shutil.copytree(trained_folder, tmp_path / "copy")
+    return Study.open(tmp_path / "copy" / "study")
+
+
+@pytest.fixture(scope="session")
+def parity_folder(data_folder: Callable[[str], Path]) -> Path:
+    """Recorded outputs of the published network, beside the real scans, or skip the test."""
+    return data_folder("../parity")

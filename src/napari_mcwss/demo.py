@@ -23,6 +23,7 @@ from napari_mcwss.training.events import Event
 from napari_mcwss.training.loop import train
 
 MODEL = "demo"
+EPOCHS = 16
 UNIONS = {"WT": ("TC", "ED")}
 
 
@@ -81,7 +82,7 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     shutil.rmtree(folder, ignore_errors=True)
     study = make_phantom_study(folder, scans=8)
     learnt, unseen = study.scan_names[:6], study.scan_names[6:]
-    config = TrainingConfig(epochs=16, validation_share=0, device=device)
+    config = TrainingConfig(epochs=EPOCHS, validation_share=0, device=device)
     yield from train(study, MODEL, config, scans=learnt)
     model = load_model(study.model_folder(MODEL), device=device)
     for scan in unseen:

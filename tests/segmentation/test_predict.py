@@ -1,0 +1,124 @@
+"""From a scan to scores and CAMs in the scan's own pixels."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
+from napari_mcwss.model.inputs import prepare
+from napari_mcwss.model.preset import Maps, Preset
+from napari_mcwss.project import Study
+from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.predict import Prediction, predict
+from napari_mcwss.training.slices import load_scan
+
+
+class Brightness(Preset):
+    """A preset whose CAM is where the first channel is bright, in whatever it is given."""
+
+    def losses(self, batch):
+        raise AssertionError("prediction never asks for a loss")
+
+    def predict(self, images, tissue):
+        cams = (images[:, :1] > 3).float() * tissue
+        return Maps(cams.amax((2, 3)), cams)
+
+
+def brightness_model(channels=("a",)) -> TrainedModel:
+    info = ModelInfo(
+        preset="mcwss",
+        classes=("bright",),
+        channels=channels,
+        width=1,
+        precedence=((False,),),
+        scans=(),
+        epochs=1,
+    )
+    preset = Brightness(len(channels), 1, 1).eval()
+    return TrainedModel(info, preset, torch.device("cpu"))
+
+
+def run(model: TrainedModel, scan: Scan) -> Prediction:
+    steps = predict(model, scan, batch_size=2)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def write_spot(path: Path, affine: np.ndarray) -> tuple[int, int, int]:
+    """Write an image with one bright block, and give a voxel (i, j, k) of it."""
+    voxels = np.random.default_rng(0).normal(100, 5, (21, 34, 9)).astype(np.float32)
+    voxels[4:6, 25:28, 6] = 1000
+    nib.save(nib.Nifti1Image(voxels, affine), path)
+    return 4, 25, 6
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1), (1, -1, -1)])
+@pytest.mark.parametrize("spacing", [1.0, 2.0, 0.6])
+def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spacing):
+    affine = np.diag([*(sign * spacing for sign in signs), 1.0])
+    voxel = write_spot(tmp_path / "a.nii.gz", affine)
+    scan = read_scan("s", ("a",), [tmp_path / "a.nii.gz"])
+    prediction = run(brightness_model(), scan)
+    assert prediction.cams.shape == (1, *scan.geometry.shape)
+    mask = exclusive_mask(prediction.cams, prediction.scores, precedence=np.zeros((1, 1), bool))
+    write_volume(tmp_path / "mask.nii.gz", mask, scan.geometry, dtype=np.uint8)
+    written = nib.load(tmp_path / "mask.nii.gz")
+    assert np.array_equal(written.affine, nib.load(tmp_path / "a.nii.gz").affine)
+    found = np.argwhere(np.asarray(written.dataobj))
+    assert written.dataobj[voxel] == 1
+    assert found.min(0) == pytest.approx([4, 25, 6], abs=1)
+    assert found.max(0) == pytest.approx([5, 27, 6], abs=1)
+
+
+def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
+    name = tagged_study.scan_names[0]
+    inputs, tags = load_scan(tagged_study, name, complete=False)
+    scan = tagged_study.scan(name)
+    seen = prepare(scan.volume(), scan.geometry.spacing)
+    assert torch.equal(inputs.images, seen.images[seen.occupied])
+    assert torch.equal(tags, torch.from_numpy(tagged_study.tags(name).values)[seen.occupied])
+
+
+def test_empty_slices_are_never_shown_to_the_network():
+    volume = np.zeros((1, 6, 20, 20), np.float32)
+    volume[0, 2:4, 5:15, 5:15] = np.random.default_rng(0).normal(10, 1, (2, 10, 10))
+    volume[0, 3, 8, 8] = 100
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 6), np.eye(4)))
+    model = brightness_model()
+    shown = []
+    model.preset.register_forward_pre_hook(lambda *_: None)
+    original = model.preset.predict
+    model.preset.predict = lambda images, tissue: (
+        shown.append(len(images)) or original(images, tissue)
+    )
+    prediction = run(model, scan)
+    assert sum(shown) == 2 * 2  # Two slices, each as it is and mirrored.
+    assert not prediction.scores[[0, 1, 4, 5]].any()
+    assert not prediction.cams[0, [0, 1, 4, 5]].any()
+    assert prediction.cams[0, 3, 8, 8] == 1
+
+
+def test_a_scan_of_nothing_gives_an_empty_prediction():
+    volume = np.zeros((1, 3, 20, 20), np.float32)
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))
+    prediction = run(brightness_model(), scan)
+    assert not prediction.cams.any()
+    assert not prediction.scores.any()
+
+
+def test_a_model_for_other_channels_is_refused():
+    volume = np.zeros((1, 3, 20, 20), np.float32)
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))
+    with pytest.raises(McwssError, match="made for the channels t1, flair, found a"):
+        run(brightness_model(("t1", "flair")), scan)

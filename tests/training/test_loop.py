@@ -1,0 +1,175 @@
+"""A training run as its driver sees it, and what it leaves on disk."""
+
+import csv
+import itertools
+
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import load_model, read_info
+from napari_mcwss.project import Study
+from napari_mcwss.training import loop
+from napari_mcwss.training.config import TrainingConfig, training_config
+from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Finished, Message, Started
+from napari_mcwss.training.loop import train
+
+TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+
+
+def weights(study: Study, name: str) -> dict[str, torch.Tensor]:
+    return load_model(study.model_folder(name), device="cpu").preset.state_dict()
+
+
+def test_a_run_tells_its_story_in_order(tagged_study: Study):
+    events = list(train(tagged_study, "m", TINY))
+    kinds = [kind for kind, _ in itertools.groupby(type(event) for event in events)]
+    epoch = [Batch, Epoch, Checkpoint]
+    assert kinds == [Message, Started, *epoch, *epoch, Finished]
+    progress = [event.progress for event in events if isinstance(event, Batch)]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    batch = next(event for event in events if isinstance(event, Batch))
+    parts = {name: value for name, value in batch.losses.items() if name != "total"}
+    assert sum(parts.values()) == pytest.approx(batch.losses["total"], rel=1e-4)
+
+
+@pytest.mark.parametrize("preset", ["mcwss", "published"])
+def test_a_run_leaves_a_model_that_can_be_loaded(tagged_study: Study, preset):
+    list(train(tagged_study, "m", TINY.model_copy(update={"preset": preset, "epochs": 1})))
+    info = load_model(tagged_study.model_folder("m"), device="cpu").info
+    assert info.preset == preset
+    assert info.classes == tagged_study.class_names
+    assert info.channels == tagged_study.channels
+    assert info.scans == tagged_study.scan_names
+    assert info.precedence[0][1], "the core is found only where oedema is"
+    with (tagged_study.model_folder("m") / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
+    assert tagged_study.model_names() == ["m"]
+
+
+def test_the_same_seed_gives_the_same_weights(tagged_study: Study):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        list(train(tagged_study, name, TINY.model_copy(update={"seed": seed})))
+    a, b, c = (weights(tagged_study, name) for name in "abc")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert not all(torch.equal(a[key], c[key]) for key in a)
+
+
+def test_training_leaves_the_callers_random_numbers_alone(tagged_study: Study):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    list(train(tagged_study, "m", TINY))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_model_is_saved_whatever_its_score(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr(loop, "evaluate_tags", lambda *_: {"TC": 0.0, "ED": 0.0})
+    list(train(tagged_study, "m", TINY))
+    assert read_info(tagged_study.model_folder("m")).epochs == 2
+
+
+def test_the_best_epoch_by_held_back_tags_is_kept(tagged_study: Study, monkeypatch):
+    scores = iter([0.6, 0.9, 0.5])
+    monkeypatch.setattr(loop, "evaluate_tags", lambda *_: {"TC": next(scores)})
+    list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 3})))
+    assert read_info(tagged_study.model_folder("m")).epochs == 2
+
+
+def test_validation_gives_an_area_per_class(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.slices.MIN_SCANS_TO_VALIDATE", 2)
+    events = list(train(tagged_study, "m", TINY))
+    started = next(event for event in events if isinstance(event, Started))
+    epoch = next(event for event in events if isinstance(event, Epoch))
+    assert len(started.validation_scans) == 1
+    assert not set(started.scans) & set(started.validation_scans)
+    assert set(epoch.validation) == {"TC", "ED"}
+    assert all(0 <= area <= 1 for area in epoch.validation.values())
+
+
+def test_a_stopped_run_keeps_its_state_under_its_name(tagged_study: Study):
+    events = train(tagged_study, "m", TINY)
+    next(event for event in events if isinstance(event, Batch))
+    events.close()
+    assert weights(tagged_study, "m")
+    assert not list((tagged_study.folder / "models").glob(".*"))
+
+
+def test_a_stopped_run_leaves_the_old_model_in_place(tagged_study: Study):
+    list(train(tagged_study, "m", TINY))
+    before = weights(tagged_study, "m")
+    events = train(tagged_study, "m", TINY.model_copy(update={"seed": 5}))
+    next(event for event in events if isinstance(event, Epoch))
+    events.close()
+    after = weights(tagged_study, "m")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert tagged_study.model_names() == ["m", "m-stopped"]
+
+
+def test_a_failing_run_leaves_the_old_model_in_place(tagged_study: Study, monkeypatch):
+    list(train(tagged_study, "m", TINY))
+    before = weights(tagged_study, "m")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(loop, "evaluate_tags", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(train(tagged_study, "m", TINY))
+    after = weights(tagged_study, "m")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_minutes_end_a_run_in_the_middle_of_an_epoch(tagged_study: Study, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    config = TrainingConfig(width=2, minutes=0.1, batch_size=2, device="cpu")
+    events = list(train(tagged_study, "m", config))
+    batches = [event for event in events if isinstance(event, Batch)]
+    assert batches[-1].progress == 1
+    assert batches[-1].seconds_left == 0
+    assert batches[-1].batch < batches[-1].batches
+    assert isinstance(events[-1], Finished)
+
+
+def test_no_mask_can_reach_training(tagged_study: Study):
+    truth = list(tagged_study.folder.parent.rglob("seg.nii.gz"))
+    assert truth
+    for path in truth:
+        path.unlink()
+    assert isinstance(list(train(tagged_study, "m", TINY))[-1], Finished)
+
+
+def test_one_class_and_one_channel_are_enough(tagged_study: Study, tmp_path):
+    name = tagged_study.scan_names[0]
+    study = Study.create(
+        tmp_path / "small",
+        scans={name: tagged_study.files(name)[:1]},
+        channels=tagged_study.channels[:1],
+        classes=["TC"],
+    )
+    table = study.tags(name)
+    table.values[:, 0] = tagged_study.tags(name).values[:, 0]
+    study.save_tags(name, table)
+    list(train(study, "m", TINY))
+    assert weights(study, "m")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"epochs": 0}, "epochs = 0"),
+        ({"minutes": -1}, "minutes = -1"),
+        ({"preset": "best"}, "preset = 'best'"),
+        ({"batch_size": 3}, "batch_size = 3"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(setting, message):
+    with pytest.raises(McwssError, match=message):
+        training_config(**setting)
+
+
+def test_a_device_that_is_not_there_is_named(tagged_study: Study):
+    with pytest.raises(McwssError, match="device 'cuda:99' cannot be used"):
+        list(train(tagged_study, "m", TINY.model_copy(update={"device": "cuda:99"})))

@@ -1,0 +1,120 @@
+"""Which slices are trained on, and with which partners."""
+
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.project import Study
+from napari_mcwss.tags.table import TagTable
+from napari_mcwss.training.augmentation import augment
+from napari_mcwss.training.slices import TaggedSlices, split_scans, tagged_scans
+
+SCANS = [f"scan{i}" for i in range(10)]
+
+
+def slices_of(tags: list[list[int]], scan: list[int]) -> TaggedSlices:
+    count = len(tags)
+    return TaggedSlices(
+        torch.zeros(count, 1, 4, 4).half(),
+        torch.ones(count, 1, 4, 4).bool(),
+        torch.tensor(tags, dtype=torch.int8),
+        torch.tensor(scan),
+    )
+
+
+def test_validation_takes_whole_scans_and_shares_none_with_training():
+    split = split_scans(SCANS, 0.2, seed=3)
+    assert len(split.validation) == 2
+    assert sorted([*split.training, *split.validation]) == SCANS
+    assert split == split_scans(SCANS, 0.2, seed=3)
+    assert len({split_scans(SCANS, 0.2, seed=seed).validation for seed in range(5)}) > 1
+
+
+def test_few_scans_are_all_trained_on():
+    assert split_scans(SCANS[:4], 0.2, seed=0).validation == ()
+    assert len(split_scans(SCANS[:5], 0.01, seed=0).validation) == 1
+    assert split_scans(SCANS, 0.0, seed=0).validation == ()
+
+
+def test_references_share_a_present_class_and_come_from_another_scan():
+    data = slices_of([[1, 0], [1, 0], [1, 1], [0, 1], [0, 0]], [0, 0, 1, 2, 2])
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.stack([data.draw_references(torch.arange(5), generator) for _ in range(50)])
+    assert set(drawn[:, 0].tolist()) == {2}
+    assert set(drawn[:, 2].tolist()) == {0, 1, 3}
+    assert set(drawn[:, 3].tolist()) == {2}
+    # Nothing can be shared with a slice that holds nothing: any slice of another scan will do.
+    assert set(drawn[:, 4].tolist()) == {0, 1, 2}
+
+
+def test_references_come_from_the_same_scan_where_no_other_shares_a_class():
+    data = slices_of([[1], [1], [0]], [0, 0, 1])
+    generator = torch.Generator().manual_seed(0)
+    assert data.draw_references(torch.tensor([0, 1]), generator).tolist() == [1, 0]
+    assert slices_of([[1]], [0]).draw_references(torch.tensor([0]), generator).tolist() == [0]
+
+
+def test_an_epoch_draws_slices_and_references_in_equal_parts():
+    data = slices_of([[i % 2] for i in range(11)], [i % 3 for i in range(11)])
+    batches = list(data.epoch(2, torch.Generator().manual_seed(0)))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    anchors = torch.cat([batch[: len(batch) // 2] for batch in batches])
+    assert len(anchors.unique()) == len(anchors)
+
+
+def test_frequency_leaves_unknown_tags_out():
+    data = slices_of([[1, -1], [0, 1], [0, -1], [-1, -1]], [0] * 4)
+    torch.testing.assert_close(data.frequency, torch.tensor([1 / 3, 1.0]))
+
+
+@pytest.mark.parametrize(("tag", "word"), [(0, "present"), (1, "absent")])
+def test_a_class_without_present_or_absent_slices_is_named(tagged_study: Study, tag, word):
+    for name in tagged_study.scan_names:
+        table = tagged_study.tags(name)
+        table.values[:, 0] = tag
+        tagged_study.save_tags(name, table)
+    with pytest.raises(McwssError, match=f"no slice is tagged TC {word}"):
+        tagged_scans(tagged_study, None)
+
+
+def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: Study):
+    name = tagged_study.scan_names[0]
+    slices = tagged_study.scan(name).slices
+    tagged_study.save_tags(name, TagTable.empty(slices, tagged_study.class_names))
+    assert name not in tagged_scans(tagged_study, None)
+    with pytest.raises(McwssError, match=f"no tags on {name}"):
+        tagged_scans(tagged_study, [name])
+
+
+def test_augmentation_moves_image_and_tissue_together():
+    images = torch.zeros(16, 2, 40, 60)
+    images[:, :, 10:20, 15:40] = 1
+    tissue = images[:, :1] > 0
+    moved, moved_tissue = augment(images, tissue, torch.Generator().manual_seed(0))
+    assert moved.shape == images.shape
+    assert not torch.equal(moved, images)
+    assert not moved[~moved_tissue.expand_as(moved)].any()
+    # Rotated, scaled by at most 15 % and shifted by little, the block keeps its size.
+    sizes = moved_tissue.sum((1, 2, 3)) / 250
+    assert sizes.min() > 0.6
+    assert sizes.max() < 1.6
+
+
+def test_augmentation_keeps_angles_on_slices_that_are_not_square():
+    images = torch.zeros(64, 1, 40, 80)
+    images[:, :, 10:30, 30:50] = 1
+    _, tissue = augment(images, images > 0, torch.Generator().manual_seed(1))
+    # A square stays one: its area is that of its side along both diagonals of any turn.
+    rows = tissue.any(3).sum((1, 2)).float()
+    columns = tissue.any(2).sum((1, 2)).float()
+    assert (rows / columns - 1).abs().max() < 0.15
+
+
+def test_the_same_seed_gives_the_same_views():
+    images = torch.rand(4, 2, 20, 30)
+    tissue = torch.ones(4, 1, 20, 30).bool()
+    one, other, third = (
+        augment(images, tissue, torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, other)
+    assert not torch.equal(one, third)
