@@ -68,7 +68,7 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
             visible=index == len(scan.channels) - 1,
             **placement(scan.geometry, "scan"),
         )
-    viewer.dims.set_current_step(0, scan.slices // 2)
+    viewer.reset_view()
 
 
 def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:

@@ -86,6 +86,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.cancel_button.clicked.connect(self.cancel)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.threshold = _slider(THRESHOLD, self._rules_changed)
@@ -116,6 +118,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.addLayout(choice)
         layout.addLayout(buttons)
+        layout.addWidget(self.hint)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         layout.addWidget(self.settings)
@@ -240,9 +243,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         if self.found is None or layer is None:
             return
         index = self.session.slice_index
-        here = slice(index, index + 1)
-        layer.data[here] = self.found.mask(self.rules, here)
-        layer.refresh()
+        if index is not None:
+            here = slice(index, index + 1)
+            layer.data[here] = self.found.mask(self.rules, here)
+            layer.refresh()
         self._settled.start()
 
     def _remake_mask(self) -> None:
@@ -286,14 +290,14 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.segment_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running and not self.background.cancelling)
         self.settings.setEnabled(self.found is not None)
-        if not running and not ready:
-            self.status.setText(
-                "Open or make a study in the Tagging dock first."
-                if study is None
-                else "Train a model in the Training dock first."
-                if scan is not None
-                else "Add scans to the study first."
-            )
+        if study is None:
+            hint = "Open or make a study in the Tagging dock first."
+        elif scan is None:
+            hint = "Choose a scan in the Tagging dock first."
+        else:
+            hint = "Train a model in the Training dock first."
+        self.hint.setText(hint)
+        self.hint.setVisible(not ready)
 
 
 def _disconnector(session: Session, dock: ResultsDock) -> Callable[[], None]:

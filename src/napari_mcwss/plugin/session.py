@@ -3,9 +3,11 @@
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
+from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from psygnal import Signal
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.layers import remove_study_layers, show_scan_layers
 from napari_mcwss.project import Study
 from napari_mcwss.tags.table import Tag
@@ -53,36 +55,71 @@ class Session:
 
     def open(self, study: Study) -> None:
         """Show a study: its first scan comes on screen."""
-        remove_study_layers(self.viewer)
-        self.study, self.scan = study, None
+        self._leave_scan()
+        self.study = study
         self.study_changed.emit()
         if study.scan_names:
             self.show(study.scan_names[0])
 
     def show(self, scan: str) -> None:
-        """Bring a scan of the study on screen; its voxels are read by the caller's thread."""
+        """Bring a scan of the study on screen.
+
+        Its voxels should have been read before, beside the screen: reading
+        them here takes seconds.
+        """
         if self.study is None or scan == self.scan:
             return
-        remove_study_layers(self.viewer)
-        show_scan_layers(self.viewer, self.study.scan(scan))
+        self._leave_scan()
+        source = self.study.scan(scan)
+        show_scan_layers(self.viewer, source)
         self.scan = scan
+        self.go_to(source.slices // 2)
         self.scan_changed.emit(scan)
 
     @property
-    def slice_index(self) -> int:
-        """The slice on screen along the slice axis, z."""
-        return int(self.viewer.dims.current_step[0])
+    def slice_index(self) -> int | None:
+        """The slice on screen along the slice axis, z; None where the view shows none.
 
-    def tag(self, class_name: str, tag: Tag, slice_index: int | None = None) -> None:
-        """Tag a slice of the scan on screen, the current one by default.
+        It is read off the position in millimetres: napari counts its steps by
+        whichever layer has the finest.
+        """
+        dims = self.viewer.dims
+        if self.study is None or self.scan is None or dims.ndim < 3 or dims.ndisplay != 2:
+            return None
+        if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+            return None
+        geometry = self.study.scan(self.scan).geometry
+        index = round(dims.point[dims.ndim - 3] / geometry.spacing[0])
+        return index if 0 <= index < geometry.shape[0] else None
+
+    def go_to(self, slice_index: int) -> None:
+        """Bring a slice of the scan on screen."""
+        if self.study is not None and self.scan is not None:
+            spacing = self.study.scan(self.scan).geometry.spacing
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
+
+    def tag(self, class_name: str, tag: Tag) -> None:
+        """Tag the slice on screen; where the view shows none, nothing is tagged.
 
         Raises
         ------
         McwssError
             If the tag cannot be kept.
         """
-        if self.study is None or self.scan is None:
+        where = self.slice_index
+        if self.study is None or self.scan is None or where is None:
             return
-        where = self.slice_index if slice_index is None else slice_index
         self.study.tag(self.scan, where, class_name, tag)
         self.tags_changed.emit(self.scan)
+
+    def _leave_scan(self) -> None:
+        """Put the tags of the scan on screen into its csv file, and forget its voxels."""
+        remove_study_layers(self.viewer)
+        if self.study is None or self.scan is None:
+            return
+        try:
+            self.study.fold_tags(self.scan)
+        except McwssError as error:
+            show_error(str(error))
+        self.study.scan(self.scan).release()
+        self.scan = None

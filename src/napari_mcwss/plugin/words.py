@@ -42,3 +42,14 @@ def free_name(stem: str, taken: Collection[str]) -> str:
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def names_in(text: str) -> list[str]:
+    """Split what a user typed between commas.
+
+    Examples
+    --------
+    >>> names_in("TC, ED,")
+    ['TC', 'ED']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]

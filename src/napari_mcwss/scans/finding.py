@@ -56,7 +56,7 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
         if sub.is_dir() and not sub.name.startswith(".")
         if (files := _scan_in(sub, channels))
     }
-    scans = scans or _scans_among(images_in(folder), folder.name, channels)
+    scans = scans or scans_among(images_in(folder), folder.name, channels)
     if not scans:
         raise McwssError(
             f"no scans in '{folder}': expected sub-folders with files named after the channels "
@@ -165,10 +165,30 @@ def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
     return images if len(images) == 1 else []
 
 
-def _scans_among(
+def scans_among(
     images: Sequence[Path], folder_name: str, channels: Sequence[str]
 ) -> dict[str, list[Path]]:
-    """Find the scans in a folder of files."""
+    """Find the scans among files, as `find_scans` does in a folder of them.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        The files.
+    folder_name : str
+        Name of the scan whose files are named after channels and nothing else.
+    channels : sequence of str
+        Names of the channels.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Name of each scan to its files.
+
+    Raises
+    ------
+    McwssError
+        If a scan lacks a channel, or two files could as well be the same.
+    """
     groups: dict[str, list[Path]] = {}
     for path in images:
         prefixes = {_prefix(path, channel) for channel in channels} - {None}

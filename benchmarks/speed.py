@@ -1,0 +1,219 @@
+"""How fast this project is, as ratios to the published method in the same run.
+
+Compares, on one real scan of four channels (240x240x155):
+
+- from files on disk to the written mask: this project's default against the
+  preset ``published`` run as its scripts do it (files opened anew for every
+  slice, one slice at a time with a reference slice, both branches with their
+  affinities, float32);
+- one training step of both, same width and batch: the published one on
+  240x240 slices, ours on the crop that holds tissue, and on the whole slice;
+- the peak memory of each.
+
+Every figure comes from a process of its own. Weights are random: they change
+no time. The published prediction is timed on some slices, spread over the
+scan, and scaled up to all: each costs the same.
+
+    MCWSS_DATA=... python benchmarks/speed.py --out benchmarks/README.md
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
+from napari_mcwss.model.inputs import prepare
+from napari_mcwss.model.preset import PairBatch, Preset
+from napari_mcwss.model.published import fused_maps
+from napari_mcwss.project import Study
+from napari_mcwss.scans.finding import find_scans
+
+CHANNELS = ("t1", "t1ce", "t2", "flair")
+CLASSES = ("TC", "ED")
+SLICES = 155
+BATCH = 4
+
+Figures = tuple[float, float]
+"""Seconds, and the peak memory of the process in MiB."""
+
+
+def make_study(folder: Path, data: Path, width: int) -> Study:
+    """Make a study of the scan with an untrained model of each preset."""
+    study = Study.create(
+        folder, scans=find_scans(data / "glioma4", CHANNELS), channels=CHANNELS, classes=CLASSES
+    )
+    for name, preset in PRESETS.items():
+        info = ModelInfo(
+            preset=name,
+            classes=CLASSES,
+            channels=CHANNELS,
+            width=width,
+            precedence=((False, True), (False, False)),
+            scans=study.scan_names,
+            epochs=0,
+        )
+        network = preset(len(CHANNELS), len(CLASSES), width)
+        save_model(study.model_folder(name), network, info)
+    return study
+
+
+def our_prediction(folder: Path) -> float:
+    """Segment as ``napari-mcwss segment`` does; seconds."""
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.segment import segment_scan
+
+    start = time.perf_counter()
+    study = Study.open(folder)
+    model = load_model(study.model_folder("mcwss"), device="cpu")
+    for _ in segment_scan(study, "mcwss", model, study.scan_names[0], use_tags=False):
+        pass
+    return time.perf_counter() - start
+
+
+def published_prediction(folder: Path, timed: int) -> float:
+    """Segment as the published scripts do, on `timed` slices; seconds scaled to all slices."""
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.scans.writing import write_volume
+
+    study = Study.open(folder)
+    name = study.scan_names[0]
+    preset = load_model(study.model_folder("published"), device="cpu").preset
+    mask = np.zeros((SLICES, 240, 240), np.uint8)
+
+    def read_slice(z: int) -> torch.Tensor:
+        channels = [nib.load(path).get_fdata()[..., z] for path in study.files(name)]
+        return torch.from_numpy(np.stack(channels)).float()[None]
+
+    start = time.perf_counter()
+    chosen = np.linspace(0, SLICES - 1, timed).astype(int)
+    with torch.no_grad():
+        for z in chosen:
+            pair = torch.cat([read_slice(int(z)), read_slice(SLICES // 2)])
+            features = preset.network.encode(pair)
+            single = fused_maps(*preset.network.single_heads(features))
+            fused_maps(*preset.network.decompose(features))
+            present = single[0, :, 1].numpy()
+            mask[z] = np.where(present.max(0) > 0.5, present.argmax(0) + 1, 0)
+    slices = time.perf_counter() - start
+    start = time.perf_counter()
+    path = study.result_folder("published", name) / "mask.nii.gz"
+    write_volume(path, mask, study.scan(name).geometry, dtype=np.uint8)
+    return slices * SLICES / timed + time.perf_counter() - start
+
+
+def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
+    """Time a training step; the median of three after one to warm up, in seconds."""
+    study = Study.open(folder)
+    scan = study.scan(study.scan_names[0])
+    if crop:
+        inputs = prepare(scan.volume(), scan.geometry.spacing)
+        images, tissue = inputs.images.float(), inputs.tissue
+    else:
+        images = torch.from_numpy(scan.volume().transpose(1, 0, 2, 3).copy())
+        tissue = (images != 0).any(1, keepdim=True)
+    chosen = torch.arange(60, 60 + BATCH)
+    batch = PairBatch(
+        images[chosen].contiguous(memory_format=torch.channels_last),
+        tissue[chosen],
+        torch.ones(BATCH, len(CLASSES), dtype=torch.int8),
+        torch.full((len(CLASSES),), 0.5),
+    )
+    del images, tissue
+    scan.release()
+    preset: Preset = PRESETS[name](len(CHANNELS), len(CLASSES), width).train()
+    optimiser = torch.optim.AdamW(preset.parameters())
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        optimiser.zero_grad()
+        torch.stack(list(preset.losses(batch).values())).sum().backward()
+        optimiser.step()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def measured(function: Callable[..., float], *arguments: object) -> Figures:
+    """Call a function in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_with_memory, function, *arguments).result()
+
+
+def _with_memory(function: Callable[..., float], *arguments: object) -> Figures:
+    seconds = function(*arguments)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def rows_of(data: Path, width: int, repeats: int, timed: int) -> list[str]:
+    """Measure one width; rows of the table."""
+
+    def median(*work: object) -> Figures:
+        figures = [measured(*work) for _ in range(repeats)]
+        seconds, memory = zip(*figures, strict=True)
+        return statistics.median(seconds), statistics.median(memory)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "study"
+        make_study(folder, data, width)
+        works = {
+            "files to written mask": (
+                median(published_prediction, folder, timed),
+                median(our_prediction, folder),
+            ),
+            f"training step, batch {BATCH}, ours on the crop": (
+                published_step := median(training_step, folder, "published", width, False),
+                median(training_step, folder, "mcwss", width, True),
+            ),
+            f"training step, batch {BATCH}, ours on 240x240": (
+                published_step,
+                median(training_step, folder, "mcwss", width, False),
+            ),
+        }
+    return [
+        f"| {width} | {name} | {theirs[0]:.2f} s | {ours[0]:.2f} s | "
+        f"**{theirs[0] / ours[0]:.1f}x** | {theirs[1]:.0f} MiB | {ours[1]:.0f} MiB |"
+        for name, (theirs, ours) in works.items()
+    ]
+
+
+def main() -> None:
+    """Measure and print the table, and put it between the marks of a file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--widths", type=int, nargs="+", default=[16, 32])
+    parser.add_argument("--repeats", type=int, default=1, help="medians over so many runs")
+    parser.add_argument("--slices", type=int, default=8, help="slices of the published run")
+    parser.add_argument("--out", type=Path, help="file with the marks to put the table between")
+    options = parser.parse_args()
+    data = Path(os.environ["MCWSS_DATA"])
+    lines = [
+        f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, "
+        f"medians of {options.repeats}, published run timed on {options.slices} slices.",
+        "",
+        "| width | what | published | this project | ratio | published peak | our peak |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for width in options.widths:
+        lines += rows_of(data, width, options.repeats, options.slices)
+    table = "\n".join(lines)
+    print(table)
+    if options.out:
+        begin, end = "<!-- speed begins -->", "<!-- speed ends -->"
+        text = options.out.read_text(encoding="utf-8")
+        before, after = text.split(begin)[0], text.split(end)[1]
+        options.out.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Make the pictures of the docs: the three docks at work on a generated study.
+
+napari-mcwss demo --out demo
+python tests/run_with_display.py python docs/screenshots.py demo/study docs/images
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_mcwss.plugin.launch import add_docks
+from napari_mcwss.plugin.layers import study_layers
+from napari_mcwss.training.events import Epoch
+
+SCAN = "phantom07"
+COLOURS = 128
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
+    """Let the window work until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def main(study: Path, images: Path) -> None:
+    """Tag, train two epochs, show a result; a picture of each."""
+    viewer = napari.Viewer(title="napari-mcwss")
+    tagging, training, results = add_docks(viewer)
+    viewer.window.resize(1400, 860)
+
+    def take(name: str) -> None:
+        end = time.monotonic() + 1
+        wait_for(lambda: time.monotonic() > end)
+        picture = Image.fromarray(viewer.screenshot(canvas_only=False)).convert("RGB")
+        images.mkdir(parents=True, exist_ok=True)
+        picture.quantize(COLOURS).save(images / f"{name}.png", optimize=True)
+
+    def bring_forward(dock: object) -> None:
+        dock.parentWidget().raise_()  # type: ignore[attr-defined]
+
+    tagging.open_study(study)
+    wait_for(lambda: tagging.session.scan is not None)
+    names = [tagging.scans.item(row).text().split()[0] for row in range(tagging.scans.count())]
+    tagging.scans.setCurrentRow(names.index(SCAN))
+    wait_for(lambda: tagging.session.scan == SCAN)
+    tagging.tagging.setChecked(True)
+    tagging.session.go_to(12)
+    take("tagging")
+
+    epochs: list[Epoch] = []
+    training.event_received.connect(
+        lambda event: epochs.append(event) if isinstance(event, Epoch) else None
+    )
+    bring_forward(training)
+    training.name.setText("picture")
+    training.train_button.click()
+    wait_for(lambda: len(epochs) >= 3)
+    take("training")
+    training.cancel_button.click()
+    wait_for(lambda: not training.background.running)
+
+    bring_forward(results)
+    results.model.setCurrentText("demo")
+    wait_for(lambda: results.found is not None and results.found.model == "demo")
+    tagging.session.go_to(12)
+    take("results")
+    for layer in study_layers(viewer, "cam"):
+        layer.visible = True
+    take("napari")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,207 @@
+"""The dialog that makes a study, or adds scans to one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.words import names_in
+from napari_mcwss.project import Study
+from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+
+
+class ScansDialog(QDialog):  # type: ignore[misc]
+    """Choose files, see which becomes which channel of which scan, accept.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    study : Study, optional
+        The study to add scans to; without one a new study is made.
+    sources : sequence of Path
+        A folder of scans, or files, to begin with.
+
+    Attributes
+    ----------
+    study : Study or None
+        The study that was made or added to, once accepted.
+    """
+
+    def __init__(
+        self, parent: QWidget, study: Study | None = None, sources: Sequence[Path] = ()
+    ) -> None:
+        super().__init__(parent)
+        self.study = study
+        self._new = study is None
+        self._sources: list[Path] = []
+        self._found: dict[str, list[Path]] = {}
+        self.setWindowTitle("New study" if self._new else "Add scans")
+        self.resize(760, 520)
+        self._make_widgets()
+        if study is not None:
+            self.channels.setText(", ".join(study.channels))
+            self.channels.setEnabled(False)
+        self.set_sources(list(sources))
+
+    def _make_widgets(self) -> None:
+        self.source_label = QLabel("none chosen")
+        self.folder_button = QPushButton("Folder …")
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.files_button = QPushButton("Files …")
+        self.files_button.clicked.connect(self._ask_files)
+        self.channels = QLineEdit()
+        self.channels.setPlaceholderText("such as t1c, flair")
+        self.channels.textChanged.connect(self.refresh)
+        self.classes = QLineEdit()
+        self.classes.setPlaceholderText("what to look for, such as TC, ED")
+        self.classes.textChanged.connect(self.refresh)
+        self.study_folder = QLineEdit()
+        self.study_folder.setPlaceholderText("a new folder for tags, models and results")
+        self.study_folder.textChanged.connect(self.refresh)
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+        self.reason = QLabel()
+        self.reason.setWordWrap(True)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok_button.setText("Make study" if self._new else "Add")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+
+        form = QFormLayout()
+        form.addRow("Scans", _row(self.source_label, self.folder_button, self.files_button))
+        form.addRow("Channels", self.channels)
+        if self._new:
+            form.addRow("Classes", self.classes)
+            browse = QPushButton("Choose …")
+            browse.clicked.connect(self._ask_study_folder)
+            form.addRow("Study folder", _row(self.study_folder, browse))
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+
+    def set_sources(self, sources: Sequence[Path]) -> None:
+        """Take a folder of scans, or files, and guess the channels of a new study."""
+        self._sources = list(sources)
+        if sources:
+            more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+            self.source_label.setText(f"{sources[0]}{more}")
+        if self._new and sources:
+            self.channels.setText(", ".join(_guess(self._sources)))
+            if not self.study_folder.text():
+                first = sources[0]
+                self.study_folder.setText(str(first.with_name(f"{first.name.split('.')[0]}-study")))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what would become of the files, or what is missing."""
+        self._found, reason = {}, ""
+        channels = names_in(self.channels.text())
+        try:
+            if not self._sources:
+                reason = "Choose a folder with a sub-folder or a file for each scan, or files."
+            elif not channels:
+                reason = "Name the channels as the files' names end."
+            else:
+                self._found = _find(self._sources, channels)
+                if self._new and not names_in(self.classes.text()):
+                    reason = "Name at least one class to look for."
+                elif self._new and not self.study_folder.text().strip():
+                    reason = "Choose a folder for the study."
+        except McwssError as error:
+            reason = str(error)
+        self._show_table(channels)
+        self.reason.setText(reason or f"{len(self._found)} scans")
+        self.ok_button.setEnabled(not reason)
+
+    def accept(self) -> None:
+        """Make the study or add the scans; stay open and say so if that cannot be."""
+        try:
+            if self._new:
+                self.study = Study.create(
+                    Path(self.study_folder.text().strip()).expanduser(),
+                    scans=self._found,
+                    channels=names_in(self.channels.text()),
+                    classes=names_in(self.classes.text()),
+                )
+            elif self.study is not None:
+                self.study.add_scans(self._found)
+        except McwssError as error:
+            self.reason.setText(str(error))
+            return
+        super().accept()
+
+    def _show_table(self, channels: Sequence[str]) -> None:
+        whole = any(len(files) != len(channels) for files in self._found.values())
+        headings = ["scan", "all channels"] if whole else ["scan", *channels]
+        self.table.setColumnCount(len(headings))
+        self.table.setHorizontalHeaderLabels(headings)
+        self.table.setRowCount(len(self._found))
+        for row, (name, files) in enumerate(self._found.items()):
+            for column, text in enumerate([name, *(file.name for file in files)]):
+                self.table.setItem(row, column, QTableWidgetItem(text))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of scans")
+        if folder:
+            self.set_sources([Path(folder)])
+
+    def _ask_files(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Files of scans")
+        if files:
+            self.set_sources([Path(file) for file in files])
+
+    def _ask_study_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the study")
+        if folder:
+            self.study_folder.setText(folder)
+
+
+def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Path]]:
+    files = [path for path in sources if not path.is_dir()]
+    found = scans_among(files, files[0].parent.name, channels) if files else {}
+    for folder in (path for path in sources if path.is_dir()):
+        found |= find_scans(folder, channels)
+    return found
+
+
+def _guess(sources: Sequence[Path]) -> list[str]:
+    """Guess the channels from the first scan's files."""
+    first = sources[0]
+    if not first.is_dir():
+        return guess_channels(sources) if len(sources) > 1 else ["image"]
+    subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
+    of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
+    return guess_channels(of_a_scan) if of_a_scan else ["image"]
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, 0 if index else 1)
+    return row

@@ -1,0 +1,97 @@
+"""Big buttons that show and change the tags of the slice on screen."""
+
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_mcwss.project import ClassSpec
+from napari_mcwss.tags.table import Tag
+
+MARKS = {
+    Tag.PRESENT: ("●", "present"),
+    Tag.ABSENT: ("○", "absent"),
+    Tag.UNKNOWN: ("?", "unknown"),
+}
+"""A shape and a word for each tag, so that nothing hangs on a colour."""
+
+
+class TagButton(QPushButton):  # type: ignore[misc]
+    """The tag of one class: a click goes on to the next state.
+
+    Parameters
+    ----------
+    spec : ClassSpec
+        The class.
+    key : int
+        Its number key.
+
+    Attributes
+    ----------
+    tag_chosen : Signal
+        The class's name and the tag that was asked for.
+    """
+
+    tag_chosen = Signal(str, object)
+
+    def __init__(self, spec: ClassSpec, key: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.key = key
+        self.tag = Tag.UNKNOWN
+        self.setMinimumHeight(44)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTip(f"Click or press {key}: unknown, present, absent")
+        colour = QPixmap(QSize(18, 18))
+        colour.fill(QColor(spec.colour))
+        self.setIcon(QIcon(colour))
+        self.clicked.connect(self.advance)
+        self.show_tag(Tag.UNKNOWN)
+
+    def show_tag(self, tag: Tag) -> None:
+        """Show a tag."""
+        self.tag = tag
+        mark, word = MARKS[tag]
+        edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed", Tag.UNKNOWN: "none"}[tag]
+        self.setText(f"  {self.key}   {self.spec.name}   {mark} {word}")
+        self.setStyleSheet(
+            "QPushButton { text-align: left; padding-left: 10px; font-size: 14px; "
+            f"border: 2px {edge} {self.spec.colour}; }}"
+        )
+
+    def advance(self) -> None:
+        """Ask for the next tag."""
+        if self.isEnabled():
+            self.tag_chosen.emit(self.spec.name, self.tag.next)
+
+
+class TagButtons(QWidget):  # type: ignore[misc]
+    """One `TagButton` a class, in the order of the number keys.
+
+    Attributes
+    ----------
+    tag_chosen : Signal
+        The class's name and the tag that was asked for.
+    """
+
+    tag_chosen = Signal(str, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buttons: list[TagButton] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
+        """Make the buttons anew."""
+        for button in self.buttons:
+            self._layout.removeWidget(button)
+            button.deleteLater()
+        self.buttons = [TagButton(spec, key) for key, spec in enumerate(classes, 1)]
+        for button in self.buttons:
+            button.tag_chosen.connect(self.tag_chosen)
+            self._layout.addWidget(button)
+
+    def press(self, key: int) -> None:
+        """Act on a number key."""
+        if key <= len(self.buttons):
+            self.buttons[key - 1].advance()

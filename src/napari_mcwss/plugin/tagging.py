@@ -1,0 +1,312 @@
+"""The dock with the study: its scans, and the tags of the slice on screen."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.new_study import ScansDialog
+from napari_mcwss.plugin.open_layers import OpenLayersDialog
+from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.shortcuts import NumberKeys
+from napari_mcwss.plugin.tag_buttons import TagButtons
+from napari_mcwss.project import STUDY_FILE, Study
+from napari_mcwss.tags.table import Tag
+
+NO_STUDY = "Make or open a study, or drop a folder of scans here."
+
+
+class TaggingDock(QWidget):  # type: ignore[misc]
+    """Open a study, choose a scan, tag its slices.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that shows the scan.
+
+    Attributes
+    ----------
+    settled : Signal
+        Nothing is being read any more.
+    tagging : QCheckBox
+        The switch that gives the number keys to tagging.
+    """
+
+    settled = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session.of(napari_viewer)
+        self._reading = Background(self)
+        self._reading.event_received.connect(self._show_progress)
+        self._reading.ended.connect(self._show_read)
+        self._wanted: tuple[Study, str] | None = None
+        self._make_widgets()
+        self._keys = NumberKeys(self, self.buttons.press)
+        self.setAcceptDrops(True)
+        self.session.study_changed.connect(self._study_changed)
+        self.session.scan_changed.connect(self._scan_changed)
+        self.session.tags_changed.connect(self._tags_changed)
+        for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
+            event.connect(self._refresh)
+        self.destroyed.connect(_disconnector(self.session, self._dims, self))
+        self._study_changed()
+
+    @property
+    def _dims(self) -> Any:
+        return self.viewer.dims.events
+
+    def _make_widgets(self) -> None:
+        self.new_button = QPushButton("New study …")
+        self.open_button = QPushButton("Open study …")
+        self.add_button = QPushButton("Add scans …")
+        self.layers_button = QPushButton("Use the open layers …")
+        self.new_button.clicked.connect(self.new_study)
+        self.open_button.clicked.connect(self._ask_study)
+        self.add_button.clicked.connect(self.add_scans)
+        self.layers_button.clicked.connect(self.use_layers)
+        actions = QGridLayout()
+        for index, button in enumerate(
+            (self.new_button, self.open_button, self.add_button, self.layers_button)
+        ):
+            actions.addWidget(button, index // 2, index % 2)
+        self.title = QLabel()
+        self.title.setWordWrap(True)
+        self.scans = QListWidget()
+        self.scans.setMaximumHeight(180)
+        self.scans.currentItemChanged.connect(self._scan_chosen)
+        self.tagging = QCheckBox("Tagging: keys 1 to 9 tag the slice on screen")
+        self.tagging.toggled.connect(self._refresh)
+        self.slice_label = QLabel()
+        self.buttons = TagButtons()
+        self.buttons.tag_chosen.connect(self._tag)
+        self.progress_label = QLabel()
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.addLayout(actions)
+        layout.addWidget(self.title)
+        layout.addWidget(self.scans)
+        layout.addWidget(self.tagging)
+        layout.addWidget(self.slice_label)
+        layout.addWidget(self.buttons)
+        layout.addWidget(self.progress_label)
+        layout.addWidget(self.status)
+        layout.addStretch(1)
+
+    def open_study(self, folder: Path) -> None:
+        """Open a study; what cannot be opened is told in a notification."""
+        try:
+            study = Study.open(folder)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self._take(study)
+
+    def new_study(self, sources: list[Path] | None = None) -> None:
+        """Ask for scans and classes, and make a study of them."""
+        self._accept(ScansDialog(self, sources=sources or []))
+
+    def add_scans(self, sources: list[Path] | None = None) -> None:
+        """Ask for scans, and add them to the study."""
+        if self.session.study is not None:
+            self._accept(ScansDialog(self, self.session.study, sources or []))
+
+    def use_layers(self) -> None:
+        """Make a study of the image layers that are open."""
+        try:
+            dialog = OpenLayersDialog(self, self.viewer)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self._accept(dialog)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Open a dropped study; make or extend one with dropped scans."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        if len(paths) == 1 and (paths[0] / STUDY_FILE).exists():
+            self.open_study(paths[0])
+        elif paths and self.session.study is not None:
+            self.add_scans(paths)
+        elif paths:
+            self.new_study(paths)
+
+    def _accept(self, dialog: ScansDialog | OpenLayersDialog) -> None:
+        """Show a dialog without blocking the screen, and take the study that it makes."""
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._take(dialog.study))
+        dialog.open()
+
+    def _take(self, study: Study | None) -> None:
+        """Read a study's first scan, then show the study."""
+        if study is None or not study.scan_names:
+            return
+        if study is self.session.study:
+            self._study_changed()
+        else:
+            self._read(study, study.scan_names[0])
+
+    def _ask_study(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
+        if folder:
+            self.open_study(Path(folder))
+
+    def _scan_chosen(self, item: QListWidgetItem | None) -> None:
+        if item is not None and self.session.study is not None:
+            name = item.data(Qt.ItemDataRole.UserRole)
+            if name != self.session.scan:
+                self._read(self.session.study, name)
+
+    def _read(self, study: Study, scan: str) -> None:
+        """Read a scan beside the screen; the one asked for last is shown."""
+        self._wanted = (study, scan)
+        if self._reading.running:
+            self._reading.cancel()
+        else:
+            self._reading.start(Job(f"reading of {scan}", _reader(study, scan), lambda _: False))
+        self._refresh()
+
+    def _show_progress(self, text: str) -> None:
+        self.status.setText(text)
+
+    def _show_read(self, outcome: Outcome) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and outcome.value != wanted and outcome.error is None:
+            self._read(*wanted)
+            return
+        if outcome.value is not None:
+            study, scan = outcome.value
+            if study is not self.session.study:
+                self.session.open(study)
+            self.session.show(scan)
+        self._refresh()
+        self.settled.emit()
+
+    def _study_changed(self) -> None:
+        study = self.session.study
+        self.title.setText("" if study is None else f"<b>{study.folder.name}</b>")
+        self.title.setToolTip("" if study is None else str(study.folder))
+        self.add_button.setEnabled(study is not None)
+        self.buttons.set_classes(() if study is None else study.classes)
+        self.scans.blockSignals(True)
+        self.scans.clear()
+        for name in study.scan_names if study else ():
+            item = QListWidgetItem(name)
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            self.scans.addItem(item)
+        self.scans.blockSignals(False)
+        self._select_current()
+        self._refresh()
+
+    def _scan_changed(self, _: str) -> None:
+        self._select_current()
+        self._refresh()
+
+    def _tags_changed(self, scan: str) -> None:
+        if scan == self.session.scan:
+            self._refresh()
+
+    def _select_current(self) -> None:
+        for row in range(self.scans.count()):
+            if self.scans.item(row).data(Qt.ItemDataRole.UserRole) == self.session.scan:
+                self.scans.blockSignals(True)
+                self.scans.setCurrentRow(row)
+                self.scans.blockSignals(False)
+
+    def _tag(self, class_name: str, tag: Tag) -> None:
+        try:
+            self.session.tag(class_name, tag)
+        except McwssError as error:
+            show_error(str(error))
+            self._refresh()
+
+    def _obstacle(self) -> str:
+        """Say why no slice can be tagged now, if so."""
+        if self._reading.running:
+            return "Reading …"
+        if self.session.study is None:
+            return NO_STUDY
+        if self.session.scan is None:
+            return "Add scans to the study."
+        if self.viewer.dims.ndisplay == 3:
+            return "Turn back to the 2-D view to tag slices."
+        if self.session.slice_index is None:
+            return "This view shows no axial slice of the scan: turn it back to tag slices."
+        return ""
+
+    def _refresh(self, *_: object) -> None:
+        """Show the tags of the slice on screen, or why there are none to show."""
+        obstacle = self._obstacle()
+        self._keys.set_enabled(self.tagging.isChecked() and not obstacle)
+        self.buttons.setEnabled(not obstacle)
+        self.status.setText(obstacle)
+        study, scan = self.session.study, self.session.scan
+        self.slice_label.setText("")
+        self.progress_label.setText("")
+        if study is None or scan is None:
+            return
+        try:
+            table = study.tags(scan)
+        except McwssError as error:
+            self.buttons.setEnabled(False)
+            self.status.setText(str(error))
+            return
+        index = self.session.slice_index
+        if index is not None and not obstacle:
+            self.slice_label.setText(f"Slice {index} of 0 to {len(table.values) - 1}")
+            for button in self.buttons.buttons:
+                button.show_tag(table.get(index, button.spec.name))
+        done = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
+        self.progress_label.setText(done)
+        item = self.scans.currentItem()
+        if item is not None and item.data(Qt.ItemDataRole.UserRole) == scan:
+            item.setText(f"{scan}   ({done})")
+
+
+def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+    def events() -> Generator[str, None, tuple[Study, str]]:
+        yield f"Reading {scan} …"
+        study.scan(scan).volume()
+        yield f"Showing {scan} …"
+        return study, scan
+
+    return events
+
+
+def _disconnector(session: Session, dims: Any, dock: TaggingDock) -> Callable[[], None]:
+    """Give what ends a dock's connections: signals outlive it."""
+
+    def disconnect() -> None:
+        session.study_changed.disconnect(dock._study_changed, missing_ok=True)
+        session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
+        session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
+        for event in (dims.point, dims.ndisplay, dims.order):
+            event.disconnect(dock._refresh)
+
+    return disconnect

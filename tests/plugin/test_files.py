@@ -1,0 +1,61 @@
+"""Reading and writing through napari's own open and save."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.utils.notifications import Notification, notification_manager
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+def test_a_scan_and_its_mask_open_in_canonical_order(viewer, phantom_folder):
+    folder = phantom_folder / "phantom02"
+    viewer.open([folder / "t1c.nii.gz", folder / "seg.nii.gz"], plugin="napari-mcwss")
+    image, labels = viewer.layers
+    assert (image.name, labels.name) == ("t1c", "seg")
+    assert labels._type_string == "labels"
+    assert image.data.shape == labels.data.shape == (25, 81, 72)
+    assert tuple(image.scale) == (3, 2, 2)
+    assert {str(unit) for unit in image.units} == {"millimeter"}
+    # Stored in RAS order: left-right and front-back are flipped on the screen.
+    stored = np.asarray(nib.load(folder / "seg.nii.gz").dataobj)
+    np.testing.assert_array_equal(labels.data, stored.transpose(2, 1, 0)[:, ::-1, ::-1])
+
+
+def test_a_saved_layer_lies_on_the_voxels_of_its_source(viewer, phantom_folder, tmp_path):
+    source = phantom_folder / "phantom02" / "seg.nii.gz"
+    viewer.open(source, plugin="napari-mcwss")
+    viewer.layers.save(str(tmp_path / "copy.nii.gz"), plugin="napari-mcwss")
+    one, other = nib.load(source), nib.load(tmp_path / "copy.nii.gz")
+    assert np.array_equal(one.affine, other.affine)
+    assert np.array_equal(np.asarray(one.dataobj), np.asarray(other.dataobj))
+
+
+def test_a_layer_without_a_source_is_saved_with_its_scale(viewer, tmp_path):
+    data = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    layer = viewer.add_image(data, scale=(5, 1, 2))
+    layer.save(str(tmp_path / "image.nii"), plugin="napari-mcwss")
+    written = nib.load(tmp_path / "image.nii")
+    assert written.shape == (4, 3, 2)
+    np.testing.assert_allclose(np.abs(np.diag(written.affine)), [2, 1, 5, 1])
+
+
+def test_a_layer_that_cannot_be_nifti_is_told_in_a_notification(viewer, tmp_path):
+    told: list[Notification] = []
+    notification_manager.notification_ready.connect(told.append)
+    layer = viewer.add_image(np.zeros((2, 2, 2, 2)))
+    layer.save(str(tmp_path / "image.nii"), plugin="napari-mcwss")
+    notification_manager.notification_ready.disconnect(told.append)
+    assert "4 axes cannot be written" in told[-1].message
+    assert not (tmp_path / "image.nii").exists()
+
+
+def test_the_phantom_is_sample_data(viewer):
+    viewer.open_sample("napari-mcwss", "phantom")
+    assert [layer.name for layer in viewer.layers] == ["t1c", "flair", "truth"]
+    assert {layer.data.shape for layer in viewer.layers} == {(25, 81, 72)}

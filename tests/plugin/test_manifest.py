@@ -1,0 +1,33 @@
+"""What napari is told of the plugin, and what importing it costs."""
+
+import subprocess
+import sys
+
+import pytest
+from npe2 import PluginManifest
+
+
+def test_the_manifest_is_valid_and_all_it_names_can_be_imported():
+    manifest = PluginManifest.from_distribution("napari-mcwss")
+    manifest.validate_imports()
+    assert [widget.display_name for widget in manifest.contributions.widgets] == [
+        *("Tagging", "Training", "Results")
+    ]
+    patterns = {
+        pattern for reader in manifest.contributions.readers for pattern in reader.filename_patterns
+    }
+    assert patterns == {"*.nii", "*.nii.gz"}
+
+
+@pytest.mark.parametrize(
+    "module", ["tagging", "training", "results", "files", "launch"], ids=lambda name: name
+)
+def test_importing_the_plugin_loads_neither_torch_nor_monai(module):
+    code = (
+        f"import sys, napari_mcwss.plugin.{module}; "
+        "print([name for name in ('torch', 'monai') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert result.stdout.strip() == "[]"

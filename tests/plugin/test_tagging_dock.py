@@ -1,0 +1,243 @@
+"""The tagging dock, with real clicks and keys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from napari.utils.notifications import Notification, notification_manager
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
+
+from napari_mcwss.plugin.new_study import ScansDialog
+from napari_mcwss.plugin.open_layers import OpenLayersDialog
+from napari_mcwss.plugin.tagging import TaggingDock
+from napari_mcwss.project import Study
+from napari_mcwss.tags.table import Tag
+
+pytestmark = pytest.mark.gui
+PATIENCE = 30_000
+
+
+@pytest.fixture
+def dock(make_napari_viewer, qtbot) -> Iterator[TaggingDock]:
+    """The dock in a window that has the keyboard."""
+    viewer = make_napari_viewer(show=True)
+    dock = TaggingDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Tagging")
+    window = dock.window()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
+    yield dock
+    WorkerBase.await_workers(PATIENCE)
+
+
+@pytest.fixture
+def study(dock, phantom_study, qtbot) -> Study:
+    """Phantoms without tags, the first one on screen."""
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    return dock.session.study
+
+
+@pytest.fixture
+def told() -> Iterator[list[Notification]]:
+    """Notifications so far."""
+    notifications: list[Notification] = []
+    notification_manager.notification_ready.connect(notifications.append)
+    yield notifications
+    notification_manager.notification_ready.disconnect(notifications.append)
+
+
+def click(qtbot, button) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def press(qtbot, dock, key) -> None:
+    """Press a key with the canvas focused, as a radiologist does."""
+    canvas = dock.viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus, timeout=PATIENCE)
+    qtbot.keyClick(canvas, key)
+
+
+def tag_of(dock, class_name: str) -> Tag:
+    study = dock.session.study
+    return study.tags(dock.session.scan).get(12, class_name)  # the slice that is shown first
+
+
+def test_opening_a_study_shows_its_scans_and_reads_the_first(dock, study):
+    assert [dock.scans.item(row).text() for row in range(2)] == [
+        "phantom01   (0 of 25 slices tagged)",
+        "phantom02",
+    ]
+    assert [layer.name for layer in dock.viewer.layers] == ["t1c", "flair"]
+    assert [button.spec.name for button in dock.buttons.buttons] == ["TC", "ED"]
+    assert dock.progress_label.text() == "0 of 25 slices tagged"
+
+
+def test_a_click_goes_through_present_absent_and_unknown(qtbot, dock, study):
+    button = dock.buttons.buttons[0]
+    for tag, word in ((Tag.PRESENT, "present"), (Tag.ABSENT, "absent"), (Tag.UNKNOWN, "unknown")):
+        click(qtbot, button)
+        assert tag_of(dock, "TC") == tag
+        assert word in button.text()
+        assert Study.open(study.folder).tags("phantom01").get(12, "TC") == tag
+    assert tag_of(dock, "ED") == Tag.UNKNOWN
+
+
+@pytest.mark.parametrize("active", ["image", "labels", "points", "none"])
+def test_number_keys_tag_only_while_the_switch_is_on(qtbot, dock, study, active):
+    viewer = dock.viewer
+    if active == "labels":
+        viewer.add_labels(np.zeros((25, 81, 72), np.uint8))
+    elif active == "points":
+        viewer.add_points(ndim=3)
+    elif active == "none":
+        viewer.layers.selection.clear()
+    press(qtbot, dock, Qt.Key.Key_2)
+    assert tag_of(dock, "ED") == Tag.UNKNOWN
+    click(qtbot, dock.tagging)
+    press(qtbot, dock, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: tag_of(dock, "ED") == Tag.PRESENT, timeout=PATIENCE)
+    press(qtbot, dock, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: tag_of(dock, "ED") == Tag.ABSENT, timeout=PATIENCE)
+    assert tag_of(dock, "TC") == Tag.UNKNOWN
+    click(qtbot, dock.tagging)
+    press(qtbot, dock, Qt.Key.Key_1)
+    assert tag_of(dock, "TC") == Tag.UNKNOWN
+
+
+def test_buttons_follow_the_slice(qtbot, dock, study):
+    click(qtbot, dock.buttons.buttons[1])
+    assert "1 of 25" in dock.progress_label.text()
+    dock.session.go_to(3)
+    assert "unknown" in dock.buttons.buttons[1].text()
+    assert "Slice 3" in dock.slice_label.text()
+    dock.session.go_to(12)
+    assert "present" in dock.buttons.buttons[1].text()
+
+
+def test_choosing_another_scan_shows_it_and_stores_the_first_ones_tags(qtbot, dock, study):
+    click(qtbot, dock.buttons.buttons[0])
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    assert dock.session.scan == "phantom02"
+    assert "0 of 25" in dock.progress_label.text()
+    assert "12,1," in (study.folder / "tags" / "phantom01.csv").read_text()
+
+
+@pytest.mark.parametrize("view", ["coronal", "3d"])
+def test_no_slice_is_tagged_from_another_view(qtbot, dock, study, view):
+    click(qtbot, dock.tagging)
+    if view == "3d":
+        dock.viewer.dims.ndisplay = 3
+    else:
+        dock.viewer.dims.order = (1, 0, 2)
+    assert not dock.buttons.isEnabled()
+    assert "urn" in dock.status.text()
+    press(qtbot, dock, Qt.Key.Key_1)
+    assert not study.tags("phantom01").tagged.any()
+    dock.viewer.dims.ndisplay, dock.viewer.dims.order = 2, (0, 1, 2)
+    assert dock.buttons.isEnabled()
+
+
+def test_a_folder_without_a_study_is_told_in_a_notification(dock, told, tmp_path):
+    dock.open_study(tmp_path)
+    assert str(tmp_path) in told[-1].message
+    assert dock.session.study is None
+
+
+def test_a_tag_that_cannot_be_kept_is_told_and_not_shown(qtbot, dock, study, told):
+    (study.folder / "tags" / ".journal").mkdir(parents=True)
+    (study.folder / "tags" / ".journal" / "phantom01.jsonl").mkdir()
+    click(qtbot, dock.buttons.buttons[0])
+    assert "phantom01.jsonl" in told[-1].message
+    assert "unknown" in dock.buttons.buttons[0].text()
+
+
+def dialog_of(dock, qtbot, kind):
+    qtbot.waitUntil(lambda: dock.findChild(kind) is not None, timeout=PATIENCE)
+    return dock.findChild(kind)
+
+
+def test_a_dropped_folder_becomes_a_study(qtbot, dock, phantom_folder, tmp_path):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(phantom_folder))])
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    copy = Qt.DropAction.CopyAction
+    QApplication.sendEvent(dock, QDragEnterEvent(QPoint(9, 9), copy, data, left, none))
+    QApplication.sendEvent(dock, QDropEvent(QPointF(9, 9), copy, data, left, none))
+    dialog = dialog_of(dock, qtbot, ScansDialog)
+    assert dialog.channels.text() == "flair, t1c"
+    cells = [dialog.table.item(0, column).text() for column in range(3)]
+    assert cells == ["phantom01", "flair.nii.gz", "t1c.nii.gz"]
+    assert not dialog.ok_button.isEnabled()
+    assert "class" in dialog.reason.text()
+    dialog.classes.clear()
+    qtbot.keyClicks(dialog.classes, "TC, ED")
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        click(qtbot, dialog.ok_button)
+    made = Study.open(tmp_path / "made")
+    assert made.channels == ("flair", "t1c")
+    assert made.class_names == ("TC", "ED")
+    assert dock.session.scan == "phantom01"
+
+
+def test_a_wrong_channel_name_is_explained_before_anything_is_made(
+    qtbot, dock, phantom_folder, tmp_path
+):
+    click(qtbot, dock.new_button)
+    dialog = dialog_of(dock, qtbot, ScansDialog)
+    dialog.set_sources([phantom_folder])
+    dialog.channels.setText("t2")
+    assert "t2" in dialog.reason.text()
+    assert not dialog.ok_button.isEnabled()
+    dialog.reject()
+
+
+def test_scans_are_added_to_the_open_study(qtbot, dock, study, tmp_path):
+    from napari_mcwss.scans.phantom import write_phantom
+
+    write_phantom(tmp_path / "more", scans=1, size=(5, 20, 20))
+    (tmp_path / "more" / "phantom01").rename(tmp_path / "more" / "late")
+    click(qtbot, dock.add_button)
+    dialog = dialog_of(dock, qtbot, ScansDialog)
+    dialog.set_sources([tmp_path / "more"])
+    click(qtbot, dialog.ok_button)
+    assert study.scan_names == ("phantom01", "phantom02", "late")
+    assert dock.scans.count() == 3
+
+
+def test_open_layers_become_a_study(qtbot, dock, tmp_path):
+    volume = np.random.default_rng(0).random((4, 30, 20)).astype(np.float32)
+    dock.viewer.add_image(volume, name="ct", scale=(3, 1, 1))
+    click(qtbot, dock.layers_button)
+    dialog = dialog_of(dock, qtbot, OpenLayersDialog)
+    dialog.classes.setText("lesion")
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        click(qtbot, dialog.ok_button)
+    scan = Study.open(tmp_path / "made").scan("scan1")
+    np.testing.assert_array_equal(scan.volume()[0], volume)
+    assert scan.geometry.spacing == (3, 1, 1)
+    assert (tmp_path / "made" / "scans" / "scan1" / "ct.nii.gz").exists()
+
+
+def test_open_layers_of_different_shapes_are_told_in_a_notification(qtbot, dock, told):
+    dock.viewer.add_image(np.zeros((4, 30, 20)))
+    dock.viewer.add_image(np.zeros((4, 30, 21)))
+    click(qtbot, dock.layers_button)
+    assert "4x30x20, 4x30x21" in told[-1].message
+
+
+def test_the_study_folder_is_suggested_beside_the_scans(dock, qtbot, phantom_folder: Path):
+    click(qtbot, dock.new_button)
+    dialog = dialog_of(dock, qtbot, ScansDialog)
+    dialog.set_sources([phantom_folder])
+    assert Path(dialog.study_folder.text()) == phantom_folder.with_name("phantom0-study")
+    dialog.reject()
