@@ -197,9 +197,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file with the marks to put the table between")
     options = parser.parse_args()
     data = Path(os.environ["MCWSS_DATA"])
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
     lines = [
-        f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, "
-        f"medians of {options.repeats}, published run timed on {options.slices} slices.",
+        f"{machine}; medians of {options.repeats}, published run timed on {options.slices} slices.",
         "",
         "| width | what | published | this project | ratio | published peak | our peak |",
         "| --- | --- | --- | --- | --- | --- | --- |",
