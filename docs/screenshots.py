@@ -14,11 +14,9 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_mcwss.plugin.launch import add_docks
-from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.training.events import Epoch
 
 SCAN = "phantom07"
-COLOURS = 128
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
@@ -42,7 +40,7 @@ def main(study: Path, images: Path) -> None:
         wait_for(lambda: time.monotonic() > end)
         picture = Image.fromarray(viewer.screenshot(canvas_only=False)).convert("RGB")
         images.mkdir(parents=True, exist_ok=True)
-        picture.quantize(COLOURS).save(images / f"{name}.png", optimize=True)
+        picture.save(images / f"{name}.png", optimize=True)
 
     def bring_forward(dock: object) -> None:
         dock.parentWidget().raise_()  # type: ignore[attr-defined]
@@ -72,9 +70,6 @@ def main(study: Path, images: Path) -> None:
     results.model.setCurrentText("demo")
     wait_for(lambda: results.found is not None and results.found.model == "demo")
     tagging.session.go_to(12)
-    take("results")
-    for layer in study_layers(viewer, "cam"):
-        layer.visible = True
     take("napari")
     viewer.close()
 

@@ -279,7 +279,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return
         index = self.session.slice_index
         if index is not None and not obstacle:
-            self.slice_label.setText(f"Slice {index} of 0 to {len(table.values) - 1}")
+            self.slice_label.setText(f"Slice {index}  (0 to {len(table.values) - 1})")
             for button in self.buttons.buttons:
                 button.show_tag(table.get(index, button.spec.name))
         done = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
