@@ -77,7 +77,7 @@ def our_prediction(folder: Path) -> float:
     start = time.perf_counter()
     study = Study.open(folder)
     model = load_model(study.model_folder("mcwss"), device="cpu")
-    for _ in segment_scan(study, "mcwss", model, study.scan_names[0], use_tags=False):
+    for _ in segment_scan(study, "mcwss", model, study.scan_names[0]):
         pass
     return time.perf_counter() - start
 

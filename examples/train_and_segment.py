@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
             print(f"epoch {event.epoch}: loss {event.losses['total']:.3f}")
 
     model = load_model(study.model_folder("example"))
-    for _progress in segment_scan(study, "example", model, unseen, use_tags=False):
+    for _progress in segment_scan(study, "example", model, unseen):
         pass
 
     unions = {"WT": ("TC", "ED")}

@@ -232,7 +232,8 @@ def segment(
     with _progress() as progress:
         for name in names:
             task = progress.add_task(name, total=None)
-            steps = segment_scan(opened, model, trained, name, use_tags=not ignore_tags, gate=gate)
+            tags = None if ignore_tags else opened.tags(name).values
+            steps = segment_scan(opened, model, trained, name, tags=tags, gate=gate)
             for step in steps:
                 progress.update(task, completed=step.done, total=step.total)
             opened.scan(name).release()

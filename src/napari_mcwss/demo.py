@@ -86,7 +86,7 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     yield from train(study, MODEL, config, scans=learnt)
     model = load_model(study.model_folder(MODEL), device=device)
     for scan in unseen:
-        yield from segment_scan(study, MODEL, model, scan, use_tags=False)
+        yield from segment_scan(study, MODEL, model, scan)
     evaluation = evaluate_model(study, MODEL, "seg", PHANTOM_CLASSES, UNIONS, unseen)
     report = folder / "report.html"
     write_report(

@@ -173,3 +173,13 @@ def test_a_setting_out_of_range_is_named(setting, message):
 def test_a_device_that_is_not_there_is_named(tagged_study: Study):
     with pytest.raises(McwssError, match="device 'cuda:99' cannot be used"):
         list(train(tagged_study, "m", TINY.model_copy(update={"device": "cuda:99"})))
+
+
+def test_published_needs_slices_on_which_every_class_is_tagged(tagged_study: Study):
+    for index, name in enumerate(tagged_study.scan_names):
+        table = tagged_study.tags(name)
+        table.values[:, index % 2] = -1
+        tagged_study.save_tags(name, table)
+    with pytest.raises(McwssError, match="a tag of every class"):
+        list(train(tagged_study, "m", TINY.model_copy(update={"preset": "published"})))
+    assert isinstance(list(train(tagged_study, "m", TINY))[-1], Finished)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -98,11 +96,6 @@ class TrainedModel:
     info: ModelInfo
     preset: Preset
     device: torch.device
-
-    @property
-    def precedence(self) -> NDArray[np.bool_]:
-        """Bool ``(classes, classes)``, as `ModelInfo.precedence`."""
-        return np.array(self.info.precedence, bool).reshape(2 * (len(self.info.classes),))
 
 
 def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask, precedence_of
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
@@ -33,6 +33,11 @@ class Rules:
     threshold: float = THRESHOLD
     gate: bool = True
     tags: NDArray[np.int8] | None = None
+
+    @property
+    def gate_score(self) -> float | None:
+        """The score from which a slice can hold a class; None lets every slice."""
+        return GATE if self.gate else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ class Found:
             self.prediction.scores[slices],
             precedence=self.precedence,
             threshold=rules.threshold,
-            gate=GATE if rules.gate else None,
+            gate=rules.gate_score,
             tags=None if rules.tags is None else rules.tags[slices],
         )
 
@@ -81,18 +86,20 @@ def segment(
     def events() -> Generator[Any, None, Found]:
         yield "Loading the network …"
         from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.predict import predict
-        from napari_mcwss.segmentation.results import save_result
+        from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
         trained = load_model(study.model_folder(model))
-        trained.info.check(study.channels, study.class_names)
-        source = study.scan(scan)
-        prediction = yield from predict(trained, source)
-        precedence = precedence_of(trained.precedence, _priorities(study))
-        found = Found(model, scan, prediction, precedence, source.geometry)
-        yield "Storing the result …"
-        save_result(study, model, prediction, found.mask(rules), source.geometry)
-        return found
+        prediction = yield from segment_scan(
+            study,
+            model,
+            trained,
+            scan,
+            tags=rules.tags,
+            threshold=rules.threshold,
+            gate=rules.gate_score,
+        )
+        precedence = study_precedence(study, trained.info)
+        return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
 
     return events
 
@@ -110,6 +117,7 @@ def look_up(
         yield "Looking for a stored result …"
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import load_result
+        from napari_mcwss.segmentation.segment import study_precedence
 
         try:
             info = read_info(study.model_folder(model))
@@ -119,12 +127,7 @@ def look_up(
             return None
         if prediction is None:
             return None
-        rules = np.array(info.precedence, bool).reshape(2 * (len(info.classes),))
-        precedence = precedence_of(rules, _priorities(study))
+        precedence = study_precedence(study, info)
         return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
 
     return events
-
-
-def _priorities(study: "Study") -> list[int]:
-    return [spec.priority for spec in study.classes]

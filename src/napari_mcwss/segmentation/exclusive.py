@@ -62,6 +62,21 @@ def exclusive_mask(
     allowed = np.ones(scores.shape, bool) if gate is None else scores >= gate
     if tags is not None:
         allowed = np.where(tags == -1, allowed, tags == 1)
+    mask = np.zeros(cams.shape[1:], np.uint8)
+    possible = np.flatnonzero(allowed.any(1))
+    if possible.size:
+        # Most slices hold nothing: only the range that can is looked at.
+        part = slice(possible[0], possible[-1] + 1)
+        mask[part] = _most_evidence(cams[:, part], allowed[part], precedence, threshold)
+    return mask
+
+
+def _most_evidence(
+    cams: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    precedence: NDArray[np.bool_],
+    threshold: float,
+) -> NDArray[np.uint8]:
     found = (cams >= threshold) & allowed.T[:, :, None, None]
     candidates = found.copy()
     for winner, loser in np.argwhere(precedence):

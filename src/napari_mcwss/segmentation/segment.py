@@ -1,13 +1,27 @@
 """One scan of a study, from its voxels to the masks on disk."""
 
 from collections.abc import Generator
-from pathlib import Path
 
-from napari_mcwss.model.checkpoint import TrainedModel
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
 from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import GATE, exclusive_mask, precedence_of
-from napari_mcwss.segmentation.predict import Progress, predict
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask, precedence_of
+from napari_mcwss.segmentation.predict import Prediction, Progress, predict
 from napari_mcwss.segmentation.results import save_result
+
+
+def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
+    """Join the precedence in a model's tags with the priorities of the study's classes.
+
+    Returns
+    -------
+    ndarray
+        Bool ``(classes, classes)``, as `exclusive_mask` takes it.
+    """
+    from_tags = np.array(info.precedence, bool)
+    return precedence_of(from_tags, [spec.priority for spec in study.classes])
 
 
 def segment_scan(
@@ -16,9 +30,10 @@ def segment_scan(
     model: TrainedModel,
     scan: str,
     *,
-    use_tags: bool = True,
+    tags: NDArray[np.int8] | None = None,
+    threshold: float = THRESHOLD,
     gate: float | None = GATE,
-) -> Generator[Progress, None, Path]:
+) -> Generator[Progress, None, Prediction]:
     """Predict a scan and write its CAMs, scores and exclusive mask.
 
     Parameters
@@ -31,15 +46,13 @@ def segment_scan(
         The model itself.
     scan : str
         Name of the scan.
-    use_tags : bool
-        Whether the scan's own known tags override the classifier's gate.
-    gate : float or None
+    tags, threshold, gate
         As in `exclusive_mask`.
 
     Yields
     ------
     Progress
-        After every batch; the return value is the folder of the results.
+        After every batch; the return value is the prediction.
 
     Raises
     ------
@@ -52,8 +65,10 @@ def segment_scan(
     mask = exclusive_mask(
         prediction.cams,
         prediction.scores,
-        precedence=precedence_of(model.precedence, [spec.priority for spec in study.classes]),
+        precedence=study_precedence(study, model.info),
+        threshold=threshold,
         gate=gate,
-        tags=study.tags(scan).values if use_tags else None,
+        tags=tags,
     )
-    return save_result(study, name, prediction, mask, source.geometry)
+    save_result(study, name, prediction, mask, source.geometry)
+    return prediction

@@ -11,6 +11,7 @@ from monai.metrics import compute_roc_auc
 from torch import Tensor
 
 from napari_mcwss import __version__
+from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo
 from napari_mcwss.model.devices import autocast, choose_device
 from napari_mcwss.model.preset import PRESENT, UNKNOWN, PairBatch, Preset
@@ -77,6 +78,12 @@ def train(
     split = split_scans(tagged_scans(study, scans), config.validation_share, config.seed)
     run = _Run(study, config, device)
     data = yield from _load(study, split.training, complete=run.preset.needs_complete_tags)
+    if not len(data):
+        raise McwssError(
+            f"none of the tagged slices of {', '.join(split.training)} can be trained on: preset "
+            f"'{config.preset}' needs slices that hold tissue"
+            + (" and a tag of every class" if run.preset.needs_complete_tags else "")
+        )
     held_back = None
     if split.validation:
         held_back = yield from _load(study, split.validation, complete=False)
