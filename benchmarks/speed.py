@@ -196,6 +196,8 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=8, help="slices of the published run")
     parser.add_argument("--out", type=Path, help="file with the marks to put the table between")
     options = parser.parse_args()
+    if "MCWSS_DATA" not in os.environ:
+        parser.error("MCWSS_DATA does not name the folder of real scans")
     data = Path(os.environ["MCWSS_DATA"])
     machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
     lines = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 """Okabe and Ito's palette, those that can be seen on dark and on light ground."""
@@ -34,17 +34,20 @@ class Curves(QWidget):  # type: ignore[misc]
         self.losses = _plot("loss")
         self.validation = _plot("AUC")
         self.validation.setYRange(0, 1)
+        self.validation.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.validation.setXLink(self.losses)
-        self.validation.setMaximumHeight(130)
+        self.validation.setFixedHeight(110)
+        self.losses.setMinimumHeight(180)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.losses, 3)
-        layout.addWidget(self.validation, 1)
+        layout.addWidget(self.losses, 1)
+        layout.addWidget(self.validation)
         self.lines: dict[str, pg.PlotDataItem] = {}
         self._points: dict[str, tuple[list[float], list[float]]] = {}
+        self._colours: Mapping[str, str] = {}
         self._text = "w"
         self.set_theme(theme)
-        self.clear()
+        self.clear({})
 
     def set_theme(self, theme: str) -> None:
         """Take over the colours of a napari theme; curves take them when next cleared."""
@@ -57,8 +60,15 @@ class Curves(QWidget):  # type: ignore[misc]
                 plot.getAxis(side).setTextPen(self._text)
             plot.getPlotItem().legend.setLabelTextColor(self._text)
 
-    def clear(self) -> None:
-        """Forget all curves, for a new training."""
+    def clear(self, colours: Mapping[str, str]) -> None:
+        """Forget all curves, for a new training.
+
+        Parameters
+        ----------
+        colours : mapping
+            Class to colour, ``#rrggbb``.
+        """
+        self._colours = colours
         for plot in (self.losses, self.validation):
             plot.clear()
         self.lines.clear()
@@ -95,19 +105,21 @@ class Curves(QWidget):  # type: ignore[misc]
         validation : mapping
             Class to area under the ROC curve; may be empty.
         """
-        for name, value in losses.items():
-            self._draw(self.losses, name, epoch, value)
+        for index, (name, value) in enumerate(losses.items()):
+            colour = self._text if name == "total" else COLOURS[index % len(COLOURS)]
+            self._draw(self.losses, name, epoch, value, colour)
         for name, value in validation.items():
             self.validation.show()
-            self._draw(self.validation, f"AUC {name}", epoch, value)
+            self._draw(self.validation, f"AUC {name}", epoch, value, self._colours.get(name))
 
-    def _draw(self, plot: pg.PlotWidget, name: str, epoch: float, value: float) -> None:
+    def _draw(
+        self, plot: pg.PlotWidget, name: str, epoch: float, value: float, colour: str | None
+    ) -> None:
         if name not in self.lines:
-            total = name == "total"
-            colour = self._text if total else COLOURS[len(plot.listDataItems()) % len(COLOURS)]
+            colour = colour or self._text
             self.lines[name] = plot.plot(
                 name=name,
-                pen=pg.mkPen(colour, width=3 if total else 2),
+                pen=pg.mkPen(colour, width=3 if name == "total" else 2),
                 symbol="o",
                 symbolSize=5,
                 symbolBrush=colour,
@@ -130,6 +142,8 @@ def _plot(quantity: str) -> pg.PlotWidget:
     plot.showGrid(y=True, alpha=0.15)
     plot.setLabel("left", quantity)
     plot.setLabel("bottom", "epoch")
+    plot.getAxis("left").setWidth(48)  # lines up the two plots
+    plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
     plot.addLegend(offset=(-8, 4), labelTextSize="8pt", verSpacing=-6)
     plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return plot

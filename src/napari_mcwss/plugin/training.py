@@ -102,7 +102,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
         self.curves = Curves(theme)
-        self.curves.setMinimumHeight(220)
+        self.curves.hide()
 
         self.settings = QWidget()
         form = QFormLayout(self.settings)
@@ -119,6 +119,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         layout.addWidget(self.curves, 1)
+        layout.addStretch()
 
     @property
     def config(self) -> TrainingConfig:
@@ -150,7 +151,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             show_error(str(error))
             return
         self._study, self._models_before = study, set(study.model_names())
-        self.curves.clear()
+        self.curves.clear({spec.name: spec.colour for spec in study.classes})
+        self.curves.show()
         self._refresh()
         self.progress.setRange(0, 0)  # moves without a measure until the first batch
         self.status.setText("Loading the network and the scans …")
