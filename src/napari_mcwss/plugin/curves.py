@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 """Okabe and Ito's palette, those that can be seen on dark and on light ground."""
@@ -33,13 +33,17 @@ class Curves(QWidget):  # type: ignore[misc]
         super().__init__()
         self.losses = _plot("loss")
         self.validation = _plot("AUC")
-        self.validation.setYRange(0, 1)
+        self.validation.setYRange(0, 1, padding=0.12)
         self.validation.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.validation.setXLink(self.losses)
-        self.validation.setFixedHeight(110)
+        self.validation.setFixedHeight(130)
         self.losses.setMinimumHeight(180)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        layout.addWidget(self.legend)
         layout.addWidget(self.losses, 1)
         layout.addWidget(self.validation)
         self.lines: dict[str, pg.PlotDataItem] = {}
@@ -58,7 +62,6 @@ class Curves(QWidget):  # type: ignore[misc]
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(colours.secondary.as_hex())
                 plot.getAxis(side).setTextPen(self._text)
-            plot.getPlotItem().legend.setLabelTextColor(self._text)
 
     def clear(self, colours: Mapping[str, str]) -> None:
         """Forget all curves, for a new training.
@@ -72,6 +75,7 @@ class Curves(QWidget):  # type: ignore[misc]
         for plot in (self.losses, self.validation):
             plot.clear()
         self.lines.clear()
+        self.legend.clear()
         self._points = defaultdict(lambda: ([], []))
         self.validation.hide()
 
@@ -118,13 +122,15 @@ class Curves(QWidget):  # type: ignore[misc]
         if name not in self.lines:
             colour = colour or self._text
             self.lines[name] = plot.plot(
-                name=name,
                 pen=pg.mkPen(colour, width=3 if name == "total" else 2),
                 symbol="o",
                 symbolSize=5,
                 symbolBrush=colour,
                 symbolPen=None,
             )
+            entry = f"<span style='color:{colour}'>&#9632;</span>&nbsp;{name}"
+            before = self.legend.text()
+            self.legend.setText(f"{before} &nbsp; {entry}" if before else entry)
         self._add(name, epoch, value)
 
     def _add(self, name: str, x: float, y: float) -> None:
@@ -143,7 +149,7 @@ def _plot(quantity: str) -> pg.PlotWidget:
     plot.setLabel("left", quantity)
     plot.setLabel("bottom", "epoch")
     plot.getAxis("left").setWidth(48)  # lines up the two plots
+    plot.getAxis("bottom").setHeight(40)
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-    plot.addLegend(offset=(-8, 4), labelTextSize="8pt", verSpacing=-6)
     plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return plot
