@@ -100,6 +100,7 @@ def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):
     assert watched["started"] != threading.get_ident()
     assert {"total", "classification", "batches"} <= set(ready.curves.lines)
     assert list(ready.curves.lines["total"].getData()[0]) == [1, 2]
+    assert "total" in ready.curves.legend.text()
     assert len(ready.curves.lines["batches"].getData()[0])
     assert ready.progress.value() == ready.progress.maximum()
     assert ready.status.text().startswith("model-1 is ready after 2 epochs")

@@ -37,12 +37,14 @@ class Curves(QWidget):  # type: ignore[misc]
         self.validation.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.validation.setXLink(self.losses)
         self.validation.setFixedHeight(130)
-        self.losses.setMinimumHeight(180)
+        self.losses.setMinimumHeight(120)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
+        # Wrapped lines do not count for a widget's least size: it would be cut off.
+        self.legend.setMinimumHeight(3 * self.legend.fontMetrics().lineSpacing() + 4)
         layout.addWidget(self.legend)
         layout.addWidget(self.losses, 1)
         layout.addWidget(self.validation)
@@ -78,6 +80,7 @@ class Curves(QWidget):  # type: ignore[misc]
         self.legend.clear()
         self._points = defaultdict(lambda: ([], []))
         self.validation.hide()
+        self.losses.showAxis("bottom")
 
     def add_batch(self, epochs: float, total: float) -> None:
         """Draw the loss of one batch.
@@ -114,6 +117,7 @@ class Curves(QWidget):  # type: ignore[misc]
             self._draw(self.losses, name, epoch, value, colour)
         for name, value in validation.items():
             self.validation.show()
+            self.losses.hideAxis("bottom")  # the plot below has the same one
             self._draw(self.validation, f"AUC {name}", epoch, value, self._colours.get(name))
 
     def _draw(
@@ -149,7 +153,7 @@ def _plot(quantity: str) -> pg.PlotWidget:
     plot.setLabel("left", quantity)
     plot.setLabel("bottom", "epoch")
     plot.getAxis("left").setWidth(48)  # lines up the two plots
-    plot.getAxis("bottom").setHeight(40)
+    plot.getPlotItem().setContentsMargins(0, 4, 8, 8)
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
     plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     return plot
