@@ -1,9 +1,10 @@
 """The command line."""
 
+import itertools
 import json
 import sys
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -77,13 +78,16 @@ def _common(
 
 @app.command(epilog="Example: napari-mcwss demo --out my-demo")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to make.")] = Path("mcwss-demo"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make; mcwss-demo, or the next free name.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Run the whole method on a generated phantom and write a report with pictures."""
     from napari_mcwss.demo import run_demo
 
-    with _progress() as progress, closing(run_demo(out, device)) as events:
+    folder = out or next(name for name in _demo_folders() if not name.exists())
+    with _progress() as progress, closing(run_demo(folder, device)) as events:
         report = show_events(progress, events)
     typer.echo(f"Report: {report}")
     if sys.stdout.isatty():
@@ -127,7 +131,7 @@ def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans 
 
     opened = Study.open(study)
     mapping = _mapping(values, opened.class_names)
-    names = _split(scans) if scans else opened.scan_names
+    names = _chosen(scans) or opened.scan_names
     files = find_masks(masks, {name: opened.files(name)[0] for name in names})
     with _progress() as progress:
         for name, path in progress.track(files.items(), description="reading masks"):
@@ -170,7 +174,7 @@ def train(
     from napari_mcwss.training.loop import train as events_of
 
     opened = Study.open(study)
-    chosen = _split(scans) if scans else None
+    chosen = _chosen(scans)
     with _progress() as progress, closing(events_of(opened, model, config, scans=chosen)) as events:
         show_events(progress, events)
 
@@ -228,7 +232,7 @@ def segment(
 
     opened = Study.open(study)
     trained = load_model(opened.model_folder(model), device=device)
-    names = _split(scans) if scans else opened.scan_names
+    names = _chosen(scans) or opened.scan_names
     with _progress() as progress:
         for name in names:
             task = progress.add_task(name, total=None)
@@ -268,7 +272,7 @@ def evaluate(
         masks,
         _mapping(values, opened.class_names),
         {name: _split(members) for name, members in map(_assignment, union or [])},
-        _split(scans) if scans else None,
+        _chosen(scans),
     )
     if json_file is not None:
         with replacing(json_file) as path:
@@ -290,6 +294,12 @@ def open_in_napari(study: StudyFolder) -> None:
     open_study(study)
 
 
+def _demo_folders() -> Iterator[Path]:
+    yield Path("mcwss-demo")
+    for number in itertools.count(2):
+        yield Path(f"mcwss-demo-{number}")
+
+
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
@@ -305,6 +315,15 @@ def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
+def _chosen(scans: str | None) -> list[str] | None:
+    if scans is None:
+        return None
+    names = _split(scans)
+    if not names:
+        raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
+    return names
+
+
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -313,11 +332,14 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    mapping = {}
+    mapping: dict[str, tuple[int, ...]] = {}
     for name, numbers in map(_assignment, values):
         if name not in classes:
             raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
         if not all(number.isdecimal() for number in _split(numbers)):
             raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
-        mapping[name] = tuple(int(number) for number in _split(numbers))
+        found = tuple(int(number) for number in _split(numbers))
+        if not found:
+            raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
+        mapping[name] = mapping.get(name, ()) + found
     return mapping

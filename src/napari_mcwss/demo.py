@@ -1,7 +1,6 @@
 """The whole main job on generated scans, from tags to a report."""
 
 import csv
-import shutil
 from collections import defaultdict
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from napari_mcwss.errors import McwssError
 from napari_mcwss.export.report import ReportScan, write_report
 from napari_mcwss.model.checkpoint import ModelInfo, load_model
+from napari_mcwss.model.devices import choose_device
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_masks, find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
@@ -62,7 +62,7 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     Parameters
     ----------
     folder : Path
-        Made anew; an older demo in it is replaced.
+        New or empty.
     device : str
         Where to train.
 
@@ -74,12 +74,11 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     Raises
     ------
     McwssError
-        If the folder holds anything but an older demo.
+        If the folder holds anything, or the device is not there.
     """
-    marker = folder / "study" / "mcwss.json"
-    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+    if folder.exists() and any(folder.iterdir()):
         raise McwssError(f"{folder} is in use: name an empty or a new folder with --out")
-    shutil.rmtree(folder, ignore_errors=True)
+    choose_device(device)
     study = make_phantom_study(folder, scans=8)
     learnt, unseen = study.scan_names[:6], study.scan_names[6:]
     config = TrainingConfig(epochs=EPOCHS, validation_share=0, device=device)

@@ -110,9 +110,11 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
     info : ModelInfo
         Its description.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "weights.safetensors") as path:
-        save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
+        try:
+            save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
     with replacing(folder / "config.json") as path:
         path.write_text(info.model_dump_json(indent=2), encoding="utf-8")
 

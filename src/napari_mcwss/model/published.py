@@ -133,7 +133,7 @@ def align_loss(single: Tensor, decomposed: Tensor, tags: Tensor) -> Tensor:
 
 
 class Published(Preset):
-    """The published network with its losses, on slices resized to 240x240.
+    """The published network with its losses, on slices framed to 240x240.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class Published(Preset):
 
     def losses(self, batch: PairBatch) -> dict[str, Tensor]:
         """Give the published terms, summed over both classes."""
-        features = self.network.encode(_resized(batch.images))
+        features = self.network.encode(_framed(batch.images))
         single = self.network.single_heads(features)
         shared = self.network.decompose(features)
         tags = batch.tags.long()
@@ -185,14 +185,25 @@ class Published(Preset):
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:  # noqa: ARG002
         """Give the single branch's scores and present maps, at the slices' size."""
-        shallow, deep = self.network(_resized(images))
+        shallow, deep = self.network(_framed(images))
         logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
-        cams = fused_maps(shallow, deep)[:, :, 1]
-        cams = F.interpolate(cams, images.shape[-2:], mode="bilinear")
+        cams = _unframed(fused_maps(shallow, deep)[:, :, 1], images.shape[-2], images.shape[-1])
         return Maps(logits.softmax(-1)[..., 1], cams)
 
 
-def _resized(images: Tensor) -> Tensor:
-    if images.shape[-2:] == (SIZE, SIZE):
-        return images
-    return F.interpolate(images, (SIZE, SIZE), mode="bilinear")
+def _framed(images: Tensor) -> Tensor:
+    """Centre slices in a square of 240 pixels, or a larger one that is then scaled down."""
+    height, width = images.shape[-2:]
+    side = max(SIZE, height, width)
+    rows, columns = side - height, side - width
+    padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+    framed = F.pad(images, padding)
+    return framed if side == SIZE else F.interpolate(framed, (SIZE, SIZE), mode="bilinear")
+
+
+def _unframed(maps: Tensor, height: int, width: int) -> Tensor:
+    """Cut the slices' own pixels out of maps of framed slices."""
+    side = max(SIZE, height, width)
+    whole = maps if side == SIZE else F.interpolate(maps, (side, side), mode="bilinear")
+    top, left = (side - height) // 2, (side - width) // 2
+    return whole[..., top : top + height, left : left + width]

@@ -34,11 +34,14 @@ class Job:
         heavy imports included; closing it there cancels it.
     frequent : callable
         Whether an event may be left out if the last one was just shown.
+    computes : bool
+        Whether it computes with torch, and has to leave a core to the screen.
     """
 
     title: str
     events: Callable[[], Generator[Any, None, Any]]
     frequent: Callable[[Any], bool]
+    computes: bool = False
 
     def __str__(self) -> str:
         return self.title
@@ -96,7 +99,8 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
             self.outcome = Outcome(error=error)
 
     def _drive(self, events: Generator[Any, None, Any]) -> Outcome:
-        _leave_a_core_to_the_screen()
+        if self.job.computes:
+            _leave_a_core_to_the_screen()
         shown = float("-inf")
         while not self.abort_requested:
             try:

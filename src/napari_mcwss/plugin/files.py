@@ -85,7 +85,10 @@ def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a labels layer as NIfTI, in the smallest type that holds its labels."""
     labels = np.asarray(data)
-    return _write(path, labels.astype(np.min_scalar_type(int(labels.max()))), attributes)
+    smallest = np.promote_types(
+        np.min_scalar_type(int(labels.min())), np.min_scalar_type(int(labels.max()))
+    )
+    return _write(path, labels.astype(smallest), attributes)
 
 
 def geometry_of(shape: Sequence[int], attributes: dict[str, Any]) -> Geometry:
@@ -139,8 +142,12 @@ def _write(path: str, data: NDArray[Any], attributes: dict[str, Any]) -> list[st
                 f"a layer of {data.ndim} axes cannot be written as one NIfTI volume: "
                 "expected 2 or 3, write its parts one by one"
             )
+        if attributes.get("rgb"):
+            raise McwssError("an image in colours cannot be written as one NIfTI volume: split it")
         if volume.dtype == bool:
             volume = volume.astype(np.uint8)
+        elif volume.dtype == np.float16:
+            volume = volume.astype(np.float32)
         geometry = geometry_of(volume.shape, attributes)
         write_volume(Path(path), volume, geometry, dtype=volume.dtype)
     except McwssError as error:

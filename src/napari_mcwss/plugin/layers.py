@@ -42,16 +42,12 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
 
 
 def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
-    """List the study's layers of these kinds, or of every kind."""
-    return [
-        layer
-        for layer in viewer.layers
-        if KEY in layer.metadata and (not kinds or layer.metadata[KEY] in kinds)
-    ]
+    """List the layers of these kinds."""
+    return [layer for layer in viewer.layers if layer.metadata.get(KEY) in kinds]
 
 
 def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
-    """Remove the study's layers of these kinds, or of every kind; others stay."""
+    """Remove the study's layers of these kinds; what a user opened or drew stays."""
     for layer in study_layers(viewer, *kinds):
         viewer.layers.remove(layer)
 
@@ -114,7 +110,7 @@ def show_prediction_layers(
             opacity=0.6,
             **placement(geometry, "cam"),
         )
-    viewer.add_labels(
+    layer = viewer.add_labels(
         mask,
         name="mask",
         colormap=mask_colormap(classes),
@@ -122,6 +118,8 @@ def show_prediction_layers(
         opacity=0.5,
         **placement(geometry, "mask"),
     )
+    # The mask follows the threshold: what was painted into it would be lost.
+    layer.editable = False
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:

@@ -184,7 +184,11 @@ def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Pa
     files = [path for path in sources if not path.is_dir()]
     found = scans_among(files, files[0].parent.name, channels) if files else {}
     for folder in (path for path in sources if path.is_dir()):
-        found |= find_scans(folder, channels)
+        more = find_scans(folder, channels)
+        twice = sorted(found.keys() & more.keys())
+        if twice:
+            raise McwssError(f"scan {twice[0]} is there twice: rename one, or add them separately")
+        found |= more
     return found
 
 

@@ -16,11 +16,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mcwss.description import check_names
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.files import geometry_of
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.words import names_in
-from napari_mcwss.project import Study
+from napari_mcwss.project import STUDY_FILE, Study
 from napari_mcwss.scans.formats import size_text
 from napari_mcwss.scans.writing import write_volume
 
@@ -96,6 +97,12 @@ class OpenLayersDialog(QDialog):  # type: ignore[misc]
                     f"folder {text!r}: name each layer's channel and a study folder"
                 )
             folder = Path(text).expanduser()
+            if (folder / STUDY_FILE).exists() or (folder / "scans").exists():
+                raise McwssError(f"{folder} is in use: name a new folder for this study")
+            classes = names_in(self.classes.text())
+            check_names("scan", [name])
+            check_names("channel", channels)
+            check_names("class", classes)
             files = [folder / "scans" / name / f"{channel}.nii.gz" for channel in channels]
             for file, layer in zip(files, self._layers, strict=True):
                 volume = np.asarray(layer.data, np.float32)
@@ -106,7 +113,7 @@ class OpenLayersDialog(QDialog):  # type: ignore[misc]
                 folder,
                 scans={name: files},
                 channels=channels,
-                classes=names_in(self.classes.text()),
+                classes=classes,
             )
         except McwssError as error:
             self.reason.setText(str(error))

@@ -142,6 +142,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             f"segmentation of {scan}",
             segment(study, model, scan, self.rules),
             lambda event: not isinstance(event, str),
+            computes=True,
         )
         try:
             self.background.start(job)

@@ -54,12 +54,10 @@ class Session:
         return cls._sessions.setdefault(viewer, cls(viewer))
 
     def open(self, study: Study) -> None:
-        """Show a study: its first scan comes on screen."""
-        self._leave_scan()
+        """Open a study; `show` brings a scan of it on screen."""
+        self.leave_scan()
         self.study = study
         self.study_changed.emit()
-        if study.scan_names:
-            self.show(study.scan_names[0])
 
     def show(self, scan: str) -> None:
         """Bring a scan of the study on screen.
@@ -69,7 +67,7 @@ class Session:
         """
         if self.study is None or scan == self.scan:
             return
-        self._leave_scan()
+        self.leave_scan()
         source = self.study.scan(scan)
         show_scan_layers(self.viewer, source)
         self.scan = scan
@@ -112,14 +110,19 @@ class Session:
         self.study.tag(self.scan, where, class_name, tag)
         self.tags_changed.emit(self.scan)
 
-    def _leave_scan(self) -> None:
-        """Put the tags of the scan on screen into its csv file, and forget its voxels."""
-        remove_study_layers(self.viewer)
+    def leave_scan(self) -> None:
+        """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
+        remove_study_layers(self.viewer, "scan", "cam", "mask")
+        self.fold_tags()
+        if self.study is not None and self.scan is not None:
+            self.study.scan(self.scan).release()
+        self.scan = None
+
+    def fold_tags(self) -> None:
+        """Bring the csv file of the scan on screen up to date."""
         if self.study is None or self.scan is None:
             return
         try:
             self.study.fold_tags(self.scan)
         except McwssError as error:
             show_error(str(error))
-        self.study.scan(self.scan).release()
-        self.scan = None

@@ -9,6 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
+    QApplication,
     QCheckBox,
     QFileDialog,
     QGridLayout,
@@ -68,6 +69,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
             event.connect(self._refresh)
         self.destroyed.connect(_disconnector(self.session, self._dims, self))
+        QApplication.instance().aboutToQuit.connect(self.session.fold_tags)
         self._study_changed()
 
     @property
@@ -170,6 +172,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if study is self.session.study:
             self._study_changed()
         else:
+            self.session.open(study)
             self._read(study, study.scan_names[0])
 
     def _ask_study(self) -> None:
@@ -202,9 +205,10 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return
         if outcome.value is not None:
             study, scan = outcome.value
-            if study is not self.session.study:
-                self.session.open(study)
-            self.session.show(scan)
+            if study is self.session.study:
+                self.session.show(scan)
+        # A scan that could not be read must not look as if it were on screen.
+        self._select_current()
         self._refresh()
         self.settled.emit()
 
@@ -233,11 +237,13 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._refresh()
 
     def _select_current(self) -> None:
+        """Select the scan on screen, or none, without asking for it."""
+        self.scans.blockSignals(True)
+        self.scans.setCurrentRow(-1)
         for row in range(self.scans.count()):
             if self.scans.item(row).data(Qt.ItemDataRole.UserRole) == self.session.scan:
-                self.scans.blockSignals(True)
                 self.scans.setCurrentRow(row)
-                self.scans.blockSignals(False)
+        self.scans.blockSignals(False)
 
     def _tag(self, class_name: str, tag: Tag) -> None:
         try:
@@ -303,6 +309,7 @@ def _disconnector(session: Session, dims: Any, dock: TaggingDock) -> Callable[[]
     """Give what ends a dock's connections: signals outlive it."""
 
     def disconnect() -> None:
+        session.fold_tags()
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)

@@ -145,7 +145,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         try:
             name, config = self.name.text().strip(), self.config
             study.model_folder(name)  # a name that cannot be a folder's is refused here
-            job = Job(f"training of {name}", _training(study, name, config), _is_batch)
+            job = Job(
+                f"training of {name}", _training(study, name, config), _is_batch, computes=True
+            )
             self.background.start(job)
         except McwssError as error:
             show_error(str(error))

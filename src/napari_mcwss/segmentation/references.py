@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_masks
@@ -65,7 +66,7 @@ def evaluate_model(
     """Measure a model's masks, and write each scan's ``measurements.csv``.
 
     The location prior is made from the masks of the scans that the model was
-    trained on, as far as they are not measured themselves.
+    trained on, as far as they have masks and are not measured themselves.
 
     Parameters
     ----------
@@ -91,10 +92,7 @@ def evaluate_model(
             if (study.result_folder(model, scan) / "mask.nii.gz").exists()
         ]
     learnt = [scan for scan in info.scans if scan not in scans and scan in study.scan_names]
-    prior = None
-    if learnt:
-        found = read_references(study, masks, mapping, learnt)
-        prior = LocationPrior(references for _, references in found)
+    prior = _prior(study, masks, mapping, learnt)
     cases = (
         Case(scan, load_mask(study, model, scan), references, study.scan(scan).geometry.spacing)
         for scan, references in read_references(study, masks, mapping, scans)
@@ -103,6 +101,23 @@ def evaluate_model(
     for scan, measurements in evaluation.scans.items():
         write_measurements(_table(study, model, scan), measurements)
     return evaluation
+
+
+def _prior(
+    study: Study, masks: str, mapping: Mapping[str, Sequence[int]], scans: Sequence[str]
+) -> LocationPrior | None:
+    """Make the prior of the scans that have a mask; those tagged by hand need none."""
+    with_mask = []
+    for scan in scans:
+        try:
+            find_masks(masks, {scan: study.files(scan)[0]})
+        except McwssError:
+            continue
+        with_mask.append(scan)
+    if not with_mask:
+        return None
+    found = read_references(study, masks, mapping, with_mask)
+    return LocationPrior(references for _, references in found)
 
 
 def _table(study: Study, model: str, scan: str) -> Path:

@@ -31,6 +31,7 @@ from napari_mcwss.training.events import (
 from napari_mcwss.training.saving import ModelFolder
 from napari_mcwss.training.slices import (
     TaggedSlices,
+    check_tags,
     gather,
     load_scan,
     split_scans,
@@ -84,6 +85,7 @@ def train(
             f"'{config.preset}' needs slices that hold tissue"
             + (" and a tag of every class" if run.preset.needs_complete_tags else "")
         )
+    check_tags(data.tags.numpy(), study.class_names, split.training)
     held_back = None
     if split.validation:
         held_back = yield from _load(study, split.validation, complete=False)
@@ -111,7 +113,8 @@ def train(
     epoch = 0
     finished = False
     try:
-        while not run.over(epoch):
+        run.begin()
+        while epoch == 0 or not run.over(epoch):
             epoch += 1
             losses = yield from run.epoch(data, epoch)
             validation = evaluate_tags(run.preset, held_back, study.class_names, device)
@@ -189,13 +192,15 @@ class _Run:
         self._random = torch.Generator().manual_seed(config.seed)
         self._start = time.monotonic()
 
+    def begin(self) -> None:
+        """Start the clock; reading the scans does not count."""
+        self._start = time.monotonic()
+
     def over(self, epoch: int) -> bool:
         return self._progress(epoch) >= 1
 
     def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Event, None, dict[str, float]]:
         """Train one epoch, or what the minutes leave of it; give its mean losses."""
-        if epoch == 1:
-            self._start = time.monotonic()
         pairs = self.config.batch_size // 2
         batches = math.ceil(max(1, len(data) // 2) / pairs)
         history: dict[str, list[float]] = defaultdict(list)
@@ -236,6 +241,10 @@ class _Run:
         with autocast(self.device):
             terms = self.preset.losses(batch)
         total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            raise McwssError(
+                f"the loss became {total.item()}: train again with another seed, or tag more slices"
+            )
         self._optimiser.zero_grad(set_to_none=True)
         total.backward()
         self._optimiser.step()

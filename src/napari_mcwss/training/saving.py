@@ -36,14 +36,8 @@ class ModelFolder:
         shutil.rmtree(self._working, ignore_errors=True)
 
     def record(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Add an epoch to the history, the columns of ``history.csv``."""
+        """Add an epoch to ``history.csv``."""
         self._history.append({"epoch": epoch, **values})
-
-    def save(self, preset: Preset, info: ModelInfo) -> None:
-        """Write the model and its history so far."""
-        save_model(self._working, preset, info)
-        if not self._history:
-            return
         columns = list(dict.fromkeys(key for row in self._history for key in row))
         with (
             replacing(self._working / "history.csv") as path,
@@ -52,6 +46,10 @@ class ModelFolder:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self._history)
+
+    def save(self, preset: Preset, info: ModelInfo) -> None:
+        """Write the model."""
+        save_model(self._working, preset, info)
 
     def publish(self) -> Path:
         """Put the written model in place of any older one."""

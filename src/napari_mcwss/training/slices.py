@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.inputs import Inputs, prepare
-from napari_mcwss.model.preset import PRESENT, UNKNOWN
+from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.project import Study
 
 MIN_SCANS_TO_VALIDATE = 5
@@ -139,15 +140,32 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
     untagged = [name for name in names if name not in tagged]
     if untagged and (scans is not None or not tagged):
         raise McwssError(f"no tags on {', '.join(untagged)}: tag slices of it, then train")
-    values = np.concatenate([tables[name] for name in tagged])
-    for index, name in enumerate(study.class_names):
-        for tag, word in ((1, "present"), (0, "absent")):
-            if not (values[:, index] == tag).any():
-                raise McwssError(
-                    f"no slice is tagged {name} {word} in {', '.join(tagged)}: a class needs "
-                    "present and absent slices to be learnt, tag some"
-                )
+    check_tags(np.concatenate([tables[name] for name in tagged]), study.class_names, tagged)
     return tagged
+
+
+def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
+    """Refuse tags that a class cannot be learnt from.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)`` of all slices.
+    classes, scans : sequence of str
+        Their names.
+
+    Raises
+    ------
+    McwssError
+        If a class has no present or no absent slice.
+    """
+    for index, name in enumerate(classes):
+        for tag, word in ((PRESENT, "present"), (ABSENT, "absent")):
+            if not (tags[:, index] == tag).any():
+                raise McwssError(
+                    f"no slice is tagged {name} {word} in {', '.join(scans)}: a class needs "
+                    "present and absent slices that hold tissue to be learnt, tag some"
+                )
 
 
 def load_scan(study: Study, name: str, *, complete: bool) -> tuple[Inputs, Tensor]:
