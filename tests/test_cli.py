@@ -76,6 +76,7 @@ def test_the_main_job_from_scans_to_measurements(run, scans, tmp_path):
         "cam_TC.nii.gz",
         "cam_ED.nii.gz",
         "scores.csv",
+        "result.json",
     }
     mask, source = nib.load(folder / "mask.nii.gz"), nib.load(scans / "phantom04" / "t1c.nii.gz")
     assert mask.shape == source.shape
@@ -209,6 +210,8 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC"), "'TC' is no"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "XX=1"), "class 'XX'"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=a"), "TC=a"),
+        (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=,"), "at least one"),
+        (("segment", "{study}", "--model", "model-1", "--scans", ","), "names no scan"),
         (("tags", "from-masks", "{study}", "--masks", "no", "--map", "TC=1"), "no mask"),
         (("evaluate", "{study}", "--model", "model-1", *MASKS), "no scan to measure"),
         (("train", "{study}/nowhere", "--model", "m"), "nowhere"),
@@ -217,6 +220,28 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
 def test_a_mistyped_command_says_what_was_found(refused, trained_study, arguments, message):
     typed = [argument.format(study=trained_study.folder) for argument in arguments]
     assert message in refused(*typed)
+
+
+def test_results_of_a_replaced_model_do_not_count(run, refused, trained_study: Study):
+    name, study = trained_study.scan_names[0], trained_study.folder
+    options = ("--model", "model-1", "--scans", name)
+    run("segment", study, *options, "--device", "cpu")
+    assert run("evaluate", study, *options, *MASKS)[0] == 0
+    run("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
+    assert "segment it first" in refused("evaluate", study, *options, *MASKS)
+
+
+def test_a_model_of_scans_tagged_by_hand_is_evaluated_without_their_masks(
+    run, trained_study: Study
+):
+    name, study = trained_study.scan_names[0], trained_study.folder
+    for scan in trained_study.scan_names[1:]:
+        (trained_study.files(scan)[0].parent / "seg.nii.gz").unlink()
+    options = ("--model", "model-1", "--scans", name)
+    run("segment", study, *options, "--device", "cpu")
+    code, out, _ = run("evaluate", study, *options, *MASKS)
+    assert code == 0
+    assert "empty mask" in out
 
 
 def test_demo_leaves_a_folder_in_use_alone(refused, tmp_path):

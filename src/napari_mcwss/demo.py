@@ -23,7 +23,7 @@ from napari_mcwss.training.events import Event
 from napari_mcwss.training.loop import train
 
 MODEL = "demo"
-EPOCHS = 16
+EPOCHS = 30
 UNIONS = {"WT": ("TC", "ED")}
 
 

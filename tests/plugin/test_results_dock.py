@@ -26,6 +26,7 @@ def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     dock = ResultsDock(viewer)
     viewer.window.add_dock_widget(dock, name="Results")
     dock.session.open(trained_study)
+    dock.session.show(trained_study.scan_names[0])
     yield dock
     dock.background.cancel()
     WorkerBase.await_workers(PATIENCE)

@@ -1,5 +1,6 @@
 """The tagging dock, with real clicks and keys."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +110,58 @@ def test_number_keys_tag_only_while_the_switch_is_on(qtbot, dock, study, active)
     click(qtbot, dock.tagging)
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.UNKNOWN
+
+
+def test_a_damaged_scan_leaves_the_other_one_selected(qtbot, dock, phantom_study, told, tmp_path):
+    scans = Path(shutil.copytree(phantom_study.files("phantom01")[0].parents[1], tmp_path / "s"))
+    names = ("phantom01", "phantom02")
+    files = {name: [scans / name / "flair.nii.gz", scans / name / "t1c.nii.gz"] for name in names}
+    study = Study.create(tmp_path / "x", scans=files, channels=["flair", "t1c"], classes=["TC"])
+    damaged = files["phantom02"][0]
+    damaged.write_bytes(damaged.read_bytes()[:-500])
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(study.folder)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    assert "flair.nii.gz" in told[-1].message
+    assert dock.session.scan == "phantom01"
+    assert dock.scans.currentRow() == 0
+
+
+def test_a_study_whose_first_scan_is_missing_still_opens(qtbot, dock, phantom_folder, tmp_path):
+    scans = Path(shutil.copytree(phantom_folder, tmp_path / "s"))
+    files = {name: [scans / name / "t1c.nii.gz"] for name in ("phantom01", "phantom02")}
+    study = Study.create(tmp_path / "x", scans=files, channels=["t1c"], classes=["TC"])
+    files["phantom01"][0].unlink()
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(study.folder)
+    assert dock.scans.count() == 2
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    assert dock.session.scan == "phantom02"
+
+
+def test_layers_of_the_users_own_stay_when_a_study_opens(qtbot, dock, phantom_study):
+    dock.viewer.open_sample("napari-mcwss", "phantom")
+    own = list(dock.viewer.layers)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    assert all(layer in dock.viewer.layers for layer in own)
+
+
+def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
+    kept = tmp_path / "made" / "scans" / "scan1" / "ct.nii.gz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"another patient")
+    dock.viewer.add_image(np.zeros((4, 30, 20), np.float32), name="ct")
+    click(qtbot, dock.layers_button)
+    dialog = dialog_of(dock, qtbot, OpenLayersDialog)
+    dialog.classes.setText("lesion")
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    click(qtbot, dialog.ok_button)
+    assert "is in use" in dialog.reason.text()
+    assert kept.read_bytes() == b"another patient"
+    dialog.reject()
 
 
 def test_buttons_follow_the_slice(qtbot, dock, study):

@@ -32,6 +32,7 @@ def dock(make_napari_viewer) -> Iterator[TrainingDock]:
 def ready(dock, tagged_study) -> TrainingDock:
     """The dock on a study, set to two quick epochs."""
     dock.session.open(tagged_study)
+    dock.session.show(tagged_study.scan_names[0])
     dock.length.setValue(2)
     dock.width_choice.setValue(2)
     dock.device.setCurrentText("cpu")

@@ -1,11 +1,12 @@
 """A trained model on disk: ``config.json`` and ``weights.safetensors``."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -42,6 +43,9 @@ class ModelInfo(BaseModel):
         Epochs trained.
     training : dict
         The training configuration, as a record.
+    run : str
+        Tells one training from another of the same name, so that results are
+        not taken for those of a later model.
     software : str
         Version of this package.
     """
@@ -59,6 +63,7 @@ class ModelInfo(BaseModel):
     epochs: int
     training: dict[str, Any] = {}
     software: str = ""
+    run: str = Field(default_factory=lambda: secrets.token_hex(8))
 
     def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
         """Refuse scans or studies that the model was not made for.

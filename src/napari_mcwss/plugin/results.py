@@ -194,6 +194,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.model.addItems(names)
             self.model.setCurrentText(chosen)
             self.model.blockSignals(False)
+        # A model of the same name can be another one now: what is stored decides.
+        self.found = None
         self._subject_changed()
 
     def _subject_changed(self, *_: object) -> None:

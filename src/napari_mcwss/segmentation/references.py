@@ -19,7 +19,7 @@ from napari_mcwss.segmentation.measure import (
     evaluate,
     write_measurements,
 )
-from napari_mcwss.segmentation.results import load_mask
+from napari_mcwss.segmentation.results import has_result, load_mask
 
 
 def read_references(
@@ -86,11 +86,7 @@ def evaluate_model(
     """
     info = read_info(study.model_folder(model))
     if scans is None:
-        scans = [
-            scan
-            for scan in study.scan_names
-            if (study.result_folder(model, scan) / "mask.nii.gz").exists()
-        ]
+        scans = [scan for scan in study.scan_names if has_result(study, model, scan)]
     learnt = [scan for scan in info.scans if scan not in scans and scan in study.scan_names]
     prior = _prior(study, masks, mapping, learnt)
     cases = (

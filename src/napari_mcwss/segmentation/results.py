@@ -1,6 +1,7 @@
 """Predictions and masks on disk, in the scan's source geometry."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
+from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
@@ -16,10 +18,16 @@ from napari_mcwss.segmentation.predict import Prediction
 
 MASK = "mask.nii.gz"
 SCORES = "scores.csv"
+RECORD = "result.json"
 
 
 def save_result(
-    study: Study, model: str, prediction: Prediction, mask: NDArray[np.uint8], geometry: Geometry
+    study: Study,
+    model: str,
+    run: str,
+    prediction: Prediction,
+    mask: NDArray[np.uint8],
+    geometry: Geometry,
 ) -> Path:
     """Write mask, CAMs and scores of one scan.
 
@@ -27,8 +35,8 @@ def save_result(
     ----------
     study : Study
         Where to.
-    model : str
-        Name of the model.
+    model, run : str
+        Name of the model, and which training made it.
     prediction : Prediction
         Of the scan.
     mask : ndarray
@@ -57,9 +65,27 @@ def save_result(
             [index, *(f"{score:.4f}" for score in row)]
             for index, row in enumerate(prediction.scores)
         )
-    # The mask comes last: where it is, all is.
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
+    # This comes last: where it names the model's training, all is of it.
+    with replacing(folder / RECORD) as path:
+        path.write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
     return folder
+
+
+def has_result(study: Study, model: str, scan: str) -> bool:
+    """Tell whether a scan was segmented by this model, and not by an older one of its name.
+
+    Raises
+    ------
+    McwssError
+        If there is no such model.
+    """
+    run = read_info(study.model_folder(model)).run
+    try:
+        record = json.loads((study.result_folder(model, scan) / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.get("run") == run
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
@@ -70,10 +96,9 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
     McwssError
         If the scan was not segmented by this model, or the file is damaged.
     """
-    path = study.result_folder(model, scan) / MASK
-    if not path.exists():
-        raise McwssError(f"scan {scan} has no mask of model {model}: segment it first")
-    return read_mask(path, study.scan(scan).geometry)
+    if not has_result(study, model, scan):
+        raise McwssError(f"scan {scan} has no mask of model {model} as it is now: segment it first")
+    return read_mask(study.result_folder(model, scan) / MASK, study.scan(scan).geometry)
 
 
 def load_result(study: Study, model: str, scan: str) -> Prediction | None:
@@ -84,9 +109,9 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     McwssError
         If a file is missing or damaged.
     """
-    folder = study.result_folder(model, scan)
-    if not (folder / MASK).exists():
+    if not has_result(study, model, scan):
         return None
+    folder = study.result_folder(model, scan)
     names = study.class_names
     cams = read_scan(scan, names, [cam_path(folder, name) for name in names]).volume()
     try:

@@ -70,5 +70,5 @@ def segment_scan(
         gate=gate,
         tags=tags,
     )
-    save_result(study, name, prediction, mask, source.geometry)
+    save_result(study, name, model.info.run, prediction, mask, source.geometry)
     return prediction
