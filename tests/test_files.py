@@ -64,7 +64,7 @@ class TestReplacing:
         assert path.read_text() == "old"
         assert names_in(tmp_path) == ["file.txt"]
 
-    @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+    @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")
     def test_a_really_full_device_is_told(self, tmp_path):
         with pytest.raises(McwssError, match="No space left"), replacing(tmp_path / "file"):
             Path("/dev/full").write_text("too much")
