@@ -27,6 +27,26 @@ def test_a_scan_and_its_mask_open_in_canonical_order(viewer, phantom_folder):
     np.testing.assert_array_equal(labels.data, stored.transpose(2, 1, 0)[:, ::-1, ::-1])
 
 
+def test_a_map_of_probabilities_is_an_image_whatever_its_name(viewer, tmp_path):
+    values = np.random.default_rng(0).random((4, 3, 2)).astype(np.float32)
+    nib.save(nib.Nifti1Image(values, np.diag([-1, -1, 1, 1])), tmp_path / "lung_mask.nii.gz")
+    (layer,) = viewer.open(tmp_path / "lung_mask.nii.gz", plugin="napari-mcwss")
+    assert layer._type_string == "image"
+    np.testing.assert_array_equal(layer.data, values.T)
+
+
+def test_a_damaged_file_is_told_in_a_notification(viewer, phantom_folder, tmp_path):
+    whole, damaged = phantom_folder / "phantom01" / "t1c.nii.gz", tmp_path / "damaged.nii.gz"
+    damaged.write_bytes(whole.read_bytes()[:-500])
+    told: list[Notification] = []
+    notification_manager.notification_ready.connect(told.append)
+    viewer.open([damaged, whole], plugin="napari-mcwss")
+    viewer.open(damaged, plugin="napari-mcwss")
+    notification_manager.notification_ready.disconnect(told.append)
+    assert [layer.name for layer in viewer.layers] == ["t1c"]
+    assert ["damaged.nii.gz" in notification.message for notification in told] == [True, True]
+
+
 def test_a_saved_layer_lies_on_the_voxels_of_its_source(viewer, phantom_folder, tmp_path):
     source = phantom_folder / "phantom02" / "seg.nii.gz"
     viewer.open(source, plugin="napari-mcwss")

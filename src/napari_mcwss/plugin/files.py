@@ -1,6 +1,7 @@
 """Reading and writing NIfTI, and the phantom, as napari asks for them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, phantom_scan
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 
-LayerData = tuple[Any, dict[str, Any], str]
+LayerData = tuple[Any, dict[str, Any], str] | tuple[None]
 Paths = str | Sequence[str]
 
 
@@ -37,34 +38,38 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 def read_layers(path: Paths) -> list[LayerData]:
     """Read NIfTI files as layers in canonical order (z, y, x).
 
-    Masks, by their names, become labels; a fourth axis becomes layers.
+    Masks, by their names and whole numbers, become labels; a fourth axis
+    becomes layers. A damaged file is told in a notification, and the others
+    are read.
 
     Parameters
     ----------
     path : str or sequence of str
         One file, or several.
-
-    Raises
-    ------
-    McwssError
-        If a file is damaged.
     """
     layers: list[LayerData] = []
     for file in map(Path, [path] if isinstance(path, str) else path):
-        header = read_header(file)
-        place = placement(header.geometry, "file")
-        name = stem_of(file)
-        if any(name.lower().endswith(mask) for mask in MASK_NAMES) and header.channels == 1:
-            layers.append((read_mask(file), {"name": name, **place}, "labels"))
-            continue
-        names = (
-            [name]
-            if header.channels == 1
-            else [f"{name} {index}" for index in range(header.channels)]
-        )
-        volume = read_scan(name, names, [file]).volume()
-        layers += _image_layers(names, volume, place)
-    return layers
+        try:
+            layers += _read(file)
+        except McwssError as error:
+            show_error(str(error))
+    # This is napari's word for a file that was read and gives no layer.
+    return layers or [(None,)]
+
+
+def _read(file: Path) -> list[LayerData]:
+    header = read_header(file)
+    place = placement(header.geometry, "file")
+    name = stem_of(file)
+    if header.channels == 1 and any(name.lower().endswith(mask) for mask in MASK_NAMES):
+        # A probability map can be called a mask: it is an image.
+        with suppress(McwssError):
+            return [(read_mask(file), {"name": name, **place}, "labels")]
+    names = (
+        [name] if header.channels == 1 else [f"{name} {index}" for index in range(header.channels)]
+    )
+    volume = read_scan(name, names, [file]).volume()
+    return _image_layers(names, volume, place)
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
