@@ -40,6 +40,15 @@ def test_open_brings_up_the_three_docks_on_the_study(
     WorkerBase.await_workers(30_000)
 
 
+def test_without_a_study_the_docks_wait_for_one(make_napari_viewer, monkeypatch):
+    viewer = make_napari_viewer()
+    monkeypatch.setattr(launch.napari, "Viewer", lambda **_: viewer)
+    monkeypatch.setattr(napari, "run", lambda: None)
+    launch.open_study()
+    assert set(viewer.window.dock_widgets) >= {"Tagging", "Training", "Results"}
+    assert Session.of(viewer).study is None
+
+
 def test_two_viewers_have_a_session_each(make_napari_viewer, phantom_study):
     one, other = Session.of(make_napari_viewer()), Session.of(make_napari_viewer())
     one.open(phantom_study)

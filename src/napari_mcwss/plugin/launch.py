@@ -1,5 +1,11 @@
 """Starting napari with the docks on a study."""
 
+import sys
+
+if sys.platform == "win32":
+    # Once Qt's libraries are loaded, torch's own no longer load there.
+    import torch  # noqa: F401
+
 from pathlib import Path
 
 import napari
@@ -23,15 +29,16 @@ def add_docks(viewer: Viewer) -> tuple[TaggingDock, TrainingDock, ResultsDock]:
     return tagging, training, results
 
 
-def open_study(folder: Path) -> None:
-    """Open napari on a study and stay until it is closed.
+def open_study(folder: Path | None = None) -> None:
+    """Open napari with the docks and stay until it is closed.
 
     Parameters
     ----------
-    folder : Path
-        Of the study.
+    folder : Path, optional
+        Of the study; without one the docks wait for a study.
     """
-    viewer = napari.Viewer(title=f"napari-mcwss: {folder.name}")
+    viewer = napari.Viewer(title=f"napari-mcwss: {folder.name}" if folder else "napari-mcwss")
     tagging, *_ = add_docks(viewer)
-    tagging.open_study(folder)
+    if folder is not None:
+        tagging.open_study(folder)
     napari.run()
