@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -20,12 +17,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.study_dialog import StudyDialog, side_by_side
 from napari_mcwss.plugin.words import names_in
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
 
 
-class ScansDialog(QDialog):  # type: ignore[misc]
+class ScansDialog(StudyDialog):
     """Choose files, see which becomes which channel of which scan, accept.
 
     Parameters
@@ -36,22 +34,19 @@ class ScansDialog(QDialog):  # type: ignore[misc]
         The study to add scans to; without one a new study is made.
     sources : sequence of Path
         A folder of scans, or files, to begin with.
-
-    Attributes
-    ----------
-    study : Study or None
-        The study that was made or added to, once accepted.
     """
 
     def __init__(
         self, parent: QWidget, study: Study | None = None, sources: Sequence[Path] = ()
     ) -> None:
-        super().__init__(parent)
-        self.study = study
+        if study is None:
+            super().__init__(parent, "New study", "Make study")
+        else:
+            super().__init__(parent, "Add scans", "Add")
         self._new = study is None
+        self._extended = study
         self._sources: list[Path] = []
         self._found: dict[str, list[Path]] = {}
-        self.setWindowTitle("New study" if self._new else "Add scans")
         self.resize(760, 520)
         self._make_widgets()
         if study is not None:
@@ -77,24 +72,15 @@ class ScansDialog(QDialog):  # type: ignore[misc]
         self.table = QTableWidget()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText("Make study" if self._new else "Add")
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
 
         form = QFormLayout()
-        form.addRow("Scans", _row(self.source_label, self.folder_button, self.files_button))
+        form.addRow("Scans", side_by_side(self.source_label, self.folder_button, self.files_button))
         form.addRow("Channels", self.channels)
         if self._new:
             form.addRow("Classes", self.classes)
             browse = QPushButton("Choose …")
             browse.clicked.connect(self._ask_study_folder)
-            form.addRow("Study folder", _row(self.study_folder, browse))
+            form.addRow("Study folder", side_by_side(self.study_folder, browse))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.table, 1)
@@ -137,20 +123,17 @@ class ScansDialog(QDialog):  # type: ignore[misc]
 
     def accept(self) -> None:
         """Make the study or add the scans; stay open and say so if that cannot be."""
-        try:
-            if self._new:
-                self.study = Study.create(
-                    Path(self.study_folder.text().strip()).expanduser(),
-                    scans=self._found,
-                    channels=names_in(self.channels.text()),
-                    classes=names_in(self.classes.text()),
-                )
-            elif self.study is not None:
-                self.study.add_scans(self._found)
-        except McwssError as error:
-            self.reason.setText(str(error))
-            return
-        super().accept()
+        found, extended = self._found, self._extended
+        folder = Path(self.study_folder.text().strip()).expanduser()
+        channels, classes = names_in(self.channels.text()), names_in(self.classes.text())
+
+        def create() -> Study:
+            if extended is None:
+                return Study.create(folder, scans=found, channels=channels, classes=classes)
+            extended.add_scans(found)
+            return extended
+
+        self.make("reading of the scans' headers", create)
 
     def _show_table(self, channels: Sequence[str]) -> None:
         whole = any(len(files) != len(channels) for files in self._found.values())
@@ -200,12 +183,3 @@ def _guess(sources: Sequence[Path]) -> list[str]:
     subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
     of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
     return guess_channels(of_a_scan) if of_a_scan else ["image"]
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for index, widget in enumerate(widgets):
-        layout.addWidget(widget, 0 if index else 1)
-    return row

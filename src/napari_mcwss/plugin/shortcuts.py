@@ -21,6 +21,11 @@ class NumberKeys(QObject):  # type: ignore[misc]
         The widget that they belong to.
     pressed : callable
         Is called with the number.
+
+    Attributes
+    ----------
+    enabled : bool
+        Whether the keys are ours now.
     """
 
     def __init__(self, owner: QWidget, pressed: Callable[[int], None]) -> None:
@@ -36,5 +41,6 @@ class NumberKeys(QObject):  # type: ignore[misc]
 
     def set_enabled(self, enabled: bool) -> None:
         """Take the keys, or give them back."""
+        self.enabled = enabled
         for shortcut in self._shortcuts:
             shortcut.setEnabled(enabled)

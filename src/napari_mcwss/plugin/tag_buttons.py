@@ -45,14 +45,14 @@ class TagButton(QPushButton):  # type: ignore[misc]
         colour.fill(QColor(spec.colour))
         self.setIcon(QIcon(colour))
         self.clicked.connect(self.advance)
-        self.show_tag(Tag.UNKNOWN)
+        self.show_tag(None)
 
-    def show_tag(self, tag: Tag) -> None:
-        """Show a tag."""
-        self.tag = tag
-        mark, word = MARKS[tag]
-        edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed", Tag.UNKNOWN: "none"}[tag]
-        self.setText(f"  {self.key}   {self.spec.name}   {mark} {word}")
+    def show_tag(self, tag: Tag | None) -> None:
+        """Show a tag; None where there is no slice to have one."""
+        self.tag = Tag.UNKNOWN if tag is None else tag
+        mark, word = ("", "") if tag is None else MARKS[tag]
+        edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed"}.get(self.tag, "none")
+        self.setText(f"  {self.key}   {self.spec.name}   {mark} {word}".rstrip())
         self.setStyleSheet(
             "QPushButton { text-align: left; padding-left: 10px; font-size: 14px; "
             f"border: 2px {edge} {self.spec.colour}; }}"

@@ -7,15 +7,14 @@ from typing import Any
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
+    QDockWidget,
     QFileDialog,
     QGridLayout,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
+from napari_mcwss.plugin.scan_list import ScanList, tagged_text
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.shortcuts import NumberKeys
 from napari_mcwss.plugin.tag_buttons import TagButtons
@@ -68,9 +68,16 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.tags_changed.connect(self._tags_changed)
         for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
             event.connect(self._refresh)
+        self._place: QDockWidget | None = None
+        self._in_sight = True
         self.destroyed.connect(_disconnector(self.session, self._dims, self))
         QApplication.instance().aboutToQuit.connect(self.session.fold_tags)
         self._study_changed()
+
+    @property
+    def keys_active(self) -> bool:
+        """Whether the number keys tag now."""
+        return self._keys.enabled
 
     @property
     def _dims(self) -> Any:
@@ -92,9 +99,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             actions.addWidget(button, index // 2, index % 2)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.scans = QListWidget()
+        self.scans = ScanList()
         self.scans.setMaximumHeight(180)
-        self.scans.currentItemChanged.connect(self._scan_chosen)
+        self.scans.scan_chosen.connect(self._scan_chosen)
         self.tagging = QCheckBox("Tagging: keys 1 to 9 tag the slice on screen")
         self.tagging.toggled.connect(self._refresh)
         self.slice_label = QLabel()
@@ -143,6 +150,21 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return
         self._accept(dialog)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Learn from the dock around this widget when another tab hides it."""
+        super().showEvent(event)
+        place = self.parentWidget()
+        while place is not None and not isinstance(place, QDockWidget):
+            place = place.parentWidget()
+        if place is not None and place is not self._place:
+            self._place = place
+            place.visibilityChanged.connect(self._come_in_sight)
+
+    def _come_in_sight(self, in_sight: bool) -> None:
+        # Qt counts a widget as visible even behind another tab; its keys must not work there.
+        self._in_sight = in_sight
+        self._refresh()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Take files and folders."""
         if event.mimeData().hasUrls():
@@ -180,11 +202,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if folder:
             self.open_study(Path(folder))
 
-    def _scan_chosen(self, item: QListWidgetItem | None) -> None:
-        if item is not None and self.session.study is not None:
-            name = item.data(Qt.ItemDataRole.UserRole)
-            if name != self.session.scan:
-                self._read(self.session.study, name)
+    def _scan_chosen(self, name: str) -> None:
+        if self.session.study is not None and name != self.session.scan:
+            self._read(self.session.study, name)
 
     def _read(self, study: Study, scan: str) -> None:
         """Read a scan beside the screen; the one asked for last is shown."""
@@ -208,7 +228,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             if study is self.session.study:
                 self.session.show(scan)
         # A scan that could not be read must not look as if it were on screen.
-        self._select_current()
+        self.scans.select(self.session.scan)
         self._refresh()
         self.settled.emit()
 
@@ -218,32 +238,17 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
         self.buttons.set_classes(() if study is None else study.classes)
-        self.scans.blockSignals(True)
-        self.scans.clear()
-        for name in study.scan_names if study else ():
-            item = QListWidgetItem(name)
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            self.scans.addItem(item)
-        self.scans.blockSignals(False)
-        self._select_current()
+        self.scans.show_study(study)
+        self.scans.select(self.session.scan)
         self._refresh()
 
-    def _scan_changed(self, _: str) -> None:
-        self._select_current()
+    def _scan_changed(self, scan: str) -> None:
+        self.scans.select(scan)
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
         if scan == self.session.scan:
             self._refresh()
-
-    def _select_current(self) -> None:
-        """Select the scan on screen, or none, without asking for it."""
-        self.scans.blockSignals(True)
-        self.scans.setCurrentRow(-1)
-        for row in range(self.scans.count()):
-            if self.scans.item(row).data(Qt.ItemDataRole.UserRole) == self.session.scan:
-                self.scans.setCurrentRow(row)
-        self.scans.blockSignals(False)
 
     def _tag(self, class_name: str, tag: Tag) -> None:
         try:
@@ -269,7 +274,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def _refresh(self, *_: object) -> None:
         """Show the tags of the slice on screen, or why there are none to show."""
         obstacle = self._obstacle()
-        self._keys.set_enabled(self.tagging.isChecked() and not obstacle)
+        wanted = self.tagging.isChecked() and self._in_sight
+        self._keys.set_enabled(wanted and not obstacle)
         self.buttons.setEnabled(not obstacle)
         self.status.setText(obstacle)
         study, scan = self.session.study, self.session.scan
@@ -280,19 +286,19 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         try:
             table = study.tags(scan)
         except McwssError as error:
+            self._keys.set_enabled(False)
             self.buttons.setEnabled(False)
+            for button in self.buttons.buttons:
+                button.show_tag(None)
             self.status.setText(str(error))
             return
-        index = self.session.slice_index
-        if index is not None and not obstacle:
+        index = None if obstacle else self.session.slice_index
+        if index is not None:
             self.slice_label.setText(f"Slice {index}  (0 to {len(table.values) - 1})")
-            for button in self.buttons.buttons:
-                button.show_tag(table.get(index, button.spec.name))
-        done = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
-        self.progress_label.setText(done)
-        item = self.scans.currentItem()
-        if item is not None and item.data(Qt.ItemDataRole.UserRole) == scan:
-            item.setText(f"{scan}   ({done})")
+        for button in self.buttons.buttons:
+            button.show_tag(None if index is None else table.get(index, button.spec.name))
+        self.progress_label.setText(tagged_text(table))
+        self.scans.show_tags(scan, table)
 
 
 def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
