@@ -8,10 +8,13 @@ import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QSlider
 
+from napari_mcwss.plugin import segmenting
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
 from napari_mcwss.segmentation import predict as predicting
+from napari_mcwss.segmentation.exclusive import exclusive_mask
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.tags.table import Tag
 
@@ -30,6 +33,38 @@ def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     yield dock
     dock.background.cancel()
     WorkerBase.await_workers(PATIENCE)
+
+
+class WholeMasks:
+    """Watches the making of whole scans' masks, and can hold it up."""
+
+    def __init__(self, slices: int) -> None:
+        self.threads: list[int] = []
+        self.at_work, self._go_on = threading.Event(), threading.Event()
+        self._slices = slices
+        self.let_go()
+
+    def make(self, cams, *arguments, **named):
+        if cams.shape[1] == self._slices:
+            self.threads.append(threading.get_ident())
+            self.at_work.set()
+            assert self._go_on.wait(PATIENCE / 1000)
+        return exclusive_mask(cams, *arguments, **named)
+
+    def hold(self) -> None:
+        self.at_work.clear()
+        self._go_on.clear()
+
+    def let_go(self) -> None:
+        self._go_on.set()
+
+
+@pytest.fixture
+def whole_masks(dock, trained_study, monkeypatch) -> Iterator[WholeMasks]:
+    watched = WholeMasks(trained_study.scan(dock.session.scan).slices)
+    monkeypatch.setattr(segmenting, "exclusive_mask", watched.make)
+    yield watched
+    watched.let_go()
 
 
 def click(qtbot, button) -> None:
@@ -83,6 +118,67 @@ def test_the_threshold_acts_on_the_slice_at_once_and_on_the_scan_soon(qtbot, doc
     assert layer.data is data
     assert np.count_nonzero(data) < np.count_nonzero(much)
     assert dock.volumes.text() != volumes
+
+
+def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
+    qtbot, dock, trained_study, whole_masks
+):
+    segment(qtbot, dock)
+    before, threshold = mask_layer(dock).data.copy(), dock.threshold.value()
+    slider = dock.threshold.findChild(QSlider)
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        near_zero = QPoint(slider.width() // 10, slider.height() // 2)
+        qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=near_zero)
+    assert dock.threshold.value() < threshold
+    expected = exclusive_mask(
+        dock.found.prediction.cams,
+        dock.found.prediction.scores,
+        precedence=dock.found.precedence,
+        threshold=dock.threshold.value(),
+        tags=trained_study.tags(dock.session.scan).values,
+    )
+    np.testing.assert_array_equal(mask_layer(dock).data, expected)
+    assert not np.array_equal(expected, before)
+    voxel = np.prod(dock.found.geometry.spacing) / 1000
+    for label in (1, 2):
+        assert f">{(expected == label).sum() * voxel:.1f} mL<" in dock.volumes.text()
+    assert len(whole_masks.threads) == 2
+    assert threading.get_ident() not in whole_masks.threads
+
+
+def test_the_last_rules_win_over_a_mask_that_is_being_made(qtbot, dock, whole_masks):
+    segment(qtbot, dock)
+    dock.gate.setChecked(False)
+    dock.use_tags.setChecked(False)
+    changes: list[int] = []
+    dock.mask_changed.connect(lambda: changes.append(1))
+    whole_masks.hold()
+    dock.threshold.setValue(0.01)
+    qtbot.waitUntil(whole_masks.at_work.is_set, timeout=PATIENCE)
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(1.0)
+        here = mask_layer(dock).data[dock.session.slice_index].copy()
+        whole_masks.let_go()
+    data = mask_layer(dock).data
+    np.testing.assert_array_equal(data, dock.found.mask(dock.rules))
+    np.testing.assert_array_equal(data[dock.session.slice_index], here)
+    assert len(changes) == 1
+
+
+def test_a_mask_of_a_scan_that_has_left_the_screen_is_dropped(
+    qtbot, dock, trained_study, whole_masks
+):
+    segment(qtbot, dock)
+    whole_masks.hold()
+    dock.threshold.setValue(0.01)
+    qtbot.waitUntil(whole_masks.at_work.is_set, timeout=PATIENCE)
+    dock.session.show(trained_study.scan_names[1])
+    with qtbot.assertNotEmitted(dock.mask_changed), qtbot.assertNotEmitted(dock.shown):
+        whole_masks.let_go()
+        WorkerBase.await_workers(PATIENCE)
+        QApplication.processEvents()
+    assert not study_layers(dock.viewer, "cam", "mask")
+    assert not dock.volumes.text()
 
 
 def test_tags_and_classifier_decide_where_a_class_can_be(qtbot, dock, trained_study):

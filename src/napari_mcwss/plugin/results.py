@@ -1,9 +1,9 @@
 """The dock that segments scans and shows what was found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
@@ -23,8 +23,9 @@ from superqt import QLabeledDoubleSlider
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.layers import remove_study_layers, show_prediction_layers, study_layers
-from napari_mcwss.plugin.segmenting import Found, Rules, look_up, segment
+from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.exclusive import THRESHOLD
 
@@ -47,7 +48,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
     mask_changed : Signal
         The mask of the whole scan was made anew.
     found : Found or None
-        What is on screen.
+        What was found in the scan on screen; its layers follow as soon as its mask is made.
     background : Background
         Runs the segmentation.
     """
@@ -60,11 +61,14 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
         self.found: Found | None = None
+        self._on_screen: Found | None = None
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._segmented)
         self._lookup = Background(self)
         self._lookup.ended.connect(self._looked_up)
+        self._masks = Latest(self, "making of the mask")
+        self._masks.answered.connect(self._take_mask)
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLED)
@@ -178,7 +182,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         elif outcome.value is not None:
             self.status.setText(f"{outcome.value.scan} is segmented and stored.")
             if self._is_wanted(outcome.value):
-                self._show(outcome.value)
+                self._take(outcome.value)
 
     def _is_wanted(self, found: Found) -> bool:
         return (found.model, found.scan) == (self.model.currentText(), self.session.scan)
@@ -215,51 +219,62 @@ class ResultsDock(QWidget):  # type: ignore[misc]
     def _looked_up(self, outcome: Outcome) -> None:
         found = outcome.value
         if found is not None and self._is_wanted(found):
-            self._show(found)
+            self._take(found)
         elif outcome.cancelled or found is not None:
             self._subject_changed()
         else:
             self.shown.emit(None)
 
-    def _show(self, found: Found) -> None:
-        study = self.session.study
+    def _take(self, found: Found) -> None:
+        """Have the mask made of what was found; both come on screen together."""
+        self.found = found
+        self._remake_mask()
+        self._refresh()
+
+    def _remake_mask(self) -> None:
+        if self.found is not None:
+            self._masks.ask(partial(self.found.masked, self.rules))
+
+    def _take_mask(self, masked: Masked) -> None:
+        self._show_volumes(masked.millilitres)
+        if masked.found is not self._on_screen:
+            self._show(masked)
+            return
+        layer = self._mask_layer()
+        if layer is not None:
+            layer.data[...] = masked.mask
+            layer.refresh()
+            self.mask_changed.emit()
+
+    def _show(self, masked: Masked) -> None:
+        study, found = self.session.study, masked.found
         if study is None:
             return
-        self.found = found
+        self._on_screen = found
         cams = dict(zip(found.prediction.classes, found.prediction.cams, strict=True))
-        mask = found.mask(self.rules)
-        show_prediction_layers(self.viewer, found.geometry, study.classes, cams, mask)
+        show_prediction_layers(self.viewer, found.geometry, study.classes, cams, masked.mask)
         self._opacity_changed()
-        self._show_volumes(mask)
-        self._refresh()
         self.shown.emit(found)
 
     def _forget(self) -> None:
-        self.found = None
+        self.found = self._on_screen = None
+        self._masks.forget()
         self._settled.stop()
         self.volumes.clear()
         remove_study_layers(self.viewer, "cam", "mask")
 
     def _rules_changed(self, *_: object) -> None:
         """Follow at once on the slice on screen, and soon on the others."""
-        layer = self._mask_layer()
-        if self.found is None or layer is None:
+        if self.found is None:
             return
-        index = self.session.slice_index
-        if index is not None:
+        # A mask that is being made would bring the old rules back to this slice.
+        self._masks.forget()
+        layer, index = self._mask_layer(), self.session.slice_index
+        if layer is not None and index is not None:
             here = slice(index, index + 1)
             layer.data[here] = self.found.mask(self.rules, here)
             layer.refresh()
         self._settled.start()
-
-    def _remake_mask(self) -> None:
-        layer = self._mask_layer()
-        if self.found is None or layer is None:
-            return
-        layer.data[...] = self.found.mask(self.rules)
-        layer.refresh()
-        self._show_volumes(layer.data)
-        self.mask_changed.emit()
 
     def _tags_changed(self, scan: str) -> None:
         if self.use_tags.isChecked() and scan == self.session.scan:
@@ -273,17 +288,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             for layer in study_layers(self.viewer, kind):
                 layer.opacity = slider.value()
 
-    def _show_volumes(self, mask: np.ndarray) -> None:
+    def _show_volumes(self, millilitres: Sequence[float]) -> None:
         study = self.session.study
-        if self.found is None or study is None:
+        if study is None:
             return
-        millilitres = np.prod(self.found.geometry.spacing) / 1000
-        counts = np.bincount(mask.ravel(), minlength=len(study.classes) + 1)
         rows = "".join(
             f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
             f"<td style='padding:0 12px 0 6px'>{spec.name}</td>"
-            f"<td align='right'>{count * millilitres:.1f} mL</td></tr>"
-            for spec, count in zip(study.classes, counts[1:], strict=True)
+            f"<td align='right'>{volume:.1f} mL</td></tr>"
+            for spec, volume in zip(study.classes, millilitres, strict=True)
         )
         self.volumes.setText(f"<table>{rows}</table>")
 

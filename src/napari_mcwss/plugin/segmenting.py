@@ -1,4 +1,4 @@
-"""Segmenting a scan, or fetching its stored result, as jobs beside the screen."""
+"""Segmenting a scan or fetching its stored result, and making masks, beside the screen."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -72,6 +72,33 @@ class Found:
             gate=rules.gate_score,
             tags=None if rules.tags is None else rules.tags[slices],
         )
+
+    def masked(self, rules: Rules) -> "Masked":
+        """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
+        mask = self.mask(rules)
+        voxel = float(np.prod(self.geometry.spacing)) / 1000
+        labels = range(1, len(self.prediction.classes) + 1)
+        volumes = tuple(int(np.count_nonzero(mask == label)) * voxel for label in labels)
+        return Masked(self, mask, volumes)
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """What a model found in a scan, as a mask of all its slices.
+
+    Attributes
+    ----------
+    found : Found
+        What the mask is made from.
+    mask : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    millilitres : tuple of float
+        Volume of each class.
+    """
+
+    found: Found
+    mask: NDArray[np.uint8]
+    millilitres: tuple[float, ...]
 
 
 def segment(
