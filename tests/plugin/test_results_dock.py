@@ -6,13 +6,18 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
-from napari.utils.notifications import Notification, notification_manager
+from napari.utils.notifications import (
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+)
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
 
 from napari_mcwss.plugin import segmenting
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
+from napari_mcwss.plugin.segmenting import Rules
 from napari_mcwss.segmentation import predict as predicting
 from napari_mcwss.segmentation.exclusive import exclusive_mask
 from napari_mcwss.segmentation.results import load_mask
@@ -33,6 +38,15 @@ def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     yield dock
     dock.background.cancel()
     WorkerBase.await_workers(PATIENCE)
+
+
+@pytest.fixture
+def told() -> Iterator[list[Notification]]:
+    """Notifications so far."""
+    notifications: list[Notification] = []
+    notification_manager.notification_ready.connect(notifications.append)
+    yield notifications
+    notification_manager.notification_ready.disconnect(notifications.append)
 
 
 class WholeMasks:
@@ -206,6 +220,39 @@ def test_a_new_tag_acts_on_the_mask(qtbot, dock, trained_study):
     assert not mask_layer(dock).data[here].any()
 
 
+def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, told):
+    segment(qtbot, dock)
+    table = trained_study.folder / "tags" / f"{dock.session.scan}.csv"
+    whole = table.read_bytes()
+    table.write_text("slice,TC,ED\n0,1,perhaps\n")
+    for threshold in (0.02, 0.01):
+        with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+            dock.threshold.setValue(threshold)
+    (notification,) = told
+    assert table.name in notification.message
+    assert notification.severity == NotificationSeverity.ERROR
+    without_tags = dock.found.mask(Rules(0.01))
+    np.testing.assert_array_equal(mask_layer(dock).data, without_tags)
+
+    table.write_bytes(whole)
+    dock.session.tags_changed.emit(dock.session.scan)
+    assert dock.rules.tags is not None
+    table.write_text("")
+    dock.session.tags_changed.emit(dock.session.scan)
+    assert len(told) == 2
+
+
+def test_no_mask_is_stored_without_the_tags_that_are_to_count(qtbot, dock, trained_study, told):
+    table = trained_study.folder / "tags" / f"{dock.session.scan}.csv"
+    table.write_text("")
+    click(qtbot, dock.segment_button)
+    assert len(told) == 1
+    assert not dock.background.running
+    table.unlink()
+    segment(qtbot, dock)
+    assert len(told) == 1
+
+
 def test_opacities_act_at_once(qtbot, dock):
     segment(qtbot, dock)
     dock.cam_opacity.setValue(0.25)
@@ -249,14 +296,11 @@ def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):
     assert not study_layers(dock.viewer, "cam", "mask")
 
 
-def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study):
+def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study, told):
     trained_study.add_classes(["necrosis"])
     dock.session.study_changed.emit()
-    told: list[Notification] = []
-    notification_manager.notification_ready.connect(told.append)
     with qtbot.waitSignal(dock.background.ended, timeout=PATIENCE):
         click(qtbot, dock.segment_button)
-    notification_manager.notification_ready.disconnect(told.append)
     (notification,) = told
     assert "made for the classes TC, ED, found TC, ED, necrosis" in notification.message
     assert dock.status.text() == "Failed."

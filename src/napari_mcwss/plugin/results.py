@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -62,6 +64,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.session = Session.of(napari_viewer)
         self.found: Found | None = None
         self._on_screen: Found | None = None
+        self._told: str | None = None
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._segmented)
@@ -131,24 +134,45 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     @property
     def rules(self) -> Rules:
-        """The settings on screen, with the tags as they are now."""
+        """The settings on screen, with the tags as they are now.
+
+        Damaged tags are told once, and left out: the screen must follow nevertheless.
+        """
+        try:
+            rules = self._rules_with(self._tags())
+        except McwssError as error:
+            # Every step of a slider asks anew.
+            if str(error) != self._told:
+                self._told = str(error)
+                show_error(self._told)
+            return self._rules_with(None)
+        self._told = None
+        return rules
+
+    def _tags(self) -> NDArray[np.int8] | None:
         study, scan = self.session.study, self.session.scan
-        known = study is not None and scan is not None and self.use_tags.isChecked()
-        tags = study.tags(scan).values if study and scan and known else None
+        if study is None or scan is None or not self.use_tags.isChecked():
+            return None
+        return study.tags(scan).values
+
+    def _rules_with(self, tags: NDArray[np.int8] | None) -> Rules:
         return Rules(self.threshold.value(), self.gate.isChecked(), tags)
 
     def segment(self) -> None:
-        """Segment the scan on screen with the chosen model."""
+        """Segment the scan on screen with the chosen model.
+
+        Damaged tags refuse it as long as tags are to count: the mask is stored.
+        """
         study, scan, model = self.session.study, self.session.scan, self.model.currentText()
         if study is None or scan is None or not model:
             return
-        job = Job(
-            f"segmentation of {scan}",
-            segment(study, model, scan, self.rules),
-            lambda event: not isinstance(event, str),
-            computes=True,
-        )
         try:
+            job = Job(
+                f"segmentation of {scan}",
+                segment(study, model, scan, self._rules_with(self._tags())),
+                lambda event: not isinstance(event, str),
+                computes=True,
+            )
             self.background.start(job)
         except McwssError as error:
             show_error(str(error))
