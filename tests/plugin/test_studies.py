@@ -66,6 +66,7 @@ def new_study(qtbot, dock, scans, folder) -> QDialog:
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.classes.setText("TC")
     dialog.study_folder.setText(str(folder))
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
     click(qtbot, dialog.ok_button)
     return dialog
 

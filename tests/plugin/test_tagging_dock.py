@@ -246,7 +246,7 @@ def test_a_dropped_folder_becomes_a_study(qtbot, dock, phantom_folder, tmp_path)
     QApplication.sendEvent(dock, QDragEnterEvent(QPoint(9, 9), copy, data, left, none))
     QApplication.sendEvent(dock, QDropEvent(QPointF(9, 9), copy, data, left, none))
     dialog = dialog_of(dock, qtbot, ScansDialog)
-    assert dialog.channels.text() == "flair, t1c"
+    qtbot.waitUntil(lambda: dialog.channels.text() == "flair, t1c", timeout=PATIENCE)
     cells = [dialog.table.item(0, column).text() for column in range(3)]
     assert cells == ["phantom01", "flair.nii.gz", "t1c.nii.gz"]
     assert not dialog.ok_button.isEnabled()
@@ -269,7 +269,7 @@ def test_a_wrong_channel_name_is_explained_before_anything_is_made(
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.set_sources([phantom_folder])
     dialog.channels.setText("t2")
-    assert "t2" in dialog.reason.text()
+    qtbot.waitUntil(lambda: "t2" in dialog.reason.text(), timeout=PATIENCE)
     assert not dialog.ok_button.isEnabled()
     dialog.reject()
 
@@ -282,6 +282,7 @@ def test_scans_are_added_to_the_open_study(qtbot, dock, study, tmp_path):
     click(qtbot, dock.add_button)
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.set_sources([tmp_path / "more"])
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
     click(qtbot, dialog.ok_button)
     qtbot.waitUntil(lambda: dock.scans.count() == 3, timeout=PATIENCE)
     assert study.scan_names == ("phantom01", "phantom02", "late")

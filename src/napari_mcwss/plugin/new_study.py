@@ -1,6 +1,8 @@
 """The dialog that makes a study, or adds scans to one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtWidgets import (
@@ -17,14 +19,28 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.study_dialog import StudyDialog, side_by_side
 from napari_mcwss.plugin.words import names_in
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
 
+NO_CHANNELS = "Name the channels as the files' names end."
+
+
+@dataclass(frozen=True)
+class _Scans:
+    """What was found among the sources, or why that cannot be used."""
+
+    channels: tuple[str, ...] = ()
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    reason: str = ""
+
 
 class ScansDialog(StudyDialog):
     """Choose files, see which becomes which channel of which scan, accept.
+
+    The folders are searched beside the screen, anew only for other sources or channels.
 
     Parameters
     ----------
@@ -45,8 +61,12 @@ class ScansDialog(StudyDialog):
             super().__init__(parent, "Add scans", "Add")
         self._new = study is None
         self._extended = study
-        self._sources: list[Path] = []
-        self._found: dict[str, list[Path]] = {}
+        self._sources: tuple[Path, ...] = ()
+        self._guessing = False
+        self._searched: tuple[str, ...] | None = None
+        self._scans: _Scans | None = None
+        self._search = Latest(self, "search for scans")
+        self._search.answered.connect(self._take_scans)
         self.resize(760, 520)
         self._make_widgets()
         if study is not None:
@@ -89,12 +109,13 @@ class ScansDialog(StudyDialog):
 
     def set_sources(self, sources: Sequence[Path]) -> None:
         """Take a folder of scans, or files, and guess the channels of a new study."""
-        self._sources = list(sources)
+        self._sources, self._searched = tuple(sources), None
         if sources:
             more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
             self.source_label.setText(f"{sources[0]}{more}")
         if self._new and sources:
-            self.channels.setText(", ".join(_guess(self._sources)))
+            self._set_channels(())
+            self._guessing = True
             if not self.study_folder.text():
                 first = sources[0]
                 self.study_folder.setText(str(first.with_name(f"{first.name.split('.')[0]}-study")))
@@ -102,24 +123,53 @@ class ScansDialog(StudyDialog):
 
     def refresh(self) -> None:
         """Show what would become of the files, or what is missing."""
-        self._found, reason = {}, ""
-        channels = names_in(self.channels.text())
-        try:
-            if not self._sources:
-                reason = "Choose a folder with a sub-folder or a file for each scan, or files."
-            elif not channels:
-                reason = "Name the channels as the files' names end."
-            else:
-                self._found = _find(self._sources, channels)
-                if self._new and not names_in(self.classes.text()):
-                    reason = "Name at least one class to look for."
-                elif self._new and not self.study_folder.text().strip():
-                    reason = "Choose a folder for the study."
-        except McwssError as error:
-            reason = str(error)
-        self._show_table(channels)
+        channels = tuple(names_in(self.channels.text()))
+        # Whoever names channels meanwhile knows better.
+        self._guessing = self._guessing and not channels
+        reason = ""
+        if not self._sources:
+            reason = "Choose a folder with a sub-folder or a file for each scan, or files."
+        elif not channels and not self._guessing:
+            reason = NO_CHANNELS
+        if reason:
+            self._searched = None
+            self._search.forget()
+            self._show_scans(_Scans(channels))
+        elif channels != self._searched:
+            self._searched, self._scans = channels, None
+            self._search.ask(partial(_search, self._sources, channels))
+        if not reason:
+            reason = self._missing()
         self.reason.setText(reason or f"{len(self._found)} scans")
         self.ok_button.setEnabled(not reason)
+
+    @property
+    def _found(self) -> dict[str, list[Path]]:
+        return {} if self._scans is None else self._scans.files
+
+    def _missing(self) -> str:
+        if self._scans is None:
+            return "Looking for scans …"
+        if self._scans.reason or not self._new:
+            return self._scans.reason
+        if not names_in(self.classes.text()):
+            return "Name at least one class to look for."
+        if not self.study_folder.text().strip():
+            return "Choose a folder for the study."
+        return ""
+
+    def _take_scans(self, scans: _Scans) -> None:
+        if self._guessing and scans.channels:
+            self._set_channels(scans.channels)
+            self._searched = scans.channels
+        self._show_scans(scans)
+        self.refresh()
+
+    def _set_channels(self, channels: Sequence[str]) -> None:
+        """Write channels into their line, without a search for them."""
+        self.channels.blockSignals(True)
+        self.channels.setText(", ".join(channels))
+        self.channels.blockSignals(False)
 
     def accept(self) -> None:
         """Make the study or add the scans; stay open and say so if that cannot be."""
@@ -135,13 +185,14 @@ class ScansDialog(StudyDialog):
 
         self.make("reading of the scans' headers", create)
 
-    def _show_table(self, channels: Sequence[str]) -> None:
-        whole = any(len(files) != len(channels) for files in self._found.values())
-        headings = ["scan", "all channels"] if whole else ["scan", *channels]
+    def _show_scans(self, scans: _Scans) -> None:
+        self._scans = scans
+        whole = any(len(files) != len(scans.channels) for files in scans.files.values())
+        headings = ["scan", "all channels"] if whole else ["scan", *scans.channels]
         self.table.setColumnCount(len(headings))
         self.table.setHorizontalHeaderLabels(headings)
-        self.table.setRowCount(len(self._found))
-        for row, (name, files) in enumerate(self._found.items()):
+        self.table.setRowCount(len(scans.files))
+        for row, (name, files) in enumerate(scans.files.items()):
             for column, text in enumerate([name, *(file.name for file in files)]):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         header = self.table.horizontalHeader()
@@ -161,6 +212,21 @@ class ScansDialog(StudyDialog):
         folder = QFileDialog.getExistingDirectory(self, "Folder for the study")
         if folder:
             self.study_folder.setText(folder)
+
+
+def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
+    """Look for scans; channels that are not named are guessed."""
+    try:
+        channels = channels or _guess(sources)
+        if not channels:
+            return _Scans(reason=NO_CHANNELS)
+        return _Scans(tuple(channels), _find(sources, channels))
+    except McwssError as error:
+        # The dialog says it; a notification would lie behind it.
+        reason = str(error)
+    except OSError as error:
+        reason = f"cannot look into '{error.filename}': {error.strerror}"
+    return _Scans(tuple(channels), reason=reason)
 
 
 def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Path]]:
