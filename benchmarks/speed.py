@@ -35,7 +35,7 @@ import torch
 
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
 from napari_mcwss.model.inputs import prepare
-from napari_mcwss.model.preset import PairBatch, Preset
+from napari_mcwss.model.preset import TaggedBatch, Preset
 from napari_mcwss.model.published import fused_maps
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
@@ -124,7 +124,7 @@ def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
         images = torch.from_numpy(scan.volume().transpose(1, 0, 2, 3).copy())
         tissue = (images != 0).any(1, keepdim=True)
     chosen = torch.arange(60, 60 + BATCH)
-    batch = PairBatch(
+    batch = TaggedBatch(
         images[chosen].contiguous(memory_format=torch.channels_last),
         tissue[chosen],
         torch.ones(BATCH, len(CLASSES), dtype=torch.int8),

@@ -10,7 +10,7 @@ from napari_mcwss.model.losses import (
     mutual_exclusion_loss,
     tag_weights,
 )
-from napari_mcwss.model.preset import PairBatch
+from napari_mcwss.model.preset import TaggedBatch
 from napari_mcwss.model.published import exclusive_loss
 
 FREQUENCY = torch.tensor([0.3, 0.6, 0.5])
@@ -121,7 +121,7 @@ def test_extent_is_cheapest_where_only_present_slices_have_evidence():
 def test_joint_tags_need_both_slices_and_keep_the_unknown():
     slices = torch.tensor([[1, 1, 1, 0, 0, -1]])
     references = torch.tensor([[1, 0, -1, 0, -1, -1]])
-    batch = PairBatch(
+    batch = TaggedBatch(
         torch.empty(2, 1, 1, 1), torch.empty(2, 1, 1, 1), torch.cat([slices, references]), FREQUENCY
     )
     expected = torch.tensor([[1, 0, -1, 0, 0, -1]])

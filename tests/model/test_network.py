@@ -6,16 +6,16 @@ import torch
 from napari_mcwss.model.affinity import SemanticAffinity
 from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.network import Features
-from napari_mcwss.model.preset import PairBatch
+from napari_mcwss.model.preset import TaggedBatch
 from napari_mcwss.project import Study
 from napari_mcwss.training.slices import gather, load_scan
 
 
-def batch_of(slices: int, *, channels: int = 2, classes: int = 2, size=(40, 36)) -> PairBatch:
+def batch_of(slices: int, *, channels: int = 2, classes: int = 2, size=(40, 36)) -> TaggedBatch:
     generator = torch.Generator().manual_seed(slices)
     tags = torch.randint(0, 2, (slices, classes), generator=generator)
     tags[0], tags[slices // 2] = 1, 1
-    return PairBatch(
+    return TaggedBatch(
         torch.randn(slices, channels, *size, generator=generator),
         torch.ones(slices, 1, *size, dtype=torch.bool),
         tags,

@@ -34,7 +34,7 @@ def test_a_run_tells_its_story_in_order(tagged_study: Study):
     assert sum(parts.values()) == pytest.approx(batch.losses["total"], rel=1e-4)
 
 
-@pytest.mark.parametrize("preset", ["mcwss", "published"])
+@pytest.mark.parametrize("preset", ["local", "mcwss", "published"])
 def test_a_run_leaves_a_model_that_can_be_loaded(tagged_study: Study, preset):
     list(train(tagged_study, "m", TINY.model_copy(update={"preset": preset, "epochs": 1})))
     info = load_model(tagged_study.model_folder("m"), device="cpu").info

@@ -56,7 +56,7 @@ def test_references_come_from_the_same_scan_where_no_other_shares_a_class():
 
 def test_an_epoch_draws_slices_and_references_in_equal_parts():
     data = slices_of([[i % 2] for i in range(11)], [i % 3 for i in range(11)])
-    batches = list(data.epoch(2, torch.Generator().manual_seed(0)))
+    batches = list(data.epoch(4, torch.Generator().manual_seed(0), paired=True))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     anchors = torch.cat([batch[: len(batch) // 2] for batch in batches])
     assert len(anchors.unique()) == len(anchors)

@@ -13,11 +13,12 @@ from safetensors.torch import load_file, save_file
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.local import Local
 from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.published import Published
 
-PRESETS: dict[str, type[Preset]] = {"mcwss": Mcwss, "published": Published}
+PRESETS: dict[str, type[Preset]] = {"local": Local, "mcwss": Mcwss, "published": Published}
 FORMAT = 1
 
 
@@ -53,7 +54,7 @@ class ModelInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int = FORMAT
-    preset: Literal["mcwss", "published"]
+    preset: Literal["local", "mcwss", "published"]
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     width: int

@@ -56,7 +56,13 @@ def classification_loss(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tens
     return _mean(losses * tag_weights(tags, frequency), tags != UNKNOWN)
 
 
-def extent_loss(evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
+def extent_loss(
+    evidence: Tensor,
+    tissue: Tensor,
+    tags: Tensor,
+    frequency: Tensor,
+    prior: float = EXTENT_PRIOR,
+) -> Tensor:
     """Let evidence cover what only present slices hold.
 
     Takes the place of the paper's CAM loss, which pushes the map of a present
@@ -72,9 +78,11 @@ def extent_loss(evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tenso
         ``(slices, 1, h, w)`` in 0..1.
     tags, frequency : Tensor
         As in `tag_weights`.
+    prior : float
+        Weight of present slices.
     """
     present = (tags == PRESENT).to(evidence.dtype)
-    weights = tag_weights(tags, frequency) * (present * EXTENT_PRIOR + (1 - present))
+    weights = tag_weights(tags, frequency) * (present * prior + (1 - present))
     target = present[..., None, None].expand_as(evidence)
     pixels = F.binary_cross_entropy_with_logits(evidence, target, reduction="none")
     return _mean(mean_within(pixels, tissue) * weights, tags != UNKNOWN)

@@ -11,7 +11,7 @@ from napari_mcwss.model.losses import (
 )
 from napari_mcwss.model.maps import evidence, fuse, pool, tissue_at
 from napari_mcwss.model.network import MultiLevelNetwork
-from napari_mcwss.model.preset import Maps, PairBatch, Preset
+from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
 WEIGHTS = {
     "classification": 1.0,
@@ -36,7 +36,7 @@ class Mcwss(Preset):
         super().__init__(channels, classes, width)
         self.network = MultiLevelNetwork(channels, classes, width)
 
-    def losses(self, batch: PairBatch) -> dict[str, Tensor]:
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give classification, extent, exclusion, decomposed and guidance terms."""
         tags, frequency = batch.tags, batch.frequency
         joint = batch.joint_tags

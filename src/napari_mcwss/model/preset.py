@@ -1,6 +1,7 @@
 """What every preset of the method offers to training and segmentation."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -10,25 +11,29 @@ UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
 
 @dataclass(frozen=True)
-class PairBatch:
-    """Slices and their reference slices, as the losses want them.
+class TaggedBatch:
+    """Slices with their tags, as the losses want them.
 
     Attributes
     ----------
     images : Tensor
-        ``(2 * pairs, channels, h, w)``: the slices first, then their references.
+        ``(slices, channels, h, w)``. For presets that compare slices in pairs,
+        the first half are slices and the second half their references.
     tissue : Tensor
-        Bool ``(2 * pairs, 1, h, w)``: what is not background.
+        Bool ``(slices, 1, h, w)``: what is not background.
     tags : Tensor
-        Integer ``(2 * pairs, classes)``: 1 present, 0 absent, -1 unknown.
+        Integer ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
     frequency : Tensor
         ``(classes,)``: share of present among the known tags of each class.
+    progress : float
+        Share of the training that is done, 0..1.
     """
 
     images: Tensor
     tissue: Tensor
     tags: Tensor
     frequency: Tensor
+    progress: float = 0.0
 
     @property
     def joint_tags(self) -> Tensor:
@@ -67,9 +72,19 @@ class Preset(nn.Module):
     needs_complete_tags : bool
         Whether the losses need the tags of all classes on a slice; otherwise
         unknown tags just do not count.
+    compares_pairs : bool
+        Whether batches hold a reference slice for each slice.
+    keeps_last_epoch : bool
+        Whether the last epoch is the model, whatever held-back tags say.
+    smoothing : tuple of float
+        Standard deviation in mm (z, y, x) of the Gaussian that CAMs of a whole
+        scan are smoothed with; 0 leaves an axis as it is.
     """
 
     needs_complete_tags: ClassVar[bool] = False
+    compares_pairs: ClassVar[bool] = True
+    keeps_last_epoch: ClassVar[bool] = False
+    smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()
@@ -77,8 +92,30 @@ class Preset(nn.Module):
         self.classes = classes
         self.width = width
 
+    def learn_relations(self, parents: Sequence[int]) -> None:
+        """Take note, before the training, of each class's parent, -1 for none.
+
+        The parent is present wherever the class is, but not the reverse.
+        """
+
+    def draw_weights(self, tags: Tensor, progress: float) -> Tensor | None:  # noqa: ARG002
+        """Give each slice's chance to be drawn, any scale; None draws each once an epoch.
+
+        Parameters
+        ----------
+        tags : Tensor
+            Of all slices ``(slices, classes)``.
+        progress : float
+            Share of the training that is done.
+        """
+        return None
+
+    def stage_progress(self, progress: float) -> float:
+        """Give the share of the present stage that is done; the learning rate follows it."""
+        return progress
+
     @abstractmethod
-    def losses(self, batch: PairBatch) -> dict[str, Tensor]:
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give each loss term by name, already weighted: their sum is minimised."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.network import MultiLevelNetwork
-from napari_mcwss.model.preset import Maps, PairBatch, Preset
+from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
 SIZE = 240
 
@@ -159,7 +159,7 @@ class Published(Preset):
             channels, classes, width, affinity=DoubleSoftmaxAffinity, head_bias=False
         )
 
-    def losses(self, batch: PairBatch) -> dict[str, Tensor]:
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give the published terms, summed over both classes."""
         features = self.network.encode(_framed(batch.images))
         single = self.network.single_heads(features)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from napari_mcwss.model.checkpoint import TrainedModel
@@ -91,7 +92,18 @@ def predict(
         cams[(slice(None), indices.numpy(), *inputs.window)] = batch_cams.transpose(0, 1).numpy()
         done += len(indices)
         yield Progress(done, slices)
+    if any(model.preset.smoothing):
+        _smooth(cams[(slice(None), slice(None), *inputs.window)], inputs, model, scan)
     return Prediction(scan.name, model.info.classes, scores, cams)
+
+
+def _smooth(cams: NDArray[np.float32], inputs: Inputs, model: TrainedModel, scan: Scan) -> None:
+    """Smooth the crop's CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
+    sigma = np.divide(model.preset.smoothing, scan.geometry.spacing)
+    tissue = inputs.restore(inputs.tissue.float())[:, 0].numpy() > 0.5
+    for cam in cams:
+        gaussian_filter(cam, sigma, output=cam, truncate=3)
+        cam *= tissue
 
 
 @torch.inference_mode()

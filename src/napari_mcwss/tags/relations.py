@@ -26,3 +26,23 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     implies = (together > 0) & (alone == 0)
     result: NDArray[np.bool_] = implies & ~implies.T
     return result
+
+
+def parents(tags: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Find for each class the most particular class that is present wherever it is.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
+
+    Returns
+    -------
+    ndarray
+        Int64 ``(classes,)``: index of the parent, -1 for a class without one.
+        Parents never form a circle.
+    """
+    contained = precedence(tags)
+    frequency = (tags == 1).sum(0)
+    rarest = np.where(contained, frequency, np.iinfo(np.int64).max).argmin(1)
+    return np.where(contained.any(1), rarest, -1)

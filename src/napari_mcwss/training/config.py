@@ -37,7 +37,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Literal["mcwss", "published"] = "mcwss"
+    preset: Literal["local", "mcwss", "published"] = "mcwss"
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     width: int = Field(default=16, ge=1, le=256)

@@ -14,9 +14,9 @@ from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo
 from napari_mcwss.model.devices import autocast, choose_device
-from napari_mcwss.model.preset import PRESENT, UNKNOWN, PairBatch, Preset
+from napari_mcwss.model.preset import PRESENT, UNKNOWN, Preset, TaggedBatch
 from napari_mcwss.project import Study
-from napari_mcwss.tags.relations import precedence
+from napari_mcwss.tags.relations import parents, precedence
 from napari_mcwss.training.augmentation import augment
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
@@ -39,7 +39,7 @@ from napari_mcwss.training.slices import (
 )
 
 WARM_UP = 0.1
-"""Share of the run over which the learning rate rises."""
+"""Share of a stage over which the learning rate rises."""
 
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
@@ -91,6 +91,7 @@ def train(
         held_back = yield from _load(study, split.validation, complete=False)
     yield Started(name, str(device), split.training, split.validation, len(data), config.last_epoch)
 
+    run.preset.learn_relations(parents(data.tags.numpy()).tolist())
     folder = ModelFolder(study, name)
     rules = tuple(tuple(row) for row in precedence(data.tags.numpy()).tolist())
     saved, best = False, -math.inf
@@ -121,7 +122,7 @@ def train(
             folder.record(epoch, {**losses, **{f"auc_{k}": v for k, v in validation.items()}})
             yield Epoch(epoch, losses, validation)
             score = fmean(validation.values()) if validation else math.inf
-            if score >= best - AUC_TOLERANCE:
+            if run.preset.keeps_last_epoch or score >= best - AUC_TOLERANCE:
                 best = max(best, score)
                 save(epoch)
                 saved = True
@@ -201,11 +202,14 @@ class _Run:
 
     def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Event, None, dict[str, float]]:
         """Train one epoch, or what the minutes leave of it; give its mean losses."""
-        pairs = self.config.batch_size // 2
-        batches = math.ceil(max(1, len(data) // 2) / pairs)
+        size, paired = self.config.batch_size, self.preset.compares_pairs
+        units = max(1, len(data) // 2) if paired else len(data)
+        batches = math.ceil(units / (size // 2 if paired else size))
         history: dict[str, list[float]] = defaultdict(list)
+        weights = self.preset.draw_weights(data.tags, self._progress(epoch - 1))
+        order = data.epoch(size, self._random, paired=paired, weights=weights)
         self.preset.train()
-        for number, indices in enumerate(data.epoch(pairs, self._random), 1):
+        for number, indices in enumerate(order, 1):
             losses = self._step(data, indices, self._progress(epoch - 1 + (number - 1) / batches))
             for term, value in losses.items():
                 history[term].append(value)
@@ -226,8 +230,9 @@ class _Run:
         )
 
     def _step(self, data: TaggedSlices, indices: Tensor, progress: float) -> dict[str, float]:
-        warm = min(1.0, (progress + 1e-3) / WARM_UP)
-        rate = self.config.learning_rate * warm * (1 + math.cos(math.pi * progress)) / 2
+        stage = self.preset.stage_progress(progress)
+        warm = min(1.0, (stage + 1e-3) / WARM_UP)
+        rate = self.config.learning_rate * warm * (1 + math.cos(math.pi * stage)) / 2
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         images, tissue = augment(
@@ -237,7 +242,7 @@ class _Run:
         )
         images = images.contiguous(memory_format=torch.channels_last)
         tags = data.tags[indices].to(self.device)
-        batch = PairBatch(images, tissue, tags, data.frequency.to(self.device))
+        batch = TaggedBatch(images, tissue, tags, data.frequency.to(self.device), progress)
         with autocast(self.device):
             terms = self.preset.losses(batch)
         total = torch.stack(list(terms.values())).sum()

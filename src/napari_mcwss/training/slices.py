@@ -77,20 +77,35 @@ class TaggedSlices:
             eligible[without] = fallback[without]
         return torch.multinomial(eligible.float(), 1, generator=generator).squeeze(1)
 
-    def epoch(self, pairs: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Yield batches of indices, the slices first, then their references.
-
-        An epoch draws as many slices as there are, references counted.
+    def epoch(
+        self,
+        batch_size: int,
+        generator: torch.Generator,
+        *,
+        paired: bool,
+        weights: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield batches of indices; an epoch draws as many slices as there are.
 
         Parameters
         ----------
-        pairs : int
-            Pairs in a batch; the last batch may have fewer.
+        batch_size : int
+            Slices in a batch, references counted; the last one may have fewer.
         generator : torch.Generator
             On the CPU.
+        paired : bool
+            Whether half of a batch are references of its other half, after it.
+        weights : Tensor, optional
+            Chance of each slice ``(slices,)``; without it each is drawn once.
         """
-        order = torch.randperm(len(self), generator=generator)
-        for anchors in order[: max(1, len(self) // 2)].split(pairs):
+        if weights is None:
+            order = torch.randperm(len(self), generator=generator)
+        else:
+            order = torch.multinomial(weights, len(self), replacement=True, generator=generator)
+        if not paired:
+            yield from order.split(batch_size)
+            return
+        for anchors in order[: max(1, len(self) // 2)].split(batch_size // 2):
             yield torch.cat([anchors, self.draw_references(anchors, generator)])
 
 

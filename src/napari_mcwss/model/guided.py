@@ -1,0 +1,56 @@
+"""The guided filter: maps that follow the edges of an image."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+SOFTNESS = 0.1
+"""Variance of a channel below which its edges are smoothed away; images have variance 1."""
+
+
+def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
+    """Filter maps so that they change where the images do.
+
+    In every window of the image, the filtered map is the linear function of
+    the channels nearest to the map (He, Sun, Tang, *Guided image filtering*,
+    IEEE Trans Pattern Anal Mach Intell 2013, section 3.5).
+
+    Parameters
+    ----------
+    maps : Tensor
+        ``(slices, classes, h, w)``.
+    images : Tensor
+        Guides ``(slices, channels, h, w)``, each channel of variance about 1.
+    radius : int
+        A window has ``2 * radius + 1`` pixels a side.
+
+    Returns
+    -------
+    Tensor
+        Float32 ``(slices, classes, h, w)``; values can leave the range of the
+        maps a little.
+    """
+    maps, images = maps.float(), images.float()
+    channels = images.shape[1]
+
+    def mean(values: Tensor) -> Tensor:
+        window = 2 * radius + 1
+        return F.avg_pool2d(values, window, 1, radius, count_include_pad=False)
+
+    image_mean, map_mean = mean(images), mean(maps)
+    products = mean((images[:, :, None] * images[:, None]).flatten(1, 2))
+    variance = products.unflatten(1, (channels, channels))
+    variance = variance - image_mean[:, :, None] * image_mean[:, None]
+    covariance = mean((images[:, :, None] * maps[:, None]).flatten(1, 2))
+    covariance = covariance.unflatten(1, (channels, -1))
+    covariance = covariance - image_mean[:, :, None] * map_mean[:, None]
+
+    ridge = SOFTNESS * torch.eye(channels, device=maps.device)
+    # One small system a pixel: (slices, h, w, channels, channels or classes).
+    slopes = torch.linalg.solve(
+        variance.permute(0, 3, 4, 1, 2) + ridge, covariance.permute(0, 3, 4, 1, 2)
+    ).permute(0, 3, 4, 1, 2)
+    offsets = map_mean - (slopes * image_mean[:, :, None]).sum(1)
+    smooth = mean(slopes.flatten(1, 2)).unflatten(1, (channels, -1))
+    filtered: Tensor = (smooth * images[:, :, None]).sum(1) + mean(offsets)
+    return filtered

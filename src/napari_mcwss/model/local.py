@@ -1,0 +1,161 @@
+"""The ``local`` preset: evidence of a small reach, and contrast inside what it finds.
+
+A network that sees the whole slice explains a tag by whatever comes with it.
+This one sees about 44 mm. Its second stage tells classes apart that always
+come together: what is particular to slices with both, inside the region that
+slices with the more general one alone hold too.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_mcwss.model.guided import guided_filter
+from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
+from napari_mcwss.model.losses import classification_loss, extent_loss
+from napari_mcwss.model.maps import mean_within, smooth_maximum
+from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Maps, Preset, TaggedBatch
+
+CONTRAST_REACHES = (1, 3)
+"""Convolutions of 3x3 in each contrast network, which see 3 and 7 mm.
+
+A larger reach sees how large a lesion is, and explains the tags by that.
+"""
+
+REGION_STAGE = 0.6
+"""Share of the training that the regions get; the contrast gets the rest."""
+
+EXTENT_PRIOR = 0.15
+"""As in `extent_loss`, for the regions."""
+
+CONTRAST_PRIOR = 0.4
+"""Weight of a pixel's class inside the region where both classes are present."""
+
+MAXIMUM = 0.5
+"""Weight of the smooth maximum's cross-entropy beside the terms of the pixels."""
+
+EDGE_RADIUS = 6
+"""Pixels, of about 1 mm, over which a region's border follows the image."""
+
+
+class Local(Preset):
+    """Any number of classes, of which some may be present only where others are.
+
+    Parameters
+    ----------
+    channels, classes, width : int
+        As in `Preset`.
+    """
+
+    compares_pairs: ClassVar[bool] = False
+    keeps_last_epoch: ClassVar[bool] = True
+    smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
+
+    parents: Tensor
+
+    def __init__(self, channels: int, classes: int, width: int) -> None:
+        super().__init__(channels, classes, width)
+        self.regions = RegionNetwork(channels, classes, width)
+        self.contrasts = nn.ModuleList(
+            PixelNetwork(channels, classes, width, reach) for reach in CONTRAST_REACHES
+        )
+        self.register_buffer("parents", torch.full((classes,), -1))
+
+    def learn_relations(self, parents: Sequence[int]) -> None:
+        """Take note of each class's parent, -1 for none."""
+        self.parents.copy_(torch.as_tensor(parents))
+
+    def draw_weights(self, tags: Tensor, progress: float) -> Tensor | None:
+        """In the contrast stage, draw slices with a class and with its parent alone as often."""
+        if not self._contrasts_at(progress):
+            return None
+        weights = torch.zeros(len(tags))
+        for child, parent in self._pairs():
+            for tag in (PRESENT, ABSENT):
+                chosen = (tags[:, parent] == PRESENT) & (tags[:, child] == tag)
+                weights += chosen / chosen.sum().clamp_min(1)
+        return weights
+
+    def stage_progress(self, progress: float) -> float:
+        """Give the share of the stage, regions or contrast, that is done."""
+        if not self._pairs():
+            return progress
+        if progress < REGION_STAGE:
+            return progress / REGION_STAGE
+        return (progress - REGION_STAGE) / (1 - REGION_STAGE)
+
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
+        """Give classification and extent terms of the regions, or the contrast term."""
+        none = batch.images.new_zeros(())
+        if self._contrasts_at(batch.progress):
+            return {"classification": none, "extent": none, "contrast": self._contrast_loss(batch)}
+        tissue = batch.tissue.to(batch.images.dtype)
+        evidence = self.regions(batch.images)
+        scores = smooth_maximum(evidence, tissue)
+        extent = extent_loss(evidence, tissue, batch.tags, batch.frequency, EXTENT_PRIOR)
+        return {
+            "classification": MAXIMUM * classification_loss(scores, batch.tags, batch.frequency),
+            "extent": extent,
+            "contrast": none,
+        }
+
+    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+        """Give scores and CAMs; the CAM of a class covers those of the classes inside it."""
+        tissue = tissue.to(images.dtype)
+        evidence = self.regions(images)
+        scores = smooth_maximum(evidence, tissue).sigmoid()
+        cams = self._families(evidence.sigmoid() * tissue)
+        cams = guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * tissue
+        if self._pairs():
+            particular = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
+            maps = list(cams.unbind(1))
+            for child, parent in self._pairs():
+                maps[child] = torch.minimum(maps[parent], particular[:, child])
+            cams = torch.stack(maps, 1)
+        return Maps(scores, cams)
+
+    def _contrasts_at(self, progress: float) -> bool:
+        return progress >= REGION_STAGE and bool(self._pairs())
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """List (class, parent), every parent before its own children."""
+        parents = self.parents.tolist()
+
+        def depth(index: int) -> int:
+            return 0 if parents[index] < 0 else 1 + depth(parents[index])
+
+        children = [index for index, parent in enumerate(parents) if parent >= 0]
+        return [(child, parents[child]) for child in sorted(children, key=depth)]
+
+    def _families(self, maps: Tensor) -> Tensor:
+        """Let the map of each class cover those of the classes inside it."""
+        found = list(maps.unbind(1))
+        for child, parent in reversed(self._pairs()):
+            found[parent] = torch.maximum(found[parent], found[child])
+        return torch.stack(found, 1)
+
+    def _contrast_loss(self, batch: TaggedBatch) -> Tensor:
+        child, parent = torch.tensor(self._pairs(), device=batch.tags.device).T
+        self.regions.eval()
+        with torch.no_grad():
+            regions = self._families(self.regions(batch.images).sigmoid())
+        inside = ((regions[:, parent] > 0.5) & batch.tissue).to(batch.images.dtype)
+        tags = batch.tags[:, child]
+        applies = (batch.tags[:, parent] == PRESENT) & (tags != UNKNOWN) & inside.any(-1).any(-1)
+        present = (tags == PRESENT).to(batch.images.dtype)
+        losses = []
+        for network in self.contrasts:
+            evidence = network(batch.images)[:, child]
+            pixels = torch.where(
+                tags[..., None, None] == PRESENT,
+                CONTRAST_PRIOR * F.softplus(-evidence),
+                F.softplus(evidence),
+            )
+            maximum = smooth_maximum(evidence, inside)
+            slices = F.binary_cross_entropy_with_logits(maximum, present, reduction="none")
+            terms = mean_within(pixels, inside) + MAXIMUM * slices
+            losses.append((terms * applies).sum() / applies.sum().clamp_min(1))
+        return torch.stack(losses).sum()

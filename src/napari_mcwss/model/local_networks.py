@@ -1,0 +1,75 @@
+"""Networks that see little of a slice: the parts of the ``local`` preset."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_mcwss.model.network import DoubleConvolution
+
+LEVELS = 3
+"""Resolutions of the region network: it sees 44 pixels, of about 1 mm."""
+
+
+class RegionNetwork(nn.Module):
+    """A U-Net of few resolutions, so that each pixel is judged by its surroundings alone.
+
+    Norms go over the batch: over one slice they would carry what lies far
+    away into every pixel.
+
+    Parameters
+    ----------
+    channels, classes, width : int
+        Inputs, outputs and features at full resolution.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(LEVELS)]
+        self.down = nn.ModuleList(
+            DoubleConvolution(inputs, outputs)
+            for inputs, outputs in zip([channels, *widths], widths, strict=False)
+        )
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in widths[:-1]
+        )
+        self.join = nn.ModuleList(DoubleConvolution(2 * width, width) for width in widths[:-1])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Give evidence ``(slices, classes, h, w)`` for slices of any size."""
+        height, width = images.shape[-2:]
+        stride = 2 ** (LEVELS - 1)
+        features = F.pad(images, (0, -width % stride, 0, -height % stride))
+        skipped: list[Tensor] = []
+        for block in self.down:
+            features = block(F.max_pool2d(features, 2) if skipped else features)
+            skipped.append(features)
+        for level in reversed(range(LEVELS - 1)):
+            both = torch.cat([skipped[level], self.up[level](features)], 1)
+            features = self.join[level](both)
+        evidence: Tensor = self.head(features)
+        return evidence[..., :height, :width]
+
+
+class PixelNetwork(nn.Sequential):
+    """Three convolutions without pooling, of which the first few are 3x3.
+
+    Parameters
+    ----------
+    channels, classes, width : int
+        Inputs, outputs and features.
+    reach : int
+        How many are 3x3, 0 to 3: the network sees ``1 + 2 * reach`` pixels.
+    """
+
+    def __init__(self, channels: int, classes: int, width: int, reach: int) -> None:
+        layers: list[nn.Module] = []
+        for index in range(3):
+            size = 3 if index < reach else 1
+            inputs = width if index else channels
+            layers += [
+                nn.Conv2d(inputs, width, size, padding=size // 2, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+        super().__init__(*layers, nn.Conv2d(width, classes, 1))
