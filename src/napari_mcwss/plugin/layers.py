@@ -52,6 +52,16 @@ def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
         viewer.layers.remove(layer)
 
 
+def empty_prediction_layers(viewer: Viewer) -> None:
+    """Leave nothing to see in CAM and mask layers, which stay.
+
+    Layers that go while the scan's stay make Mesa's OpenGL crash: it unbinds
+    the shader of what is left.
+    """
+    for layer in study_layers(viewer, "cam", "mask"):
+        layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
+
+
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
     """Add one image layer a channel, only the last one visible."""
     volume = scan.volume()
@@ -84,7 +94,10 @@ def show_prediction_layers(
     cams: Mapping[str, NDArray[np.float32]],
     mask: NDArray[np.uint8],
 ) -> None:
-    """Add one CAM layer a class and one mask layer, in place of older ones.
+    """Show one CAM layer a class and one mask layer.
+
+    Layers of an older prediction of the scan are kept and get the new data,
+    with what the user has made of them.
 
     Parameters
     ----------
@@ -99,9 +112,12 @@ def show_prediction_layers(
     mask : ndarray
         Uint8 ``(z, y, x)``.
     """
-    remove_study_layers(viewer, "cam", "mask")
+    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "cam")}
     for spec in classes:
-        viewer.add_image(
+        if spec.name in old:
+            old[spec.name].data = cams[spec.name]
+            continue
+        cam = viewer.add_image(
             cams[spec.name],
             name=f"CAM {spec.name}",
             colormap=class_colormap(spec),
@@ -110,6 +126,10 @@ def show_prediction_layers(
             opacity=0.6,
             **placement(geometry, "cam"),
         )
+        cam.metadata["class"] = spec.name
+    for layer in study_layers(viewer, "mask"):
+        layer.data = mask
+        return
     layer = viewer.add_labels(
         mask,
         name="mask",

@@ -26,7 +26,7 @@ from superqt import QLabeledDoubleSlider
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.latest import Latest
-from napari_mcwss.plugin.layers import remove_study_layers, show_prediction_layers, study_layers
+from napari_mcwss.plugin.layers import empty_prediction_layers, show_prediction_layers, study_layers
 from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.exclusive import THRESHOLD
@@ -285,7 +285,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._masks.forget()
         self._settled.stop()
         self.volumes.clear()
-        remove_study_layers(self.viewer, "cam", "mask")
+        empty_prediction_layers(self.viewer)
 
     def _rules_changed(self, *_: object) -> None:
         """Follow at once on the slice on screen, and soon on the others."""
@@ -294,7 +294,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         # A mask that is being made would bring the old rules back to this slice.
         self._masks.forget()
         layer, index = self._mask_layer(), self.session.slice_index
-        if layer is not None and index is not None:
+        shown = self._on_screen is self.found
+        if layer is not None and index is not None and shown:
             here = slice(index, index + 1)
             layer.data[here] = self.found.mask(self.rules, here)
             layer.refresh()
