@@ -61,7 +61,3 @@ def test_precedence_is_found_in_tags_and_yields_to_the_users_priorities():
     assert found.tolist() == CORE_WINS.tolist()
     assert precedence_of(found, [0, 0]).tolist() == CORE_WINS.tolist()
     assert precedence_of(found, [0, 1]).tolist() == CORE_WINS.T.tolist()
-
-
-def test_classes_that_always_come_together_have_no_precedence():
-    assert not precedence(np.array([[1, 1], [0, 0]], np.int8)).any()

@@ -3,13 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+EXCEPTIONS = 0.05
+"""Share of a class's slices that may lack a class which still counts as always there.
+
+At the ends of a lesion one of two classes can be too small to be seen.
+"""
+
 
 def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Find which class is to be shown over which.
 
-    If b is present wherever a is, but not the reverse (a core inside its
-    oedema), then a is the more particular of the two and wins where both are
-    found.
+    If b is present (nearly) wherever a is, but not the reverse (a core inside
+    its oedema), then a is the more particular of the two and wins where both
+    are found.
 
     Parameters
     ----------
@@ -23,7 +29,7 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     """
     present, absent = (tags == 1).astype(np.int64), (tags == 0).astype(np.int64)
     together, alone = present.T @ present, present.T @ absent
-    implies = (together > 0) & (alone == 0)
+    implies = (together > 0) & (alone <= EXCEPTIONS * (together + alone))
     result: NDArray[np.bool_] = implies & ~implies.T
     return result
 
@@ -42,7 +48,8 @@ def parents(tags: NDArray[np.int8]) -> NDArray[np.int64]:
         Int64 ``(classes,)``: index of the parent, -1 for a class without one.
         Parents never form a circle.
     """
-    contained = precedence(tags)
     frequency = (tags == 1).sum(0)
-    rarest = np.where(contained, frequency, np.iinfo(np.int64).max).argmin(1)
-    return np.where(contained.any(1), rarest, -1)
+    # Unknown tags can make classes imply each other in a circle; frequencies cannot.
+    possible = precedence(tags) & (frequency[:, None] < frequency)
+    rarest = np.where(possible, frequency, np.iinfo(np.int64).max).argmin(1)
+    return np.where(possible.any(1), rarest, -1)

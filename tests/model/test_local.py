@@ -1,0 +1,125 @@
+"""The preset that sees little, and tells classes apart that come together."""
+
+import pytest
+import torch
+
+from napari_mcwss.model.guided import guided_filter
+from napari_mcwss.model.local import CONTRAST_REACHES, REGION_STAGE, Local
+from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
+from napari_mcwss.model.preset import TaggedBatch
+
+CORE_IN_OEDEMA = [1, -1]
+
+
+def local(parents=CORE_IN_OEDEMA, *, channels=2) -> Local:
+    torch.manual_seed(0)
+    preset = Local(channels, len(parents), 4)
+    preset.learn_relations(parents)
+    return preset
+
+
+def batch(tags, *, progress: float, size=(24, 20)) -> TaggedBatch:
+    tags = torch.tensor(tags)
+    images = torch.randn(len(tags), 2, *size, generator=torch.Generator().manual_seed(1))
+    tissue = torch.ones(len(tags), 1, *size, dtype=torch.bool)
+    return TaggedBatch(images, tissue, tags, torch.tensor([0.3, 0.5]), progress)
+
+
+def reach(network: torch.nn.Module, size: int = 101) -> int:
+    """Measure how many pixels along an axis one output depends on."""
+    image = torch.zeros(1, 1, size, size, requires_grad=True)
+    network.eval()(image + torch.rand_like(image))[0, 0, size // 2, size // 2].backward()
+    rows = image.grad[0, 0].abs().sum(1).nonzero().squeeze(1)
+    return int(rows.max() - rows.min() + 1)
+
+
+def test_networks_see_as_little_as_they_say():
+    torch.manual_seed(0)
+    assert 30 < reach(RegionNetwork(1, 1, 4)) <= 48
+    assert [reach(PixelNetwork(1, 1, 8, k)) for k in (0, *CONTRAST_REACHES)] == [1, 3, 7]
+
+
+@pytest.mark.parametrize("size", [(24, 20), (25, 33), (7, 5)])
+def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size):
+    maps = local().eval().predict(
+        torch.randn(2, 2, *size), torch.ones(2, 1, *size, dtype=torch.bool)
+    )
+    assert maps.cams.shape == (2, 2, *size)
+    assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
+
+
+def test_the_cam_of_a_class_lies_inside_its_parents():
+    preset = local([1, 2, -1], channels=1).eval()
+    maps = preset.predict(torch.randn(2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool))
+    core, middle, whole = maps.cams.unbind(1)
+    assert (core <= middle).all()
+    assert (middle <= whole).all()
+    assert (core < whole).any()
+
+
+def test_a_slice_without_tissue_has_no_evidence():
+    maps = local().eval().predict(torch.randn(1, 2, 16, 16), torch.zeros(1, 1, 16, 16).bool())
+    assert not maps.cams.any()
+
+
+def test_every_parameter_is_taught_in_one_of_the_stages():
+    preset = local().train()
+    with torch.no_grad():
+        preset.regions.head.bias.fill_(5)  # the contrast needs regions to look into
+    for progress in (0.0, REGION_STAGE):
+        sum(preset.losses(batch([[1, 1], [0, 1], [0, 0]], progress=progress)).values()).backward()
+    without = [name for name, value in preset.named_parameters() if value.grad is None]
+    assert not without
+
+
+def test_the_contrast_leaves_the_regions_as_they_are():
+    preset = local().train()
+    before = {key: value.clone() for key, value in preset.regions.state_dict().items()}
+    preset.losses(batch([[1, 1], [0, 1]], progress=0.9))["contrast"].sum()
+    after = preset.regions.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_unknown_tags_do_not_count():
+    preset = local().eval()
+    known = preset.losses(batch([[1, 1], [0, 1]], progress=0.0))
+    more = preset.losses(batch([[1, 1], [0, 1], [-1, -1]], progress=0.0))
+    assert more["extent"].item() == pytest.approx(known["extent"].item(), rel=1e-4)
+
+
+def test_the_contrast_stage_draws_both_kinds_of_slices_as_often():
+    tags = torch.tensor([[1, 1]] * 8 + [[0, 1]] * 2 + [[0, 0]] * 5 + [[-1, 1]])
+    preset = local()
+    assert preset.draw_weights(tags, 0.1) is None
+    weights = preset.draw_weights(tags, REGION_STAGE)
+    assert weights[:8].sum() == pytest.approx(weights[8:10].sum())
+    assert not weights[10:].any()
+
+
+def test_without_classes_inside_others_there_is_one_stage():
+    preset = local([-1, -1])
+    assert preset.draw_weights(torch.tensor([[1, 0]]), 0.9) is None
+    assert preset.stage_progress(0.9) == 0.9
+    assert preset.losses(batch([[1, 1], [0, 0]], progress=0.9))["extent"] > 0
+
+
+def test_each_stage_has_a_learning_rate_of_its_own():
+    preset = local()
+    shares = [preset.stage_progress(p) for p in (0.0, REGION_STAGE - 1e-6, REGION_STAGE, 1.0)]
+    assert shares == pytest.approx([0, 1, 0, 1], abs=1e-4)
+
+
+def test_a_guided_map_follows_the_edge_of_the_image():
+    image = torch.zeros(1, 1, 20, 20)
+    image[..., 10:] = 2
+    blurred = torch.sigmoid((torch.arange(20.0) - 8) / 2).expand(1, 1, 20, 20)
+    sharp = guided_filter(blurred, image, 6)[0, 0, 10]
+    steps = sharp.diff()
+    assert steps.argmax() == 9  # between the pixels 9 and 10, where the image has its edge
+    assert steps.max() > 2 * blurred[0, 0, 10].diff().max()
+
+
+def test_a_constant_map_stays_as_it_is():
+    images = torch.randn(2, 3, 12, 12)
+    maps = torch.full((2, 2, 12, 12), 0.7)
+    torch.testing.assert_close(guided_filter(maps, images, 3), maps)
