@@ -35,7 +35,7 @@ import torch
 
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
 from napari_mcwss.model.inputs import prepare
-from napari_mcwss.model.preset import TaggedBatch, Preset
+from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.model.published import fused_maps
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans

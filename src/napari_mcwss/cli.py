@@ -151,8 +151,8 @@ def train(
     model: ModelName,
     scans: Scans = None,
     preset: Annotated[
-        str, typer.Option(help="mcwss, or published (for comparison only).")
-    ] = "mcwss",
+        str, typer.Option(help="local; mcwss, the paper's; or published (to compare).")
+    ] = "local",
     epochs: Annotated[int | None, typer.Option(help="Length in epochs.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,

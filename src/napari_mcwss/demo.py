@@ -23,7 +23,7 @@ from napari_mcwss.training.events import Event
 from napari_mcwss.training.loop import train
 
 MODEL = "demo"
-EPOCHS = 30
+EPOCHS = 20
 UNIONS = {"WT": ("TC", "ED")}
 
 

@@ -109,6 +109,21 @@ def test_empty_slices_are_never_shown_to_the_network():
     assert prediction.cams[0, 3, 8, 8] == 1
 
 
+def test_smoothed_evidence_reaches_the_next_slices_but_no_background():
+    class Smooth(Brightness):
+        smoothing = (2.0, 0.0, 0.0)
+
+    volume = np.zeros((1, 7, 20, 20), np.float32)
+    volume[0, 2:6, 5:15, 5:15] = np.random.default_rng(0).normal(10, 1, (4, 10, 10))
+    volume[0, 4, 8, 8] = 100
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 7), np.eye(4)))
+    model = brightness_model()
+    smooth = TrainedModel(model.info, Smooth(1, 1, 1).eval(), model.device)
+    along_z = run(smooth, scan).cams[0, :, 8, 8]
+    assert 0 < along_z[2] < along_z[3] < along_z[4] < 1
+    assert not along_z[[0, 1, 6]].any()
+
+
 def test_a_scan_of_nothing_gives_an_empty_prediction():
     volume = np.zeros((1, 3, 20, 20), np.float32)
     scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))

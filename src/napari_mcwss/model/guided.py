@@ -13,7 +13,9 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
 
     In every window of the image, the filtered map is the linear function of
     the channels nearest to the map (He, Sun, Tang, *Guided image filtering*,
-    IEEE Trans Pattern Anal Mach Intell 2013, section 3.5).
+    IEEE Trans Pattern Anal Mach Intell 2013, section 3.5). The functions are
+    found at half the resolution and applied at the full one (He, Sun, *Fast
+    guided filter*, 2015).
 
     Parameters
     ----------
@@ -30,12 +32,18 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
         Float32 ``(slices, classes, h, w)``; values can leave the range of the
         maps a little.
     """
-    maps, images = maps.float(), images.float()
+    height, width = images.shape[-2:]
+    guides = images.float()
+    maps, images = _halved(maps.float()), _halved(guides)
+    window = 2 * (radius // 2) + 1
     channels = images.shape[1]
 
     def mean(values: Tensor) -> Tensor:
-        window = 2 * radius + 1
-        return F.avg_pool2d(values, window, 1, radius, count_include_pad=False)
+        # Rows, then columns: the same as the square window, at a fraction of the sums.
+        for size in ((window, 1), (1, window)):
+            padding = [side // 2 for side in size]
+            values = F.avg_pool2d(values, size, 1, padding, count_include_pad=False)
+        return values
 
     image_mean, map_mean = mean(images), mean(maps)
     products = mean((images[:, :, None] * images[:, None]).flatten(1, 2))
@@ -51,6 +59,14 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
         variance.permute(0, 3, 4, 1, 2) + ridge, covariance.permute(0, 3, 4, 1, 2)
     ).permute(0, 3, 4, 1, 2)
     offsets = map_mean - (slopes * image_mean[:, :, None]).sum(1)
-    smooth = mean(slopes.flatten(1, 2)).unflatten(1, (channels, -1))
-    filtered: Tensor = (smooth * images[:, :, None]).sum(1) + mean(offsets)
+    both = mean(torch.cat([slopes.flatten(1, 2), offsets], 1))
+    both = F.interpolate(both, scale_factor=2, mode="bilinear")[..., :height, :width]
+    smooth, offsets = both.split([both.shape[1] - maps.shape[1], maps.shape[1]], 1)
+    filtered: Tensor = offsets
+    for index, slope in enumerate(smooth.unflatten(1, (channels, -1)).unbind(1)):
+        filtered = filtered + slope * guides[:, index, None]
     return filtered
+
+
+def _halved(values: Tensor) -> Tensor:
+    return F.avg_pool2d(values, 2, ceil_mode=True)

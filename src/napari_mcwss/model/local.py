@@ -102,6 +102,10 @@ class Local(Preset):
             "contrast": none,
         }
 
+    def score(self, images: Tensor, tissue: Tensor) -> Tensor:
+        """Give each class's probability to be on the slice: ``(slices, classes)``."""
+        return smooth_maximum(self.regions(images), tissue).sigmoid()
+
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs; the CAM of a class covers those of the classes inside it."""
         tissue = tissue.to(images.dtype)

@@ -121,3 +121,7 @@ class Preset(nn.Module):
     @abstractmethod
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs of slices ``(slices, channels, h, w)``."""
+
+    def score(self, images: Tensor, tissue: Tensor) -> Tensor:
+        """Give the scores of `predict` alone, which may take less."""
+        return self.predict(images, tissue).scores

@@ -31,7 +31,11 @@ from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Event, Finish
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
 
-PRESETS = {"mcwss": "mcwss", "published (to compare)": "published"}
+PRESETS = {
+    "local": "local",
+    "mcwss (the paper's)": "mcwss",
+    "published (to compare)": "published",
+}
 NO_STUDY = "Open or make a study in the Tagging dock first."
 STEPS = 1000
 """Steps of the progress bar."""

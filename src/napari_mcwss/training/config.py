@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_mcwss.errors import McwssError
 
-DEFAULT_EPOCHS = 30
+DEFAULT_EPOCHS = 20
 
 
 class TrainingConfig(BaseModel):
@@ -15,15 +15,16 @@ class TrainingConfig(BaseModel):
     Attributes
     ----------
     preset : str
-        ``mcwss``, the corrected method, or ``published``, for comparison only.
+        ``local``, evidence of a small reach; ``mcwss``, the paper's method
+        corrected; or ``published``, for comparison only.
     epochs : int, optional
         Length in epochs; one epoch draws as many slices as are tagged.
     minutes : float, optional
-        Length in minutes. Without epochs and minutes, 30 epochs.
+        Length in minutes. Without epochs and minutes, 20 epochs.
     width : int
-        Features of the network's first block.
+        Features at full resolution, the network's first block.
     batch_size : int
-        Slices a step, counting reference slices: even.
+        Slices a step, counting reference slices where there are any: even.
     learning_rate, weight_decay : float
         Of AdamW; the rate warms up, then falls as a cosine.
     validation_share : float
@@ -37,7 +38,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Literal["local", "mcwss", "published"] = "mcwss"
+    preset: Literal["local", "mcwss", "published"] = "local"
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     width: int = Field(default=16, ge=1, le=256)

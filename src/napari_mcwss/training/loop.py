@@ -164,7 +164,7 @@ def evaluate_tags(
     for batch in torch.arange(len(slices)).split(32):
         images = slices.images[batch].to(device).float()
         with autocast(device):
-            scores.append(preset.predict(images, slices.tissue[batch].to(device)).scores.float())
+            scores.append(preset.score(images, slices.tissue[batch].to(device)).float())
     predicted = torch.cat(scores).cpu()
     areas = {}
     for index, name in enumerate(classes):
