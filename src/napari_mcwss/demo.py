@@ -139,5 +139,6 @@ def _losses(history: Path) -> dict[str, list[float]]:
         for row in csv.DictReader(file):
             for name, value in row.items():
                 if name != "epoch" and not name.startswith("auc_"):
-                    curves[name].append(float(value))
+                    # A stage of the training leaves the terms of the others blank.
+                    curves[name].append(float(value or "nan"))
     return curves

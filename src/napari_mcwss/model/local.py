@@ -89,9 +89,8 @@ class Local(Preset):
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give classification and extent terms of the regions, or the contrast term."""
-        none = batch.images.new_zeros(())
         if self._contrasts_at(batch.progress):
-            return {"classification": none, "extent": none, "contrast": self._contrast_loss(batch)}
+            return {"contrast": self._contrast_loss(batch)}
         tissue = batch.tissue.to(batch.images.dtype)
         evidence = self.regions(batch.images)
         scores = smooth_maximum(evidence, tissue)
@@ -99,7 +98,6 @@ class Local(Preset):
         return {
             "classification": MAXIMUM * classification_loss(scores, batch.tags, batch.frequency),
             "extent": extent,
-            "contrast": none,
         }
 
     def score(self, images: Tensor, tissue: Tensor) -> Tensor:

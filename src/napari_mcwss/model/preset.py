@@ -116,7 +116,7 @@ class Preset(nn.Module):
 
     @abstractmethod
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give each loss term by name, already weighted: their sum is minimised."""
+        """Give each loss term of the present stage by name, weighted: their sum is minimised."""
 
     @abstractmethod
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:

@@ -112,8 +112,9 @@ class Curves(QWidget):  # type: ignore[misc]
         validation : mapping
             Class to area under the ROC curve; may be empty.
         """
-        for index, (name, value) in enumerate(losses.items()):
-            colour = self._text if name == "total" else COLOURS[index % len(COLOURS)]
+        for name, value in losses.items():
+            # A later stage of a training brings terms of its own.
+            colour = self._text if name == "total" else COLOURS[len(self.lines) % len(COLOURS)]
             self._draw(self.losses, name, epoch, value, colour)
         for name, value in validation.items():
             self.validation.show()
