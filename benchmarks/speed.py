@@ -3,9 +3,9 @@
 Compares, on one real scan of four channels (240x240x155):
 
 - from files on disk to the written mask: this project's presets ``local``, the
-  default, and ``mcwss`` against the preset ``published`` run as its scripts do it (files opened anew for every
-  slice, one slice at a time with a reference slice, both branches with their
-  affinities, float32);
+  default, and ``mcwss`` against the preset ``published`` run as its scripts do
+  it (files opened anew for every slice, one slice at a time with a reference
+  slice, both branches with their affinities, float32);
 - one training step of each, same width and batch: the published one on
   240x240 slices, ours on the crop that holds tissue, and on the whole slice;
 - the peak memory of each.

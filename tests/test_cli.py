@@ -11,7 +11,7 @@ import pytest
 from torch import Tensor
 
 from napari_mcwss import cli
-from napari_mcwss.model.mcwss import Mcwss
+from napari_mcwss.model.local import Local
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.project import Study
 
@@ -101,11 +101,11 @@ def test_the_main_job_from_scans_to_measurements(run, scans, tmp_path):
 def test_known_tags_of_a_scan_decide_unless_they_are_ignored(
     run, trained_study: Study, monkeypatch
 ):
-    def see_all_everywhere(self: Mcwss, images: Tensor, tissue: Tensor) -> Maps:
+    def see_all_everywhere(self: Local, images: Tensor, tissue: Tensor) -> Maps:
         everywhere = tissue.float().expand(-1, self.classes, -1, -1)
         return Maps(everywhere.amax((2, 3)), everywhere)
 
-    monkeypatch.setattr(Mcwss, "predict", see_all_everywhere)
+    monkeypatch.setattr(Local, "predict", see_all_everywhere)
     name = trained_study.scan_names[0]
     table = trained_study.tags(name)
     table.values[:] = 0
