@@ -40,11 +40,11 @@ def test_networks_see_as_little_as_they_say():
 
 
 @pytest.mark.parametrize("size", [(24, 20), (25, 33), (7, 5)])
-def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size):
-    maps = (
-        local().eval().predict(torch.randn(2, 2, *size), torch.ones(2, 1, *size, dtype=torch.bool))
-    )
-    assert maps.cams.shape == (2, 2, *size)
+@pytest.mark.parametrize(("parents", "channels"), [([-1], 1), ([1, -1], 2), ([-1, 0, 1, -1], 4)])
+def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size, parents, channels):
+    images, tissue = torch.randn(2, channels, *size), torch.ones(2, 1, *size, dtype=torch.bool)
+    maps = local(parents, channels=channels).eval().predict(images, tissue)
+    assert maps.cams.shape == (2, len(parents), *size)
     assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
 
 
