@@ -1,0 +1,304 @@
+"""How good masks are, on scans whose masks the training never saw: one command a row.
+
+    MCWSS_DATA=... python benchmarks/accuracy.py run glioma local --minutes 5 --cache DIR
+    python benchmarks/accuracy.py table --cache DIR
+
+The first makes one row: a cohort, a method, a length, a seed. Each fold's
+figures go to a file of the cache as soon as there are any; a fold that is
+there is not run again. The second makes ``accuracy.md`` of what the cache holds.
+``run --quick`` puts every method through generated scans, for tests.
+
+Methods that learn from tags get a study, whose tags were made from the masks
+before, and never the masks. See `learn_from_tags`.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from accuracy_cohorts import COHORTS, Bench, make_bench
+from accuracy_table import write_table
+from monai.metrics.meandice import compute_dice
+from numpy.typing import NDArray
+from supervised import LEARNING_RATE, Labels, Predictor, learn_from_masks, prior_of
+
+import napari_mcwss
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.model.checkpoint import PRESETS, load_model
+from napari_mcwss.model.devices import choose_device
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.measure import Case, evaluate
+from napari_mcwss.segmentation.results import load_mask
+from napari_mcwss.segmentation.segment import segment_scan, study_precedence
+from napari_mcwss.training.config import TrainingConfig, training_config
+from napari_mcwss.training.events import Epoch, Finished
+from napari_mcwss.training.loop import train
+
+METHODS = ("empty", "location_prior", "published", "mcwss", "local", "supervised")
+UNTRAINED = ("empty", "location_prior")
+MODEL = "benchmark"
+CODE = {
+    "empty": ["segmentation/measure.py"],
+    "location_prior": ["segmentation/baselines.py", "segmentation/measure.py"],
+    "supervised": ["model/inputs.py", "training/augmentation.py", "segmentation/measure.py"],
+}
+"""Sources of the package that make a method's figures; of others, see `code_of`."""
+
+_Result = TypeVar("_Result")
+
+
+def learn_from_tags(
+    study: Study, config: TrainingConfig, training: Sequence[str]
+) -> tuple[int, Predictor]:
+    """Train one of the product's presets as the product does.
+
+    Returns
+    -------
+    tuple
+        Epochs trained, and what predicts a scan.
+    """
+    epochs = 0
+    for event in train(study, MODEL, config, scans=training):
+        if isinstance(event, Epoch):
+            print(f"epoch {event.epoch}: loss {event.losses['total']:.3f}", flush=True)
+        elif isinstance(event, Finished):
+            epochs = event.epochs
+    model = load_model(study.model_folder(MODEL), device=config.device)
+
+    def predict(scan: str) -> tuple[Labels, Labels]:
+        prediction = _finish(segment_scan(study, MODEL, model, scan))
+        gated = exclusive_mask(
+            prediction.cams,
+            prediction.scores,
+            precedence=study_precedence(study, model.info),
+            tags=study.tags(scan).values,
+        )
+        return load_mask(study, MODEL, scan), gated
+
+    return epochs, predict
+
+
+def learn(
+    method: str, bench: Bench, config: TrainingConfig, training: Sequence[str]
+) -> tuple[int, Predictor]:
+    """Let a method learn from scans; epochs, and what predicts a scan."""
+    if method == "empty":
+        return 0, lambda scan: (np.zeros(bench.study.scan(scan).geometry.shape, np.uint8),) * 2
+    if method == "location_prior":
+        return 0, prior_of(bench.study, bench.references, training)
+    if method == "supervised":
+        return learn_from_masks(bench.study, bench.references, config, training)
+    return learn_from_tags(bench.study, config, training)
+
+
+def score(bench: Bench, scan: str, labels: Labels) -> dict[str, dict[str, float | None]]:
+    """Measure a label image: of each class and their union, what `measure` gives and slices."""
+    ((_, references),) = bench.references([scan])
+    names = bench.study.class_names
+    case = Case(scan, labels, references, bench.study.scan(scan).geometry.spacing)
+    evaluation = evaluate([case], names, unions={bench.cohort.union: names})
+    masks = {name: (labels == k, references[k - 1]) for k, name in enumerate(names, 1)}
+    masks[bench.cohort.union] = (labels > 0, references.any(0))
+    return {
+        name: {**evaluation.scans[scan][name].to_json(), **_slices(*masks[name])} for name in masks
+    }
+
+
+def _slices(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> dict[str, float | None]:
+    """Measure slices one by one; None where there is none to take the mean of."""
+    present = reference.any((1, 2))
+    dice = compute_dice(
+        torch.from_numpy(mask[present])[:, None], torch.from_numpy(reference[present])[:, None]
+    )
+    return {
+        "slice_dice": float(dice.mean()) if present.any() else None,
+        "false_slices": float(mask[~present].any((1, 2)).mean()) if not present.all() else None,
+    }
+
+
+def code_of(method: str) -> str:
+    """Give a short digest of the sources that make a method's figures."""
+    package = Path(napari_mcwss.__file__).parent
+    if method in CODE:
+        sources = [package / name for name in CODE[method]]
+        sources += [Path(__file__).with_name("supervised.py")] if method == "supervised" else []
+    else:
+        folders = ("model", "segmentation", "training")
+        sources = sorted(path for name in folders for path in (package / name).glob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def run_row(
+    name: str,
+    method: str,
+    config: TrainingConfig,
+    cache: Path,
+    *,
+    only: Sequence[str] = (),
+    again: bool = False,
+) -> None:
+    """Run the folds of a row that the cache lacks, and keep each as soon as it is done.
+
+    Parameters
+    ----------
+    name, method : str
+        Of `COHORTS` and `METHODS`.
+    config : TrainingConfig
+        Length, seed, device; see `configured`.
+    cache : Path
+        Folder of the figures, made if missing.
+    only : sequence of str
+        Folds to run; all if none is named.
+    again : bool
+        Run folds that the cache has as well.
+
+    Raises
+    ------
+    McwssError
+        If there is no such fold, or data or device are not there.
+    """
+    config = configured(method, config)
+    row = describe(name, method, config)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = make_bench(COHORTS[name], Path(folder))
+        scans = bench.study.scan_names
+        folds = bench.cohort.folds(scans)
+        if unknown := set(only) - set(folds):
+            raise McwssError(f"no fold {', '.join(unknown)}: choose of {', '.join(folds)}")
+        for fold, tested in folds.items():
+            if only and fold not in only:
+                continue
+            path = cache / file_name(row, fold)
+            if path.exists() and not again:
+                _tell_kept(path, row)
+                continue
+            print(f"{name}, {method}, fold {fold}", flush=True)
+            training = [scan for scan in scans if scan not in tested]
+            start = time.monotonic()
+            epochs, predict = learn(method, bench, config, training)
+            minutes = (time.monotonic() - start) / 60
+            figures = {}
+            for scan in tested:
+                free, gated = predict(scan)
+                figures[scan] = {
+                    "unused": score(bench, scan, free),
+                    "gate": score(bench, scan, gated),
+                }
+            record = {**row, "fold": fold, "folds": len(folds), "scans": figures}
+            record |= {"minutes": minutes, "epochs": epochs, "machine": _machine(row["device"])}
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def configured(method: str, config: TrainingConfig) -> TrainingConfig:
+    """Set what a method brings along: its preset, or the learning rate of the ceiling."""
+    if method == "supervised":
+        return config.model_copy(update={"learning_rate": LEARNING_RATE})
+    return config.model_copy(update={"preset": method} if method in PRESETS else {})
+
+
+def describe(name: str, method: str, config: TrainingConfig) -> dict[str, object]:
+    """Say what a row is: all that its figures depend on."""
+    untrained = method in UNTRAINED
+    settings = config.model_dump(exclude={"preset", "seed", "device"})
+    settings["epochs"] = config.last_epoch
+    return {
+        "cohort": name,
+        "union": COHORTS[name].union,
+        "method": method,
+        "settings": {} if untrained else settings,
+        "seed": 0 if untrained else config.seed,
+        "device": "cpu" if untrained else choose_device(config.device).type,
+        "code": code_of(method),
+    }
+
+
+def file_name(row: Mapping[str, object], fold: str) -> str:
+    """Name the file of a fold after its row's configuration.
+
+    The code is not part of it: otherwise a comment changed in a source would
+    throw away what took hours. It is noted, and the table tells.
+    """
+    key = json.dumps([row["settings"], row["device"]], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+    return f"{row['cohort']}-{row['method']}-{digest}-seed{row['seed']}-{fold}.json"
+
+
+def _tell_kept(path: Path, row: Mapping[str, object]) -> None:
+    older = json.loads(path.read_text(encoding="utf-8"))["code"] != row["code"]
+    print(f"there already{', by OTHER CODE; --again runs it anew' if older else ''}: {path.name}")
+
+
+def _machine(device: object) -> str:
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
+    return f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
+
+
+def _finish(generator: Generator[object, None, _Result]) -> _Result:
+    """Run a generator to its end; what it returns."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
+
+def main() -> None:
+    """Run rows, or write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="make one row")
+    run.add_argument("cohort", nargs="?", choices=COHORTS)
+    run.add_argument("method", nargs="?", choices=METHODS)
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--minutes", type=float, help="length of the training of a fold")
+    run.add_argument("--epochs", type=int, help="likewise; whichever is over first")
+    run.add_argument("--device", default="auto")
+    run.add_argument("--fold", nargs="+", default=(), help="run these folds alone")
+    run.add_argument("--again", action="store_true", help="run what is there already")
+    run.add_argument("--quick", action="store_true", help="every method, a moment each")
+    table = commands.add_parser("table", help="write the table of all rows")
+    table.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    for command in (run, table):
+        command.add_argument("--cache", type=Path, required=True, help="folder of the figures")
+    options = parser.parse_args()
+    try:
+        if options.command == "table":
+            write_table(options.cache, options.out, {method: code_of(method) for method in METHODS})
+        elif options.quick:
+            config = training_config(epochs=1, minutes=0.1, width=4, device=options.device)
+            for method in METHODS:
+                run_row("quick", method, config, options.cache)
+        elif options.method is None:
+            parser.error("name a cohort and a method, or --quick")
+        else:
+            config = training_config(
+                epochs=options.epochs,
+                minutes=options.minutes,
+                seed=options.seed,
+                device=options.device,
+            )
+            only, again = options.fold, options.again
+            run_row(options.cohort, options.method, config, options.cache, only=only, again=again)
+    except McwssError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
