@@ -70,11 +70,24 @@ def test_a_model_is_saved_whatever_its_score(tagged_study: Study, monkeypatch):
     assert read_info(tagged_study.model_folder("m")).epochs == 2
 
 
-def test_the_best_epoch_by_held_back_tags_is_kept(tagged_study: Study, monkeypatch):
+@pytest.mark.parametrize(("preset", "kept"), [("mcwss", 2), ("local", 3)])
+def test_the_best_epoch_by_held_back_tags_is_kept_unless_stages_build_on_each_other(
+    tagged_study: Study, monkeypatch, preset, kept
+):
     scores = iter([0.6, 0.9, 0.5])
     monkeypatch.setattr(loop, "evaluate_tags", lambda *_: {"TC": next(scores)})
-    list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 3})))
-    assert read_info(tagged_study.model_folder("m")).epochs == 2
+    list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 3, "preset": preset})))
+    assert read_info(tagged_study.model_folder("m")).epochs == kept
+
+
+def test_a_run_in_stages_tells_the_losses_of_each(tagged_study: Study):
+    events = list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 5})))
+    epochs = [set(event.losses) for event in events if isinstance(event, Epoch)]
+    assert epochs[0] == {"classification", "extent", "total"}
+    assert epochs[-1] == {"contrast", "total"}
+    with (tagged_study.model_folder("m") / "history.csv").open(newline="") as file:
+        first, *_, last = csv.DictReader(file)
+    assert (first["contrast"], last["extent"]) == ("", "")
 
 
 def test_validation_gives_an_area_per_class(tagged_study: Study, monkeypatch):
