@@ -233,6 +233,7 @@ def _of_scan(row: Row, scan: str, names: Sequence[str]) -> str:
 
 
 def _run(row: Row, code: str) -> list[str]:
+    settings = row.records[0]["settings"]
     digests = sorted({record["code"] for record in row.records})
     used = [record for record in row.records if record["seed"] in row.seeds]
     left_out = sorted({record["seed"] for record in row.records} - row.seeds.keys())
@@ -247,5 +248,5 @@ def _run(row: Row, code: str) -> list[str]:
         ", ".join(
             digest if digest == code else f"{digest} (not the present)" for digest in digests
         ),
-        ", ".join(f"{key} {value}" for key, value in row.records[0]["settings"].items()),
+        ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None),
     ]
