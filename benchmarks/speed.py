@@ -35,6 +35,7 @@ import torch
 
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
 from napari_mcwss.model.inputs import prepare
+from napari_mcwss.model.local import Local
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.model.published import fused_maps
 from napari_mcwss.project import Study
@@ -66,6 +67,8 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
         )
         network = preset(len(CHANNELS), len(CLASSES), width)
         network.learn_relations([1, -1])  # the core inside the oedema, as tags tell
+        if isinstance(network, Local):
+            network.contrasted.fill_(True)
         save_model(study.model_folder(name), network, info)
     return study
 

@@ -15,6 +15,7 @@ def local(parents=CORE_IN_OEDEMA, *, channels=2) -> Local:
     torch.manual_seed(0)
     preset = Local(channels, len(parents), 4)
     preset.learn_relations(parents)
+    preset.contrasted.fill_(any(parent >= 0 for parent in parents))
     return preset
 
 
@@ -55,6 +56,17 @@ def test_the_cam_of_a_class_lies_inside_its_parents():
     assert (core <= middle).all()
     assert (middle <= whole).all()
     assert (core < whole).any()
+
+
+def test_a_run_that_never_came_to_the_contrast_shows_the_regions():
+    preset = local()
+    preset.contrasted.fill_(False)
+    images, tissue = torch.randn(2, 2, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    regions = preset.eval().predict(images, tissue).cams
+    preset.contrasts[0].requires_grad_(False)[-1].bias.fill_(9)
+    assert torch.equal(preset.predict(images, tissue).cams, regions)
+    preset.train().losses(batch([[1, 1], [0, 1]], progress=0.9))
+    assert not torch.equal(preset.eval().predict(images, tissue).cams, regions)
 
 
 def test_a_slice_without_tissue_has_no_evidence():

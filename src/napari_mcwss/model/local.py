@@ -55,6 +55,7 @@ class Local(Preset):
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
 
     parents: Tensor
+    contrasted: Tensor
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__(channels, classes, width)
@@ -63,6 +64,8 @@ class Local(Preset):
             PixelNetwork(channels, classes, width, reach) for reach in CONTRAST_REACHES
         )
         self.register_buffer("parents", torch.full((classes,), -1))
+        # A run that was stopped in its first stage has regions alone to show.
+        self.register_buffer("contrasted", torch.tensor(False))
 
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note of each class's parent, -1 for none."""
@@ -109,9 +112,11 @@ class Local(Preset):
         tissue = tissue.to(images.dtype)
         evidence = self.regions(images)
         scores = smooth_maximum(evidence, tissue).sigmoid()
-        cams = self._families(evidence.sigmoid() * tissue)
+        cams = evidence.sigmoid() * tissue
+        if self.contrasted:
+            cams = self._families(cams)
         cams = guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * tissue
-        if self._pairs():
+        if self.contrasted:
             particular = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
             maps = list(cams.unbind(1))
             for child, parent in self._pairs():
@@ -140,6 +145,7 @@ class Local(Preset):
         return torch.stack(found, 1)
 
     def _contrast_loss(self, batch: TaggedBatch) -> Tensor:
+        self.contrasted.fill_(True)
         child, parent = torch.tensor(self._pairs(), device=batch.tags.device).T
         self.regions.eval()
         with torch.no_grad():
