@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import (
     Notification,
@@ -294,6 +295,21 @@ def test_a_model_without_a_result_empties_the_layers_and_the_screen_goes_on(
     assert study_layers(dock.viewer, "cam", "mask") == layers
     assert not layers[0].visible
     assert np.mean(mask_layer(dock).data == mask) > 0.99
+
+
+def test_a_users_copy_of_the_mask_is_left_alone_and_ours_cannot_be_painted(
+    qtbot, dock, trained_study
+):
+    segment(qtbot, dock)
+    copy = Labels(mask_layer(dock).data + 1, metadata=dict(mask_layer(dock).metadata))
+    dock.viewer.add_layer(copy)
+    segment(qtbot, dock)
+    assert not mask_layer(dock).editable
+    shutil.copytree(trained_study.model_folder("model-1"), trained_study.model_folder("other"))
+    dock.session.models_changed.emit()
+    assert not mask_layer(dock).editable
+    assert copy.data.all()
+    assert copy.editable
 
 
 def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):

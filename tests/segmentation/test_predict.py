@@ -119,9 +119,26 @@ def test_smoothed_evidence_reaches_the_next_slices_but_no_background():
     scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 7), np.eye(4)))
     model = brightness_model()
     smooth = TrainedModel(model.info, Smooth(1, 1, 1).eval(), model.device)
-    along_z = run(smooth, scan).cams[0, :, 8, 8]
+    smoothed = run(smooth, scan).cams
+    along_z = smoothed[0, :, 8, 8]
+    assert smoothed.max() <= 1
     assert 0 < along_z[2] < along_z[3] < along_z[4] < 1
     assert not along_z[[0, 1, 6]].any()
+
+
+def test_smoothing_does_not_fade_evidence_at_the_border_of_tissue():
+    class Everywhere(Brightness):
+        smoothing = (2.0, 1.0, 1.0)
+
+        def predict(self, images, tissue):
+            return Maps(torch.ones(len(images), 1), 0.6 * tissue.float())
+
+    volume = np.zeros((1, 7, 20, 20), np.float32)
+    volume[0, 2:6, 5:15, 5:15] = np.random.default_rng(0).normal(10, 1, (4, 10, 10))
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 7), np.eye(4)))
+    model = brightness_model()
+    cams = run(TrainedModel(model.info, Everywhere(1, 1, 1).eval(), model.device), scan).cams
+    np.testing.assert_allclose(cams[0], 0.6 * (volume[0] != 0), atol=1e-3)
 
 
 def test_a_scan_of_nothing_gives_an_empty_prediction():

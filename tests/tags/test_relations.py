@@ -20,6 +20,11 @@ def test_a_few_exceptions_at_the_ends_of_a_lesion_do_not_count():
     assert not precedence(np.vstack([tags, [(1, 0)] * 5])).any()
 
 
+def test_a_core_on_nearly_all_slices_of_its_oedema_still_wins():
+    tags = np.vstack([table((1, 1), times=38), table((0, 1), times=2), table((0, 0), times=40)])
+    assert precedence(tags).tolist() == [[False, True], [False, False]]
+
+
 def test_classes_that_always_come_together_have_no_precedence():
     assert not precedence(table((1, 1), (0, 0))).any()
 

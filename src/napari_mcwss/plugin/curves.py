@@ -49,6 +49,7 @@ class Curves(QWidget):  # type: ignore[misc]
         layout.addWidget(self.losses, 1)
         layout.addWidget(self.validation)
         self.lines: dict[str, pg.PlotDataItem] = {}
+        self._terms: dict[str, int] = {}
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._colours: Mapping[str, str] = {}
         self._text = "w"
@@ -77,6 +78,7 @@ class Curves(QWidget):  # type: ignore[misc]
         for plot in (self.losses, self.validation):
             plot.clear()
         self.lines.clear()
+        self._terms.clear()
         self.legend.clear()
         self._points = defaultdict(lambda: ([], []))
         self.validation.hide()
@@ -114,7 +116,8 @@ class Curves(QWidget):  # type: ignore[misc]
         """
         for name, value in losses.items():
             # A later stage of a training brings terms of its own.
-            colour = self._text if name == "total" else COLOURS[len(self.lines) % len(COLOURS)]
+            place = self._terms.setdefault(name, len(self._terms))
+            colour = self._text if name == "total" else COLOURS[place % len(COLOURS)]
             self._draw(self.losses, name, epoch, value, colour)
         for name, value in validation.items():
             self.validation.show()

@@ -16,6 +16,9 @@ from napari_mcwss.scans.scan import Scan
 KEY = "napari_mcwss"
 """Metadata key by which a layer is known to be of the study, and of which kind."""
 
+OWN = "napari_mcwss_layer"
+"""Metadata key of the layer's own id, which a copy of it does not have."""
+
 
 def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     """Give the layer arguments that put an array (z, y, x) where the scan lies.
@@ -42,8 +45,16 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
 
 
 def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
-    """List the layers of these kinds."""
-    return [layer for layer in viewer.layers if layer.metadata.get(KEY) in kinds]
+    """List the layers of these kinds that were made here.
+
+    napari copies metadata with a layer: what a user has duplicated, converted
+    or projected is the user's.
+    """
+    return [
+        layer
+        for layer in viewer.layers
+        if layer.metadata.get(KEY) in kinds and layer.metadata.get(OWN) == layer.unique_id
+    ]
 
 
 def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
@@ -60,13 +71,14 @@ def empty_prediction_layers(viewer: Viewer) -> None:
     """
     for layer in study_layers(viewer, "cam", "mask"):
         layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
+        layer.editable = False  # new data makes a layer editable
 
 
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
     """Add one image layer a channel, only the last one visible."""
     volume = scan.volume()
     for index, (channel, voxels) in enumerate(zip(scan.channels, volume, strict=True)):
-        viewer.add_image(
+        layer = viewer.add_image(
             voxels,
             name=channel,
             colormap="gray",
@@ -74,6 +86,7 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
             visible=index == len(scan.channels) - 1,
             **placement(scan.geometry, "scan"),
         )
+        layer.metadata[OWN] = layer.unique_id
     viewer.reset_view()
 
 
@@ -126,9 +139,10 @@ def show_prediction_layers(
             opacity=0.6,
             **placement(geometry, "cam"),
         )
-        cam.metadata["class"] = spec.name
+        cam.metadata.update({OWN: cam.unique_id, "class": spec.name})
     for layer in study_layers(viewer, "mask"):
         layer.data = mask
+        layer.editable = False
         return
     layer = viewer.add_labels(
         mask,
@@ -138,6 +152,7 @@ def show_prediction_layers(
         opacity=0.5,
         **placement(geometry, "mask"),
     )
+    layer.metadata[OWN] = layer.unique_id
     # The mask follows the threshold: what was painted into it would be lost.
     layer.editable = False
 

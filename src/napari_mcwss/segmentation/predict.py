@@ -101,9 +101,12 @@ def _smooth(cams: NDArray[np.float32], inputs: Inputs, model: TrainedModel, scan
     """Smooth the crop's CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
     sigma = np.divide(model.preset.smoothing, scan.geometry.spacing)
     tissue = inputs.restore(inputs.tissue.float())[:, 0].numpy() > 0.5
+    # What lies outside tissue has no part in the mean: borders would fade.
+    share = gaussian_filter(tissue.astype(np.float32), sigma, truncate=3)
+    weights = tissue / np.maximum(share, np.float32(1e-3))
     for cam in cams:
         gaussian_filter(cam, sigma, output=cam, truncate=3)
-        cam *= tissue
+        cam *= weights
 
 
 @torch.inference_mode()

@@ -13,9 +13,9 @@ At the ends of a lesion one of two classes can be too small to be seen.
 def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Find which class is to be shown over which.
 
-    If b is present (nearly) wherever a is, but not the reverse (a core inside
-    its oedema), then a is the more particular of the two and wins where both
-    are found.
+    If b is present (nearly) wherever a is, and a is more often missing where b
+    is (a core inside its oedema), then a is the more particular of the two and
+    wins where both are found.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     present, absent = (tags == 1).astype(np.int64), (tags == 0).astype(np.int64)
     together, alone = present.T @ present, present.T @ absent
     implies = (together > 0) & (alone <= EXCEPTIONS * (together + alone))
-    result: NDArray[np.bool_] = implies & ~implies.T
+    result: NDArray[np.bool_] = implies & (alone < alone.T)
     return result
 
 
