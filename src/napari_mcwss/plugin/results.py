@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -30,6 +30,9 @@ from napari_mcwss.plugin.layers import empty_prediction_layers, show_prediction_
 from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.exclusive import THRESHOLD
+
+if TYPE_CHECKING:
+    from napari_mcwss.project import Study
 
 SETTLED = 120
 """Milliseconds without a change after which the mask of the whole scan follows."""
@@ -76,6 +79,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLED)
         self._settled.timeout.connect(self._remake_mask)
+        self._segmented_study: Study | None = None
+        self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
         self.session.study_changed.connect(self._models_changed)
         self.session.models_changed.connect(self._models_changed)
@@ -177,6 +182,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
+        self._segmented_study = study
         self.progress.setRange(0, 0)
         self._refresh()
 
@@ -205,7 +211,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.status.setText("Failed.")
         elif outcome.value is not None:
             self.status.setText(f"{outcome.value.scan} is segmented and stored.")
-            if self._is_wanted(outcome.value):
+            # Another study can have a scan and a model of the same names.
+            if self._is_wanted(outcome.value) and self._segmented_study is self.session.study:
                 self._take(outcome.value)
 
     def _is_wanted(self, found: Found) -> bool:
@@ -235,6 +242,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         if self._lookup.running:
             self._lookup.cancel()  # its end looks again
         elif study and scan and model and study.result_folder(model, scan).is_dir():
+            self._looked_for = study, scan, model
             self._lookup.start(
                 Job(f"lookup of {scan}", look_up(study, model, scan), lambda _: False)
             )
@@ -242,10 +250,11 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _looked_up(self, outcome: Outcome) -> None:
         found = outcome.value
-        if found is not None and self._is_wanted(found):
-            self._take(found)
-        elif outcome.cancelled or found is not None:
+        present = self.session.study, self.session.scan, self.model.currentText()
+        if outcome.cancelled or self._looked_for != present:
             self._subject_changed()
+        elif found is not None:
+            self._take(found)
         else:
             self.shown.emit(None)
 
