@@ -66,8 +66,8 @@ def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
 def empty_prediction_layers(viewer: Viewer) -> None:
     """Leave nothing to see in CAM and mask layers, which stay.
 
-    Layers that go while the scan's stay make Mesa's OpenGL crash: it unbinds
-    the shader of what is left.
+    Layers that went while a single one of the scan stayed visible made Mesa's
+    software OpenGL crash, at the second picture after.
     """
     for layer in study_layers(viewer, "cam", "mask"):
         layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
