@@ -24,8 +24,9 @@ were made:
   POST = 2, ALL both. `phantom`: eight generated tumours, six and two. Settings of the method were
   chosen on these very gliomas (see [the method](../docs/method.md)).
 - **Who sees masks.** A slice is tagged present where the mask has at least one voxel of the class,
-  else absent, before any training. `published`, `mcwss` and `local` train, choose their epoch and
-  segment without the masks: a test deletes the files. Thresholds and all settings but the length
+  else absent, before any training. `published`, `mcwss` and `local` train and segment
+  without the masks, and the former two choose their epoch without them (`local` keeps its last): a
+  test deletes the files. Thresholds and all settings but the length
   are the defaults. `location_prior` is the mean of the training masks, no image at all.
   `supervised`, the ceiling, is MONAI's 2-D `BasicUNet` with Dice and cross-entropy on the masks of
   the same slices: the same preparation, views, optimiser, schedule and length, its last epoch,

@@ -9,9 +9,7 @@ import pytest
 from napari.layers import Labels
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import (
-    Notification,
     NotificationSeverity,
-    notification_manager,
 )
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
@@ -40,15 +38,6 @@ def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     yield dock
     dock.background.cancel()
     WorkerBase.await_workers(PATIENCE)
-
-
-@pytest.fixture
-def told() -> Iterator[list[Notification]]:
-    """Notifications so far."""
-    notifications: list[Notification] = []
-    notification_manager.notification_ready.connect(notifications.append)
-    yield notifications
-    notification_manager.notification_ready.disconnect(notifications.append)
 
 
 class WholeMasks:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
-from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
@@ -41,15 +40,6 @@ def study(dock, phantom_study, qtbot) -> Study:
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(phantom_study.folder)
     return dock.session.study
-
-
-@pytest.fixture
-def told() -> Iterator[list[Notification]]:
-    """Notifications so far."""
-    notifications: list[Notification] = []
-    notification_manager.notification_ready.connect(notifications.append)
-    yield notifications
-    notification_manager.notification_ready.disconnect(notifications.append)
 
 
 def click(qtbot, button) -> None:

@@ -37,7 +37,7 @@ class ModelInfo(BaseModel):
         Features of the first block.
     precedence : tuple of tuple of bool
         ``precedence[a][b]``: where both are found, a is shown over b, since the
-        training tags of a always come with b's but not the reverse.
+        training tags of a (nearly) always come with b's, and b's less often with a's.
     scans, validation_scans : tuple of str
         Scans trained on, and those held back.
     epochs : int

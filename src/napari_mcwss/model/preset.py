@@ -95,7 +95,8 @@ class Preset(nn.Module):
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note, before the training, of each class's parent, -1 for none.
 
-        The parent is present wherever the class is, but not the reverse.
+        The parent is present (nearly) wherever the class is, the class less often
+        where the parent is.
         """
 
     def draw_weights(self, tags: Tensor, progress: float) -> Tensor | None:  # noqa: ARG002

@@ -57,6 +57,10 @@ def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
     ]
 
 
+def _claim(layer: Layer) -> None:
+    layer.metadata[OWN] = layer.unique_id
+
+
 def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
     """Remove the study's layers of these kinds; what a user opened or drew stays."""
     for layer in study_layers(viewer, *kinds):
@@ -86,7 +90,7 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
             visible=index == len(scan.channels) - 1,
             **placement(scan.geometry, "scan"),
         )
-        layer.metadata[OWN] = layer.unique_id
+        _claim(layer)
     viewer.reset_view()
 
 
@@ -139,7 +143,8 @@ def show_prediction_layers(
             opacity=0.6,
             **placement(geometry, "cam"),
         )
-        cam.metadata.update({OWN: cam.unique_id, "class": spec.name})
+        cam.metadata["class"] = spec.name
+        _claim(cam)
     for layer in study_layers(viewer, "mask"):
         layer.data = mask
         layer.editable = False
@@ -152,7 +157,7 @@ def show_prediction_layers(
         opacity=0.5,
         **placement(geometry, "mask"),
     )
-    layer.metadata[OWN] = layer.unique_id
+    _claim(layer)
     # The mask follows the threshold: what was painted into it would be lost.
     layer.editable = False
 

@@ -35,12 +35,12 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
 
 
 def parents(tags: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Find for each class the most particular class that is present wherever it is.
+    """Find for each class the most particular one of those it wins over.
 
     Parameters
     ----------
     tags : ndarray
-        ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
+        As in `precedence`.
 
     Returns
     -------
