@@ -61,3 +61,36 @@ def test_precedence_is_found_in_tags_and_yields_to_the_users_priorities():
     assert found.tolist() == CORE_WINS.tolist()
     assert precedence_of(found, [0, 0]).tolist() == CORE_WINS.tolist()
     assert precedence_of(found, [0, 1]).tolist() == CORE_WINS.T.tolist()
+
+
+def test_what_a_class_encloses_on_a_slice_belongs_to_it():
+    cams = np.zeros((2, 2, 9, 11), np.float32)
+    cams[1, 0, 1:8, 1:10] = 0.8  # oedema, in it a ring of core around nothing
+    cams[1, 0, 4, 4] = 0
+    cams[0, 0, 3:6, 3:6] = 0.9
+    cams[0, 0, 4, 4] = 0
+    cams[1, 0, 4, 8] = 0  # a hole of the oedema
+    cams[1, 1, 0:5, 0:5] = 0.8
+    cams[1, 1, 0:3, 2] = 0  # a bay, open to the border
+    mask = exclusive_mask(cams, SURE[:2], precedence=CORE_WINS)
+    assert np.unique(mask[0, 3:6, 3:6]).tolist() == [1]
+    assert mask[0, 4, 8] == 2
+    assert not mask[1, 0:3, 2].any()
+    assert (exclusive_mask(cams, SURE[:2], precedence=NONE)[0] == 1).sum() == 9
+
+
+def test_a_class_is_not_filled_into_one_it_does_not_win_over():
+    cams = np.zeros((2, 1, 7, 7), np.float32)
+    cams[0, 0, 1:6, 1:6] = 0.8
+    cams[1, 0, 3, 3] = 0.9
+    mask = exclusive_mask(cams, SURE[:1], precedence=NONE)
+    assert mask[0, 3, 3] == 2
+    assert (mask == 1).sum() == 24
+
+
+def test_masks_of_single_slices_are_those_of_the_whole_scan(cams):
+    whole = exclusive_mask(cams, SURE, precedence=CORE_WINS)
+    for index in range(3):
+        part = slice(index, index + 1)
+        alone = exclusive_mask(cams[:, part], SURE[part], precedence=CORE_WINS)
+        assert np.array_equal(alone[0], whole[index])

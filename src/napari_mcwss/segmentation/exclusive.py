@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 THRESHOLD = 0.5
 """A pixel is a class's candidate from this CAM value on: where its evidence is undecided."""
@@ -38,6 +39,9 @@ def exclusive_mask(
 ) -> NDArray[np.uint8]:
     """Give each pixel the class with the most evidence, or background.
 
+    What a class encloses on a slice belongs to it: the necrosis inside an
+    enhancing rim looks like fluid, and no tag says that it is none.
+
     Parameters
     ----------
     cams : ndarray
@@ -68,6 +72,7 @@ def exclusive_mask(
         # Most slices hold nothing: only the range that can is looked at.
         part = slice(possible[0], possible[-1] + 1)
         mask[part] = _most_evidence(cams[:, part], allowed[part], precedence, threshold)
+        _fill_holes(mask[part], precedence)
     return mask
 
 
@@ -88,3 +93,29 @@ def _most_evidence(
         mask[wins] = label
         np.copyto(most, cam, where=wins)
     return mask
+
+
+def _fill_holes(mask: NDArray[np.uint8], precedence: NDArray[np.bool_]) -> None:
+    """Give the holes of each class, in place, to it: background, and classes it wins over."""
+    if not mask.any():
+        return
+    extents = [np.flatnonzero(mask.any(other)) for other in ((1, 2), (0, 2), (0, 1))]
+    view = mask[tuple(slice(found[0], found[-1] + 1) for found in extents)]
+    # The outermost classes first: what is inside of them comes later and wins.
+    for index in np.argsort(precedence.sum(1), kind="stable"):
+        family = np.append([False], precedence[:, index] | (np.arange(len(precedence)) == index))
+        loses = np.append([True], precedence[index])
+        view[_holes(family[view]) & loses[view]] = index + 1
+
+
+def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find what is enclosed within slices ``(z, y, x)``."""
+    within_slices = np.zeros((3, 3, 3), bool)
+    within_slices[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    # With a margin, all that is outside is one piece of a slice.
+    outside = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    pieces, count = ndimage.label(outside, within_slices)
+    inside = np.ones(count + 1, bool)
+    inside[pieces[:, 0, 0]] = inside[0] = False
+    holes: NDArray[np.bool_] = inside[pieces[:, 1:-1, 1:-1]]
+    return holes
