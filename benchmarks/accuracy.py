@@ -9,7 +9,7 @@ there is not run again. The second makes ``accuracy.md`` of what the cache holds
 ``run --quick`` puts every method through generated scans, for tests.
 
 Methods that learn from tags get a study, whose tags were made from the masks
-before, and never the masks. See `learn_from_tags`.
+before, and of the masks none but those that `Given` names.
 """
 
 import argparse
@@ -19,87 +19,31 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from accuracy_cohorts import COHORTS, Bench, make_bench
+from accuracy_methods import METHODS, TAGS_ALONE, UNTRAINED, Given, Labels, learn
 from accuracy_table import write_table
 from monai.metrics.meandice import compute_dice
 from numpy.typing import NDArray
-from supervised import LEARNING_RATE, Labels, Predictor, learn_from_masks, prior_of
 
 import napari_mcwss
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
-from napari_mcwss.model.checkpoint import PRESETS, load_model
+from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import exclusive_mask
 from napari_mcwss.segmentation.measure import Case, evaluate
-from napari_mcwss.segmentation.results import load_mask
-from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 from napari_mcwss.training.config import TrainingConfig, training_config
-from napari_mcwss.training.events import Epoch, Finished
-from napari_mcwss.training.loop import train
 
-METHODS = ("empty", "location_prior", "published", "mcwss", "local", "supervised")
-UNTRAINED = ("empty", "location_prior")
-MODEL = "benchmark"
 CODE = {
     "empty": ["segmentation/measure.py"],
     "location_prior": ["segmentation/baselines.py", "segmentation/measure.py"],
-    "supervised": ["model/inputs.py", "training/augmentation.py", "segmentation/measure.py"],
 }
 """Sources of the package that make a method's figures; of others, see `code_of`."""
-
-_Result = TypeVar("_Result")
-
-
-def learn_from_tags(
-    study: Study, config: TrainingConfig, training: Sequence[str]
-) -> tuple[int, Predictor]:
-    """Train one of the product's presets as the product does.
-
-    Returns
-    -------
-    tuple
-        Epochs trained, and what predicts a scan.
-    """
-    epochs = 0
-    for event in train(study, MODEL, config, scans=training):
-        if isinstance(event, Epoch):
-            print(f"epoch {event.epoch}: loss {event.losses['total']:.3f}", flush=True)
-        elif isinstance(event, Finished):
-            epochs = event.epochs
-    model = load_model(study.model_folder(MODEL), device=config.device)
-
-    def predict(scan: str) -> tuple[Labels, Labels]:
-        prediction = _finish(segment_scan(study, MODEL, model, scan))
-        gated = exclusive_mask(
-            prediction.cams,
-            prediction.scores,
-            precedence=study_precedence(study, model.info),
-            tags=study.tags(scan).values,
-        )
-        return load_mask(study, MODEL, scan), gated
-
-    return epochs, predict
-
-
-def learn(
-    method: str, bench: Bench, config: TrainingConfig, training: Sequence[str]
-) -> tuple[int, Predictor]:
-    """Let a method learn from scans; epochs, and what predicts a scan."""
-    if method == "empty":
-        return 0, lambda scan: (np.zeros(bench.study.scan(scan).geometry.shape, np.uint8),) * 2
-    if method == "location_prior":
-        return 0, prior_of(bench.study, bench.references, training)
-    if method == "supervised":
-        return learn_from_masks(bench.study, bench.references, config, training)
-    return learn_from_tags(bench.study, config, training)
 
 
 def score(bench: Bench, scan: str, labels: Labels) -> dict[str, dict[str, float | None]]:
@@ -132,7 +76,6 @@ def code_of(method: str) -> str:
     package = Path(napari_mcwss.__file__).parent
     if method in CODE:
         sources = [package / name for name in CODE[method]]
-        sources += [Path(__file__).with_name("supervised.py")] if method == "supervised" else []
     else:
         folders = ("model", "segmentation", "training")
         sources = sorted(path for name in folders for path in (package / name).glob("*.py"))
@@ -148,6 +91,7 @@ def run_row(
     config: TrainingConfig,
     cache: Path,
     *,
+    given: Given = TAGS_ALONE,
     only: Sequence[str] = (),
     again: bool = False,
 ) -> None:
@@ -161,6 +105,8 @@ def run_row(
         Length, seed, device; see `configured`.
     cache : Path
         Folder of the figures, made if missing.
+    given : Given
+        What it gets beside tags.
     only : sequence of str
         Folds to run; all if none is named.
     again : bool
@@ -172,7 +118,7 @@ def run_row(
         If there is no such fold, or data or device are not there.
     """
     config = configured(method, config)
-    row = describe(name, method, config)
+    row = describe(name, method, config, given)
     with tempfile.TemporaryDirectory() as folder:
         bench = make_bench(COHORTS[name], Path(folder))
         scans = bench.study.scan_names
@@ -189,7 +135,7 @@ def run_row(
             print(f"{name}, {method}, fold {fold}", flush=True)
             training = [scan for scan in scans if scan not in tested]
             start = time.monotonic()
-            epochs, predict = learn(method, bench, config, training)
+            epochs, predict = learn(method, bench, config, training, given)
             minutes = (time.monotonic() - start) / 60
             figures = {}
             for scan in tested:
@@ -205,17 +151,19 @@ def run_row(
 
 
 def configured(method: str, config: TrainingConfig) -> TrainingConfig:
-    """Set what a method brings along: its preset, or the learning rate of the ceiling."""
+    """Set what a method brings along: its preset, or the stage that learns from masks."""
     if method == "supervised":
-        return config.model_copy(update={"learning_rate": LEARNING_RATE})
+        return config.model_copy(update={"refine": True})
     return config.model_copy(update={"preset": method} if method in PRESETS else {})
 
 
-def describe(name: str, method: str, config: TrainingConfig) -> dict[str, object]:
+def describe(
+    name: str, method: str, config: TrainingConfig, given: Given = TAGS_ALONE
+) -> dict[str, object]:
     """Say what a row is: all that its figures depend on."""
     untrained = method in UNTRAINED
     settings = config.model_dump(exclude={"preset", "seed", "device"})
-    settings["epochs"] = config.last_epoch
+    settings |= {"epochs": config.last_epoch, **asdict(given)}
     return {
         "cohort": name,
         "union": COHORTS[name].union,
@@ -249,16 +197,6 @@ def _machine(device: object) -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
 
 
-def _finish(generator: Generator[object, None, _Result]) -> _Result:
-    """Run a generator to its end; what it returns."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as end:
-            result: _Result = end.value
-            return result
-
-
 def main() -> None:
     """Run rows, or write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -269,6 +207,11 @@ def main() -> None:
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--minutes", type=float, help="length of the training of a fold")
     run.add_argument("--epochs", type=int, help="likewise; whichever is over first")
+    run.add_argument("--refine", action="store_true", help="add the second stage")
+    run.add_argument("--masks", type=int, default=0, help="masks that the second stage gets")
+    run.add_argument("--scans", type=int, help="learn from so many scans alone")
+    run.add_argument("--pixel", type=float, default=1.0, help="millimetres between pixels")
+    run.add_argument("--place", action="store_true", help="let the network read the place")
     run.add_argument("--device", default="auto")
     run.add_argument("--fold", nargs="+", default=(), help="run these folds alone")
     run.add_argument("--again", action="store_true", help="run what is there already")
@@ -291,11 +234,21 @@ def main() -> None:
             config = training_config(
                 epochs=options.epochs,
                 minutes=options.minutes,
+                refine=options.refine,
+                pixel=options.pixel,
+                place=options.place,
                 seed=options.seed,
                 device=options.device,
             )
-            only, again = options.fold, options.again
-            run_row(options.cohort, options.method, config, options.cache, only=only, again=again)
+            run_row(
+                options.cohort,
+                options.method,
+                config,
+                options.cache,
+                given=Given(options.scans, options.masks),
+                only=options.fold,
+                again=options.again,
+            )
     except McwssError as error:
         parser.error(str(error))
 

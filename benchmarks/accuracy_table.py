@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from accuracy_methods import METHODS
+
 from napari_mcwss.files import replacing
 
 REMARKS = "## Remarks"
@@ -60,7 +62,14 @@ MEASURES = {
 }
 """Column to the tags' use and the measure that it shows."""
 
-ORDER = ("empty", "location_prior", "published", "mcwss", "local", "supervised")
+EXTRAS = {
+    "refine": (False, "refined"),
+    "masks": (0, "{} masks given"),
+    "scans": (None, "{} scans"),
+    "pixel": (1.0, "{:g} mm"),
+    "place": (False, "place"),
+}
+"""Setting to what it is by default, and how a row is named where it is not."""
 
 Scans = Mapping[str, Any]
 """Scan to the figures that `accuracy.score` gives, with tags unused and as gate."""
@@ -83,8 +92,14 @@ class Row:
 
     @property
     def label(self) -> str:
-        """Method, length and device in a few words, and whether folds are missing."""
+        """Method, settings and device in a few words, and whether folds are missing."""
         settings = self.records[0]["settings"]
+        extras = [
+            text.format(settings[name])
+            for name, (default, text) in EXTRAS.items()
+            if settings.get(name, default) != default
+            and not (self.method == "supervised" and name == "refine")
+        ]
         lengths = [
             f"{settings[name]:g} {unit}"
             for name, unit in (("minutes", "min"), ("epochs", "ep."))
@@ -92,7 +107,7 @@ class Row:
         ]
         missing = [] if self.finished else [f"{self.folds} folds"]
         device = [self.device] if lengths else []
-        return ", ".join([f"`{self.method}`", *lengths, *device, *missing])
+        return ", ".join([f"`{self.method}`", *extras, *lengths, *device, *missing])
 
     @property
     def device(self) -> str:
@@ -193,7 +208,7 @@ def _rows(records: Sequence[Mapping[str, Any]]) -> list[Row]:
     for record in records:
         settings = json.dumps(record["settings"], sort_keys=True)
         groups[record["method"], settings, record["device"]].append(record)
-    ordered = sorted(groups.items(), key=lambda group: (ORDER.index(group[0][0]), group[0][1:]))
+    ordered = sorted(groups.items(), key=lambda group: (METHODS.index(group[0][0]), group[0][1:]))
     return [Row(method, group) for (method, *_), group in ordered]
 
 

@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -153,8 +155,18 @@ def train(
     preset: Annotated[
         str, typer.Option(help="local; mcwss, the paper's; or published (to compare).")
     ] = "local",
-    epochs: Annotated[int | None, typer.Option(help="Length in epochs.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Add a stage that learns from the masks of the first.")
+    ] = False,
+    trust: Annotated[
+        str | None,
+        typer.Option(help="With --refine: corrected masks, a folder or their name beside scans."),
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Length of a stage in epochs.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
@@ -164,6 +176,7 @@ def train(
 
     settings = {
         "preset": preset,
+        "refine": refine,
         "epochs": epochs,
         "minutes": minutes,
         "width": width,
@@ -175,8 +188,24 @@ def train(
 
     opened = Study.open(study)
     chosen = _chosen(scans)
-    with _progress() as progress, closing(events_of(opened, model, config, scans=chosen)) as events:
+    trusted = None if trust is None else _trusted(opened, trust, values, chosen)
+    run = events_of(opened, model, config, scans=chosen, trusted=trusted)
+    with _progress() as progress, closing(run) as events:
         show_events(progress, events)
+
+
+def _trusted(
+    study: Study, masks: str, values: Sequence[str] | None, scans: Sequence[str] | None
+) -> dict[str, NDArray[np.uint8]]:
+    from napari_mcwss.segmentation.references import read_labels, scans_with_mask
+
+    names = scans_with_mask(study, masks, scans or study.scan_names)
+    if not names:
+        raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")
+    # Without a mapping the masks are read as this program writes them.
+    own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
+    mapping = _mapping(values, study.class_names) if values else own
+    return read_labels(study, masks, mapping, names)
 
 
 def show_events(progress: Progress, events: Generator[Any, None, T]) -> T:

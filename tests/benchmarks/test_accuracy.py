@@ -8,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.training.config import TrainingConfig
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -19,7 +17,7 @@ if not BENCHMARKS.is_dir():
     pytest.skip("the benchmarks are not part of this distribution", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 accuracy = importlib.import_module("accuracy")
-supervised = importlib.import_module("supervised")
+methods = importlib.import_module("accuracy_methods")
 
 MOMENT = TrainingConfig(epochs=1, minutes=0.01, width=2, device="cpu")
 
@@ -41,15 +39,18 @@ def bench_without_masks(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", PRESETS)
-def test_learning_from_tags_needs_no_mask(bench_without_masks, preset):
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("preset", ["cam", "local", "mcwss", "published"])
+def test_learning_from_tags_needs_no_mask(bench_without_masks, preset, refine):
     study = bench_without_masks.study
     *training, tested = study.scan_names
     # With so many scans some are held back: choosing an epoch needs no mask, either.
     assert len(training) >= 5
-    config = MOMENT.model_copy(update={"preset": preset})
-    epochs, predict = accuracy.learn(preset, bench_without_masks, config, training)
-    assert epochs == 1
+    config = accuracy.configured(preset, MOMENT.model_copy(update={"refine": refine}))
+    epochs, predict = methods.learn(
+        preset, bench_without_masks, config, training, methods.TAGS_ALONE
+    )
+    assert epochs == 1 + (refine and preset != "cam")
     for labels in predict(tested):
         assert labels.shape == study.scan(tested).geometry.shape
 
@@ -57,8 +58,9 @@ def test_learning_from_tags_needs_no_mask(bench_without_masks, preset):
 @pytest.mark.parametrize("method", ["location_prior", "supervised"])
 def test_only_the_prior_and_the_ceiling_need_masks(bench_without_masks, method):
     training = bench_without_masks.study.scan_names[:6]
+    config = accuracy.configured(method, MOMENT)
     with pytest.raises(McwssError, match="no mask"):
-        accuracy.learn(method, bench_without_masks, MOMENT, training)
+        methods.learn(method, bench_without_masks, config, training, methods.TAGS_ALONE)
 
 
 @pytest.mark.slow
@@ -83,11 +85,11 @@ def test_row_continues_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setitem(accuracy.COHORTS, "one-out", one_out)
     learn, runs = accuracy.learn, []
 
-    def counted(method, bench, config, training):
+    def counted(method, bench, config, training, given):
         runs.append(training)
         if len(runs) == 3:
             raise KeyboardInterrupt
-        return learn(method, bench, config, training)
+        return learn(method, bench, config, training, given)
 
     monkeypatch.setattr(accuracy, "learn", counted)
     with pytest.raises(KeyboardInterrupt):
@@ -149,24 +151,13 @@ def test_table_gives_spread_and_shares_of_the_ceiling(tmp_path):
     assert "old (not the present)" in text
 
 
-def test_masks_move_with_their_slices():
-    images = torch.zeros(4, 1, 48, 40)
-    images[:, :, 8:20, 10:30] = 10
-    tissue = torch.ones(4, 1, 48, 40, dtype=torch.bool)
-    masks = torch.cat([images > 20, images > 5], 1)
-    moved, labels = supervised._augmented(images, tissue, masks, torch.Generator().manual_seed(3))
-    assert not torch.equal(labels == 2, images > 5)
-    assert ((labels == 2) == (moved > 5)).float().mean() > 0.98
-    assert not (labels == 1).any()
-
-
 @pytest.mark.slow
 def test_ceiling_learns_from_masks(tmp_path):
     bench = accuracy.make_bench(accuracy.COHORTS["quick"], tmp_path)
     config = TrainingConfig(epochs=15, width=8, device="cpu", validation_share=0)
     config = accuracy.configured("supervised", config)
     training, tested = bench.study.scan_names[:6], bench.study.scan_names[6]
-    _, predict = accuracy.learn("supervised", bench, config, training)
+    _, predict = methods.learn("supervised", bench, config, training, methods.TAGS_ALONE)
     free, gated = predict(tested)
     assert accuracy.score(bench, tested, free)["WT"]["dice"] > 0.5
     absent = bench.study.tags(tested).values == 0

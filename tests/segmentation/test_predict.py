@@ -9,7 +9,7 @@ import torch
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
-from napari_mcwss.model.inputs import prepare
+from napari_mcwss.model.inputs import Reading, prepare
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
@@ -83,11 +83,12 @@ def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spa
 
 def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
     name = tagged_study.scan_names[0]
-    inputs, tags = load_scan(tagged_study, name, complete=False)
+    reading = Reading(pixel=2.0, place=True)
+    loaded = load_scan(tagged_study, name, reading, complete=False)
     scan = tagged_study.scan(name)
-    seen = prepare(scan.volume(), scan.geometry.spacing)
-    assert torch.equal(inputs.images, seen.images[seen.occupied])
-    assert torch.equal(tags, torch.from_numpy(tagged_study.tags(name).values)[seen.occupied])
+    seen = prepare(scan.volume(), scan.geometry.spacing, reading)
+    assert torch.equal(loaded.images, seen.images[seen.occupied])
+    assert torch.equal(loaded.tags, torch.from_numpy(tagged_study.tags(name).values)[seen.occupied])
 
 
 def test_empty_slices_are_never_shown_to_the_network():

@@ -13,12 +13,21 @@ from safetensors.torch import load_file, save_file
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.inputs import Reading
 from napari_mcwss.model.local import Local
 from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.published import Published
+from napari_mcwss.model.refined import Refined
 
-PRESETS: dict[str, type[Preset]] = {"local": Local, "mcwss": Mcwss, "published": Published}
+PresetName = Literal["local", "mcwss", "published", "refined"]
+
+PRESETS: dict[PresetName, type[Preset]] = {
+    "local": Local,
+    "mcwss": Mcwss,
+    "published": Published,
+    "refined": Refined,
+}
 FORMAT = 1
 
 
@@ -35,11 +44,15 @@ class ModelInfo(BaseModel):
         Names, in the order of the network's outputs and inputs.
     width : int
         Features of the first block.
+    pixel, place
+        As in `Reading`.
     precedence : tuple of tuple of bool
         ``precedence[a][b]``: where both are found, a is shown over b, since the
         training tags of a (nearly) always come with b's, and b's less often with a's.
     scans, validation_scans : tuple of str
         Scans trained on, and those held back.
+    trusted_scans : tuple of str
+        Of those trained on, scans whose masks were given.
     epochs : int
         Epochs trained.
     training : dict
@@ -54,17 +67,25 @@ class ModelInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int = FORMAT
-    preset: Literal["local", "mcwss", "published"]
+    preset: PresetName
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     width: int
+    pixel: float = 1.0
+    place: bool = False
     precedence: tuple[tuple[bool, ...], ...]
     scans: tuple[str, ...]
     validation_scans: tuple[str, ...] = ()
+    trusted_scans: tuple[str, ...] = ()
     epochs: int
     training: dict[str, Any] = {}
     software: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))
+
+    @property
+    def reading(self) -> Reading:
+        """How the network reads scans."""
+        return Reading(self.pixel, self.place)
 
     def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
         """Refuse scans or studies that the model was not made for.
@@ -169,7 +190,8 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     """
     info = read_info(folder)
     where = choose_device(device)
-    preset = PRESETS[info.preset](len(info.channels), len(info.classes), info.width)
+    channels = info.reading.channels(len(info.channels))
+    preset = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)
     try:
         preset.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, SafetensorError, RuntimeError) as error:

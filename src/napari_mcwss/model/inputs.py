@@ -8,20 +8,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-WORKING_SPACING = 1.0
-"""Millimetres between the pixels that the network reads.
-
-What its levels see is counted in pixels (32 for the shallow one): in
-millimetres it is only the same for every scan if the pixels are.
-"""
-
 TOLERATED = 1.25
 """Pixels up to so much larger or smaller are read as they are."""
 
 
+PLACE_SCALE = 50.0
+"""Millimetres from a scan's centre that are 1 in the channels of place."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a network reads scans; the same in training and prediction.
+
+    Attributes
+    ----------
+    pixel : float
+        Millimetres between the pixels that the network reads. What its levels
+        see is counted in pixels: in millimetres it is only the same for every
+        scan if the pixels are.
+    place : bool
+        Whether three further channels say where a pixel lies, from the
+        scan's centre along z, y, x: for scans that are aligned.
+    """
+
+    pixel: float = 1.0
+    place: bool = False
+
+    def channels(self, scan_channels: int) -> int:
+        """Count what the network reads of scans with so many channels."""
+        return scan_channels + 3 * self.place
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """The slices of one scan, cropped to its tissue, normalised, in pixels of about 1 mm.
+    """The slices of one scan, cropped to its tissue, normalised, in the network's pixels.
 
     Attributes
     ----------
@@ -79,7 +99,11 @@ def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
     return tissue
 
 
-def prepare(volume: NDArray[np.float32], spacing: tuple[float, float, float]) -> Inputs:
+def prepare(
+    volume: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    reading: Reading = Reading(),
+) -> Inputs:
     """Crop a volume to its tissue, normalise every channel over it, resample its slices.
 
     Parameters
@@ -88,6 +112,8 @@ def prepare(volume: NDArray[np.float32], spacing: tuple[float, float, float]) ->
         Float32 ``(channels, z, y, x)``, any units.
     spacing : tuple of float
         Voxel size (z, y, x) in mm; slices stay where they are.
+    reading : Reading
+        How the network reads it.
     """
     tissue = find_tissue(volume)
     outline = np.logical_or.reduce(tissue)
@@ -102,14 +128,40 @@ def prepare(volume: NDArray[np.float32], spacing: tuple[float, float, float]) ->
             normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
             # Float16 holds the store in half the memory; outliers must not overflow it.
             images[:, index][cropped_tissue] = normal.clip(-20, 20)
-    size = _working_size(cropped.shape[2:], spacing[1:])
+    size = _working_size(cropped.shape[2:], spacing[1:], reading.pixel)
     inside = torch.from_numpy(np.ascontiguousarray(cropped_tissue))[:, None]
-    return Inputs(
+    resampled, tissue_there = (
         resample(torch.from_numpy(images), size),
-        resample(inside.half(), size) > 0.5,
-        (rows, columns),
-        (volume.shape[2], volume.shape[3]),
+        resample(inside.half(), size),
     )
+    if reading.place:
+        place = _place(volume.shape[1:], spacing, (rows, columns), size)
+        resampled = torch.cat([resampled, place], 1)
+    return Inputs(
+        resampled, tissue_there > 0.5, (rows, columns), (volume.shape[2], volume.shape[3])
+    )
+
+
+def _place(
+    shape: tuple[int, ...],
+    spacing: tuple[float, float, float],
+    window: tuple[slice, slice],
+    size: tuple[int, int],
+) -> Tensor:
+    """Give each pixel's place from the middle of the scan: float16 ``(slices, 3, h, w)``."""
+
+    def axis(first: float, last: float, count: int, voxels: int, millimetres: float) -> Tensor:
+        step = (last - first) / count
+        centres = first + step * (torch.arange(count) + 0.5)
+        return (centres - voxels / 2) * millimetres / PLACE_SCALE
+
+    ranges = [(0, shape[0], shape[0])]
+    ranges += [(part.start, part.stop, count) for part, count in zip(window, size, strict=True)]
+    axes = [
+        axis(*found, voxels, millimetres)
+        for found, voxels, millimetres in zip(ranges, shape, spacing, strict=True)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), 1).half()
 
 
 def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -119,8 +171,10 @@ def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(maps.float(), size, mode="bilinear", antialias=True).to(maps.dtype)
 
 
-def _working_size(size: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[int, int]:
-    factors = [millimetres / WORKING_SPACING for millimetres in spacing]
+def _working_size(
+    size: tuple[int, ...], spacing: tuple[float, ...], pixel: float
+) -> tuple[int, int]:
+    factors = [millimetres / pixel for millimetres in spacing]
     if all(1 / TOLERATED <= factor <= TOLERATED for factor in factors):
         factors = [1.0, 1.0]
     height, width = (max(1, round(n * f)) for n, f in zip(size, factors, strict=True))

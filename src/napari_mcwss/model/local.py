@@ -13,14 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_mcwss.model.families import family_maximum, nested, pairs_of
 from napari_mcwss.model.guided import guided_filter
 from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
 from napari_mcwss.model.losses import classification_loss, extent_loss
 from napari_mcwss.model.maps import mean_within, smooth_maximum
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Maps, Preset, TaggedBatch
 
-CONTRAST_REACHES = (1, 3)
-"""Convolutions of 3x3 in each contrast network, which see 3 and 7 mm.
+REGION_REACH = 44.0
+"""Millimetres that the region network sees, about: the nearest number of resolutions."""
+
+CONTRAST_REACHES = (3.0, 7.0)
+"""Millimetres that each contrast network sees.
 
 A larger reach sees how large a lesion is, and explains the tags by that.
 """
@@ -37,8 +41,8 @@ CONTRAST_PRIOR = 0.4
 MAXIMUM = 0.5
 """Weight of the smooth maximum's cross-entropy beside the terms of the pixels."""
 
-EDGE_RADIUS = 6
-"""Pixels, of about 1 mm, over which a region's border follows the image."""
+EDGE_RADIUS = 6.0
+"""Millimetres over which a region's border follows the image."""
 
 
 class Local(Preset):
@@ -46,7 +50,7 @@ class Local(Preset):
 
     Parameters
     ----------
-    channels, classes, width : int
+    channels, classes, width, pixel
         As in `Preset`.
     """
 
@@ -57,11 +61,11 @@ class Local(Preset):
     parents: Tensor
     contrasted: Tensor
 
-    def __init__(self, channels: int, classes: int, width: int) -> None:
-        super().__init__(channels, classes, width)
-        self.regions = RegionNetwork(channels, classes, width)
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
+        super().__init__(channels, classes, width, pixel)
+        self.regions = RegionNetwork(channels, classes, width, REGION_REACH / pixel)
         self.contrasts = nn.ModuleList(
-            PixelNetwork(channels, classes, width, reach) for reach in CONTRAST_REACHES
+            PixelNetwork(channels, classes, width, reach / pixel) for reach in CONTRAST_REACHES
         )
         self.register_buffer("parents", torch.full((classes,), -1))
         # A run that was stopped in its first stage has regions alone to show.
@@ -114,42 +118,26 @@ class Local(Preset):
         scores = smooth_maximum(evidence, tissue).sigmoid()
         cams = evidence.sigmoid() * tissue
         if self.contrasted:
-            cams = self._families(cams)
-        cams = guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * tissue
+            cams = family_maximum(cams, self._pairs())
+        radius = max(1, round(EDGE_RADIUS / self.pixel))
+        cams = guided_filter(cams, images, radius).clamp(0, 1) * tissue
         if self.contrasted:
             particular = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
-            maps = list(cams.unbind(1))
-            for child, parent in self._pairs():
-                maps[child] = torch.minimum(maps[parent], particular[:, child])
-            cams = torch.stack(maps, 1)
+            cams = nested(cams, particular, self._pairs())
         return Maps(scores, cams)
 
     def _contrasts_at(self, progress: float) -> bool:
         return progress >= REGION_STAGE and bool(self._pairs())
 
     def _pairs(self) -> list[tuple[int, int]]:
-        """List (class, parent), every parent before its own children."""
-        parents = self.parents.tolist()
-
-        def depth(index: int) -> int:
-            return 0 if parents[index] < 0 else 1 + depth(parents[index])
-
-        children = [index for index, parent in enumerate(parents) if parent >= 0]
-        return [(child, parents[child]) for child in sorted(children, key=depth)]
-
-    def _families(self, maps: Tensor) -> Tensor:
-        """Let the map of each class cover those of the classes inside it."""
-        found = list(maps.unbind(1))
-        for child, parent in reversed(self._pairs()):
-            found[parent] = torch.maximum(found[parent], found[child])
-        return torch.stack(found, 1)
+        return pairs_of(self.parents.tolist())
 
     def _contrast_loss(self, batch: TaggedBatch) -> Tensor:
         self.contrasted.fill_(True)
         child, parent = torch.tensor(self._pairs(), device=batch.tags.device).T
         self.regions.eval()
         with torch.no_grad():
-            regions = self._families(self.regions(batch.images).sigmoid())
+            regions = family_maximum(self.regions(batch.images).sigmoid(), self._pairs())
         inside = ((regions[:, parent] > 0.5) & batch.tissue).to(batch.images.dtype)
         tags = batch.tags[:, child]
         applies = (batch.tags[:, parent] == PRESENT) & (tags != UNKNOWN) & inside.any(-1).any(-1)

@@ -6,8 +6,13 @@ from torch.nn import functional as F
 
 from napari_mcwss.model.network import DoubleConvolution
 
-LEVELS = 3
-"""Resolutions of the region network: it sees 44 pixels, of about 1 mm."""
+
+def pixels_seen(resolutions: int) -> int:
+    """Count the pixels, along a side, that a `RegionNetwork` of so many resolutions sees."""
+    # Two 3x3 convolutions at each resolution, down and up, but once at the coarsest.
+    steps = sum(8 << level for level in range(resolutions - 1))
+    coarsest = 1 << (resolutions - 1)
+    return 1 + steps + 4 * coarsest + (coarsest - 1)
 
 
 class RegionNetwork(nn.Module):
@@ -20,11 +25,15 @@ class RegionNetwork(nn.Module):
     ----------
     channels, classes, width : int
         Inputs, outputs and features at full resolution.
+    reach : float
+        Pixels that it is to see, along a side: it gets the number of resolutions
+        that comes nearest, see `pixels_seen`.
     """
 
-    def __init__(self, channels: int, classes: int, width: int) -> None:
+    def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:
         super().__init__()
-        widths = [width * 2**level for level in range(LEVELS)]
+        levels = min(range(1, 7), key=lambda count: abs(pixels_seen(count) - reach))
+        widths = [width * 2**level for level in range(levels)]
         self.down = nn.ModuleList(
             DoubleConvolution(inputs, outputs)
             for inputs, outputs in zip([channels, *widths], widths, strict=False)
@@ -34,17 +43,17 @@ class RegionNetwork(nn.Module):
         )
         self.join = nn.ModuleList(DoubleConvolution(2 * width, width) for width in widths[:-1])
         self.head = nn.Conv2d(width, classes, 1)
+        self._stride = 2 ** (levels - 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Give evidence ``(slices, classes, h, w)`` for slices of any size."""
         height, width = images.shape[-2:]
-        stride = 2 ** (LEVELS - 1)
-        features = F.pad(images, (0, -width % stride, 0, -height % stride))
+        features = F.pad(images, (0, -width % self._stride, 0, -height % self._stride))
         skipped: list[Tensor] = []
         for block in self.down:
             features = block(F.max_pool2d(features, 2) if skipped else features)
             skipped.append(features)
-        for level in reversed(range(LEVELS - 1)):
+        for level in reversed(range(len(self.up))):
             both = torch.cat([skipped[level], self.up[level](features)], 1)
             features = self.join[level](both)
         evidence: Tensor = self.head(features)
@@ -58,14 +67,14 @@ class PixelNetwork(nn.Sequential):
     ----------
     channels, classes, width : int
         Inputs, outputs and features.
-    reach : int
-        How many are 3x3, 0 to 3: the network sees ``1 + 2 * reach`` pixels.
+    reach : float
+        Pixels that it is to see, along a side: it sees 1, 3, 5 or 7.
     """
 
-    def __init__(self, channels: int, classes: int, width: int, reach: int) -> None:
+    def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:
         layers: list[nn.Module] = []
         for index in range(3):
-            size = 3 if index < reach else 1
+            size = 3 if reach >= 2 + 2 * index else 1
             inputs = width if index else channels
             layers += [
                 nn.Conv2d(inputs, width, size, padding=size // 2, bias=False),

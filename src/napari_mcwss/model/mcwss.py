@@ -28,12 +28,12 @@ class Mcwss(Preset):
 
     Parameters
     ----------
-    channels, classes, width : int
-        As in `MultiLevelNetwork`.
+    channels, classes, width, pixel
+        As in `Preset`.
     """
 
-    def __init__(self, channels: int, classes: int, width: int) -> None:
-        super().__init__(channels, classes, width)
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
+        super().__init__(channels, classes, width, pixel)
         self.network = MultiLevelNetwork(channels, classes, width)
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
+IGNORED = 255
+"""Label of pixels of which nothing is known."""
+
 
 @dataclass(frozen=True)
 class TaggedBatch:
@@ -27,6 +30,9 @@ class TaggedBatch:
         ``(classes,)``: share of present among the known tags of each class.
     progress : float
         Share of the training that is done, 0..1.
+    labels : Tensor, optional
+        Uint8 ``(slices, h, w)``, for the second stage alone: 0 background, k + 1
+        class k, `IGNORED` unknown.
     """
 
     images: Tensor
@@ -34,6 +40,7 @@ class TaggedBatch:
     tags: Tensor
     frequency: Tensor
     progress: float = 0.0
+    labels: Tensor | None = None
 
     @property
     def joint_tags(self) -> Tensor:
@@ -66,6 +73,8 @@ class Preset(nn.Module):
     ----------
     channels, classes, width : int
         As in `MultiLevelNetwork`.
+    pixel : float
+        Millimetres between the pixels that it reads.
 
     Attributes
     ----------
@@ -76,6 +85,8 @@ class Preset(nn.Module):
         Whether batches hold a reference slice for each slice.
     keeps_last_epoch : bool
         Whether the last epoch is the model, whatever held-back tags say.
+    rate : float
+        What the configured learning rate is multiplied with.
     smoothing : tuple of float
         Standard deviation in mm (z, y, x) of the Gaussian that CAMs of a whole
         scan are smoothed with; 0 leaves an axis as it is.
@@ -84,13 +95,15 @@ class Preset(nn.Module):
     needs_complete_tags: ClassVar[bool] = False
     compares_pairs: ClassVar[bool] = True
     keeps_last_epoch: ClassVar[bool] = False
+    rate: ClassVar[float] = 1.0
     smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
 
-    def __init__(self, channels: int, classes: int, width: int) -> None:
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__()
         self.channels = channels
         self.classes = classes
         self.width = width
+        self.pixel = pixel
 
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note, before the training, of each class's parent, -1 for none.

@@ -148,13 +148,13 @@ class Published(Preset):
 
     needs_complete_tags: ClassVar[bool] = True
 
-    def __init__(self, channels: int, classes: int, width: int) -> None:
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         if classes != 2:
             raise McwssError(
                 f"the preset 'published' knows exactly 2 classes, this study has {classes}: "
                 "use the preset 'mcwss'"
             )
-        super().__init__(channels, classes, width)
+        super().__init__(channels, classes, width, pixel)
         self.network = MultiLevelNetwork(
             channels, classes, width, affinity=DoubleSoftmaxAffinity, head_bias=False
         )

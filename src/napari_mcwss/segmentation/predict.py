@@ -79,7 +79,7 @@ def predict(
         If the scan has other channels than the model.
     """
     model.info.check(scan.channels, model.info.classes)
-    inputs = prepare(scan.volume(), scan.geometry.spacing)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
     slices, classes = len(inputs.images), len(model.info.classes)
     scores = np.zeros((slices, classes), np.float32)
     cams = np.zeros((classes, slices, *inputs.size), np.float32)

@@ -55,6 +55,35 @@ def read_references(
         yield scan, class_masks(mask, mapping, study.class_names)
 
 
+def scans_with_mask(study: Study, masks: str, scans: Sequence[str]) -> list[str]:
+    """Give those of the scans that have a mask; arguments as in `read_references`."""
+    found = []
+    for scan in scans:
+        try:
+            find_masks(masks, {scan: study.files(scan)[0]})
+        except McwssError:
+            continue
+        found.append(scan)
+    return found
+
+
+def read_labels(
+    study: Study, masks: str, mapping: Mapping[str, Sequence[int]], scans: Sequence[str]
+) -> dict[str, NDArray[np.uint8]]:
+    """Read masks as label images, uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+
+    Parameters, errors
+        As in `read_references`.
+    """
+    labels = {}
+    for scan, references in read_references(study, masks, mapping, scans):
+        image = np.zeros(references.shape[1:], np.uint8)
+        for label, mask in enumerate(references, 1):
+            image[mask] = label
+        labels[scan] = image
+    return labels
+
+
 def evaluate_model(
     study: Study,
     model: str,
@@ -103,13 +132,7 @@ def _prior(
     study: Study, masks: str, mapping: Mapping[str, Sequence[int]], scans: Sequence[str]
 ) -> LocationPrior | None:
     """Make the prior of the scans that have a mask; those tagged by hand need none."""
-    with_mask = []
-    for scan in scans:
-        try:
-            find_masks(masks, {scan: study.files(scan)[0]})
-        except McwssError:
-            continue
-        with_mask.append(scan)
+    with_mask = scans_with_mask(study, masks, scans)
     if not with_mask:
         return None
     found = read_references(study, masks, mapping, with_mask)

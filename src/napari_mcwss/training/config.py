@@ -17,12 +17,21 @@ class TrainingConfig(BaseModel):
     preset : str
         ``local``, evidence of a small reach; ``mcwss``, the paper's method
         corrected; or ``published``, for comparison only.
+    refine : bool
+        Whether a second stage follows, in which a U-Net learns from the masks
+        that the first makes of the scans trained on.
     epochs : int, optional
-        Length in epochs; one epoch draws as many slices as are tagged.
+        Length of each stage in epochs; one epoch draws as many slices as are tagged.
     minutes : float, optional
-        Length in minutes. Without epochs and minutes, 20 epochs.
+        Length of each stage in minutes. Without epochs and minutes, 20 epochs.
     width : int
         Features at full resolution, the network's first block.
+    pixel : float
+        Millimetres between the pixels that the network reads: 2 is about four
+        times as fast as 1, and less exact.
+    place : bool
+        Whether the network reads where a pixel lies in the scan: for scans that
+        are aligned.
     batch_size : int
         Slices a step, counting reference slices where there are any: even.
     learning_rate, weight_decay : float
@@ -39,9 +48,12 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Literal["local", "mcwss", "published"] = "local"
+    refine: bool = False
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     width: int = Field(default=16, ge=1, le=256)
+    pixel: float = Field(default=1.0, ge=0.1, le=10)
+    place: bool = False
     batch_size: int = Field(default=16, ge=2, multiple_of=2)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     weight_decay: float = Field(default=1e-4, ge=0)

@@ -25,22 +25,27 @@ class ModelFolder:
         Where the model belongs.
     name : str
         Of the model.
+
+    Attributes
+    ----------
+    working : Path
+        Where the run writes.
     """
 
     def __init__(self, study: Study, name: str) -> None:
         self.study = study
         self.name = name
         self._target = study.model_folder(name)
-        self._working = self._target.with_name(f".{name}.training")
+        self.working = self._target.with_name(f".{name}.training")
         self._history: list[dict[str, float]] = []
-        shutil.rmtree(self._working, ignore_errors=True)
+        shutil.rmtree(self.working, ignore_errors=True)
 
     def record(self, epoch: int, values: Mapping[str, float]) -> None:
         """Add an epoch to ``history.csv``."""
         self._history.append({"epoch": epoch, **values})
         columns = list(dict.fromkeys(key for row in self._history for key in row))
         with (
-            replacing(self._working / "history.csv") as path,
+            replacing(self.working / "history.csv") as path,
             path.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, columns)
@@ -49,7 +54,7 @@ class ModelFolder:
 
     def save(self, preset: Preset, info: ModelInfo) -> None:
         """Write the model."""
-        save_model(self._working, preset, info)
+        save_model(self.working, preset, info)
 
     def publish(self) -> Path:
         """Put the written model in place of any older one."""
@@ -61,7 +66,7 @@ class ModelFolder:
         It takes the model's name if that is free, else the name with
         ``-stopped``: an old model stays until a new one has succeeded.
         """
-        if not self._working.exists():
+        if not self.working.exists():
             return None
         free = not self._target.exists()
         return self._move(self._target if free else self.study.model_folder(self.name + STOPPED))
@@ -71,6 +76,6 @@ class ModelFolder:
         shutil.rmtree(old, ignore_errors=True)
         if target.exists():
             target.rename(old)
-        self._working.rename(target)
+        self.working.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return target

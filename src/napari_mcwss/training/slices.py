@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.model.inputs import Reading, prepare
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.project import Study
 
@@ -31,12 +31,15 @@ class TaggedSlices:
         Int8 ``(slices, classes)``.
     scan : Tensor
         Index of each slice's scan ``(slices,)``.
+    labels : Tensor, optional
+        Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
     """
 
     images: Tensor
     tissue: Tensor
     tags: Tensor
     scan: Tensor
+    labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -183,7 +186,24 @@ def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[s
                 )
 
 
-def load_scan(study: Study, name: str, *, complete: bool) -> tuple[Inputs, Tensor]:
+@dataclass(frozen=True)
+class LoadedScan:
+    """One scan's usable slices: what `TaggedSlices` has, of its own size."""
+
+    images: Tensor
+    tissue: Tensor
+    tags: Tensor
+    labels: Tensor | None = None
+
+
+def load_scan(
+    study: Study,
+    name: str,
+    reading: Reading,
+    *,
+    complete: bool,
+    labels: NDArray[np.uint8] | None = None,
+) -> LoadedScan:
     """Read one scan's usable slices and their tags.
 
     Parameters
@@ -192,31 +212,41 @@ def load_scan(study: Study, name: str, *, complete: bool) -> tuple[Inputs, Tenso
         Where the scan is.
     name : str
         The scan.
+    reading : Reading
+        How the network reads it.
     complete : bool
         Whether to leave out slices on which any class is unknown.
+    labels : ndarray, optional
+        Uint8 label image ``(z, y, x)`` of the scan, to be cropped with it.
     """
     scan = study.scan(name)
-    inputs = prepare(scan.volume(), scan.geometry.spacing)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, reading)
     scan.release()
     tags = torch.from_numpy(study.tags(name).values)
     known = tags != UNKNOWN
     usable = (known.all(1) if complete else known.any(1)) & inputs.tissue.flatten(1).any(1)
-    kept = Inputs(inputs.images[usable], inputs.tissue[usable], inputs.window, inputs.size)
-    return kept, tags[usable]
+    cropped = None
+    if labels is not None:
+        rows, columns = inputs.window
+        cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[usable]
+        cropped = F.interpolate(cropped[:, None], inputs.images.shape[-2:], mode="nearest")[:, 0]
+    return LoadedScan(inputs.images[usable], inputs.tissue[usable], tags[usable], cropped)
 
 
-def gather(scans: Sequence[tuple[Inputs, Tensor]]) -> TaggedSlices:
+def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
     """Join scans into one set, each centred in the largest scan's size."""
-    height = max(inputs.images.shape[-2] for inputs, _ in scans)
-    width = max(inputs.images.shape[-1] for inputs, _ in scans)
+    height = max(scan.images.shape[-2] for scan in scans)
+    width = max(scan.images.shape[-1] for scan in scans)
 
     def centred(maps: Tensor) -> Tensor:
         rows, columns = height - maps.shape[-2], width - maps.shape[-1]
         return F.pad(maps, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
 
+    labels = [centred(scan.labels) for scan in scans if scan.labels is not None]
     return TaggedSlices(
-        torch.cat([centred(inputs.images) for inputs, _ in scans]),
-        torch.cat([centred(inputs.tissue) for inputs, _ in scans]),
-        torch.cat([tags for _, tags in scans]),
-        torch.cat([torch.full((len(tags),), index) for index, (_, tags) in enumerate(scans)]),
+        torch.cat([centred(scan.images) for scan in scans]),
+        torch.cat([centred(scan.tissue) for scan in scans]),
+        torch.cat([scan.tags for scan in scans]),
+        torch.cat([torch.full((len(scan.tags),), index) for index, scan in enumerate(scans)]),
+        torch.cat(labels) if labels else None,
     )

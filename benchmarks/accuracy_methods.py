@@ -1,0 +1,184 @@
+"""The methods that `accuracy.py` compares: how each learns, and what predicts a scan then."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from accuracy_classic import ClassicCam
+from accuracy_cohorts import Bench
+from numpy.typing import NDArray
+
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
+from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.inputs import Reading
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.baselines import LocationPrior
+from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.predict import Prediction, predict
+from napari_mcwss.segmentation.references import read_labels
+from napari_mcwss.segmentation.results import load_mask
+from napari_mcwss.segmentation.segment import segment_scan, study_precedence
+from napari_mcwss.tags.relations import precedence
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Epoch, Finished
+from napari_mcwss.training.loop import train
+from napari_mcwss.training.run import Run
+from napari_mcwss.training.slices import gather, load_scan
+
+METHODS = ("empty", "location_prior", "cam", "published", "mcwss", "local", "supervised")
+UNTRAINED = ("empty", "location_prior")
+
+Labels = NDArray[np.integer]
+"""Label image ``(z, y, x)``: 0 background, k + 1 class k."""
+
+Predictor = Callable[[str], tuple[Labels, Labels]]
+"""Gives a scan's label images by its name: its tags unused, and with them as gate."""
+
+_MODEL = "benchmark"
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a method gets beside tags.
+
+    Attributes
+    ----------
+    scans : int, optional
+        It learns from the first so many scans by name; from all if not given.
+    masks : int
+        Reference masks of the first so many of them are given to its second
+        stage. `supervised` gets all.
+    """
+
+    scans: int | None = None
+    masks: int = 0
+
+
+TAGS_ALONE = Given()
+
+
+def learn(
+    method: str, bench: Bench, config: TrainingConfig, training: Sequence[str], given: Given
+) -> tuple[int, Predictor]:
+    """Let a method learn from scans.
+
+    Returns
+    -------
+    tuple
+        Epochs trained, and what predicts a scan.
+
+    Raises
+    ------
+    McwssError
+        If a mask is missing that the method gets, or the device is not there.
+    """
+    training = training[: given.scans]
+    if method == "empty":
+        return 0, lambda scan: (np.zeros(bench.study.scan(scan).geometry.shape, np.uint8),) * 2
+    if method == "location_prior":
+        return 0, _prior_of(bench, training)
+    if method == "cam":
+        return _learn_classic(bench.study, config, training)
+    masks = training if method == "supervised" else training[: given.masks]
+    trusted = read_labels(bench.study, bench.masks, bench.cohort.values, masks) if masks else {}
+    return _learn_with_product(bench.study, config, training, trusted)
+
+
+def _learn_with_product(
+    study: Study,
+    config: TrainingConfig,
+    training: Sequence[str],
+    trusted: dict[str, NDArray[np.uint8]],
+) -> tuple[int, Predictor]:
+    """Train as the product does; of the masks it gets those given, and nothing else."""
+    epochs = 0
+    for event in train(study, _MODEL, config, scans=training, trusted=trusted):
+        if isinstance(event, Epoch):
+            print(f"epoch {event.epoch}: loss {event.losses['total']:.3f}", flush=True)
+        elif isinstance(event, Finished):
+            epochs = event.epochs
+    model = load_model(study.model_folder(_MODEL), device=config.device)
+
+    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+        prediction = _finish(segment_scan(study, _MODEL, model, scan))
+        return load_mask(study, _MODEL, scan), _gated(study, model, prediction)
+
+    return epochs, predict_scan
+
+
+def _learn_classic(
+    study: Study, config: TrainingConfig, training: Sequence[str]
+) -> tuple[int, Predictor]:
+    reading = Reading(config.pixel)
+    device = choose_device(config.device)
+    data = gather([load_scan(study, scan, reading, complete=False) for scan in training])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        preset = ClassicCam(len(study.channels), len(study.classes), config.width)
+    run, epochs = Run(preset, config, device), 0
+    while not epochs or not run.over(epochs):
+        epochs += 1
+        losses = _finish(run.epoch(data, epochs))
+        print(f"epoch {epochs}: loss {losses['total']:.3f}", flush=True)
+    # No preset of the product, so never saved: the name is that of its network.
+    info = ModelInfo(
+        preset="mcwss",
+        classes=study.class_names,
+        channels=study.channels,
+        width=config.width,
+        pixel=config.pixel,
+        precedence=tuple(map(tuple, precedence(data.tags.numpy()).tolist())),
+        scans=tuple(training),
+        epochs=epochs,
+    )
+    model = TrainedModel(info, preset.eval(), device)
+
+    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+        prediction = _finish(predict(model, study.scan(scan)))
+        study.scan(scan).release()
+        return (
+            exclusive_mask(
+                prediction.cams, prediction.scores, precedence=study_precedence(study, info)
+            ),
+            _gated(study, model, prediction),
+        )
+
+    return epochs, predict_scan
+
+
+def _gated(study: Study, model: TrainedModel, prediction: Prediction) -> Labels:
+    """Make the mask with the scan's own tags."""
+    return exclusive_mask(
+        prediction.cams,
+        prediction.scores,
+        precedence=study_precedence(study, model.info),
+        tags=study.tags(prediction.scan).values,
+    )
+
+
+def _prior_of(bench: Bench, training: Sequence[str]) -> Predictor:
+    """Make the location prior: the mean of the training masks, no image at all."""
+    prior = LocationPrior(masks for _, masks in bench.references(training))
+
+    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+        free = prior.mask(bench.study.scan(scan).geometry.shape)
+        gated = free.copy()
+        for label, tags in enumerate(bench.study.tags(scan).values.T, 1):
+            gated[tags == 0] *= gated[tags == 0] != label
+        return free, gated
+
+    return predict_scan
+
+
+def _finish(generator: Generator[object, None, _Result]) -> _Result:
+    """Run a generator to its end; what it returns."""
+    while True:
+        try:
+            next(generator)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result

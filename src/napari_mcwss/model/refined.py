@@ -1,0 +1,87 @@
+"""The second stage: a U-Net taught by the masks that the first one makes.
+
+A network of small reach cannot be fooled by the surroundings, but cannot use
+them either. Once it has said where the classes are, a network that sees the
+whole slice may learn from that.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.families import family_maximum, nested, pairs_of
+from napari_mcwss.model.maps import smooth_maximum
+from napari_mcwss.model.preset import IGNORED, Maps, Preset, TaggedBatch
+
+
+class Refined(Preset):
+    """A 2-D U-Net of five resolutions with one exclusive output a class, and the background.
+
+    Parameters
+    ----------
+    channels, classes, width, pixel
+        As in `Preset`.
+    """
+
+    compares_pairs: ClassVar[bool] = False
+    keeps_last_epoch: ClassVar[bool] = True
+    # At a lower rate short runs end before the U-Net has learnt anything.
+    rate: ClassVar[float] = 2.5
+    smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
+
+    parents: Tensor
+
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
+        # MONAI takes seconds to load; models of the other presets do without.
+        from monai.losses.dice import DiceLoss
+        from monai.networks.nets.basic_unet import BasicUNet
+
+        super().__init__(channels, classes, width, pixel)
+        features = (width, width, 2 * width, 4 * width, 8 * width, width)
+        # Instances are single slices: their own norm would hide how bright they are in their scan.
+        self.network = BasicUNet(2, channels, classes + 1, features, norm="batch")
+        self.register_buffer("parents", torch.full((classes,), -1))
+        self._dice = DiceLoss(include_background=False, batch=True)
+
+    def learn_relations(self, parents: Sequence[int]) -> None:
+        """Take note of each class's parent, -1 for none."""
+        self.parents.copy_(torch.as_tensor(parents))
+
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
+        """Give Dice and cross-entropy terms of the labels, where they are not ignored.
+
+        Raises
+        ------
+        McwssError
+            If the batch has no labels.
+        """
+        if batch.labels is None:
+            raise McwssError("the second stage learns from labels, found none: train with refine")
+        logits = self.network(batch.images).float()
+        labels = batch.labels.long()
+        entropy = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
+        known = (labels != IGNORED)[:, None]
+        target = F.one_hot(labels * known[:, 0], self.classes + 1).movedim(-1, 1)
+        return {
+            "cross_entropy": entropy / known.sum().clamp_min(1),
+            "dice": self._dice(logits.softmax(1) * known, target * known),
+        }
+
+    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+        """Give scores and CAMs; the CAM of a class covers those of the classes inside it."""
+        pairs = pairs_of(self.parents.tolist())
+        outputs = self.network(images).float().softmax(1)
+        background, own = outputs[:, :1], outputs[:, 1:]
+        families = family_maximum(own, pairs)
+        # At 0.5 as the larger output would have it: a class against the background,
+        # and a class against the one that it lies in.
+        particular = families.clone()
+        for child, parent in pairs:
+            particular[:, child] = families[:, child] / (families[:, child] + own[:, parent])
+        cams = nested(families / (families + background), particular, pairs) * tissue
+        scores = smooth_maximum(torch.logit(cams, 1e-4), tissue.to(cams.dtype)).sigmoid()
+        return Maps(scores, cams)
