@@ -225,6 +225,8 @@ def show_events(progress: Progress, events: Generator[Any, None, T]) -> T:
                     f"{len(event.scans)} scans, {event.slices} tagged slices, on {event.device}; "
                     f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
                 )
+            case kinds.Advice():
+                progress.console.print(f"note: {event.text}", style="yellow", markup=False)
             case kinds.Message():
                 progress.update(task, description=event.text)
             case kinds.Batch():

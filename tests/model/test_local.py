@@ -5,7 +5,7 @@ import torch
 
 from napari_mcwss.model.guided import guided_filter
 from napari_mcwss.model.local import CONTRAST_REACHES, REGION_STAGE, Local
-from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
+from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork, pixels_seen
 from napari_mcwss.model.preset import TaggedBatch
 
 CORE_IN_OEDEMA = [1, -1]
@@ -28,16 +28,25 @@ def batch(tags, *, progress: float, size=(24, 20)) -> TaggedBatch:
 
 def reach(network: torch.nn.Module, size: int = 101) -> int:
     """Measure how many pixels along an axis one output depends on."""
-    image = torch.zeros(1, 1, size, size, requires_grad=True)
-    network.eval()(image + torch.rand_like(image))[0, 0, size // 2, size // 2].backward()
-    rows = image.grad[0, 0].abs().sum(1).nonzero().squeeze(1)
+    # Of many images: rectifiers hide a part of each.
+    images = torch.zeros(32, 1, size, size, requires_grad=True)
+    network.eval()(images + torch.randn_like(images))[:, 0, size // 2, size // 2].sum().backward()
+    rows = images.grad.abs().sum((0, 1, 3)).nonzero().squeeze(1)
     return int(rows.max() - rows.min() + 1)
 
 
 def test_networks_see_as_little_as_they_say():
     torch.manual_seed(0)
-    assert 30 < reach(RegionNetwork(1, 1, 4)) <= 48
-    assert [reach(PixelNetwork(1, 1, 8, k)) for k in (0, *CONTRAST_REACHES)] == [1, 3, 7]
+    for resolutions, seen in ((1, 5), (2, 18), (3, 44)):
+        assert pixels_seen(resolutions) == seen
+        # An edge of what pooling sees may not matter to one pixel.
+        assert seen - 6 <= reach(RegionNetwork(1, 1, 4, seen)) <= seen
+    assert [reach(PixelNetwork(1, 1, 8, mm)) for mm in (1, *CONTRAST_REACHES)] == [1, 3, 7]
+
+
+def test_what_is_seen_in_millimetres_hardly_depends_on_the_pixels():
+    fine, coarse = (Local(1, 1, 2, pixel).regions for pixel in (1.0, 2.0))
+    assert 1 * reach(fine) == pytest.approx(2 * reach(coarse), rel=0.25)
 
 
 @pytest.mark.parametrize("size", [(24, 20), (25, 33), (7, 5)])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from napari_mcwss.model.affinity import SemanticAffinity
+from napari_mcwss.model.inputs import Reading
 from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.network import Features
 from napari_mcwss.model.preset import TaggedBatch
@@ -66,7 +67,10 @@ def test_prediction_never_builds_the_affinity(monkeypatch):
 
 def test_another_reference_slice_changes_the_decomposed_features(tagged_study: Study):
     slices = gather(
-        [load_scan(tagged_study, name, complete=True) for name in tagged_study.scan_names]
+        [
+            load_scan(tagged_study, name, Reading(), complete=True)
+            for name in tagged_study.scan_names
+        ]
     )
     with_both = (slices.tags == 1).all(1).nonzero().squeeze(1)
     chosen = torch.stack([with_both[0], with_both[len(with_both) // 2], with_both[-1]])

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 
+from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.training import NO_STUDY, TrainingDock
 from napari_mcwss.training import loop
@@ -86,6 +87,32 @@ def test_without_a_study_the_dock_says_what_to_do(dock):
     assert not dock.train_button.isEnabled()
     assert not dock.cancel_button.isEnabled()
     assert dock.status.text() == NO_STUDY
+
+
+def test_the_second_stage_by_a_click(qtbot, ready, tagged_study):
+    box = ready.refine
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+    ready.pixel.setValue(2)
+    events = train(qtbot, ready)
+    assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3, 4]
+    assert any("labelling" in event.text for event in events if isinstance(event, Message))
+    info = read_info(tagged_study.model_folder("model-1"))
+    assert (info.preset, info.pixel) == ("refined", 2.0)
+    assert {"contrast", "cross_entropy", "dice"} <= set(ready.curves.lines)
+
+
+def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
+    train(qtbot, ready)
+    assert "level of a slice" not in ready.advice.text()
+    for name in tagged_study.scan_names[1:]:
+        table = tagged_study.tags(name)
+        table.values[:, 0] = 0
+        tagged_study.save_tags(name, table)
+    train(qtbot, ready)
+    assert ready.advice.isVisible()
+    lines = ready.advice.text().splitlines()
+    assert any(f"TC is present in {tagged_study.scan_names[0]} alone" in line for line in lines)
+    assert len(set(lines)) == len(lines)
 
 
 def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):

@@ -7,7 +7,9 @@ from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -26,7 +28,16 @@ from napari_mcwss.plugin.devices import DeviceChoice
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.words import duration, free_name
 from napari_mcwss.training.config import DEFAULT_EPOCHS, TrainingConfig, training_config
-from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Event, Finished, Message, Started
+from napari_mcwss.training.events import (
+    Advice,
+    Batch,
+    Checkpoint,
+    Epoch,
+    Event,
+    Finished,
+    Message,
+    Started,
+)
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
@@ -57,6 +68,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         How the training has ended, its `Outcome`, once the dock shows it.
     background : Background
         Runs the training.
+    advice : QLabel
+        What the tags cannot teach; hidden if there is nothing to say.
     curves : Curves
         The losses so far.
     """
@@ -82,6 +95,10 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _make_widgets(self, theme: str) -> None:
         self.preset = QComboBox()
         self.preset.addItems(list(PRESETS))
+        self.refine = QCheckBox("Refine")
+        self.refine.setToolTip(
+            "A second stage of the same length learns from the masks that the first one makes"
+        )
         self.length = QSpinBox()
         self.length.setRange(1, 100_000)
         self.length.setValue(DEFAULT_EPOCHS)
@@ -91,6 +108,12 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.width_choice.setRange(1, 256)
         self.width_choice.setValue(16)
         self.width_choice.setToolTip("Features of the network's first block: more is slower")
+        self.pixel = QDoubleSpinBox()
+        self.pixel.setRange(0.1, 10)
+        self.pixel.setSingleStep(0.5)
+        self.pixel.setValue(1)
+        self.pixel.setSuffix(" mm")
+        self.pixel.setToolTip("Pixels that the network reads: 2 mm is about four times as fast")
         self.device = DeviceChoice()
         self.name = QLineEdit()
         self.name.textChanged.connect(self._refresh)
@@ -105,6 +128,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.status.setWordWrap(True)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.advice = QLabel()
+        self.advice.setWordWrap(True)
+        self.advice.hide()
         self.curves = Curves(theme)
         self.curves.hide()
 
@@ -113,15 +139,17 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Model", self.name)
-        form.addRow("Method", self.preset)
+        form.addRow("Method", _row(self.preset, self.refine))
         form.addRow("Length", _row(self.length, self.unit))
         form.addRow("Width", self.width_choice)
+        form.addRow("Pixels", self.pixel)
         form.addRow("Device", self.device)
         layout = QVBoxLayout(self)
         layout.addWidget(self.settings)
         layout.addWidget(_row(self.train_button, self.cancel_button))
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
+        layout.addWidget(self.advice)
         layout.addWidget(self.curves, 1)
         layout.addStretch()
 
@@ -136,7 +164,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         """
         return training_config(
             preset=PRESETS[self.preset.currentText()],
+            refine=self.refine.isChecked(),
             width=self.width_choice.value(),
+            pixel=self.pixel.value(),
             device=self.device.currentText(),
             **{self.unit.currentText(): self.length.value()},
         )
@@ -159,6 +189,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._study, self._models_before = study, set(study.model_names())
         self.curves.clear({spec.name: spec.colour for spec in study.classes})
         self.curves.show()
+        self.advice.clear()
+        self.advice.hide()
         self._refresh()
         self.progress.setRange(0, 0)  # moves without a measure until the first batch
         self.status.setText("Loading the network and the scans …")
@@ -183,8 +215,13 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             case Started():
                 count = len(event.scans) + len(event.validation_scans)
                 text = f"{event.slices} tagged slices of {count} scans, on {event.device}"
+            case Advice():
+                told = [self.advice.text()] if self.advice.text() else []
+                self.advice.setText("\n".join([*told, f"\u26a0 {_sentence(event.text)}."]))
+                self.advice.show()
+                text = self.status.text()
             case Message():
-                text = event.text[:1].upper() + event.text[1:]
+                text = _sentence(event.text)
             case Finished():
                 text = (
                     f"{event.model} is ready after {event.epochs} epochs "
@@ -258,6 +295,10 @@ def _disconnector(session: Session, viewer: Viewer, dock: TrainingDock) -> Calla
         viewer.events.theme.disconnect(dock._theme_changed)
 
     return disconnect
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _row(*widgets: QWidget) -> QWidget:

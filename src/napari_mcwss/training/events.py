@@ -103,6 +103,19 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What the tags cannot teach; to be kept on screen.
+
+    Attributes
+    ----------
+    text : str
+        What is wrong, and what to tag against it.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run has reached its length and the model is in place.
 
@@ -124,4 +137,4 @@ class Finished:
     seconds: float
 
 
-Event = Started | Batch | Epoch | Checkpoint | Message | Finished
+Event = Started | Batch | Epoch | Checkpoint | Message | Advice | Finished

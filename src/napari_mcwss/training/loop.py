@@ -17,9 +17,11 @@ from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import Reading
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
+from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.relations import parents, precedence
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
+    Advice,
     Batch,
     Checkpoint,
     Epoch,
@@ -88,7 +90,8 @@ def train(
     ------
     McwssError
         If the device is not there, the tags are not enough to learn from, or
-        labels are given to a training without a second stage.
+        labels are given to a training without a second stage or do not fit
+        their scan.
     """
     yield from _Training(study, name, config, scans, trusted or {}).events()
 
@@ -114,6 +117,13 @@ class _Training:
         tagged = tagged_scans(study, scans)
         self.split = split_scans(tagged, config.validation_share, config.seed)
         self.trusted = {scan: trusted[scan] for scan in self.split.training if scan in trusted}
+        for scan, labels in self.trusted.items():
+            shape = study.scan(scan).geometry.shape
+            if labels.shape != shape:
+                raise McwssError(
+                    f"labels of scan {scan} have shape {labels.shape}, the scan {shape}: they "
+                    "must be of its own voxels"
+                )
         self.folder = ModelFolder(study, name)
         self.tags: NDArray[np.int8] = np.empty((0, len(study.classes)), np.int8)
         self.epochs = 0
@@ -143,6 +153,9 @@ class _Training:
             len(data),
             None if epochs is None else epochs * len(self.stages),
         )
+        used = {scan: self.study.tags(scan).values for scan in self.split.training}
+        for text in advise(used, self.study.class_names):
+            yield Advice(text)
         self.tags = data.tags.numpy()
         self.began = time.monotonic()
         finished = False

@@ -1,0 +1,82 @@
+"""The network of the second stage: what it learns from labels, and the maps it makes."""
+
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.preset import IGNORED, TaggedBatch
+from napari_mcwss.model.refined import Refined
+
+
+def refined(parents, channels=1) -> Refined:
+    torch.manual_seed(0)
+    preset = Refined(channels, len(parents), 4)
+    preset.learn_relations(parents)
+    return preset
+
+
+def batch(labels: torch.Tensor | None, classes=2) -> TaggedBatch:
+    images = torch.randn(4, 1, 20, 24, generator=torch.Generator().manual_seed(1))
+    tissue = torch.ones(4, 1, 20, 24, dtype=torch.bool)
+    tags = torch.ones(4, classes, dtype=torch.int8)
+    return TaggedBatch(images, tissue, tags, torch.full((classes,), 0.5), labels=labels)
+
+
+def test_ignored_pixels_have_no_say():
+    labels = torch.zeros(4, 20, 24, dtype=torch.uint8)
+    labels[:, 5:12, 5:12] = 1
+    unsure = labels.clone()
+    unsure[:, 12:] = IGNORED
+    preset = refined([-1, -1]).eval()
+    logits = preset.network(batch(None).images).detach().requires_grad_()
+    preset.network.forward = lambda _: logits
+    sum(preset.losses(batch(unsure)).values()).backward()
+    assert not logits.grad[:, :, 12:].any()
+    assert logits.grad[:, :, :12].any()
+
+
+def test_perfect_outputs_have_no_loss_and_wrong_ones_do():
+    labels = torch.zeros(4, 20, 24, dtype=torch.uint8)
+    labels[:, 5:12, 5:12], labels[:, 14:18, 2:9] = 1, 2
+    perfect = 30 * torch.nn.functional.one_hot(labels.long(), 3).movedim(-1, 1).float()
+    preset = refined([-1, -1])
+    preset.network.forward = lambda _: perfect
+    assert sum(preset.losses(batch(labels)).values()) < 1e-4
+    preset.network.forward = lambda _: perfect[:, [0, 2, 1]]
+    losses = preset.losses(batch(labels))
+    assert losses["dice"] == pytest.approx(1, abs=1e-3)
+    assert losses["cross_entropy"] > 1
+
+
+def test_labels_that_are_all_ignored_do_no_harm():
+    labels = torch.full((4, 20, 24), IGNORED, dtype=torch.uint8)
+    losses = refined([-1, -1]).losses(batch(labels))
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert losses["cross_entropy"] == 0
+
+
+def test_it_cannot_learn_without_labels():
+    with pytest.raises(McwssError, match="labels"):
+        refined([-1]).losses(batch(None, classes=1))
+
+
+def test_maps_give_each_pixel_the_larger_output():
+    preset = refined([1, -1]).eval()
+    logits, tissue = torch.randn(3, 3, 20, 24), torch.ones(3, 1, 20, 24, dtype=torch.bool)
+    preset.network.forward = lambda _: logits
+    core, whole = preset.predict(torch.zeros(3, 1, 20, 24), tissue).cams.unbind(1)
+    best = logits.argmax(1)
+    assert torch.equal(whole >= 0.5, best > 0)
+    inside = best > 0
+    assert torch.equal((core >= 0.5)[inside], (logits[:, 1] >= logits[:, 2])[inside])
+    assert (core <= whole).all()
+
+
+def test_scores_and_cams_lie_in_0_to_1_and_background_has_none():
+    tissue = torch.zeros(2, 1, 33, 25, dtype=torch.bool)
+    tissue[:, :, 5:20] = True
+    maps = refined([-1, 0, 1], channels=2).eval().predict(torch.randn(2, 2, 33, 25), tissue)
+    assert maps.cams.shape == (2, 3, 33, 25)
+    assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
+    assert not maps.cams[~tissue.expand_as(maps.cams)].any()
+    assert ((maps.scores >= 0) & (maps.scores <= 1)).all()

@@ -1,0 +1,145 @@
+"""A training in two stages, and what the first teaches the second."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import load_model, read_info
+from napari_mcwss.model.preset import IGNORED
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Finished, Message, Started
+from napari_mcwss.training.loop import train
+from napari_mcwss.training.pseudo_labels import DOUBT, pseudo_labels
+from napari_mcwss.training.run import Run
+
+TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
+CORE_WINS = np.array([[False, True], [False, False]])
+
+
+def prediction(cams: np.ndarray) -> Prediction:
+    return Prediction("a", ("TC", "ED"), np.ones((cams.shape[1], 2), np.float32), cams)
+
+
+def blocks(study: Study, *scans: str) -> dict[str, np.ndarray]:
+    """Label images with a block of each class."""
+    labels = {scan: np.zeros(study.scan(scan).geometry.shape, np.uint8) for scan in scans}
+    for image in labels.values():
+        image[:, 10:20, 10:20], image[:, 22:30, 12:25] = 1, 2
+    return labels
+
+
+def test_pixels_that_thresholds_disagree_on_are_ignored():
+    cams = np.zeros((2, 1, 1, 5), np.float32)
+    cams[1, 0, 0] = [0, 0.5 - DOUBT / 2, 0.5 + DOUBT / 2, 0.9, 0.9]
+    cams[0, 0, 0, 4] = 0.5 + 2 * DOUBT
+    labels = pseudo_labels(prediction(cams), CORE_WINS, np.array([[1, 1]], np.int8))
+    assert labels[0, 0].tolist() == [0, IGNORED, IGNORED, 2, 1]
+
+
+def test_tags_are_hard_constraints_of_labels():
+    cams = np.full((2, 3, 4, 4), 0.9, np.float32)
+    tags = np.array([[0, 1], [0, 0], [-1, 1]], np.int8)
+    labels = pseudo_labels(prediction(cams), CORE_WINS, tags)
+    assert [np.unique(image).tolist() for image in labels] == [[2], [0], [1]]
+
+
+def test_a_run_in_two_stages_ends_with_the_second(tagged_study: Study):
+    events = list(train(tagged_study, "m", TINY))
+    started = next(event for event in events if isinstance(event, Started))
+    assert started.epochs == 4
+    assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3, 4]
+    progress = [event.progress for event in events if isinstance(event, Batch)]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    labelled = [e.text for e in events if isinstance(e, Message) and "labelling" in e.text]
+    assert all(any(scan in text for text in labelled) for scan in started.scans)
+    assert [event.epoch for event in events if isinstance(event, Checkpoint)] == [1, 2, 4]
+    assert isinstance(events[-1], Finished)
+    info = load_model(tagged_study.model_folder("m"), device="cpu").info
+    assert (info.preset, info.epochs, info.trusted_scans) == ("refined", 4, ())
+
+
+@pytest.mark.parametrize("preset", ["mcwss", "published"])
+def test_any_first_stage_can_be_refined(tagged_study: Study, preset):
+    list(train(tagged_study, "m", TINY.model_copy(update={"preset": preset, "epochs": 1})))
+    assert read_info(tagged_study.model_folder("m")).preset == "refined"
+
+
+@pytest.mark.parametrize("kind", [Message, Batch])
+def test_a_second_stage_that_is_stopped_leaves_the_first(tagged_study: Study, kind):
+    events = train(tagged_study, "m", TINY)
+    next(e for e in events if isinstance(e, Epoch) and e.epoch == 2)
+    next(e for e in events if isinstance(e, kind))
+    events.close()
+    info = load_model(tagged_study.model_folder("m"), device="cpu").info
+    assert (info.preset, info.epochs) == ("local", 2)
+
+
+def test_trusted_labels_are_taken_as_they_are(tagged_study: Study, monkeypatch):
+    seen, sources = [], []
+    epoch = Run.epoch
+
+    def watched(self, data, number):
+        seen.append(data.labels)
+        sources.append(data.scan)
+        return epoch(self, data, number)
+
+    monkeypatch.setattr(Run, "epoch", watched)
+    scan = tagged_study.scan_names[1]
+    trusted = blocks(tagged_study, scan)
+    list(train(tagged_study, "m", TINY, trusted=trusted))
+    assert [labels is None for labels in seen] == [True, True, False, False]
+    spacing = tagged_study.scan(scan).geometry.spacing
+    whole = trusted[scan][0].size * spacing[1] * spacing[2]  # in pixels of 1 mm
+    of_scan = seen[-1][sources[-1] == 1].flatten(1)
+    assert len(of_scan)
+    for label, share in ((1, 100), (2, 104)):
+        expected = share / trusted[scan][0].size * whole
+        assert (of_scan == label).sum(1).tolist() == pytest.approx([expected] * len(of_scan), 0.05)
+    assert read_info(tagged_study.model_folder("m")).trusted_scans == (scan,)
+
+
+def test_with_all_labels_given_there_is_no_first_stage(tagged_study: Study):
+    trusted = blocks(tagged_study, *tagged_study.scan_names)
+    events = list(train(tagged_study, "m", TINY, trusted=trusted))
+    assert next(event for event in events if isinstance(event, Started)).epochs == 2
+    losses = [set(event.losses) for event in events if isinstance(event, Epoch)]
+    assert losses == [{"cross_entropy", "dice", "total"}] * 2
+    events = train(tagged_study, "n", TINY, trusted=trusted)
+    next(event for event in events if isinstance(event, Batch))
+    events.close()
+    assert read_info(tagged_study.model_folder("n")).preset == "refined"
+
+
+def test_labels_without_a_second_stage_are_refused(tagged_study: Study):
+    trusted = blocks(tagged_study, tagged_study.scan_names[0])
+    config = TINY.model_copy(update={"refine": False})
+    with pytest.raises(McwssError, match="second stage"):
+        list(train(tagged_study, "m", config, trusted=trusted))
+    assert not tagged_study.model_names()
+
+
+def test_labels_of_another_shape_are_refused(tagged_study: Study):
+    scan = tagged_study.scan_names[0]
+    with pytest.raises(McwssError, match=rf"labels of scan {scan}.*\(2, 3, 4\)"):
+        list(train(tagged_study, "m", TINY, trusted={scan: np.zeros((2, 3, 4), np.uint8)}))
+
+
+def test_the_same_seed_gives_the_same_second_stage(tagged_study: Study):
+    states = []
+    for name in "ab":
+        list(train(tagged_study, name, TINY))
+        model = load_model(tagged_study.model_folder(name), device="cpu")
+        states.append(model.preset.state_dict())
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_coarse_pixels_and_place_are_those_of_the_model(tagged_study: Study):
+    config = TINY.model_copy(update={"pixel": 2.0, "place": True})
+    list(train(tagged_study, "m", config))
+    model = load_model(tagged_study.model_folder("m"), device="cpu")
+    assert (model.info.pixel, model.info.place) == (2.0, True)
+    assert model.preset.channels == len(tagged_study.channels) + 3
