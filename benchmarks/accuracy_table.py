@@ -26,22 +26,26 @@ were made:
   POST = 2, ALL both. `phantom`: eight generated tumours, six and two. Settings of the method were
   chosen on these very gliomas (see [the method](../docs/method.md)).
 - **Who sees masks.** A slice is tagged present where the mask has at least one voxel of the class,
-  else absent, before any training. `published`, `mcwss` and `local` train and segment
-  without the masks, and the former two choose their epoch without them (`local` keeps its last): a
-  test deletes the files. Thresholds and all settings but the length
-  are the defaults. `location_prior` is the mean of the training masks, no image at all.
-  `supervised`, the ceiling, is MONAI's 2-D `BasicUNet` with Dice and cross-entropy on the masks of
-  the same slices: the same preparation, views, optimiser, schedule and length, its last epoch,
-  predictions averaged with the mirror image; the learning rate is higher (below). It is no tuned
-  segmentation system. With five or more training scans a fifth is held back, from the ceiling as
-  well.
+  else absent, before any training. `cam`, `published`, `mcwss` and `local`, refined or not, train
+  and segment without the masks (a test deletes the files), but for those that a row says were
+  given. `published` and `mcwss` choose their epoch by tags held back, the others keep their last.
+  Thresholds and all settings but those in a row's name are the defaults.
+- **Methods.** `empty`: no voxel. `location_prior`: the mean of the training masks, no image at
+  all. `cam`: a classifier over the mean of the deepest features of the network of `mcwss`, its
+  maps relative to the maximum of their slice. *refined*: a second stage learns from the first
+  one's masks of the training scans; *n masks given*: of the first n by name it gets the reference.
+  `supervised`, the ceiling, is that second stage alone with all masks: MONAI's 2-D `BasicUNet`,
+  Dice and cross-entropy, the same slices, preparation, views, optimiser, schedule and smoothing.
+  It is no tuned segmentation system. *2 mm*: the network reads pixels of 2 mm, four times as fast
+  as the default of 1 mm; masks have the scan's own voxels. *place*: it also reads where a pixel
+  lies. With five or more training scans a fifth is held back, from the ceiling as well.
 - **Figures.** Means over the tested scans, as `napari-mcwss evaluate` measures: *Dice*, in 3-D;
   *HD95* in mm, over the scans where it is defined (`[3/5]`: three of five); *worst*, the Dice of
   the worst scan; *slice Dice*, the mean of a scan's 2-D Dice over the slices where the class is;
   *false slices*, the share of a scan's slices without the class on which any voxel is called it,
   among all slices of the file. *Tags unused*: nothing is known of the tested scan. *Own tags*:
-  where its tags say absent, the class cannot be; in `published`, `mcwss` and `local` a tag of
-  present also opens the slice.
+  where its tags say absent, the class cannot be; a tag of present also opens the slice, except in
+  `location_prior`.
 - **Reading.** ± is the standard deviation over seeds. In brackets: the figure divided by that of
   `supervised` on the same scans; of HD95 and false slices less is better. Of several finished
   `supervised` rows the one with the best Dice of the union is the ceiling. Minutes are those of

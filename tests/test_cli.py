@@ -11,6 +11,7 @@ import pytest
 from torch import Tensor
 
 from napari_mcwss import cli
+from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.model.local import Local
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.project import Study
@@ -96,6 +97,33 @@ def test_the_main_job_from_scans_to_measurements(run, scans, tmp_path):
     assert set(written["baselines"]) == {"empty", "location_prior"}
     assert set(written["baselines"]["empty"]["TC"]) == {"dice"}
     assert (folder / "measurements.csv").exists()
+
+
+def test_a_second_stage_with_a_corrected_mask(run, tagged_study: Study, tmp_path):
+    corrected, name = tmp_path / "corrected", tagged_study.scan_names[2]
+    corrected.mkdir()
+    truth = tagged_study.files(name)[0].with_name("seg.nii.gz")
+    shutil.copy(truth, corrected / f"{name}.nii.gz")
+    options = ("--epochs", 1, "--width", 2, "--device", "cpu", "--pixel", 2, "--place")
+    refine = ("--refine", "--trust", corrected)
+    code, _, err = run("train", tagged_study.folder, "--model", "m", *options, *refine)
+    assert code == 0
+    assert "epoch 2: loss" in err
+    info = read_info(tagged_study.model_folder("m"))
+    assert (info.preset, info.trusted_scans) == ("refined", (name,))
+    assert (info.pixel, info.place) == (2.0, True)
+    assert run("segment", tagged_study.folder, "--model", "m", "--device", "cpu")[0] == 0
+
+
+def test_what_the_tags_cannot_teach_is_noted(run, tagged_study: Study):
+    for name in tagged_study.scan_names[1:]:
+        table = tagged_study.tags(name)
+        table.values[:, 0] = 0
+        tagged_study.save_tags(name, table)
+    options = ("--epochs", 1, "--width", 2, "--device", "cpu")
+    code, _, err = run("train", tagged_study.folder, "--model", "m", *options)
+    assert code == 0
+    assert f"note: TC is present in {tagged_study.scan_names[0]} alone" in " ".join(err.split())
 
 
 def test_known_tags_of_a_scan_decide_unless_they_are_ignored(
@@ -206,6 +234,9 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
     [
         (("train", "{study}", "--model", "../m"), "model name '../m'"),
         (("train", "{study}", "--model", "m", "--scans", "nobody"), "no scan 'nobody'"),
+        (("train", "{study}", "--model", "m", "--trust", "seg"), "train with refine"),
+        (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
+        (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
         (("segment", "{study}", "--model", "nothing"), "no model 'nothing'"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC"), "'TC' is no"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "XX=1"), "class 'XX'"),

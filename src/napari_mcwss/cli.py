@@ -168,6 +168,12 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Length of a stage in epochs.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
+    pixel: Annotated[
+        float, typer.Option(help="Millimetres between the pixels that it reads: 2 is faster.")
+    ] = 1.0,
+    place: Annotated[
+        bool, typer.Option("--place", help="Let it read where a pixel lies: for aligned scans.")
+    ] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
 ) -> None:
@@ -180,6 +186,8 @@ def train(
         "epochs": epochs,
         "minutes": minutes,
         "width": width,
+        "pixel": pixel,
+        "place": place,
         "device": device,
         "seed": seed,
     }
