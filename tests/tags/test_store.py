@@ -11,6 +11,7 @@ import pytest
 
 from napari_mcwss import files
 from napari_mcwss.errors import McwssError
+from napari_mcwss.tags import history
 from napari_mcwss.tags import table as table_module
 from napari_mcwss.tags.history import Journal
 from napari_mcwss.tags.store import TagStore
@@ -49,8 +50,40 @@ def test_folding_moves_the_journal_into_the_csv_file(store, tmp_path):
     store.change(1, "ED", Tag.PRESENT)
     store.fold()
     assert (tmp_path / "a.csv").read_text() == "slice,TC,ED\n0,,\n1,,1\n2,,\n"
-    assert [path.name for path in content(tmp_path)] == ["a.csv"]
     assert reread(tmp_path) == [[-1, -1], [-1, 1], [-1, -1]]
+
+
+def test_the_csv_file_counts_once_it_holds_all(store, tmp_path):
+    store.change(1, "ED", Tag.PRESENT)
+    store.fold()
+    (tmp_path / "a.csv").write_text("slice,TC,ED\n0,,\n1,,0\n2,,\n")
+    assert reread(tmp_path) == [[-1, -1], [-1, 0], [-1, -1]]
+
+
+def test_the_journal_knows_who_changed_what(store, tmp_path):
+    store.change(1, "ED", Tag.PRESENT, "A")
+    table = store.read()
+    table.set(0, "TC", Tag.ABSENT)
+    table.set(2, "TC", Tag.ABSENT)
+    store.write(table, "B")
+    deeds = Journal(tmp_path / ".journal" / "a.jsonl").deeds()
+    assert [(deed.reader, len(deed.changes)) for deed in deeds] == [("A", 1), ("B", 2)]
+
+
+def test_reading_beside_a_program_that_folds_sees_all_tags(store, tmp_path, monkeypatch):
+    store.change(1, "ED", Tag.PRESENT)
+    really_read = Journal.read
+    others = [store.fold]
+
+    def read_then_fold(journal):
+        found = really_read(journal)
+        if others:
+            others.pop()()
+            (tmp_path / "a.csv").write_text("slice,TC,ED\n0,,\n1,,0\n2,,\n")
+        return found
+
+    monkeypatch.setattr(Journal, "read", read_then_fold)
+    assert reread(tmp_path) == [[-1, -1], [-1, 0], [-1, -1]]
 
 
 def test_folding_nothing_writes_nothing(store, tmp_path):
@@ -92,7 +125,7 @@ def test_tags_survive_kill_9(tmp_path):
     assert reread(tmp_path) == [[1, -1], [0, -1], [-1, 1]]
 
 
-@pytest.mark.parametrize("step", ["before the csv file", "before the journal is cleared"])
+@pytest.mark.parametrize("step", ["before the csv file", "before the journal knows"])
 def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch, step):
     store.change(0, "TC", Tag.PRESENT)
     store.change(1, "TC", Tag.PRESENT)
@@ -106,7 +139,7 @@ def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch
         if step == "before the csv file":
             patch.setattr(table_module, "replacing", killed)
         else:
-            patch.setattr(Journal, "clear", killed)
+            patch.setattr(Journal, "mark_folded", killed)
         with pytest.raises(KeyboardInterrupt):
             store.write(new)
     assert reread(tmp_path) == new.values.tolist()
@@ -128,6 +161,31 @@ class TestFailure:
         with pytest.raises(McwssError, match=message):
             store.write(TagTable.empty(3, CLASSES))
         assert content(tmp_path) == before
+        assert reread(tmp_path) == [[1, -1], [1, -1], [-1, -1]]
+
+    def test_a_csv_file_that_cannot_be_written_takes_the_deed_back(
+        self, store, tmp_path, before, monkeypatch
+    ):
+        def full(path):
+            raise McwssError(os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(table_module, "replacing", full)
+        with pytest.raises(McwssError, match="No space left"):
+            store.write(TagTable.empty(3, CLASSES))
+        assert content(tmp_path) == before
+        monkeypatch.undo()
+        store.write(TagTable.empty(3, CLASSES))
+        assert reread(tmp_path) == [[-1, -1]] * 3
+
+    def test_a_journal_that_fills_the_disk_once_all_is_saved_says_so(
+        self, store, tmp_path, before, monkeypatch
+    ):
+        def full(path, line):
+            raise McwssError(os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(history, "append_line", full)
+        with pytest.raises(McwssError, match="the tags are saved"):
+            store.fold()
         assert reread(tmp_path) == [[1, -1], [1, -1], [-1, -1]]
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import operator
+import os
 import warnings
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
@@ -12,7 +15,7 @@ from napari_mcwss.files import append_line
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -62,18 +65,39 @@ def changes_between(old: TagTable, new: TagTable) -> list[Change]:
     ]
 
 
-class Journal:
-    """What was done to one scan's tags since its csv file was written.
+@dataclass(frozen=True)
+class Deed:
+    """What a reader did at once: changes that count all or not at all.
 
-    Each line is one deed of the user, a list of changes that count all or not
-    at all: ``{"changes": [[12, "TC", 1, -1]]}`` with slice, class, tag and the
-    tag before. A deed is undone by a later line with the opposite changes, so
-    the file only ever grows until it is cleared.
+    Parameters
+    ----------
+    changes : tuple of Change
+        What became another.
+    time : str, optional
+        When, in ISO 8601 with the offset from UTC; empty if it was not noted.
+    reader : str, optional
+        Who did it; empty if no name was given.
+    """
+
+    changes: tuple[Change, ...]
+    time: str = ""
+    reader: str = ""
+
+
+class Journal:
+    """What was done to one scan's tags, and how much of it its csv file holds.
+
+    Each line is one deed of a reader, changes that count all or not at all:
+    ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
+    slice, class, tag and the tag before, then when and, if a name was given,
+    by whom. A line ``{"folded": "..."}`` says that the csv file holds all above
+    it. A deed is undone by a later line with the opposite changes, so the file
+    only ever grows.
 
     Parameters
     ----------
     path : Path
-        The journal's file; there is none while nothing is pending.
+        The journal's file; there is none before the first deed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,15 +106,42 @@ class Journal:
     @property
     def pending(self) -> bool:
         """Whether there is anything that the csv file may not hold yet."""
-        return self.path.exists()
+        return bool(_unfolded(self.read())[1].strip())
 
-    def append(self, changes: Sequence[Change]) -> None:
+    def read(self) -> bytes:
+        """Give the content of the file; nothing if there is none.
+
+        Returns
+        -------
+        bytes
+            Since the file only grows, it is unchanged where they are the same.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be read.
+        """
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
+
+    def append(self, changes: Sequence[Change], reader: str = "") -> int:
         """Note one deed; when this returns it is on the disk.
 
         Parameters
         ----------
         changes : sequence of Change
             What the deed changes.
+        reader : str, optional
+            Who does it.
+
+        Returns
+        -------
+        int
+            Size of the file before, in bytes, for `take_back`.
 
         Raises
         ------
@@ -98,15 +149,70 @@ class Journal:
             If it cannot be written; the journal is then as it was.
         """
         rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in changes]
-        append_line(self.path, json.dumps({"changes": rows}))
+        line: dict[str, object] = {"changes": rows, "time": _now()}
+        if reader:
+            line["reader"] = reader
+        size = len(self.read())
+        append_line(self.path, json.dumps(line))
+        return size
 
-    def replay(self, table: TagTable) -> None:
-        """Do again, on a table, what the journal has noted.
+    def take_back(self, size: int) -> None:
+        """Forget the deed that was noted last.
+
+        Parameters
+        ----------
+        size : int
+            What `append` returned.
+
+        Raises
+        ------
+        McwssError
+            If the file cannot be changed; the deed counts then.
+        """
+        try:
+            with self.path.open("r+b") as file:
+                file.truncate(size)
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise McwssError(
+                f"cannot write '{self.path}': {error.strerror or error}: the tags are changed, but "
+                "the csv file does not show it: check that the disk has room and save again"
+            ) from error
+
+    def replay(self, table: TagTable, content: bytes) -> None:
+        """Do again, on a table, what the journal has noted since the csv file was written.
 
         Parameters
         ----------
         table : TagTable
             What the csv file holds; changed in place.
+        content : bytes
+            What `read` returned.
+
+        Warns
+        -----
+        UserWarning
+            Of every line that is no deed, or none of this scan: the power
+            failed while it was written. It is passed over.
+        """
+        for number, line in _lines(*_unfolded(content)):
+            try:
+                changes = _deed(line).changes
+                for change in changes:
+                    table.get(change.slice_index, change.class_name)
+            except (ValueError, TypeError, KeyError, McwssError):
+                self._warn(number, line)
+                continue
+            for change in changes:
+                table.set(change.slice_index, change.class_name, change.tag)
+
+    def deeds(self) -> list[Deed]:
+        """List all that was ever noted, whether the csv file holds it or not.
+
+        Returns
+        -------
+        list of Deed
+            The oldest first.
 
         Raises
         ------
@@ -116,45 +222,70 @@ class Journal:
         Warns
         -----
         UserWarning
-            Of every line that is no deed, or none of this scan: the power
-            failed while it was written. It is passed over.
+            Of every line that is no deed. It is passed over.
         """
-        try:
-            text = self.path.read_text("utf-8", "replace")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise McwssError(f"cannot read '{self.path}': {error.strerror}") from error
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                deed = [
-                    Change(row, column, Tag(tag), Tag(previous))
-                    for row, column, tag, previous in json.loads(line)["changes"]
-                ]
-                for change in deed:
-                    table.get(change.slice_index, change.class_name)
-            except (ValueError, TypeError, KeyError, McwssError):
-                warnings.warn(
-                    f"'{self.path}', line {number} is no change of a tag and is passed over: "
-                    f"{line[:60]!r}",
-                    stacklevel=2,
-                )
+        deeds = []
+        for number, line in _lines(0, self.read()):
+            if line.startswith(_FOLDED):
                 continue
-            for change in deed:
-                table.set(change.slice_index, change.class_name, change.tag)
+            try:
+                deeds.append(_deed(line))
+            except (ValueError, TypeError, KeyError):
+                self._warn(number, line)
+        return deeds
 
-    def clear(self) -> None:
-        """Forget everything: the csv file holds it now.
+    def mark_folded(self) -> None:
+        """Note that the csv file holds everything.
 
         Raises
         ------
         McwssError
-            If the file cannot be removed.
+            If it cannot be noted.
         """
         try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
+            append_line(self.path, json.dumps({"folded": _now()}))
+        except McwssError as error:
             raise McwssError(
-                f"cannot remove '{self.path}': {error.strerror}: the tags are saved; remove it "
-                "by hand before you edit them elsewhere"
+                f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
+                "room, and save again before you edit the csv file elsewhere"
             ) from error
+
+    def _warn(self, number: int, line: str) -> None:
+        warnings.warn(
+            f"'{self.path}', line {number} is no change of a tag and is passed over: {line[:60]!r}",
+            stacklevel=3,
+        )
+
+
+# How a line begins that says so. Even a torn one was begun after the csv file was complete.
+_FOLDED = '{"folded"'
+
+
+def _unfolded(content: bytes) -> tuple[int, bytes]:
+    """Split off what the csv file holds: how many lines it is, and the content after it."""
+    mark = (b"\n" + content).rfind(b"\n" + _FOLDED.encode())
+    if mark < 0:
+        return 0, content
+    end = content.find(b"\n", mark) + 1 or len(content)
+    return content.count(b"\n", 0, end), content[end:]
+
+
+def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
+    """Give the lines of a content and their numbers; so many others are above it."""
+    # Names of readers and classes are escaped: what else looks like a line break is damage.
+    lines = content.removesuffix(b"\n").split(b"\n") if content else []
+    return enumerate((line.decode("utf-8", "replace") for line in lines), above + 1)
+
+
+def _deed(line: str) -> Deed:
+    """Read one line of a journal; ValueError, TypeError or KeyError if it is no deed."""
+    content = json.loads(line)
+    changes = tuple(
+        Change(operator.index(row), str(name), Tag(tag), Tag(previous))
+        for row, name, tag, previous in content["changes"]
+    )
+    return Deed(changes, str(content.get("time", "")), str(content.get("reader", "")))
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.tags.history import Change, Journal, changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -49,14 +50,18 @@ class TagStore:
         McwssError
             If a file is damaged.
         """
-        if self._csv.exists():
-            table = TagTable.read_csv(self._csv, self._slices, self._classes)
-        else:
-            table = TagTable.empty(self._slices, self._classes)
-        self._journal.replay(table)
-        return table
+        while True:
+            noted = self._journal.read()
+            if self._csv.exists():
+                table = TagTable.read_csv(self._csv, self._slices, self._classes)
+            else:
+                table = TagTable.empty(self._slices, self._classes)
+            # Another program may have tagged or folded in between.
+            if self._journal.read() == noted:
+                self._journal.replay(table, noted)
+                return table
 
-    def change(self, slice_index: int, class_name: str, tag: Tag) -> None:
+    def change(self, slice_index: int, class_name: str, tag: Tag, reader: str = "") -> None:
         """Change one tag; when this returns it is on the disk.
 
         Parameters
@@ -67,6 +72,8 @@ class TagStore:
             Of the class.
         tag : Tag
             What is now known.
+        reader : str, optional
+            Who changes it, for the journal.
 
         Raises
         ------
@@ -75,28 +82,37 @@ class TagStore:
         """
         previous = self.read().get(slice_index, class_name)
         if tag != previous:
-            self._journal.append([Change(slice_index, class_name, tag, previous)])
+            self._journal.append([Change(slice_index, class_name, tag, previous)], reader)
 
-    def write(self, table: TagTable) -> None:
-        """Replace all tags, in the csv file.
+    def write(self, table: TagTable, reader: str = "") -> None:
+        """Replace all tags, in the csv file; for the journal that is one deed.
 
         Parameters
         ----------
         table : TagTable
             With the slices and classes of this scan.
+        reader : str, optional
+            Who changes them, for the journal.
 
         Raises
         ------
         McwssError
-            If a file is damaged or cannot be written.
+            If a file is damaged or cannot be written. The tags are as before
+            then, unless the message says that they are saved.
         """
         changes = changes_between(self.read(), table)
-        # Were the csv file written first and the machine to stop before the
-        # journal is cleared, older deeds would be done again on newer tags.
-        if changes and self._journal.pending:
-            self._journal.append(changes)
-        table.write_csv(self._csv)
-        self._journal.clear()
+        if not changes:
+            self._fold(table)
+            return
+        # Noted first: were the machine to stop once the csv file is written, older
+        # deeds that are still pending would else be done again on newer tags.
+        size = self._journal.append(changes, reader)
+        try:
+            table.write_csv(self._csv)
+        except McwssError:
+            self._journal.take_back(size)
+            raise
+        self._journal.mark_folded()
 
     def fold(self) -> None:
         """Move what the journal holds into the csv file, for spreadsheets to see.
@@ -104,7 +120,12 @@ class TagStore:
         Raises
         ------
         McwssError
-            If a file is damaged or cannot be written; the journal stays then.
+            If a file is damaged or cannot be written; nothing is lost then.
         """
         if self._journal.pending:
-            self.write(self.read())
+            self._fold(self.read())
+
+    def _fold(self, table: TagTable) -> None:
+        table.write_csv(self._csv)
+        if self._journal.pending:
+            self._journal.mark_folded()

@@ -1,0 +1,139 @@
+"""What a reader was shown as saved is there again, whatever stopped the program."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and no SIGKILL")
+
+# A child tags at random and reports each change that has returned, until it is
+# killed. Forked from one process, since starting Python 200 times takes minutes.
+KILLS = """
+import json, os, random, signal, sys, time, warnings
+from pathlib import Path
+from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.table import Tag, TagTable
+
+SLICES, CLASSES = 12, ("TC", "ED")
+folder, kills = Path(sys.argv[1]), int(sys.argv[2])
+warnings.simplefilter("ignore")
+
+def store():
+    return TagStore(folder, "a", SLICES, CLASSES)
+
+def deeds(seed):
+    chance = random.Random(seed)
+    while True:
+        kind = chance.choice(["change"] * 8 + ["fold", "write"])
+        where = chance.randrange(SLICES), chance.choice(CLASSES)
+        yield kind, where, chance.choice(list(Tag))
+
+def do(table, deed):
+    kind, where, tag = deed
+    if kind == "change":
+        table.set(*where, tag)
+    elif kind == "write":
+        table.values[: where[0]] = tag
+
+def work(seed, pipe):
+    for deed in deeds(seed):
+        kind, where, tag = deed
+        if kind == "change":
+            store().change(*where, tag, "reader")
+        elif kind == "fold":
+            store().fold()
+        else:
+            table = store().read()
+            do(table, deed)
+            store().write(table)
+        os.write(pipe, b".")
+
+lost, shown = [], 0
+for seed in range(kills):
+    before = store().read()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read_end)
+        work(seed, write_end)
+    os.close(write_end)
+    os.read(read_end, 1)
+    time.sleep(random.Random(-seed).uniform(0, 0.012))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    done = 1
+    while found := os.read(read_end, 4096):
+        done += len(found)
+    os.close(read_end)
+    shown += done
+    found = store().read().values.tolist()
+    table, steps = before, deeds(seed)
+    for _ in range(done):
+        do(table, next(steps))
+    # The deed at which the child was killed counts in whole or not at all.
+    possible = [table.values.tolist()]
+    do(table, next(steps))
+    possible.append(table.values.tolist())
+    if found not in possible:
+        lost.append(seed)
+print(json.dumps({"lost": lost, "shown": shown}))
+"""
+
+
+@posix_only
+def test_200_kills_at_random_moments_lose_nothing_that_was_shown(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLS, tmp_path, "200"], capture_output=True, text=True, check=True
+    )
+    result = json.loads(done.stdout)
+    assert result["lost"] == []
+    assert result["shown"] > 400
+    leftovers = [path for path in tmp_path.iterdir() if path.name not in ("a.csv", ".journal")]
+    assert all(path.name.startswith(".") for path in leftovers)
+
+
+FULL = """
+import json, resource, signal, sys
+from pathlib import Path
+from napari_mcwss.errors import McwssError
+from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.table import Tag
+
+store = TagStore(Path(sys.argv[1]), "a", 1500, ("TC",))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1]))
+shown = 0
+try:
+    for index in range(1500):
+        store.change(index, "TC", Tag.PRESENT)
+        shown += 1
+except McwssError as error:
+    message = str(error)
+try:
+    store.fold()
+except McwssError as error:
+    folding = str(error)
+kept = int(store.read().tagged.sum())
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+store.change(shown, "TC", Tag.PRESENT)
+store.fold()
+again = int(store.read().tagged.sum())
+print(json.dumps([message, folding, shown, kept, again]))
+"""
+
+
+@posix_only
+def test_a_file_system_that_runs_full_keeps_what_was_shown_and_goes_on_later(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True
+    )
+    message, folding, shown, kept, again = json.loads(done.stdout)
+    assert "nothing was changed" in message
+    assert "nothing was changed" in folding
+    assert 10 < shown < 100
+    assert kept == shown
+    assert again == shown + 1
