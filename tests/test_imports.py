@@ -16,6 +16,7 @@ LIGHT = (
     "napari_mcwss.scans.writing",
     "napari_mcwss.tags.history",
     "napari_mcwss.tags.importing",
+    "napari_mcwss.tags.lock",
     "napari_mcwss.tags.store",
     "napari_mcwss.tags.table",
 )

@@ -16,6 +16,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.project import ClassSpec, Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, PHANTOM_SIZE
+from napari_mcwss.tags.history import Journal
 from napari_mcwss.tags.table import Tag, TagTable
 
 
@@ -271,6 +272,39 @@ class TestTags:
         assert table.values[3].tolist() == [-1, 1, -1]
         assert table.values[4].tolist() == [0, -1, -1]
         refused("named twice", lambda: phantom_study.add_classes(["ne"]))
+
+
+class TestLock:
+    def test_while_one_keeps_it_others_only_read(self, phantom_study):
+        other = Study.open(phantom_study.folder)
+        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
+        table = other.tags("phantom01")
+        with phantom_study.tag_lock:
+            for act in (
+                lambda: other.tag("phantom01", 3, "ED", Tag.ABSENT),
+                lambda: other.save_tags("phantom01", table),
+                lambda: other.update_tags("phantom01", table),
+            ):
+                refused(f"process {os.getpid()} on .* changes them", act)
+            phantom_study.tag("phantom01", 4, "ED", Tag.ABSENT)
+            other.fold_tags("phantom01")
+            assert not (other.folder / "tags" / "phantom01.csv").exists()
+            assert other.tags("phantom01").values[3:5, 1].tolist() == [1, 0]
+        other.fold_tags("phantom01")
+        assert (other.folder / "tags" / "phantom01.csv").exists()
+
+    def test_is_given_back_after_each_change(self, phantom_study):
+        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.fold_tags("phantom01")
+        phantom_study.save_tags("phantom01", phantom_study.tags("phantom01"))
+        assert not phantom_study.tag_lock.path.exists()
+
+    def test_the_journal_knows_who_tagged(self, phantom_study):
+        phantom_study.reader = "A. Reader"
+        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.update_tags("phantom01", TagTable(("TC",), np.ones((25, 1), np.int8)))
+        journal = Journal(phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl")
+        assert [deed.reader for deed in journal.deeds()] == ["A. Reader"] * 2
 
 
 class TestUpdate:

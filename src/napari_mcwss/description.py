@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +15,6 @@ from napari_mcwss.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 FORMAT = 1
 """The newest version of the file that this program reads, and the one that it writes."""
@@ -214,6 +215,30 @@ def check_names(kind: str, names: Iterable[str]) -> None:
         if name.casefold() in seen:
             raise McwssError(f"{kind} {name!r} is named twice: give each {kind} a name of its own")
         seen.add(name.casefold())
+
+
+def relative_path(file: Path, folder: Path) -> str:
+    """Write a path as seen from the study's folder, so that both can be moved together.
+
+    Parameters
+    ----------
+    file : Path
+        A file of a scan.
+    folder : Path
+        The study's folder, without links in it.
+
+    Returns
+    -------
+    str
+        With forward slashes; absolute where the two are on different drives.
+    """
+    # Folders above the file are resolved, as the study's own are; a file that
+    # is itself a link (as data managers make them) stays one.
+    absolute = Path(os.path.realpath(file.parent)) / file.name
+    try:
+        return Path(os.path.relpath(absolute, folder)).as_posix()
+    except ValueError:  # Another drive of Windows.
+        return absolute.as_posix()
 
 
 def _reason(error: Exception) -> str:

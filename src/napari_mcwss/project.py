@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.description import ClassSpec as ClassSpec
-from napari_mcwss.description import Description, ScanEntry, check_names, class_specs
+from napari_mcwss.description import (
+    Description,
+    ScanEntry,
+    check_names,
+    class_specs,
+    relative_path,
+)
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.store import TagStore
 
 if TYPE_CHECKING:
@@ -32,12 +40,21 @@ class Study:
         The study's folder.
     description : Description
         What its ``mcwss.json`` says.
+
+    Attributes
+    ----------
+    reader : str
+        Who tags, for the journal; empty if no name is to be noted.
+    tag_lock : TagLock
+        Taken for every change of tags; who keeps it makes all others readers only.
     """
 
     def __init__(self, folder: Path, description: Description) -> None:
         self.folder = folder
         self._description = description
         self._scans: dict[str, Scan] = {}
+        self.reader = ""
+        self.tag_lock = TagLock(folder / ".tags.lock")
 
     @classmethod
     def create(
@@ -145,7 +162,7 @@ class Study:
             do not fit; nothing is added then.
         """
         entries = tuple(
-            ScanEntry(name=name, files=tuple(self._relative(file) for file in files))
+            ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
             for name, files in scans.items()
         )
         changed = self._changed(scans=(*self._description.scans, *entries))
@@ -254,9 +271,12 @@ class Study:
         Raises
         ------
         McwssError
-            If there is no such scan, slice or class, or it cannot be written.
+            If there is no such scan, slice or class, it cannot be written, or
+            another program changes the tags now.
         """
-        self._store(scan).change(slice_index, class_name, tag)
+        store = self._store(scan)
+        with self.tag_lock:
+            store.change(slice_index, class_name, tag, self.reader)
 
     def save_tags(self, scan: str, table: TagTable) -> None:
         """Replace all tags of a scan.
@@ -271,8 +291,8 @@ class Study:
         Raises
         ------
         McwssError
-            If the table is not of this scan and these classes, or cannot be
-            written; the tags are as before then.
+            If the table is not of this scan and these classes, cannot be
+            written, or another program changes the tags now; they are as before then.
         """
         slices = self.scan(scan).slices
         if table.classes != self.class_names or table.values.shape != (slices, len(self.classes)):
@@ -280,7 +300,8 @@ class Study:
                 f"tags of {len(table.values)} slices and classes {', '.join(table.classes)}: scan "
                 f"{scan} has {slices} slices, and the study classes {', '.join(self.class_names)}"
             )
-        self._store(scan).write(table)
+        with self.tag_lock:
+            self._store(scan).write(table, self.reader)
 
     def update_tags(self, scan: str, tags: TagTable) -> None:
         """Take over what a table knows of some of the classes; all else stays.
@@ -295,15 +316,17 @@ class Study:
         Raises
         ------
         McwssError
-            If the table is not of this scan and these classes, or cannot be
-            written; the tags are as before then.
+            As for `save_tags`.
         """
-        table = self.tags(scan)
-        table.update(tags)
-        self.save_tags(scan, table)
+        with self.tag_lock:
+            table = self.tags(scan)
+            table.update(tags)
+            self.save_tags(scan, table)
 
     def fold_tags(self, scan: str) -> None:
         """Bring a scan's csv file up to date with what was tagged since it was written.
+
+        While another program changes the tags this is left to it.
 
         Parameters
         ----------
@@ -315,7 +338,10 @@ class Study:
         McwssError
             If it cannot be written; nothing is lost then.
         """
-        self._store(scan).fold()
+        store = self._store(scan)
+        if store.pending:
+            with suppress(TagsLockedError), self.tag_lock:
+                store.fold()
 
     def model_folder(self, name: str) -> Path:
         """Give the folder of a model, there or not.
@@ -370,16 +396,6 @@ class Study:
 
     def _store(self, scan: str) -> TagStore:
         return TagStore(self.folder / "tags", scan, self.scan(scan).slices, self.class_names)
-
-    def _relative(self, file: Path) -> str:
-        """Write a path as seen from the study's folder, so that both can be moved together."""
-        # Folders above the file are resolved, as the study's own are; a file that
-        # is itself a link (as data managers make them) stays one.
-        absolute = Path(os.path.realpath(file.parent)) / file.name
-        try:
-            return Path(os.path.relpath(absolute, self.folder)).as_posix()
-        except ValueError:  # Another drive of Windows.
-            return absolute.as_posix()
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

@@ -37,6 +37,11 @@ class TagStore:
         self._slices = slices
         self._classes = tuple(classes)
 
+    @property
+    def pending(self) -> bool:
+        """Whether `fold` has anything to do."""
+        return self._journal.pending
+
     def read(self) -> TagTable:
         """Read the tags: the csv file and what the journal adds to it.
 
