@@ -1,0 +1,244 @@
+"""Tags in files that spreadsheets read and write, in long and in wide form."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.tags.table import Tag, TagTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+LONG = ("scan", "slice", "class", "tag")
+"""Columns of the long form, in which `write_long` writes them."""
+
+_TAGS = {
+    "": Tag.UNKNOWN,
+    "unknown": Tag.UNKNOWN,
+    "0": Tag.ABSENT,
+    "absent": Tag.ABSENT,
+    "1": Tag.PRESENT,
+    "present": Tag.PRESENT,
+    # What data frames make of a column of 0 and 1 in which some are missing.
+    "0.0": Tag.ABSENT,
+    "1.0": Tag.PRESENT,
+}
+
+
+def read_spreadsheets(
+    paths: Sequence[Path], classes: Sequence[str], slices_of: Callable[[str], int]
+) -> dict[str, TagTable]:
+    """Read tags from files of the long or the wide form.
+
+    The long form has the columns scan, slice, class and tag, in any order and
+    beside others, and one row a tag. The wide form has the columns slice and
+    one a class, one row a slice, and either the column scan or the name of the
+    scan as the name of the file. Cells are separated by commas, semicolons or
+    tabs. Slices count from 0.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files.
+    classes : sequence of str
+        Classes of the study.
+    slices_of : callable
+        Gives the number of slices of a scan by its name; a McwssError if there
+        is no such scan.
+
+    Returns
+    -------
+    dict of str to TagTable
+        For every scan that is named a table of all classes, unknown where the
+        files say nothing.
+
+    Raises
+    ------
+    McwssError
+        If a file cannot be read, names what the study has not, or contradicts
+        itself or another; it names the file and the line.
+    """
+    found = _Found(classes, slices_of, paths)
+    for number, path in enumerate(paths):
+        text = _text(path)
+        # Names of classes and scans have none of these in them.
+        delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        try:
+            cells = ([cell.strip() for cell in row] for row in rows)
+            filled = (row for row in cells if any(row))
+            layout = _layout(next(filled, []), classes)
+            for row in filled:
+                found.add(layout, row, (number, rows.line_num))
+        except csv.Error as error:
+            raise McwssError(
+                f"'{path}', line {rows.line_num}: no row of a table ({error}): correct it"
+            ) from error
+        except McwssError as error:
+            raise McwssError(f"'{path}', line {rows.line_num}: {error}") from error
+    return found.tables()
+
+
+def write_long(path: Path, tables: Iterable[tuple[str, TagTable]]) -> int:
+    """Write the tags of many scans into one file of the long form, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    tables : iterable of (str, TagTable)
+        Name and tags of each scan. What is unknown makes no row.
+
+    Returns
+    -------
+    int
+        Number of tags that were written.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written; an older one is untouched then.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LONG)
+    words = {int(tag): tag.name.lower() for tag in (Tag.PRESENT, Tag.ABSENT)}
+    count = 0
+    for scan, table in tables:
+        for index, row in enumerate(table.values.tolist()):
+            known = [(c, tag) for c, tag in zip(table.classes, row, strict=True) if tag in words]
+            writer.writerows([scan, index, class_name, words[tag]] for class_name, tag in known)
+            count += len(known)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+    return count
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which column of a file holds what; the file may lack the column of scans."""
+
+    columns: int
+    slice: int
+    scan: int | None
+    long: tuple[int, int] | None = None
+    wide: Mapping[str, int] = field(default_factory=dict)
+
+    def tags(self, row: Sequence[str]) -> list[tuple[str, str]]:
+        """Give class and tag of all that one row says."""
+        if self.long is not None:
+            return [(row[self.long[0]], row[self.long[1]])]
+        return [(name, row[column]) for name, column in self.wide.items()]
+
+
+def _layout(header: Sequence[str], classes: Sequence[str]) -> _Layout:
+    lower = [name.lower() for name in header]
+    # Spreadsheets often leave empty columns at the end.
+    named = [name for name in header if name]
+    wide = {name: header.index(name) for name in named if name in classes}
+    # A class may be called scan; its files are then called as their scans are.
+    strange = [name for name in named if name not in wide and name.lower() not in LONG[:2]]
+    if len({*filter(None, lower)}) == len(named):
+        if set(LONG) <= set(lower):
+            scan, slice_, class_, tag = map(lower.index, LONG)
+            return _Layout(len(header), slice_, scan, long=(class_, tag))
+        if "slice" in lower and wide and not strange:
+            others = {name.lower(): header.index(name) for name in named if name not in wide}
+            return _Layout(len(header), others["slice"], others.get("scan"), wide=wide)
+    raise McwssError(
+        f"found the columns {', '.join(named) or 'none'}: expected {', '.join(LONG)} (one row a "
+        f"tag), or scan, slice, {', '.join(classes)} (one row a slice), each once: correct them"
+    )
+
+
+class _Found:
+    """The tags read so far, and where each of them stands."""
+
+    def __init__(
+        self, classes: Sequence[str], slices_of: Callable[[str], int], paths: Sequence[Path]
+    ) -> None:
+        self._columns = {name: column for column, name in enumerate(classes)}
+        self._slices_of = slices_of
+        self._paths = paths
+        # Lists, since arrays are slow one element at a time; a place is the
+        # number of the file and the line in it.
+        self._tags: dict[str, list[list[int]]] = {}
+        self._places: dict[str, dict[tuple[int, int], tuple[int, int]]] = {}
+
+    def tables(self) -> dict[str, TagTable]:
+        """Give what was read, for each scan."""
+        return {
+            scan: TagTable(tuple(self._columns), np.array(tags, np.int8))
+            for scan, tags in self._tags.items()
+        }
+
+    def add(self, layout: _Layout, row: Sequence[str], place: tuple[int, int]) -> None:
+        """Take over what a row says."""
+        if len(row) < layout.columns or any(row[layout.columns :]):
+            raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct it")
+        scan, tags = self._scan(layout, row, self._paths[place[0]])
+        slice_text, slices = row[layout.slice], len(tags)
+        if not slice_text.isdecimal() or int(slice_text) >= slices:
+            raise McwssError(
+                f"slice {slice_text!r} does not exist: scan {scan} has {slices}, 0 to "
+                f"{slices - 1}: correct it"
+            )
+        index, places = int(slice_text), self._places[scan]
+        for class_name, text in layout.tags(row):
+            column, tag = self._columns.get(class_name), _TAGS.get(text.lower())
+            if column is None:
+                raise McwssError(
+                    f"class {class_name!r} does not exist: expected {', '.join(self._columns)}: "
+                    "correct it"
+                )
+            if tag is None:
+                raise McwssError(
+                    f"{text!r} is no tag: expected present or 1, absent or 0, unknown or "
+                    "nothing: correct it"
+                )
+            if tag is Tag.UNKNOWN:
+                continue
+            before = places.setdefault((index, column), place)
+            if before is not place and tags[index][column] != tag:
+                raise McwssError(
+                    f"scan {scan}, slice {index}, class {class_name} is {tag.name.lower()} here, "
+                    f"but {Tag(tags[index][column]).name.lower()} in '{self._paths[before[0]]}', "
+                    f"line {before[1]}: decide for one"
+                )
+            tags[index][column] = tag
+
+    def _scan(self, layout: _Layout, row: Sequence[str], path: Path) -> tuple[str, list[list[int]]]:
+        """Give the name and the tags of the scan that a row is about."""
+        scan = path.stem if layout.scan is None else row[layout.scan]
+        if scan not in self._tags:
+            try:
+                slices = self._slices_of(scan)
+            except McwssError as error:
+                if layout.scan is not None:
+                    raise
+                raise McwssError(
+                    f"{error}: add a column scan, or name the file after its scan"
+                ) from error
+            self._tags[scan] = [[Tag.UNKNOWN] * len(self._columns) for _ in range(slices)]
+            self._places[scan] = {}
+        return scan, self._tags[scan]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise McwssError(
+            f"'{path}' is no text in UTF-8: expected a table of comma-separated values: save it "
+            "as 'CSV UTF-8' in the spreadsheet program"
+        ) from error
