@@ -8,15 +8,18 @@ import pytest
 LIGHT = (
     "napari_mcwss",
     "napari_mcwss.description",
+    "napari_mcwss.exchange",
     "napari_mcwss.files",
     "napari_mcwss.project",
     "napari_mcwss.scans.finding",
     "napari_mcwss.scans.phantom",
     "napari_mcwss.scans.reading",
     "napari_mcwss.scans.writing",
+    "napari_mcwss.tags.agreement",
     "napari_mcwss.tags.history",
     "napari_mcwss.tags.importing",
     "napari_mcwss.tags.lock",
+    "napari_mcwss.tags.spreadsheets",
     "napari_mcwss.tags.store",
     "napari_mcwss.tags.table",
 )

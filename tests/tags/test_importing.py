@@ -1,8 +1,10 @@
-"""A class is present where a slice has at least one voxel of its values."""
+"""Masks give tags, and a plan says what an import would change."""
 
 import numpy as np
+import pytest
 
-from napari_mcwss.tags.importing import tags_from_mask
+from napari_mcwss.tags.importing import Conflict, ImportPlan, tags_from_mask
+from napari_mcwss.tags.table import Tag, TagTable
 
 
 def test_one_voxel_is_enough():
@@ -15,3 +17,34 @@ def test_one_voxel_is_enough():
     assert tags.classes == ("ED", "TC", "none")
     assert tags.values.dtype == np.int8
     assert tags.values.tolist() == [[0, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 0]]
+
+
+CURRENT = [[1, 0], [-1, 1], [-1, -1]]
+IMPORTED = [[1, 1], [0, -1], [-1, 1]]
+
+
+def plan():
+    def table(values):
+        return TagTable(("TC", "ED"), np.array(values, np.int8))
+
+    same = [[1, -1]]
+    return ImportPlan(
+        {"a": table(CURRENT), "b": table(same)}, {"a": table(IMPORTED), "b": table(same)}
+    )
+
+
+def test_a_plan_tells_new_from_conflicting_and_unchanged_tags():
+    made = plan()
+    assert (made.new, made.unchanged) == (2, 2)
+    assert made.conflicts == [Conflict("a", 0, "ED", Tag.ABSENT, Tag.PRESENT)]
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "values"),
+    [(True, [[1, 1], [0, 1], [-1, 1]]), (False, [[1, 0], [0, 1], [-1, 1]])],
+)
+def test_conflicting_tags_are_taken_over_or_kept(overwrite, values):
+    made = plan()
+    result = made.result(overwrite=overwrite)
+    assert {scan: table.values.tolist() for scan, table in result.items()} == {"a": values}
+    assert made.current["a"].values.tolist() == CURRENT

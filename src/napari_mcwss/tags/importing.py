@@ -1,15 +1,20 @@
-"""Tags from masks: an import only; training never sees a mask."""
+"""Tags from elsewhere: what masks say, and the plan of what an import would change.
+
+Masks serve for an import only; training never sees one.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_mcwss.tags.table import TagTable
+from napari_mcwss.tags.agreement import disagreements
+from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,3 +44,103 @@ def tags_from_mask(mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int
     for column, values in enumerate(mapping.values()):
         table.values[:, column] = np.isin(mask, values).any(axis=(1, 2))
     return table
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A tag that an import knows otherwise.
+
+    Parameters
+    ----------
+    scan : str
+        Name of the scan.
+    slice_index : int
+        Of the slice, from 0.
+    class_name : str
+        Of the class.
+    current : Tag
+        What is known here.
+    imported : Tag
+        What is known there.
+    """
+
+    scan: str
+    slice_index: int
+    class_name: str
+    current: Tag
+    imported: Tag
+
+
+class ImportPlan:
+    """What an import would change, to be looked at before it is done.
+
+    What is unknown to the import stays as it is.
+
+    Parameters
+    ----------
+    current : mapping of str to TagTable
+        The tags of the study, for each scan of the import.
+    imported : mapping of str to TagTable
+        The tags to take over, of the same slices and classes.
+    """
+
+    def __init__(self, current: Mapping[str, TagTable], imported: Mapping[str, TagTable]) -> None:
+        self.current = current
+        self.imported = imported
+
+    @property
+    def new(self) -> int:
+        """Number of tags that are known only to the import."""
+        return self._count(lambda here, there: (here == Tag.UNKNOWN) & (there != Tag.UNKNOWN))
+
+    @property
+    def unchanged(self) -> int:
+        """Number of tags that are known already, and the same."""
+        return self._count(lambda here, there: (here != Tag.UNKNOWN) & (here == there))
+
+    @property
+    def conflicts(self) -> list[Conflict]:
+        """Tags that are known already, but not the same; scan by scan, slice by slice."""
+        return [
+            Conflict(
+                scan,
+                row,
+                here.classes[column],
+                Tag(int(here.values[row, column])),
+                Tag(int(self.imported[scan].values[row, column])),
+            )
+            for scan, here in self.current.items()
+            for row, column in np.argwhere(disagreements(here, self.imported[scan])).tolist()
+        ]
+
+    def result(self, *, overwrite: bool) -> dict[str, TagTable]:
+        """Give the tags after the import, of the scans that it changes.
+
+        Parameters
+        ----------
+        overwrite : bool
+            Whether conflicting tags are taken over, or kept as they are.
+
+        Returns
+        -------
+        dict of str to TagTable
+            Tables of their own.
+        """
+        results = {}
+        for scan, here in self.current.items():
+            table = here.copy()
+            table.update(self.imported[scan])
+            if not overwrite:
+                known = here.values != Tag.UNKNOWN
+                table.values[known] = here.values[known]
+            if (table.values != here.values).any():
+                results[scan] = table
+        return results
+
+    def _count(
+        self, which: Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[np.bool_]]
+    ) -> int:
+        return sum(
+            int(which(here.values, self.imported[scan].values).sum())
+            for scan, here in self.current.items()
+        )

@@ -38,6 +38,11 @@ class TagStore:
         self._classes = tuple(classes)
 
     @property
+    def exists(self) -> bool:
+        """Whether the scan was ever tagged."""
+        return self._csv.exists() or self._journal.path.exists()
+
+    @property
     def pending(self) -> bool:
         """Whether `fold` has anything to do."""
         return self._journal.pending
