@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from napari_mcwss import cli
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
@@ -99,3 +101,33 @@ def trained_study(trained_folder: Path, tmp_path: Path) -> Study:
 def parity_folder(data_folder: Callable[[str], Path]) -> Path:
     """Recorded outputs of the published network, beside the real scans, or skip the test."""
     return data_folder("../parity")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command and give its exit code, standard output and standard error."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["napari-mcwss", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return command
+
+
+@pytest.fixture
+def refused(run):
+    """Run a command that has to fail with one line and exit code 2; give the line."""
+
+    def command(*arguments: object) -> str:
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert "Traceback" not in err
+        lines = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1
+        assert err.strip().endswith(lines[0])
+        return lines[0]
+
+    return command

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -10,41 +9,10 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from napari_mcwss import cli
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.model.local import Local
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.project import Study
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command and give its exit code, standard output and standard error."""
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["napari-mcwss", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return command
-
-
-@pytest.fixture
-def refused(run):
-    """Run a command that has to fail with one line and exit code 2; give the line."""
-
-    def command(*arguments: object) -> str:
-        code, _, err = run(*arguments)
-        assert code == 2
-        assert "Traceback" not in err
-        lines = [line for line in err.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1
-        assert err.strip().endswith(lines[0])
-        return lines[0]
-
-    return command
 
 
 @pytest.fixture

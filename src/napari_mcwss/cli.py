@@ -13,16 +13,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from napari_mcwss import __version__
+from napari_mcwss.cli_options import Map, Masks, Scans, StudyFolder
+from napari_mcwss.cli_options import assignment as _assignment
+from napari_mcwss.cli_options import chosen as _chosen
+from napari_mcwss.cli_options import mapping as _mapping
+from napari_mcwss.cli_options import progress as _progress
+from napari_mcwss.cli_options import split as _split
+from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
@@ -35,17 +35,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
 app.add_typer(tags_app, name="tags")
 
-StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
 ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
-Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
-Masks = Annotated[
-    str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
-]
-Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
 
 def main() -> None:
@@ -118,31 +111,6 @@ def new(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"
     )
-
-
-@tags_app.command(
-    "from-masks",
-    epilog="Example: napari-mcwss tags from-masks my-study --masks seg --map TC=1,4 --map ED=2",
-)
-def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans = None) -> None:
-    """Tag slices from masks: a class is present where a slice has a voxel of its values."""
-    from napari_mcwss.scans.finding import find_masks
-    from napari_mcwss.scans.reading import read_mask
-    from napari_mcwss.tags.importing import tags_from_mask
-    from napari_mcwss.tags.table import Tag
-
-    opened = Study.open(study)
-    mapping = _mapping(values, opened.class_names)
-    names = _chosen(scans) or opened.scan_names
-    files = find_masks(masks, {name: opened.files(name)[0] for name in names})
-    with _progress() as progress:
-        for name, path in progress.track(files.items(), description="reading masks"):
-            mask = read_mask(path, opened.scan(name).geometry)
-            opened.update_tags(name, tags_from_mask(mask, mapping))
-    for name in names:
-        table = opened.tags(name)
-        counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
-        typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
 
 
 @app.command(
@@ -337,48 +305,3 @@ def _demo_folders() -> Iterator[Path]:
     yield Path("mcwss-demo")
     for number in itertools.count(2):
         yield Path(f"mcwss-demo-{number}")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-
-
-def _split(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def _chosen(scans: str | None) -> list[str] | None:
-    if scans is None:
-        return None
-    names = _split(scans)
-    if not names:
-        raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
-    return names
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
-    return name.strip(), value
-
-
-def _mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    mapping: dict[str, tuple[int, ...]] = {}
-    for name, numbers in map(_assignment, values):
-        if name not in classes:
-            raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
-        if not all(number.isdecimal() for number in _split(numbers)):
-            raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
-        found = tuple(int(number) for number in _split(numbers))
-        if not found:
-            raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
-        mapping[name] = mapping.get(name, ()) + found
-    return mapping

@@ -1,0 +1,93 @@
+"""What the commands of the command line share: options, their meaning, and a progress bar."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from napari_mcwss.errors import McwssError
+
+StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
+Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
+Masks = Annotated[
+    str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
+]
+Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
+
+
+def progress() -> Progress:
+    """Make a progress bar on standard error."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def split(names: str) -> list[str]:
+    """Give the names in a text that separates them by commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def chosen(scans: str | None) -> list[str] | None:
+    """Give the names of the option ``--scans``; None where it is not given.
+
+    Raises
+    ------
+    McwssError
+        If it names none.
+    """
+    if scans is None:
+        return None
+    names = split(scans)
+    if not names:
+        raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
+    return names
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Give name and values of an option such as ``TC=1,4``.
+
+    Raises
+    ------
+    McwssError
+        If it is no assignment.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
+    return name.strip(), value
+
+
+def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Give the mask values of each class that the options ``--map`` name.
+
+    Raises
+    ------
+    McwssError
+        If a class is not among the classes, or has no values or others than whole numbers.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for name, numbers in map(assignment, values):
+        if name not in classes:
+            raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
+        if not all(number.isdecimal() for number in split(numbers)):
+            raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
+        added = tuple(int(number) for number in split(numbers))
+        if not added:
+            raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
+        found[name] = found.get(name, ()) + added
+    return found
