@@ -58,7 +58,7 @@ def import_tags(
         list[Path],
         typer.Argument(
             help="Files of tags, or the folder of another study of the same scans.",
-            metavar="FILE...",
+            metavar="FILE",
         ),
     ],
     overwrite: Annotated[
