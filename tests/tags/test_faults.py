@@ -137,3 +137,54 @@ def test_a_file_system_that_runs_full_keeps_what_was_shown_and_goes_on_later(tmp
     assert 10 < shown < 100
     assert kept == shown
     assert again == shown + 1
+
+
+READ_ONLY = """
+import json, os, shutil, sys, tempfile
+from pathlib import Path
+from napari_mcwss.errors import McwssError
+from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.table import Tag
+
+folder = Path(tempfile.mkdtemp())
+def turn(folders, files):
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(folders if path.is_dir() else files)
+
+store = TagStore(folder, "a", 3, ("TC",))
+store.change(0, "TC", Tag.PRESENT)
+store.fold()
+store.change(1, "TC", Tag.PRESENT)
+store.read()
+if os.geteuid() == 0:
+    # Modes do not keep the superuser from writing.
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 65534, 65534)
+    os.setgid(65534)
+    os.setuid(65534)
+turn(0o555, 0o444)
+messages = []
+for act in (lambda: store.change(2, "TC", Tag.PRESENT), store.fold):
+    try:
+        act()
+    except McwssError as error:
+        messages.append(str(error))
+kept = store.read().values.ravel().tolist()
+turn(0o755, 0o644)
+store.change(2, "TC", Tag.ABSENT)
+store.fold()
+print(json.dumps([messages, kept, store.read().values.ravel().tolist()]))
+shutil.rmtree(folder, ignore_errors=True)
+"""
+
+
+@posix_only
+def test_a_folder_turned_read_only_keeps_what_was_shown_and_goes_on_later():
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ONLY], capture_output=True, text=True, check=True
+    )
+    messages, kept, again = json.loads(done.stdout)
+    assert len(messages) == 2
+    assert all("Permission denied; nothing was changed" in message for message in messages)
+    assert kept == [1, 1, -1]
+    assert again == [1, 1, 0]
