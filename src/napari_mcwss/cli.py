@@ -16,12 +16,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_mcwss import __version__
-from napari_mcwss.cli_options import Map, Masks, Scans, StudyFolder
-from napari_mcwss.cli_options import assignment as _assignment
-from napari_mcwss.cli_options import chosen as _chosen
-from napari_mcwss.cli_options import mapping as _mapping
-from napari_mcwss.cli_options import progress as _progress
-from napari_mcwss.cli_options import split as _split
+from napari_mcwss.cli_options import (
+    Map,
+    Masks,
+    Scans,
+    StudyFolder,
+    assignment,
+    chosen,
+    mapping,
+    progress,
+    split,
+)
 from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
@@ -82,8 +87,8 @@ def demo(
     from napari_mcwss.demo import run_demo
 
     folder = out or next(name for name in _demo_folders() if not name.exists())
-    with _progress() as progress, closing(run_demo(folder, device)) as events:
-        report = show_events(progress, events)
+    with progress() as bar, closing(run_demo(folder, device)) as events:
+        report = show_events(bar, events)
     typer.echo(f"Report: {report}")
     if sys.stdout.isatty():
         typer.launch(str(report))
@@ -105,7 +110,7 @@ def new(
     """
     from napari_mcwss.scans.finding import find_scans
 
-    names = _split(channels)
+    names = split(channels)
     made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
@@ -163,11 +168,11 @@ def train(
     from napari_mcwss.training.loop import train as events_of
 
     opened = Study.open(study)
-    chosen = _chosen(scans)
-    trusted = None if trust is None else _trusted(opened, trust, values, chosen)
-    run = events_of(opened, model, config, scans=chosen, trusted=trusted)
-    with _progress() as progress, closing(run) as events:
-        show_events(progress, events)
+    names = chosen(scans)
+    trusted = None if trust is None else _trusted(opened, trust, values, names)
+    run = events_of(opened, model, config, scans=names, trusted=trusted)
+    with progress() as bar, closing(run) as events:
+        show_events(bar, events)
 
 
 def _trusted(
@@ -180,15 +185,14 @@ def _trusted(
         raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")
     # Without a mapping the masks are read as this program writes them.
     own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
-    mapping = _mapping(values, study.class_names) if values else own
-    return read_labels(study, masks, mapping, names)
+    return read_labels(study, masks, mapping(values, study.class_names) if values else own, names)
 
 
-def show_events(progress: Progress, events: Generator[Any, None, T]) -> T:
+def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
     """Draw events as a progress bar with a line an epoch, and give the generator's value."""
     from napari_mcwss.training import events as kinds
 
-    task = progress.add_task("reading scans", total=1)
+    task = bar.add_task("reading scans", total=1)
     while True:
         try:
             event = next(events)
@@ -197,24 +201,24 @@ def show_events(progress: Progress, events: Generator[Any, None, T]) -> T:
             return value
         match event:
             case kinds.Started():
-                progress.console.print(
+                bar.console.print(
                     f"{len(event.scans)} scans, {event.slices} tagged slices, on {event.device}; "
                     f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
                 )
             case kinds.Advice():
-                progress.console.print(f"note: {event.text}", style="yellow", markup=False)
+                bar.console.print(f"note: {event.text}", style="yellow", markup=False)
             case kinds.Message():
-                progress.update(task, description=event.text)
+                bar.update(task, description=event.text)
             case kinds.Batch():
                 text = f"epoch {event.epoch}, loss {event.losses['total']:.3f}"
-                progress.update(task, completed=event.progress, description=text)
+                bar.update(task, completed=event.progress, description=text)
             case kinds.Epoch():
                 areas = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
                 loss = f"epoch {event.epoch}: loss {event.losses['total']:.4f}"
-                progress.console.print(f"{loss} {areas}".rstrip())
+                bar.console.print(f"{loss} {areas}".rstrip())
             case kinds.Finished():
-                progress.update(task, completed=1.0)
-                progress.console.print(
+                bar.update(task, completed=1.0)
+                bar.console.print(
                     f"model {event.model}: {event.epochs} epochs in {event.seconds:.0f} s, "
                     f"{event.folder}"
                 )
@@ -239,14 +243,14 @@ def segment(
 
     opened = Study.open(study)
     trained = load_model(opened.model_folder(model), device=device)
-    names = _chosen(scans) or opened.scan_names
-    with _progress() as progress:
+    names = chosen(scans) or opened.scan_names
+    with progress() as bar:
         for name in names:
-            task = progress.add_task(name, total=None)
+            task = bar.add_task(name, total=None)
             tags = None if ignore_tags else opened.tags(name).values
             steps = segment_scan(opened, model, trained, name, tags=tags, gate=gate)
             for step in steps:
-                progress.update(task, completed=step.done, total=step.total)
+                bar.update(task, completed=step.done, total=step.total)
             opened.scan(name).release()
     typer.echo(f"{len(names)} scans: {opened.result_folder(model, names[0]).parent}")
 
@@ -277,9 +281,9 @@ def evaluate(
         opened,
         model,
         masks,
-        _mapping(values, opened.class_names),
-        {name: _split(members) for name, members in map(_assignment, union or [])},
-        _chosen(scans),
+        mapping(values, opened.class_names),
+        {name: split(members) for name, members in map(assignment, union or [])},
+        chosen(scans),
     )
     if json_file is not None:
         with replacing(json_file) as path:
