@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accuracy_cohorts import COHORTS, Bench, make_bench
-from accuracy_methods import METHODS, TAGS_ALONE, UNTRAINED, Given, Labels, learn
+from accuracy_methods import METHODS, TAGS_ALONE, UNTRAINED, Given, Labels, learn, reader_hours
 from accuracy_table import write_table
 from monai.metrics.meandice import compute_dice
 from numpy.typing import NDArray
@@ -146,6 +146,7 @@ def run_row(
                 }
             record = {**row, "fold": fold, "folds": len(folds), "scans": figures}
             record |= {"minutes": minutes, "epochs": epochs, "machine": _machine(row["device"])}
+            record["reader_hours"] = reader_hours(method, bench, training, given)
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -36,6 +36,9 @@ Labels = NDArray[np.integer]
 Predictor = Callable[[str], tuple[Labels, Labels]]
 """Gives a scan's label images by its name: its tags unused, and with them as gate."""
 
+TAG_SECONDS, MASK_SECONDS = 1.0, 600.0
+"""A reader's time for the tags of a slice, and for the mask of a scan."""
+
 _MODEL = "benchmark"
 
 _Result = TypeVar("_Result")
@@ -59,6 +62,21 @@ class Given:
 
 
 TAGS_ALONE = Given()
+
+
+def reader_hours(method: str, bench: Bench, training: Sequence[str], given: Given) -> float:
+    """Give the hours of a reader that a method's tags and masks take.
+
+    Parameters
+    ----------
+    method, bench, training, given
+        As for `learn`.
+    """
+    training = training[: given.scans]
+    masks = len(training) if method in ("location_prior", "supervised") else given.masks
+    tagged = () if method in ("empty", "location_prior", "supervised") else training
+    slices = sum(bench.study.scan(scan).slices for scan in tagged)
+    return (slices * TAG_SECONDS + masks * MASK_SECONDS) / 3600
 
 
 def learn(

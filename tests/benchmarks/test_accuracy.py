@@ -113,6 +113,19 @@ def test_configurations_have_files_of_their_own():
     assert name("empty", seed=1, epochs=2) == name("empty")
 
 
+def test_a_readers_time_is_that_of_tags_and_masks(tmp_path):
+    bench = accuracy.make_bench(accuracy.COHORTS["quick"], tmp_path)
+    training = bench.study.scan_names[:3]
+
+    def hours(method, **given):
+        return methods.reader_hours(method, bench, training, methods.Given(**given))
+
+    assert hours("local") == pytest.approx(3 * 9 / 3600)
+    assert hours("local", scans=2, masks=1) == pytest.approx((2 * 9 + 600) / 3600)
+    assert hours("supervised") == hours("location_prior") == pytest.approx(3 * 600 / 3600)
+    assert hours("empty") == 0
+
+
 def test_perfect_and_empty_masks_score_as_they_should(tmp_path):
     bench = accuracy.make_bench(accuracy.COHORTS["quick"], tmp_path)
     scan = bench.study.scan_names[0]
@@ -132,6 +145,7 @@ def test_table_gives_spread_and_shares_of_the_ceiling(tmp_path):
         figures = {"dice": dice, "hd95_mm": None, "slice_dice": dice, "false_slices": 0.0}
         scans = {"a": {use: {"TC": figures, "WT": figures} for use in ("unused", "gate")}}
         whole = {**row, "fold": "test", "folds": 1, "scans": scans, "minutes": 1.0, "epochs": 1}
+        whole["reader_hours"] = 0.5
         whole |= {"machine": "abacus", "device": device, **changes}
         name = f"{method}{seed}{device}{changes.get('folds', '')}.json"
         (tmp_path / name).write_text(json.dumps(whole))
