@@ -86,6 +86,13 @@ def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: St
         tagged_scans(tagged_study, [name])
 
 
+def test_scans_to_be_kept_are_never_held_back():
+    for seed in range(5):
+        split = split_scans(SCANS, 0.5, seed=seed, keep=SCANS[:7])
+        assert set(split.validation) == set(SCANS[7:])
+    assert split_scans(SCANS, 0.2, seed=0, keep=SCANS).validation == ()
+
+
 def test_augmentation_moves_image_and_tissue_together():
     images = torch.zeros(16, 2, 40, 60)
     images[:, :, 10:20, 15:40] = 1

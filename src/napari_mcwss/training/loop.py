@@ -115,8 +115,10 @@ class _Training:
         self.reading = Reading(config.pixel, config.place)
         self.device = choose_device(config.device)
         tagged = tagged_scans(study, scans)
-        self.split = split_scans(tagged, config.validation_share, config.seed)
-        self.trusted = {scan: trusted[scan] for scan in self.split.training if scan in trusted}
+        # A mask that a user corrected is worth more than a scan to validate on.
+        keep = [scan for scan in tagged if scan in trusted]
+        self.split = split_scans(tagged, config.validation_share, config.seed, keep=keep)
+        self.trusted = {scan: trusted[scan] for scan in keep}
         for scan, labels in self.trusted.items():
             shape = study.scan(scan).geometry.shape
             if labels.shape != shape:

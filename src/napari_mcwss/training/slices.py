@@ -1,6 +1,6 @@
 """Tagged slices for training: loading, splitting by scan, drawing references."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +120,9 @@ class Split:
     validation: tuple[str, ...]
 
 
-def split_scans(scans: Sequence[str], share: float, seed: int) -> Split:
+def split_scans(
+    scans: Sequence[str], share: float, seed: int, *, keep: Collection[str] = ()
+) -> Split:
     """Hold back whole scans for validation, never single slices of them.
 
     Parameters
@@ -132,11 +134,15 @@ def split_scans(scans: Sequence[str], share: float, seed: int) -> Split:
         needed for training: none is held back.
     seed : int
         Of the draw.
+    keep : collection of str
+        Scans that are not held back.
     """
     count = round(share * len(scans)) if len(scans) >= MIN_SCANS_TO_VALIDATE else 0
     if share and len(scans) >= MIN_SCANS_TO_VALIDATE:
         count = max(1, count)
-    drawn = set(np.random.default_rng(seed).choice(scans, count, replace=False))
+    eligible = [scan for scan in scans if scan not in keep]
+    count = min(count, len(eligible))
+    drawn = set(np.random.default_rng(seed).choice(eligible, count, replace=False))
     return Split(
         tuple(scan for scan in scans if scan not in drawn),
         tuple(scan for scan in scans if scan in drawn),
