@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,6 +113,7 @@ def segment(
 
     def events() -> Generator[Any, None, Found]:
         yield "Loading the network …"
+        _prepare_layers()
         from napari_mcwss.model.checkpoint import load_model
         from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
@@ -142,6 +144,7 @@ def look_up(
 
     def events() -> Generator[str, None, Found | None]:
         yield "Looking for a stored result …"
+        _prepare_layers()
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import load_result
         from napari_mcwss.segmentation.segment import study_precedence
@@ -158,3 +161,8 @@ def look_up(
         return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
 
     return events
+
+
+def _prepare_layers() -> None:
+    """Load what the first labels layer of a session would load while the screen waits."""
+    import_module("pandas")
