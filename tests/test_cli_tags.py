@@ -95,7 +95,7 @@ def test_a_mistake_in_a_file_is_named_with_its_line(refused, study, file):
 
 
 def test_an_import_beside_a_window_that_tags_is_refused(refused, study, file):
-    with study.tag_lock:
+    with study.tag_book.lock:
         line = refused("tags", "import", study.folder, file, "--keep")
     assert "can only be read: process" in line
     assert tagged(study) == 1

@@ -60,7 +60,7 @@ class TestImport:
         assert (again.new, len(again.conflicts)) == (0, 0 if overwrite else 1)
 
     def test_is_one_deed_for_each_scan(self, study, long_file):
-        study.reader = "B"
+        study.tag_book.reader = "B"
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         folder = study.folder / "tags" / ".journal"
         last = [Journal(folder / f"phantom0{n}.jsonl").deeds()[-1] for n in (1, 2)]
@@ -78,7 +78,7 @@ class TestImport:
     def test_beside_another_window_is_refused(self, study, long_file):
         plan = plan_import(study, [long_file])
         with (
-            Study.open(study.folder).tag_lock,
+            Study.open(study.folder).tag_book.lock,
             pytest.raises(McwssError, match=r"process .* changes them"),
         ):
             apply_import(study, plan, overwrite=True)

@@ -127,7 +127,7 @@ def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:
 
 
 def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
-    """Do what a plan says: one write and one deed of the journal for each scan.
+    """Do what a plan says: one write for each scan, and one step to be undone.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
         them now, or they cannot be written. They are then as before, as far as
         the disk still takes them back; the message names the scans otherwise.
     """
-    with study.tag_lock:
+    with study.tag_book.lock:
         for scan, table in plan.current.items():
             if not np.array_equal(study.tags(scan).values, table.values):
                 raise McwssError(
@@ -158,13 +158,10 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
                     "imported: plan it again"
                 )
         results = plan.result(overwrite=overwrite)
-        done: list[str] = []
         try:
-            for scan, table in results.items():
-                done.append(scan)
-                study.save_tags(scan, table)
+            study.tag_book.write(results)
         except McwssError as error:
-            left = _take_back(study, plan, done)
+            left = _take_back(study, plan, list(results))
             if not left:
                 raise
             raise McwssError(

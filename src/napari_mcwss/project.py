@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,7 @@ from napari_mcwss.description import (
 )
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.reading import read_scan
-from napari_mcwss.tags.lock import TagLock, TagsLockedError
-from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.book import TagBook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,18 +41,20 @@ class Study:
 
     Attributes
     ----------
-    reader : str
-        Who tags, for the journal; empty if no name is to be noted.
-    tag_lock : TagLock
-        Taken for every change of tags; who keeps it makes all others readers only.
+    tag_book : TagBook
+        The tags of all scans, their history and their lock.
     """
 
     def __init__(self, folder: Path, description: Description) -> None:
         self.folder = folder
         self._description = description
         self._scans: dict[str, Scan] = {}
-        self.reader = ""
-        self.tag_lock = TagLock(folder / ".tags.lock")
+        self.tag_book = TagBook(
+            folder,
+            lambda: self.scan_names,
+            lambda: self.class_names,
+            lambda name: self.scan(name).slices,
+        )
 
     @classmethod
     def create(
@@ -252,7 +252,7 @@ class Study:
         McwssError
             If there is no such scan, or its table is damaged.
         """
-        return self._store(scan).read()
+        return self.tag_book.read(scan)
 
     def tag(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
         """Change one tag; when this returns it is on the disk, whatever happens next.
@@ -274,9 +274,7 @@ class Study:
             If there is no such scan, slice or class, it cannot be written, or
             another program changes the tags now.
         """
-        store = self._store(scan)
-        with self.tag_lock:
-            store.change(slice_index, class_name, tag, self.reader)
+        self.tag_book.change(scan, slice_index, class_name, tag)
 
     def save_tags(self, scan: str, table: TagTable) -> None:
         """Replace all tags of a scan.
@@ -294,14 +292,7 @@ class Study:
             If the table is not of this scan and these classes, cannot be
             written, or another program changes the tags now; they are as before then.
         """
-        slices = self.scan(scan).slices
-        if table.classes != self.class_names or table.values.shape != (slices, len(self.classes)):
-            raise McwssError(
-                f"tags of {len(table.values)} slices and classes {', '.join(table.classes)}: scan "
-                f"{scan} has {slices} slices, and the study classes {', '.join(self.class_names)}"
-            )
-        with self.tag_lock:
-            self._store(scan).write(table, self.reader)
+        self.tag_book.write({scan: table})
 
     def update_tags(self, scan: str, tags: TagTable) -> None:
         """Take over what a table knows of some of the classes; all else stays.
@@ -318,7 +309,7 @@ class Study:
         McwssError
             As for `save_tags`.
         """
-        with self.tag_lock:
+        with self.tag_book.lock:
             table = self.tags(scan)
             table.update(tags)
             self.save_tags(scan, table)
@@ -338,10 +329,7 @@ class Study:
         McwssError
             If it cannot be written; nothing is lost then.
         """
-        store = self._store(scan)
-        if store.pending:
-            with suppress(TagsLockedError), self.tag_lock:
-                store.fold()
+        self.tag_book.fold(scan)
 
     def model_folder(self, name: str) -> Path:
         """Give the folder of a model, there or not.
@@ -393,9 +381,6 @@ class Study:
         check_names("model", [model])
         check_names("scan", [scan])
         return self.folder / "results" / model / scan
-
-    def _store(self, scan: str) -> TagStore:
-        return TagStore(self.folder / "tags", scan, self.scan(scan).slices, self.class_names)
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

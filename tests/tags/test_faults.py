@@ -14,6 +14,7 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and
 KILLS = """
 import json, os, random, signal, sys, time, warnings
 from pathlib import Path
+from napari_mcwss.tags.history import Deed
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -42,7 +43,7 @@ def work(seed, pipe):
     for deed in deeds(seed):
         kind, where, tag = deed
         if kind == "change":
-            store().change(*where, tag, "reader")
+            store().change(*where, tag, Deed((), reader="reader"))
         elif kind == "fold":
             store().fold()
         else:

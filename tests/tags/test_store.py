@@ -13,7 +13,7 @@ from napari_mcwss import files
 from napari_mcwss.errors import McwssError
 from napari_mcwss.tags import history
 from napari_mcwss.tags import table as table_module
-from napari_mcwss.tags.history import Journal
+from napari_mcwss.tags.history import Deed, Journal
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -61,11 +61,11 @@ def test_the_csv_file_counts_once_it_holds_all(store, tmp_path):
 
 
 def test_the_journal_knows_who_changed_what(store, tmp_path):
-    store.change(1, "ED", Tag.PRESENT, "A")
+    store.change(1, "ED", Tag.PRESENT, Deed((), reader="A"))
     table = store.read()
     table.set(0, "TC", Tag.ABSENT)
     table.set(2, "TC", Tag.ABSENT)
-    store.write(table, "B")
+    store.write(table, Deed((), reader="B"))
     deeds = Journal(tmp_path / ".journal" / "a.jsonl").deeds()
     assert [(deed.reader, len(deed.changes)) for deed in deeds] == [("A", 1), ("B", 2)]
 

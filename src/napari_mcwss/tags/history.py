@@ -6,7 +6,7 @@ import json
 import operator
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from napari_mcwss.files import append_line
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -39,6 +39,11 @@ class Change:
     class_name: str
     tag: Tag
     previous: Tag
+
+    @property
+    def reversed(self) -> Change:
+        """The way back."""
+        return replace(self, tag=self.previous, previous=self.tag)
 
 
 def changes_between(old: TagTable, new: TagTable) -> list[Change]:
@@ -77,11 +82,19 @@ class Deed:
         When, in ISO 8601 with the offset from UTC; empty if it was not noted.
     reader : str, optional
         Who did it; empty if no name was given.
+    step : int, optional
+        Number of the step that it belongs to, growing over all scans of a
+        study; 0 if it was noted before there were steps.
+    undoes, redoes : int, optional
+        Number of the step that it takes back, or does again.
     """
 
     changes: tuple[Change, ...]
     time: str = ""
     reader: str = ""
+    step: int = 0
+    undoes: int = 0
+    redoes: int = 0
 
 
 class Journal:
@@ -90,8 +103,9 @@ class Journal:
     Each line is one deed of a reader, changes that count all or not at all:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then when and, if a name was given,
-    by whom. A line ``{"folded": "..."}`` says that the csv file holds all above
-    it. A deed is undone by a later line with the opposite changes, so the file
+    by whom; ``step``, ``undoes`` and ``redoes`` as in `Deed`. A line
+    ``{"folded": "..."}`` says that the csv file holds all above it. A deed is
+    undone by a later line with the opposite changes, so the file
     only ever grows.
 
     Parameters
@@ -128,15 +142,13 @@ class Journal:
         except OSError as error:
             raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
 
-    def append(self, changes: Sequence[Change], reader: str = "") -> int:
+    def append(self, deed: Deed) -> int:
         """Note one deed; when this returns it is on the disk.
 
         Parameters
         ----------
-        changes : sequence of Change
-            What the deed changes.
-        reader : str, optional
-            Who does it.
+        deed : Deed
+            Its time is that of now.
 
         Returns
         -------
@@ -148,10 +160,9 @@ class Journal:
         McwssError
             If it cannot be written; the journal is then as it was.
         """
-        rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in changes]
+        rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in deed.changes]
         line: dict[str, object] = {"changes": rows, "time": _now()}
-        if reader:
-            line["reader"] = reader
+        line |= {name: value for name in _NOTED if (value := getattr(deed, name))}
         size = len(self.read())
         append_line(self.path, json.dumps(line))
         return size
@@ -257,6 +268,9 @@ class Journal:
         )
 
 
+# What a line says of a deed beside its changes and time, where there is anything to say.
+_NOTED = ("reader", "step", "undoes", "redoes")
+
 # How a line begins that says so. Even a torn one was begun after the csv file was complete.
 _FOLDED = '{"folded"'
 
@@ -284,7 +298,12 @@ def _deed(line: str) -> Deed:
         Change(operator.index(row), str(name), Tag(tag), Tag(previous))
         for row, name, tag, previous in content["changes"]
     )
-    return Deed(changes, str(content.get("time", "")), str(content.get("reader", "")))
+    return Deed(
+        changes,
+        str(content.get("time", "")),
+        str(content.get("reader", "")),
+        *(int(content.get(name, 0)) for name in ("step", "undoes", "redoes")),
+    )
 
 
 def _now() -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.history import Change, Journal, changes_between
+from napari_mcwss.tags.history import Change, Deed, Journal, changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+ANYBODYS = Deed(())
+"""A deed of nobody in particular that belongs to no step."""
 
 
 class TagStore:
@@ -71,7 +75,13 @@ class TagStore:
                 self._journal.replay(table, noted)
                 return table
 
-    def change(self, slice_index: int, class_name: str, tag: Tag, reader: str = "") -> None:
+    def deeds(self) -> list[Deed]:
+        """List all that was ever done to the tags, the oldest first."""
+        return self._journal.deeds()
+
+    def change(
+        self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS
+    ) -> Deed | None:
         """Change one tag; when this returns it is on the disk.
 
         Parameters
@@ -82,27 +92,58 @@ class TagStore:
             Of the class.
         tag : Tag
             What is now known.
-        reader : str, optional
-            Who changes it, for the journal.
+        deed : Deed
+            As for `apply`.
+
+        Returns
+        -------
+        Deed or None
+            As `apply`.
 
         Raises
         ------
         McwssError
             If there is no such slice or class, or it cannot be written.
         """
-        previous = self.read().get(slice_index, class_name)
-        if tag != previous:
-            self._journal.append([Change(slice_index, class_name, tag, previous)], reader)
+        table = self.read()
+        previous = table.get(slice_index, class_name)
+        changes = [Change(slice_index, class_name, tag, previous)] if tag != previous else []
+        return self._note(changes, deed)
 
-    def write(self, table: TagTable, reader: str = "") -> None:
-        """Replace all tags, in the csv file; for the journal that is one deed.
+    def apply(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
+        """Replace all tags, in the journal; when this returns they are on the disk.
 
         Parameters
         ----------
         table : TagTable
             With the slices and classes of this scan.
-        reader : str, optional
-            Who changes them, for the journal.
+        deed : Deed
+            Whose it is, and of which step; what it changes is found here.
+
+        Returns
+        -------
+        Deed or None
+            With its changes; None if there are none.
+
+        Raises
+        ------
+        McwssError
+            If a file is damaged or cannot be written; the tags are as before then.
+        """
+        return self._note(changes_between(self.read(), table), deed)
+
+    def write(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
+        """Replace all tags, in the csv file; for the journal that is one deed.
+
+        Parameters
+        ----------
+        table, deed
+            As for `apply`.
+
+        Returns
+        -------
+        Deed or None
+            As `apply`.
 
         Raises
         ------
@@ -113,16 +154,18 @@ class TagStore:
         changes = changes_between(self.read(), table)
         if not changes:
             self._fold(table)
-            return
+            return None
+        done = replace(deed, changes=tuple(changes))
         # Noted first: were the machine to stop once the csv file is written, older
         # deeds that are still pending would else be done again on newer tags.
-        size = self._journal.append(changes, reader)
+        size = self._journal.append(done)
         try:
             table.write_csv(self._csv)
         except McwssError:
             self._journal.take_back(size)
             raise
         self._journal.mark_folded()
+        return done
 
     def fold(self) -> None:
         """Move what the journal holds into the csv file, for spreadsheets to see.
@@ -134,6 +177,23 @@ class TagStore:
         """
         if self._journal.pending:
             self._fold(self.read())
+
+    def note(self, deed: Deed) -> None:
+        """Note a deed with its changes; when this returns it is on the disk.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; the tags are as before then.
+        """
+        self._journal.append(deed)
+
+    def _note(self, changes: Sequence[Change], deed: Deed) -> Deed | None:
+        if not changes:
+            return None
+        done = replace(deed, changes=tuple(changes))
+        self.note(done)
+        return done
 
     def _fold(self, table: TagTable) -> None:
         table.write_csv(self._csv)

@@ -1,0 +1,217 @@
+"""All tags of a study: read, changed step by step, taken back, one program at a time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.tags.history import Deed
+from napari_mcwss.tags.lock import TagLock, TagsLockedError
+from napari_mcwss.tags.steps import Step, Steps
+from napari_mcwss.tags.store import TagStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from napari_mcwss.tags.table import Tag, TagTable
+
+
+class TagBook:
+    """The tags of a study, always as they are on the disk.
+
+    Every change is a step, which is in the journals when the method returns.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+    scans, classes : callable
+        Give the names of the study's scans and classes.
+    slices : callable
+        Gives the number of a scan's slices by its name; refuses unknown names.
+
+    Attributes
+    ----------
+    reader : str
+        Who tags, for the journal; empty if no name is to be noted.
+    lock : TagLock
+        Taken for every change; who keeps it makes all others readers only.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scans: Callable[[], Sequence[str]],
+        classes: Callable[[], tuple[str, ...]],
+        slices: Callable[[str], int],
+    ) -> None:
+        self.reader = ""
+        self.lock = TagLock(folder / ".tags.lock")
+        self._folder = folder / "tags"
+        self._scans = scans
+        self._classes = classes
+        self._slices = slices
+        self._steps: Steps | None = None
+
+    def read(self, scan: str) -> TagTable:
+        """Read a scan's tags.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its table is damaged.
+        """
+        return self._store(scan).read()
+
+    def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
+        """Change one tag, as one step.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, slice or class, it cannot be written, or
+            another program changes the tags now.
+        """
+        with self.lock:
+            deed = self._store(scan).change(slice_index, class_name, tag, self._deed())
+            self._note([(scan, deed)])
+
+    def apply(self, tables: Mapping[str, TagTable]) -> None:
+        """Replace the tags of scans, as one step, in their journals.
+
+        Parameters
+        ----------
+        tables : mapping
+            Scan to all its tags.
+
+        Raises
+        ------
+        McwssError
+            If a table is not of its scan and these classes, cannot be written,
+            or another program changes the tags now.
+        """
+        self._check(tables)
+        with self.lock:
+            deed = self._deed()
+            noted: list[tuple[str, Deed | None]] = []
+            try:
+                for scan, table in tables.items():
+                    noted.append((scan, self._store(scan).apply(table, deed)))
+            finally:
+                self._note(noted)
+
+    def write(self, tables: Mapping[str, TagTable]) -> None:
+        """Replace the tags of scans, as one step, in their csv files; as `apply` otherwise.
+
+        Raises
+        ------
+        McwssError
+            As `apply`; of the scan at which it stops, the tags are as before,
+            unless the message says that they are saved.
+        """
+        self._check(tables)
+        with self.lock:
+            deed = self._deed()
+            noted: list[tuple[str, Deed | None]] = []
+            try:
+                for scan, table in tables.items():
+                    noted.append((scan, self._store(scan).write(table, deed)))
+            finally:
+                self._note(noted)
+
+    def fold(self, scan: str) -> None:
+        """Bring a scan's csv file up to date; while another program changes tags it is left to it.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; nothing is lost then.
+        """
+        store = self._store(scan)
+        if store.pending:
+            with suppress(TagsLockedError), self.lock:
+                store.fold()
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._history().done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._history().undone)
+
+    def undo(self) -> Step | None:
+        """Take the latest step back; what was changed elsewhere since then stays.
+
+        Returns
+        -------
+        Step or None
+            What was taken back; None if there was nothing.
+
+        Raises
+        ------
+        McwssError
+            If a journal is damaged or cannot be written, or another program
+            changes the tags now.
+        """
+        done = self._history().done
+        return self._turn(done[-1], back=True) if done else None
+
+    def redo(self) -> Step | None:
+        """Do again what was taken back last; as `undo` otherwise."""
+        undone = self._history().undone
+        return self._turn(undone[-1], back=False) if undone else None
+
+    def _turn(self, step: Step, *, back: bool) -> Step:
+        mark = self._deed(undoes=step.number) if back else self._deed(redoes=step.number)
+        noted: list[tuple[str, Deed | None]] = []
+        with self.lock:
+            try:
+                for scan, changes in step.changes.items():
+                    store = self._store(scan)
+                    wanted = [change.reversed if back else change for change in changes]
+                    table = store.read()
+                    # What was changed elsewhere since then is not ours to turn.
+                    turned = [
+                        change
+                        for change in wanted
+                        if table.get(change.slice_index, change.class_name) == change.previous
+                    ]
+                    deed = replace(mark, changes=tuple(turned))
+                    store.note(deed)
+                    noted.append((scan, deed))
+            finally:
+                self._note(noted)
+        return step
+
+    def _history(self) -> Steps:
+        if self._steps is None:
+            stores = {scan: self._store(scan) for scan in self._scans()}
+            self._steps = Steps({scan: store.deeds() for scan, store in stores.items()})
+        return self._steps
+
+    def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:
+        number = (self._steps or Steps({})).next_number()
+        return Deed((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
+
+    def _note(self, deeds: Iterable[tuple[str, Deed | None]]) -> None:
+        if self._steps is not None:
+            self._steps.note((scan, deed) for scan, deed in deeds if deed is not None)
+
+    def _check(self, tables: Mapping[str, TagTable]) -> None:
+        classes = self._classes()
+        for scan, table in tables.items():
+            slices = self._slices(scan)
+            if table.classes != classes or table.values.shape != (slices, len(classes)):
+                raise McwssError(
+                    f"tags of {len(table.values)} slices and classes {', '.join(table.classes)}: "
+                    f"scan {scan} has {slices} slices, and the study classes {', '.join(classes)}"
+                )
+
+    def _store(self, scan: str) -> TagStore:
+        return TagStore(self._folder, scan, self._slices(scan), self._classes())

@@ -1,0 +1,92 @@
+"""What can be taken back and done again, over all scans of a study and across restarts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from napari_mcwss.tags.history import Change, Deed
+
+
+@dataclass
+class Step:
+    """What a reader did at once, in one scan or several.
+
+    Parameters
+    ----------
+    number : int
+        Later steps have larger ones.
+    changes : dict
+        Scan to what became another.
+    """
+
+    number: int
+    changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+
+
+class Steps:
+    """The steps of a study in their order: those that count, and those taken back.
+
+    It knows what the journals say, and nothing else: a new step is noted there
+    first.
+
+    Parameters
+    ----------
+    deeds : mapping
+        Scan to all deeds of its journal.
+
+    Attributes
+    ----------
+    done : list of Step
+        Those that count, the latest last.
+    undone : list of Step
+        Those that can be done again, the next one last.
+    """
+
+    def __init__(self, deeds: Mapping[str, Sequence[Deed]]) -> None:
+        self.done: list[Step] = []
+        self.undone: list[Step] = []
+        self._last = 0
+        known = ((scan, deed) for scan, found in deeds.items() for deed in found if deed.step)
+        ordered = sorted(known, key=lambda pair: pair[1].step)
+        for _, together in groupby(ordered, key=lambda pair: pair[1].step):
+            self.note(together)
+
+    def next_number(self) -> int:
+        """Give the number of a step that is about to be done."""
+        # By the clock, so that programs that do not look at the others' steps come after them.
+        self._last = max(self._last + 1, time.time_ns())
+        return self._last
+
+    def note(self, deeds: Iterable[tuple[str, Deed]]) -> None:
+        """Learn of a step, or of one that was taken back or done again.
+
+        Parameters
+        ----------
+        deeds : iterable of (str, Deed)
+            Scans, and what was noted of the step in their journals.
+        """
+        found = list(deeds)
+        if not found:
+            return
+        _, first = found[0]
+        self._last = max(self._last, first.step)
+        if first.undoes:
+            _move(first.undoes, self.done, self.undone)
+        elif first.redoes:
+            _move(first.redoes, self.undone, self.done)
+        else:
+            self.undone.clear()
+            self.done.append(Step(first.step, {scan: deed.changes for scan, deed in found}))
+
+
+def _move(number: int, source: list[Step], target: list[Step]) -> None:
+    for index in reversed(range(len(source))):
+        if source[index].number == number:
+            target.append(source.pop(index))
+            return

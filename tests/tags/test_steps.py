@@ -1,0 +1,175 @@
+"""Steps are taken back and done again, over scans and restarts, exactly."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.tags import editing
+from napari_mcwss.tags.book import TagBook
+from napari_mcwss.tags.table import Tag, TagTable
+
+CLASSES = ("TC", "ED", "NC")
+SCANS = {"a": 12, "b": 7, "c": 20}
+
+
+def opened(folder: Path) -> TagBook:
+    return TagBook(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
+
+
+@pytest.fixture
+def book(tmp_path) -> TagBook:
+    return opened(tmp_path)
+
+
+def state(book: TagBook) -> dict[str, list[list[int]]]:
+    return {scan: book.read(scan).values.tolist() for scan in SCANS}
+
+
+def act_at_random(book: TagBook, rng: np.random.Generator) -> None:
+    scan = str(rng.choice(list(SCANS)))
+    table, where = book.read(scan), int(rng.integers(SCANS[scan]))
+    name = str(rng.choice(CLASSES))
+    match rng.integers(9):
+        case 0:
+            book.change(scan, where, name, Tag(int(rng.integers(-1, 2))))
+        case 1:
+            book.apply({scan: editing.with_range(table, name, where, SCANS[scan] // 2)})
+        case 2:
+            book.apply({scan: editing.nothing_here(table, where)})
+        case 3:
+            book.apply({scan: editing.cleared(table, where)})
+        case 4:
+            book.apply({scan: editing.copied_from_previous(table, where)})
+        case 5:
+            tables = {scan: book.read(scan) for scan in SCANS}
+            book.write({scan: editing.rest_absent(tables[scan], 0) for scan in SCANS})
+        case 6:
+            book.fold(scan)
+        case 7:
+            book.apply({scan: editing.nowhere(table, name)})
+        case _:
+            book.apply({scan: editing.toggled(table, where, name)})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_500_mixed_steps_are_undone_and_redone_exactly_also_across_restarts(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    book = opened(tmp_path)
+    start = state(book)
+    for _ in range(500):
+        act_at_random(book, rng)
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    end = state(book)
+    assert end != start
+    undone = 0
+    while book.undo() is not None:
+        undone += 1
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    assert undone > 300
+    assert state(book) == start
+    book = opened(tmp_path)
+    while book.redo() is not None:
+        undone -= 1
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    assert undone == 0
+    assert state(book) == end
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_mix_of_acts_undo_and_redo_follows_a_plain_list_of_states(tmp_path, seed):
+    rng, book = np.random.default_rng(seed), opened(tmp_path)
+    states, place = [state(book)], 0
+    for _ in range(150):
+        match rng.integers(5):
+            case 0:
+                assert (book.undo() is None) == (place == 0)
+                place = max(0, place - 1)
+            case 1:
+                assert (book.redo() is None) == (place == len(states) - 1)
+                place = min(len(states) - 1, place + 1)
+            case 2:
+                book = opened(tmp_path)
+            case _:
+                act_at_random(book, rng)
+                if state(book) != states[place]:
+                    place += 1
+                    states[place:] = [state(book)]
+        assert state(book) == states[place]
+        assert (book.can_undo, book.can_redo) == (place > 0, place < len(states) - 1)
+
+
+def test_a_new_step_ends_what_could_be_redone(book):
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.undo()
+    book.change("b", 0, "TC", Tag.PRESENT)
+    assert book.redo() is None
+    assert book.read("a").get(0, "TC") == Tag.UNKNOWN
+
+
+def test_a_step_over_several_scans_is_one(book):
+    tables = {scan: editing.nowhere(book.read(scan), "TC") for scan in SCANS}
+    book.write(tables)
+    step = book.undo()
+    assert set(step.changes) == set(SCANS)
+    assert not any((book.read(scan).values != -1).any() for scan in SCANS)
+    assert not book.can_undo
+
+
+def test_undo_leaves_alone_what_another_changed_since(tmp_path, book):
+    book.apply({"a": editing.nowhere(book.read("a"), "TC")})
+    book.fold("a")
+    table = TagTable.read_csv(tmp_path / "tags" / "a.csv", SCANS["a"], CLASSES)
+    table.set(3, "TC", Tag.PRESENT)
+    table.write_csv(tmp_path / "tags" / "a.csv")
+    book.undo()
+    column = book.read("a").values[:, 0]
+    assert column[3] == Tag.PRESENT
+    assert (np.delete(column, 3) == Tag.UNKNOWN).all()
+
+
+def test_steps_know_who_and_an_undo_is_on_record(book):
+    book.reader = "A"
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.reader = "B"
+    book.undo()
+    first, second = book._store("a").deeds()
+    assert (first.reader, second.reader) == ("A", "B")
+    assert second.undoes == first.step < second.step
+
+
+def test_a_step_that_cannot_be_written_did_not_happen(tmp_path, book, monkeypatch):
+    book.change("a", 0, "TC", Tag.PRESENT)
+
+    def full(*_: object) -> None:
+        raise McwssError("the disk is full")
+
+    monkeypatch.setattr("napari_mcwss.tags.history.append_line", full)
+    for act in (lambda: book.change("a", 1, "TC", Tag.PRESENT), book.undo):
+        with pytest.raises(McwssError, match="full"):
+            act()
+    monkeypatch.undo()
+    for found in (book, opened(tmp_path)):
+        assert found.read("a").values[:2, 0].tolist() == [1, -1]
+        assert (found.can_undo, found.can_redo) == (True, False)
+
+
+def test_journals_from_before_there_were_steps_count_and_cannot_be_undone(tmp_path, book):
+    journal = tmp_path / "tags" / ".journal" / "a.jsonl"
+    journal.parent.mkdir(parents=True)
+    journal.write_text('{"changes": [[2, "TC", 1, -1]]}\n')
+    assert book.read("a").get(2, "TC") == Tag.PRESENT
+    assert book.undo() is None
+
+
+def test_a_copied_study_has_its_own_history(tmp_path, book):
+    book.change("a", 0, "TC", Tag.PRESENT)
+    shutil.copytree(tmp_path / "tags", tmp_path / "copy" / "tags")
+    opened(tmp_path / "copy").undo()
+    assert book.read("a").get(0, "TC") == Tag.PRESENT
+    assert book.can_undo
