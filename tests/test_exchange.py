@@ -10,6 +10,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.exchange import apply_import, export_tags, plan_import, read_tags
 from napari_mcwss.project import Study
 from napari_mcwss.tags.history import Journal
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
 
 
@@ -86,30 +87,40 @@ class TestImport:
     def test_that_fails_in_between_is_taken_back(self, study, long_file, monkeypatch):
         before = values(study)
         plan = plan_import(study, [long_file])
-        really_save = Study.save_tags
+        write = TagStore.write
 
-        def save_the_first(self, scan, table):
-            if scan == "phantom02":
+        def write_the_first(self, table, deed):
+            if self._csv.stem == "phantom02":
                 raise McwssError("No space left")
-            really_save(self, scan, table)
+            return write(self, table, deed)
 
-        monkeypatch.setattr(Study, "save_tags", save_the_first)
+        monkeypatch.setattr(TagStore, "write", write_the_first)
         with pytest.raises(McwssError, match=r"^No space left$"):
             apply_import(study, plan, overwrite=True)
         assert values(study) == before
 
+    def test_is_one_step_to_be_undone(self, study, long_file):
+        before = values(study)
+        apply_import(study, plan_import(study, [long_file]), overwrite=True)
+        assert values(study) != before
+        study.tag_book.undo()
+        assert values(study) == before
+
     def test_that_cannot_be_taken_back_says_what_is_done(self, study, long_file, monkeypatch):
         plan = plan_import(study, [long_file])
-        really_save = Study.save_tags
-        left = ["phantom01"]
+        write, left = TagStore.write, ["phantom01"]
 
-        def save_once(self, scan, table):
-            if scan not in left:
+        def write_once(self, table, deed):
+            if self._csv.stem not in left:
                 raise McwssError("No space left")
-            left.remove(scan)
-            really_save(self, scan, table)
+            left.remove(self._csv.stem)
+            return write(self, table, deed)
 
-        monkeypatch.setattr(Study, "save_tags", save_once)
+        def full(*_):
+            raise McwssError("No space left")
+
+        monkeypatch.setattr(TagStore, "write", write_once)
+        monkeypatch.setattr(TagStore, "note", full)
         with pytest.raises(McwssError, match=r"done for phantom01 only: .*No space left"):
             apply_import(study, plan, overwrite=True)
         assert study.tags("phantom01").get(3, "ED") is Tag.PRESENT

@@ -172,12 +172,19 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
 
 
 def _take_back(study: Study, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
-    """Write the tags as they were before; give the scans for which that fails."""
-    for scan in scans:
+    """Undo what was done of an import; give the scans for which that fails."""
+
+    def changed() -> list[str]:
+        return [
+            scan
+            for scan in scans
+            if not np.array_equal(study.tags(scan).values, plan.current[scan].values)
+        ]
+
+    if changed():
         with suppress(McwssError):
-            if not np.array_equal(study.tags(scan).values, plan.current[scan].values):
-                study.save_tags(scan, plan.current[scan])
-    return [s for s in scans if not np.array_equal(study.tags(s).values, plan.current[s].values)]
+            study.tag_book.undo()
+    return changed()
 
 
 def export_tags(study: Study, path: Path) -> int:

@@ -54,12 +54,13 @@ def act_at_random(book: TagBook, rng: np.random.Generator) -> None:
             book.apply({scan: editing.toggled(table, where, name)})
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
 def test_500_mixed_steps_are_undone_and_redone_exactly_also_across_restarts(tmp_path, seed):
     rng = np.random.default_rng(seed)
     book = opened(tmp_path)
     start = state(book)
-    for _ in range(500):
+    for _ in range(900):  # of which some change nothing
         act_at_random(book, rng)
         if rng.random() < 0.02:
             book = opened(tmp_path)
@@ -70,7 +71,7 @@ def test_500_mixed_steps_are_undone_and_redone_exactly_also_across_restarts(tmp_
         undone += 1
         if rng.random() < 0.02:
             book = opened(tmp_path)
-    assert undone > 300
+    assert undone >= 500
     assert state(book) == start
     book = opened(tmp_path)
     while book.redo() is not None:
