@@ -50,7 +50,7 @@ def main(study: Path, images: Path) -> None:
     names = [tagging.scans.item(row).text().split()[0] for row in range(tagging.scans.count())]
     tagging.scans.setCurrentRow(names.index(SCAN))
     wait_for(lambda: tagging.session.scan == SCAN)
-    tagging.tagging.setChecked(True)
+    tagging.slices.switch.setChecked(True)
     tagging.session.go_to(12)
     take("tagging")
 

@@ -78,7 +78,7 @@ def test_every_scan_says_how_far_it_is_tagged(qtbot, dock, phantom_study):
     expected = ["phantom01   (0 of 25 slices tagged)", "phantom02   (2 of 25 slices tagged)"]
     qtbot.waitUntil(lambda: texts(dock) == expected, timeout=PATIENCE)
     qtbot.waitUntil(lambda: dock.session.scan == "phantom01", timeout=PATIENCE)
-    click(qtbot, dock.buttons.buttons[0])
+    click(qtbot, dock.slices.buttons.buttons[0])
     assert texts(dock)[0] == "phantom01   (1 of 25 slices tagged)"
 
 

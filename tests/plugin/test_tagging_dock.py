@@ -1,5 +1,6 @@
 """The tagging dock, with real clicks and keys."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.tagging import TaggingDock
@@ -64,12 +66,12 @@ def test_opening_a_study_shows_its_scans_and_reads_the_first(dock, study):
     assert dock.scans.count() == 2
     assert dock.scans.currentItem().text() == "phantom01   (0 of 25 slices tagged)"
     assert [layer.name for layer in dock.viewer.layers] == ["t1c", "flair"]
-    assert [button.spec.name for button in dock.buttons.buttons] == ["TC", "ED"]
-    assert dock.progress_label.text() == "0 of 25 slices tagged"
+    assert [button.spec.name for button in dock.slices.buttons.buttons] == ["TC", "ED"]
+    assert dock.slices.progress_label.text() == "0 of 25 slices tagged"
 
 
 def test_a_click_goes_through_present_absent_and_unknown(qtbot, dock, study):
-    button = dock.buttons.buttons[0]
+    button = dock.slices.buttons.buttons[0]
     for tag, word in ((Tag.PRESENT, "present"), (Tag.ABSENT, "absent"), (Tag.UNKNOWN, "unknown")):
         click(qtbot, button)
         assert tag_of(dock, "TC") == tag
@@ -89,20 +91,20 @@ def test_number_keys_tag_only_while_the_switch_is_on(qtbot, dock, study, active)
         viewer.layers.selection.clear()
     press(qtbot, dock, Qt.Key.Key_2)
     assert tag_of(dock, "ED") == Tag.UNKNOWN
-    click(qtbot, dock.tagging)
+    click(qtbot, dock.slices.switch)
     press(qtbot, dock, Qt.Key.Key_2)
     qtbot.waitUntil(lambda: tag_of(dock, "ED") == Tag.PRESENT, timeout=PATIENCE)
     press(qtbot, dock, Qt.Key.Key_2)
     qtbot.waitUntil(lambda: tag_of(dock, "ED") == Tag.ABSENT, timeout=PATIENCE)
     assert tag_of(dock, "TC") == Tag.UNKNOWN
-    click(qtbot, dock.tagging)
+    click(qtbot, dock.slices.switch)
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.UNKNOWN
 
 
 def test_number_keys_do_not_tag_from_behind_another_tab(qtbot, dock, study):
     other = dock.viewer.window.add_dock_widget(QWidget(), name="Other", tabify=True)
-    click(qtbot, dock.tagging)
+    click(qtbot, dock.slices.switch)
     for front, tag in ((other, Tag.UNKNOWN), (dock.parentWidget(), Tag.PRESENT)):
         front.show()
         front.raise_()
@@ -113,7 +115,7 @@ def test_number_keys_do_not_tag_from_behind_another_tab(qtbot, dock, study):
     dock.parentWidget().setFloating(True)
     other.raise_()
     qtbot.waitUntil(lambda: not dock.visibleRegion().isEmpty(), timeout=PATIENCE)
-    assert dock.keys_active
+    assert dock.slices.keys_active
 
 
 def test_a_damaged_scan_leaves_the_other_one_selected(qtbot, dock, phantom_study, told, tmp_path):
@@ -169,41 +171,41 @@ def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
 
 
 def test_buttons_follow_the_slice(qtbot, dock, study):
-    click(qtbot, dock.buttons.buttons[1])
-    assert "1 of 25" in dock.progress_label.text()
+    click(qtbot, dock.slices.buttons.buttons[1])
+    assert "1 of 25" in dock.slices.progress_label.text()
     dock.session.go_to(3)
-    assert "unknown" in dock.buttons.buttons[1].text()
-    assert "Slice 3" in dock.slice_label.text()
+    assert "unknown" in dock.slices.buttons.buttons[1].text()
+    assert "Slice 3" in dock.slices.slice_label.text()
     dock.session.go_to(12)
-    assert "present" in dock.buttons.buttons[1].text()
+    assert "present" in dock.slices.buttons.buttons[1].text()
 
 
 def test_choosing_another_scan_shows_it_and_stores_the_first_ones_tags(qtbot, dock, study):
-    click(qtbot, dock.buttons.buttons[0])
+    click(qtbot, dock.slices.buttons.buttons[0])
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.scans.setCurrentRow(1)
     assert dock.session.scan == "phantom02"
-    assert "0 of 25" in dock.progress_label.text()
+    assert "0 of 25" in dock.slices.progress_label.text()
     assert "12,1," in (study.folder / "tags" / "phantom01.csv").read_text()
 
 
 @pytest.mark.parametrize("view", ["coronal", "3d"])
 def test_no_slice_is_tagged_from_another_view(qtbot, dock, study, view):
-    click(qtbot, dock.buttons.buttons[1])
-    click(qtbot, dock.tagging)
+    click(qtbot, dock.slices.buttons.buttons[1])
+    click(qtbot, dock.slices.switch)
     if view == "3d":
         dock.viewer.dims.ndisplay = 3
     else:
         dock.viewer.dims.order = (1, 0, 2)
-    assert not dock.buttons.isEnabled()
+    assert not dock.slices.buttons.isEnabled()
     assert "urn" in dock.status.text()
     # A tag that stays on a button would be taken for one of what is on screen.
-    assert not any("present" in button.text() for button in dock.buttons.buttons)
+    assert not any("present" in button.text() for button in dock.slices.buttons.buttons)
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.UNKNOWN
     dock.viewer.dims.ndisplay, dock.viewer.dims.order = 2, (0, 1, 2)
-    assert dock.buttons.isEnabled()
-    assert "present" in dock.buttons.buttons[1].text()
+    assert dock.slices.buttons.isEnabled()
+    assert "present" in dock.slices.buttons.buttons[1].text()
 
 
 def test_a_folder_without_a_study_is_told_in_a_notification(dock, told, tmp_path):
@@ -212,15 +214,68 @@ def test_a_folder_without_a_study_is_told_in_a_notification(dock, told, tmp_path
     assert dock.session.study is None
 
 
-def test_a_tag_that_cannot_be_kept_is_told_and_not_shown(qtbot, dock, study, told):
-    (study.folder / "tags" / ".journal").mkdir(parents=True)
-    (study.folder / "tags" / ".journal" / "phantom01.jsonl").mkdir()
-    click(qtbot, dock.buttons.buttons[0])
-    assert "phantom01.jsonl" in told[-1].message
-    # The tags cannot even be read: no state at all is claimed, and no more can be tagged.
-    assert dock.buttons.buttons[0].text().split() == ["1", "TC"]
-    assert not dock.buttons.isEnabled()
+def test_tags_that_the_disk_does_not_take_stay_and_are_saved_later(qtbot, dock, study, monkeypatch):
+    def full(*_: object) -> None:
+        raise McwssError("cannot write 'x': No space left on device")
+
+    slices, first = dock.slices, dock.slices.buttons.buttons[0]
+    monkeypatch.setattr("napari_mcwss.tags.history.append_line", full)
+    click(qtbot, first)
+    assert "present" in first.text()
+    assert "No space left" in slices.saved.text()
+    assert "#d55e00" in slices.saved.styleSheet()
+    assert tag_of(dock, "TC") == Tag.UNKNOWN
+    click(qtbot, slices.buttons.buttons[1])
+    monkeypatch.undo()
+    # The next keystroke tries again at once, and so does the clock.
+    with qtbot.waitSignal(dock.session.saving.changed, timeout=PATIENCE):
+        pass
+    assert slices.saved.text().startswith("saved ")
+    assert tag_of(dock, "TC") == tag_of(dock, "ED") == Tag.PRESENT
+    dock.session.undo()
+    assert tag_of(dock, "ED") == Tag.UNKNOWN, "both steps were kept apart"
+    assert tag_of(dock, "TC") == Tag.PRESENT
+
+
+def test_damaged_tags_are_told_and_cannot_be_changed(qtbot, dock, phantom_study):
+    (phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl").mkdir(parents=True)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    # No state at all is claimed.
+    assert dock.slices.buttons.buttons[0].text().split() == ["1", "TC"]
+    assert not dock.slices.buttons.isEnabled()
     assert "phantom01.jsonl" in dock.status.text()
+
+
+def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_study):
+    phantom_study.tag(phantom_study.scan_names[0], 12, "TC", Tag.PRESENT)
+    phantom_study.tag_book.lock.acquire()
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    assert f"process {os.getpid()}" in dock.status.text()
+    click(qtbot, dock.slices.switch)
+    assert not dock.slices.buttons.isEnabled()
+    press(qtbot, dock, Qt.Key.Key_1)
+    assert tag_of(dock, "TC") == Tag.PRESENT
+    phantom_study.tag_book.lock.release()
+    click(qtbot, dock.claim_button)
+    press(qtbot, dock, Qt.Key.Key_1)
+    qtbot.waitUntil(lambda: tag_of(dock, "TC") == Tag.ABSENT, timeout=PATIENCE)
+    with pytest.raises(McwssError, match="can only be read"):
+        phantom_study.tag(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
+    dock.session.close()
+    phantom_study.tag(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
+
+
+def test_the_view_is_turned_back_by_a_button(qtbot, dock, study):
+    assert not dock.turn_button.isVisible()
+    dock.viewer.dims.order = (2, 0, 1)
+    click(qtbot, dock.turn_button)
+    assert tuple(dock.viewer.dims.order) == (0, 1, 2)
+    dock.viewer.dims.ndisplay = 3
+    click(qtbot, dock.turn_button)
+    assert dock.viewer.dims.ndisplay == 2
+    assert dock.slices.buttons.isEnabled()
 
 
 def dialog_of(dock, qtbot, kind):

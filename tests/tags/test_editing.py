@@ -61,12 +61,3 @@ def test_the_next_untagged_slice_comes_from_the_start_again(table):
     assert editing.next_untagged(table, 2) == 2
     table.values[:] = 0
     assert editing.next_untagged(table, 2) is None
-
-
-def test_the_next_scan_with_work_left_is_another_one(table):
-    done = TagTable(CLASSES, np.zeros((4, 2), np.int8))
-    scans = [("a", table), ("b", done), ("c", table), ("d", done)]
-    assert editing.next_scan_with_work(scans, "a") == "c"
-    assert editing.next_scan_with_work(scans, "c") == "a"
-    assert editing.next_scan_with_work(scans, None) == "a"
-    assert editing.next_scan_with_work([("a", table), ("b", done)], "a") is None

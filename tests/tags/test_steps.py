@@ -9,6 +9,7 @@ import pytest
 from napari_mcwss.errors import McwssError
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.book import TagBook
+from napari_mcwss.tags.store import journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED", "NC")
@@ -134,12 +135,12 @@ def test_undo_leaves_alone_what_another_changed_since(tmp_path, book):
     assert (np.delete(column, 3) == Tag.UNKNOWN).all()
 
 
-def test_steps_know_who_and_an_undo_is_on_record(book):
+def test_steps_know_who_and_an_undo_is_on_record(tmp_path, book):
     book.reader = "A"
     book.change("a", 0, "TC", Tag.PRESENT)
     book.reader = "B"
     book.undo()
-    first, second = book._store("a").deeds()
+    first, second = journal_of(tmp_path / "tags", "a").deeds()
     assert (first.reader, second.reader) == ("A", "B")
     assert second.undoes == first.step < second.step
 

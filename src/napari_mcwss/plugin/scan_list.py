@@ -8,10 +8,10 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.project import Study
-from napari_mcwss.tags.table import TagTable
+from napari_mcwss.tags.table import Tag, TagTable
 
-Counted = tuple[Study, str, str]
-"""A study, one of its scans, and how far that is tagged."""
+Counted = tuple[Study, str, str, bool]
+"""A study, one of its scans, how far that is tagged, and whether there is work left."""
 
 
 class ScanList(QListWidget):  # type: ignore[misc]
@@ -35,6 +35,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._study: Study | None = None
         self._names: tuple[str, ...] = ()
         self._told: set[str] = set()
+        self._complete: set[str] = set()
         self._counting = Background(self)
         self._counting.event_received.connect(self._take_count)
         self._counting.ended.connect(self._counted)
@@ -45,6 +46,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._study = study
         self._names = study.scan_names if study else ()
         self._told.clear()
+        self._complete.clear()
         self.blockSignals(True)
         self.clear()
         for name in self._names:
@@ -66,9 +68,21 @@ class ScanList(QListWidget):  # type: ignore[misc]
     def show_tags(self, scan: str, table: TagTable) -> None:
         """Say how far a scan is tagged; this is newer than what is still being counted."""
         self._told.add(scan)
-        self._say(scan, tagged_text(table))
+        self._say(scan, tagged_text(table), _complete(table))
 
-    def _say(self, scan: str, text: str) -> None:
+    def next_with_work(self) -> str | None:
+        """Give the next scan that has unknown tags, from the first again after the last."""
+        start = self.currentRow() + 1
+        for name in (*self._names[start:], *self._names[: max(0, start - 1)]):
+            if name not in self._complete:
+                return name
+        return None
+
+    def _say(self, scan: str, text: str, complete: bool) -> None:
+        if complete:
+            self._complete.add(scan)
+        else:
+            self._complete.discard(scan)
         if scan in self._names:
             self.item(self._names.index(scan)).setText(f"{scan}   ({text})")
 
@@ -82,9 +96,9 @@ class ScanList(QListWidget):  # type: ignore[misc]
             self._counting.start(job)
 
     def _take_count(self, counted: Counted) -> None:
-        study, scan, text = counted
+        study, scan, text, complete = counted
         if study is self._study and scan not in self._told:
-            self._say(scan, text)
+            self._say(scan, text, complete)
 
     def _counted(self, outcome: Outcome) -> None:
         # Another study was opened meanwhile, or this one has got more scans.
@@ -103,17 +117,22 @@ def tagged_text(table: TagTable) -> str:
     return f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
 
 
+def _complete(table: TagTable) -> bool:
+    return not bool((table.values == Tag.UNKNOWN).any())
+
+
 def _counter(
     study: Study, names: tuple[str, ...]
 ) -> Callable[[], Generator[Counted, None, tuple[Study, tuple[str, ...]]]]:
     def events() -> Generator[Counted, None, tuple[Study, tuple[str, ...]]]:
         for name in names:
             try:
-                text = tagged_text(study.tags(name))
+                table = study.tags(name)
+                text, complete = tagged_text(table), _complete(table)
             except McwssError:
                 # Why, the user is told who asks for the scan.
-                text = "cannot be read"
-            yield study, name, text
+                text, complete = "cannot be read", True
+            yield study, name, text, complete
         return study, names
 
     return events

@@ -1,6 +1,6 @@
 """What the docks of one viewer share: the study and the scan on screen."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
@@ -9,8 +9,10 @@ from psygnal import Signal
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.layers import remove_study_layers, show_scan_layers
+from napari_mcwss.plugin.tag_saving import TagSaving
 from napari_mcwss.project import Study
-from napari_mcwss.tags.table import Tag
+from napari_mcwss.tags.steps import Step
+from napari_mcwss.tags.table import TagTable
 
 
 class Session:
@@ -34,6 +36,16 @@ class Session:
         Tags of a scan have changed, by its name.
     models_changed : Signal
         A model was trained or removed.
+    table : TagTable or None
+        The tags of the scan on screen, as its user sees them; None if there is
+        no scan or its tags are damaged.
+    damage : str
+        What is wrong with them.
+    read_only : str
+        Why tags cannot be changed here, as that another program changes them;
+        empty if they can.
+    saving : TagSaving
+        Brings them to the disk.
     """
 
     study_changed = Signal()
@@ -47,6 +59,10 @@ class Session:
         self.viewer = viewer
         self.study: Study | None = None
         self.scan: str | None = None
+        self.table: TagTable | None = None
+        self.damage = ""
+        self.read_only = ""
+        self.saving = TagSaving()
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
@@ -55,9 +71,31 @@ class Session:
 
     def open(self, study: Study) -> None:
         """Open a study; `show` brings a scan of it on screen."""
-        self.leave_scan()
+        self.close()
         self.study = study
+        self.claim()
         self.study_changed.emit()
+
+    def claim(self) -> None:
+        """Try to become the one who changes the tags of the study; `read_only` says if not."""
+        if self.study is None or self.study.tag_book.lock.held:
+            return
+        try:
+            self.study.tag_book.lock.acquire()
+        except McwssError as error:
+            self.read_only = str(error)
+        else:
+            self.read_only = ""
+
+    def close(self) -> None:
+        """Leave the study, so that other programs may change its tags."""
+        self.leave_scan()
+        if self.study is not None and self.study.tag_book.lock.held:
+            try:
+                self.study.tag_book.lock.release()
+            except McwssError as error:
+                show_error(str(error))
+        self.study, self.read_only = None, ""
 
     def show(self, scan: str) -> None:
         """Bring a scan of the study on screen.
@@ -71,6 +109,7 @@ class Session:
         source = self.study.scan(scan)
         show_scan_layers(self.viewer, source)
         self.scan = scan
+        self._read_tags()
         self.go_to(source.slices // 2)
         self.scan_changed.emit(scan)
 
@@ -96,19 +135,61 @@ class Session:
             spacing = self.study.scan(self.scan).geometry.spacing
             self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
 
-    def tag(self, class_name: str, tag: Tag) -> None:
-        """Tag the slice on screen; where the view shows none, nothing is tagged.
+    def turn_back(self) -> None:
+        """Turn the view so that it shows the slices that are tagged."""
+        dims = self.viewer.dims
+        dims.ndisplay, dims.order = 2, tuple(range(dims.ndim))
+
+    def act(self, table: TagTable) -> None:
+        """Take over new tags of the scan on screen, as one step.
+
+        They are on the disk before they are shown, or `saving` says why not.
+        """
+        if self.study is None or self.scan is None or self.read_only:
+            return
+        self.table = table
+        self.saving.save(self.study.tag_book, self.scan, table)
+        self.tags_changed.emit(self.scan)
+
+    def undo(self) -> Step | None:
+        """Take the latest step back, of whichever scan; None if there is none.
 
         Raises
         ------
         McwssError
-            If the tag cannot be kept.
+            If it cannot be written, or tags still wait to be saved.
         """
-        where = self.slice_index
-        if self.study is None or self.scan is None or where is None:
+        return self._turn("undo")
+
+    def redo(self) -> Step | None:
+        """Do again what was taken back last; as `undo` otherwise."""
+        return self._turn("redo")
+
+    def _turn(self, which: Literal["undo", "redo"]) -> Step | None:
+        if self.study is None or self.read_only:
+            return None
+        if self.saving.waiting:
+            raise McwssError("tags wait to be saved: undo and redo come after them")
+        step = getattr(self.study.tag_book, which)()
+        if step is None:
+            return None
+        if self.scan in step.changes:
+            self._read_tags()
+            first = step.changes[self.scan][0].slice_index
+            self.go_to(first)
+        for scan in step.changes:
+            self.tags_changed.emit(scan)
+        result: Step = step
+        return result
+
+    def _read_tags(self) -> None:
+        self.table, self.damage = None, ""
+        if self.study is None or self.scan is None:
             return
-        self.study.tag(self.scan, where, class_name, tag)
-        self.tags_changed.emit(self.scan)
+        try:
+            self.table = self.study.tags(self.scan)
+        except McwssError as error:
+            self.damage = str(error)
 
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
@@ -116,7 +197,7 @@ class Session:
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()
-        self.scan = None
+        self.scan, self.table, self.damage = None, None, ""
 
     def fold_tags(self) -> None:
         """Bring the csv file of the scan on screen up to date."""

@@ -38,9 +38,10 @@ class TagButton(QPushButton):  # type: ignore[misc]
         self.spec = spec
         self.key = key
         self.tag = Tag.UNKNOWN
+        self.selected = False
         self.setMinimumHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(f"Click or press {key}: unknown, present, absent")
+        self.setToolTip(f"Click or press {key}: unknown, present, absent. Shift+{key}: absent")
         colour = QPixmap(QSize(18, 18))
         colour.fill(QColor(spec.colour))
         self.setIcon(QIcon(colour))
@@ -52,7 +53,8 @@ class TagButton(QPushButton):  # type: ignore[misc]
         self.tag = Tag.UNKNOWN if tag is None else tag
         mark, word = ("", "") if tag is None else MARKS[tag]
         edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed"}.get(self.tag, "none")
-        self.setText(f"  {self.key}   {self.spec.name}   {mark} {word}".rstrip())
+        here = "▸ " if self.selected and tag is not None else "  "
+        self.setText(f"{here}{self.key}   {self.spec.name}   {mark} {word}".rstrip())
         self.setStyleSheet(
             "QPushButton { text-align: left; padding-left: 10px; font-size: 14px; "
             f"border: 2px {edge} {self.spec.colour}; }}"
@@ -71,12 +73,15 @@ class TagButtons(QWidget):  # type: ignore[misc]
     ----------
     tag_chosen : Signal
         The class's name and the tag that was asked for.
+    selected : str or None
+        The class that ranges are set for: the one last tagged, marked by an arrow.
     """
 
     tag_chosen = Signal(str, object)
 
     def __init__(self) -> None:
         super().__init__()
+        self.selected: str | None = None
         self.buttons: list[TagButton] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -88,10 +93,22 @@ class TagButtons(QWidget):  # type: ignore[misc]
             button.deleteLater()
         self.buttons = [TagButton(spec, key) for key, spec in enumerate(classes, 1)]
         for button in self.buttons:
-            button.tag_chosen.connect(self.tag_chosen)
+            button.tag_chosen.connect(self._choose)
             self._layout.addWidget(button)
+        self.select(classes[0].name if classes else None)
 
-    def press(self, key: int) -> None:
-        """Act on a number key."""
-        if key <= len(self.buttons):
-            self.buttons[key - 1].advance()
+    def select(self, class_name: str | None) -> None:
+        """Choose the class that ranges are set for."""
+        self.selected = class_name
+        for button in self.buttons:
+            button.selected = button.spec.name == class_name
+
+    def _choose(self, class_name: str, tag: Tag) -> None:
+        self.select(class_name)
+        self.tag_chosen.emit(class_name, tag)
+
+    def press(self, key: int, tag: Tag | None = None) -> None:
+        """Act on a number key: ask for a tag, or for the next one."""
+        if key <= len(self.buttons) and self.isEnabled():
+            button = self.buttons[key - 1]
+            self._choose(button.spec.name, button.tag.next if tag is None else tag)

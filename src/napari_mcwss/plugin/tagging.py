@@ -1,6 +1,7 @@
 """The dock with the study: its scans, and the tags of the slice on screen."""
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import (
     QApplication,
-    QCheckBox,
     QDockWidget,
     QFileDialog,
     QGridLayout,
@@ -24,14 +24,13 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
-from napari_mcwss.plugin.scan_list import ScanList, tagged_text
+from napari_mcwss.plugin.scan_list import ScanList
 from napari_mcwss.plugin.session import Session
-from napari_mcwss.plugin.shortcuts import NumberKeys
-from napari_mcwss.plugin.tag_buttons import TagButtons
+from napari_mcwss.plugin.slice_tagging import SliceTagging
 from napari_mcwss.project import STUDY_FILE, Study
-from napari_mcwss.tags.table import Tag
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
+TURNED_AWAY = "This view shows no axial slice of the scan: turn it back to tag slices."
 
 
 class TaggingDock(QWidget):  # type: ignore[misc]
@@ -46,8 +45,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     ----------
     settled : Signal
         Nothing is being read any more.
-    tagging : QCheckBox
-        The switch that gives the number keys to tagging.
+    slices : SliceTagging
+        Tags of the slice on screen.
     """
 
     settled = Signal()
@@ -61,7 +60,6 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._reading.ended.connect(self._show_read)
         self._wanted: tuple[Study, str] | None = None
         self._make_widgets()
-        self._keys = NumberKeys(self, self.buttons.press)
         self.setAcceptDrops(True)
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
@@ -71,13 +69,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._place: QDockWidget | None = None
         self._in_sight = True
         self.destroyed.connect(_disconnector(self.session, self._dims, self))
-        QApplication.instance().aboutToQuit.connect(self.session.fold_tags)
+        QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
-
-    @property
-    def keys_active(self) -> bool:
-        """Whether the number keys tag now."""
-        return self._keys.enabled
 
     @property
     def _dims(self) -> Any:
@@ -102,12 +95,13 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.scans = ScanList()
         self.scans.setMaximumHeight(180)
         self.scans.scan_chosen.connect(self._scan_chosen)
-        self.tagging = QCheckBox("Tagging: keys 1 to 9 tag the slice on screen")
-        self.tagging.toggled.connect(self._refresh)
-        self.slice_label = QLabel()
-        self.buttons = TagButtons()
-        self.buttons.tag_chosen.connect(self._tag)
-        self.progress_label = QLabel()
+        self.slices = SliceTagging(self.viewer)
+        self.slices.switch.toggled.connect(self._refresh)
+        self.slices.next_scan_wanted.connect(self._next_scan)
+        self.turn_button = QPushButton("Turn back to the slices")
+        self.turn_button.clicked.connect(self.session.turn_back)
+        self.claim_button = QPushButton("Try again")
+        self.claim_button.clicked.connect(self._claim)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
@@ -116,11 +110,10 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addLayout(actions)
         layout.addWidget(self.title)
         layout.addWidget(self.scans)
-        layout.addWidget(self.tagging)
-        layout.addWidget(self.slice_label)
-        layout.addWidget(self.buttons)
-        layout.addWidget(self.progress_label)
+        layout.addWidget(self.slices)
         layout.addWidget(self.status)
+        layout.addWidget(self.turn_button)
+        layout.addWidget(self.claim_button)
         layout.addStretch(1)
 
     def open_study(self, folder: Path) -> None:
@@ -237,25 +230,30 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.title.setText("" if study is None else f"<b>{study.folder.name}</b>")
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
-        self.buttons.set_classes(() if study is None else study.classes)
+        self.slices.buttons.set_classes(() if study is None else study.classes)
         self.scans.show_study(study)
         self.scans.select(self.session.scan)
         self._refresh()
 
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
+        self.slices.forget_range()
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
         if scan == self.session.scan:
             self._refresh()
 
-    def _tag(self, class_name: str, tag: Tag) -> None:
-        try:
-            self.session.tag(class_name, tag)
-        except McwssError as error:
-            show_error(str(error))
-            self._refresh()
+    def _next_scan(self) -> None:
+        name = self.scans.next_with_work()
+        if name is None:
+            self.status.setText("All other scans are tagged.")
+        else:
+            self._scan_chosen(name)
+
+    def _claim(self) -> None:
+        self.session.claim()
+        self._refresh()
 
     def _obstacle(self) -> str:
         """Say why no slice can be tagged now, if so."""
@@ -265,46 +263,31 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return NO_STUDY
         if self.session.scan is None:
             return "Add scans to the study."
-        if self.viewer.dims.ndisplay == 3:
-            return "Turn back to the 2-D view to tag slices."
+        if self.session.damage:
+            return self.session.damage
+        if self.session.read_only:
+            return self.session.read_only
         if self.session.slice_index is None:
-            return "This view shows no axial slice of the scan: turn it back to tag slices."
+            return TURNED_AWAY
         return ""
 
     def _refresh(self, *_: object) -> None:
         """Show the tags of the slice on screen, or why there are none to show."""
         obstacle = self._obstacle()
-        wanted = self.tagging.isChecked() and self._in_sight
-        self._keys.set_enabled(wanted and not obstacle)
-        self.buttons.setEnabled(not obstacle)
+        self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
         self.status.setText(obstacle)
-        study, scan = self.session.study, self.session.scan
-        self.slice_label.setText("")
-        self.progress_label.setText("")
-        if study is None or scan is None:
-            return
-        try:
-            table = study.tags(scan)
-        except McwssError as error:
-            self._keys.set_enabled(False)
-            self.buttons.setEnabled(False)
-            for button in self.buttons.buttons:
-                button.show_tag(None)
-            self.status.setText(str(error))
-            return
-        index = None if obstacle else self.session.slice_index
-        if index is not None:
-            self.slice_label.setText(f"Slice {index}  (0 to {len(table.values) - 1})")
-        for button in self.buttons.buttons:
-            button.show_tag(None if index is None else table.get(index, button.spec.name))
-        self.progress_label.setText(tagged_text(table))
-        self.scans.show_tags(scan, table)
+        self.turn_button.setVisible(obstacle == TURNED_AWAY)
+        self.claim_button.setVisible(bool(obstacle) and obstacle == self.session.read_only)
+        if self.session.scan is not None and self.session.table is not None:
+            self.scans.show_tags(self.session.scan, self.session.table)
 
 
 def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
     def events() -> Generator[str, None, tuple[Study, str]]:
         yield f"Reading {scan} …"
         study.scan(scan).volume()
+        with suppress(McwssError):
+            study.tag_book.prepare_history()
         yield f"Showing {scan} …"
         return study, scan
 
@@ -315,7 +298,7 @@ def _disconnector(session: Session, dims: Any, dock: TaggingDock) -> Callable[[]
     """Give what ends a dock's connections: signals outlive it."""
 
     def disconnect() -> None:
-        session.fold_tags()
+        session.close()
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)

@@ -10,7 +10,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.tags.history import Deed
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.steps import Step, Steps
-from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.store import TagStore, journal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,6 +135,16 @@ class TagBook:
             with suppress(TagsLockedError), self.lock:
                 store.fold()
 
+    def prepare_history(self) -> None:
+        """Read all journals, which the first undo would else do while somebody waits.
+
+        Raises
+        ------
+        McwssError
+            If one cannot be read.
+        """
+        self._history()
+
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to take back."""
@@ -191,8 +201,9 @@ class TagBook:
 
     def _history(self) -> Steps:
         if self._steps is None:
-            stores = {scan: self._store(scan) for scan in self._scans()}
-            self._steps = Steps({scan: store.deeds() for scan, store in stores.items()})
+            # Journals are read without the scans: the images of one may be missing.
+            journals = {scan: journal_of(self._folder, scan) for scan in self._scans()}
+            self._steps = Steps({scan: journal.deeds() for scan, journal in journals.items()})
         return self._steps
 
     def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:

@@ -6,14 +6,9 @@ one that it is given as it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from napari_mcwss.tags.table import Tag, TagTable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def with_tag(table: TagTable, slice_index: int, class_name: str, tag: Tag) -> TagTable:
@@ -128,23 +123,3 @@ def next_untagged(table: TagTable, slice_index: int) -> int | None:
         return None
     later = open_slices[open_slices > slice_index]
     return int(later[0] if later.size else open_slices[0])
-
-
-def next_scan_with_work(scans: Iterable[tuple[str, TagTable]], current: str | None) -> str | None:
-    """Find the next scan on which any tag is unknown, from the first again after the last.
-
-    Parameters
-    ----------
-    scans : iterable of (str, TagTable)
-        All scans in their order.
-    current : str or None
-        The one to begin after; it is never the answer.
-    """
-    names, open_names = [], set()
-    for name, table in scans:
-        names.append(name)
-        if (table.values == Tag.UNKNOWN).any():
-            open_names.add(name)
-    start = names.index(current) + 1 if current in names else 0
-    turned = names[start:] + names[:start]
-    return next((name for name in turned if name in open_names and name != current), None)

@@ -17,6 +17,11 @@ ANYBODYS = Deed(())
 """A deed of nobody in particular that belongs to no step."""
 
 
+def journal_of(folder: Path, scan: str) -> Journal:
+    """Give the journal of a scan in the ``tags`` folder of a study."""
+    return Journal(folder / ".journal" / f"{scan}.jsonl")
+
+
 class TagStore:
     """The tags of one scan, always as they are on the disk.
 
@@ -37,7 +42,7 @@ class TagStore:
 
     def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
         self._csv = folder / f"{scan}.csv"
-        self._journal = Journal(folder / ".journal" / f"{scan}.jsonl")
+        self._journal = journal_of(folder, scan)
         self._slices = slices
         self._classes = tuple(classes)
 
@@ -74,10 +79,6 @@ class TagStore:
             if self._journal.read() == noted:
                 self._journal.replay(table, noted)
                 return table
-
-    def deeds(self) -> list[Deed]:
-        """List all that was ever done to the tags, the oldest first."""
-        return self._journal.deeds()
 
     def change(
         self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS

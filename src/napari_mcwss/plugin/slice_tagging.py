@@ -1,0 +1,266 @@
+"""Tagging the slice on screen: buttons, keys, and whether all is saved."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.scan_list import tagged_text
+from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.tag_buttons import MARKS, TagButtons
+from napari_mcwss.plugin.tag_keys import TagKeys
+from napari_mcwss.tags import editing
+from napari_mcwss.tags.steps import Step
+from napari_mcwss.tags.table import Tag, TagTable
+
+Edit = Callable[[TagTable, int], TagTable]
+"""Makes new tags of a scan's tags and the slice on screen."""
+
+
+class SliceTagging(QWidget):  # type: ignore[misc]
+    """Tags of the slice on screen, by click and by key.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that shows the scan.
+
+    Attributes
+    ----------
+    next_scan_wanted : Signal
+        The user asks for the next scan with work left.
+    switch : QCheckBox
+        Gives the keys to tagging.
+    buttons : TagButtons
+        The classes.
+    edit_buttons : dict
+        Further buttons by their names.
+    """
+
+    next_scan_wanted = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session.of(napari_viewer)
+        self._range_start: tuple[str, int] | None = None
+        self._usable = False
+        self._make_widgets()
+        self._keys = TagKeys(self, self._actions())
+        self.session.saving.changed.connect(self._show_saving)
+
+    @property
+    def keys_active(self) -> bool:
+        """Whether the keys tag now."""
+        return self._keys.enabled
+
+    def _make_widgets(self) -> None:
+        self.switch = QCheckBox("Tagging: keys tag the slice on screen")
+        self.switch.setToolTip(KEYS)
+        self.overlay = QCheckBox("Tags on the image")
+        self.overlay.toggled.connect(self._switch_overlay)
+        self.slice_label = QLabel()
+        self.buttons = TagButtons()
+        self.buttons.tag_chosen.connect(self._tag)
+        self.edit_buttons: dict[str, QPushButton] = {}
+        grid = QGridLayout()
+        for index, (name, tip, act) in enumerate(
+            (
+                ("None here (0)", "Every class is absent here", self._edit(editing.nothing_here)),
+                ("Rest absent", "Classes unknown here are absent", self._edit(editing.rest_absent)),
+                (
+                    "Copy previous",
+                    "The tags of the slice before",
+                    self._edit(editing.copied_from_previous),
+                ),
+                ("Clear", "Every class is unknown here", self._edit(editing.cleared)),
+                ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
+                ("Next open (Enter)", "The next slice with unknown tags", self.confirm),
+                ("Undo", "Ctrl+Z", self.undo),
+                ("Redo", "Ctrl+Shift+Z", self.redo),
+            )
+        ):
+            button = QPushButton(name)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, act=act: act())
+            self.edit_buttons[name.split(" (")[0]] = button
+            grid.addWidget(button, index // 2, index % 2)
+        self.progress_label = QLabel()
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.saved = QLabel()
+        self.saved.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.switch, self.overlay, self.slice_label, self.buttons):
+            layout.addWidget(widget)
+        layout.addLayout(grid)
+        for widget in (self.note, self.progress_label, self.saved):
+            layout.addWidget(widget)
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        """Give each key what it does."""
+        keys: dict[str, Callable[[], object]] = {
+            "[": self.start_range,
+            "]": self.end_range,
+            "0": self._edit(editing.nothing_here),
+            "Return": self.confirm,
+            "Enter": self.confirm,
+            ",": partial(self.move, -1),
+            ".": partial(self.move, 1),
+            "N": self.next_scan_wanted.emit,
+            "Ctrl+Z": self.undo,
+            "Ctrl+Shift+Z": self.redo,
+        }
+        for number in range(1, 10):
+            keys[str(number)] = partial(self.buttons.press, number)
+            keys[f"Shift+{number}"] = partial(self.buttons.press, number, Tag.ABSENT)
+        return keys
+
+    def show_slice(self, *, usable: bool, in_sight: bool) -> None:
+        """Show the tags of the slice on screen.
+
+        Parameters
+        ----------
+        usable : bool
+            Whether there is a slice that can be tagged.
+        in_sight : bool
+            Whether the user sees this widget: keys do not act from behind.
+        """
+        table, index = self.session.table, self.session.slice_index
+        self._usable = usable and table is not None and index is not None
+        self._keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
+        self.buttons.setEnabled(self._usable)
+        for button in self.edit_buttons.values():
+            button.setEnabled(self._usable)
+        self.slice_label.setText("")
+        self.progress_label.setText("" if table is None else tagged_text(table))
+        for button in self.buttons.buttons:
+            button.show_tag(None)
+        if self._usable and table is not None and index is not None:
+            self.slice_label.setText(f"Slice {index}  (0 to {len(table.values) - 1})")
+            for button in self.buttons.buttons:
+                button.show_tag(table.get(index, button.spec.name))
+        self._show_range()
+        self._show_overlay()
+
+    def _tag(self, class_name: str, tag: Tag) -> None:
+        self._do(lambda table, index: editing.with_tag(table, index, class_name, tag))
+
+    def _edit(self, edit: Edit) -> Callable[[], None]:
+        return lambda: self._do(edit)
+
+    def _do(self, edit: Edit) -> None:
+        table, index = self.session.table, self.session.slice_index
+        if self._usable and table is not None and index is not None:
+            self.session.act(edit(table, index))
+
+    def start_range(self) -> None:
+        """Begin a range of the class with the arrow at the slice on screen."""
+        index, selected = self.session.slice_index, self.buttons.selected
+        if self._usable and index is not None and selected is not None:
+            self._range_start = selected, index
+            self._show_range()
+
+    def end_range(self) -> None:
+        """End the range: the class is present inside, and absent everywhere else."""
+        selected = self.buttons.selected
+        if self._range_start is None or self._range_start[0] != selected:
+            self.note.setText(f"Press [ at the first slice of {selected}, then ] at the last.")
+            return
+        name, first = self._range_start
+        self._do(lambda table, index: editing.with_range(table, name, first, index))
+
+    def nowhere(self) -> None:
+        """Tag the class with the arrow absent in the whole scan."""
+        selected = self.buttons.selected
+        if selected is not None:
+            self._do(lambda table, _: editing.nowhere(table, selected))
+
+    def confirm(self) -> None:
+        """Go to the next slice with unknown tags."""
+        table, index = self.session.table, self.session.slice_index
+        if self._usable and table is not None and index is not None:
+            following = editing.next_untagged(table, index)
+            if following is None:
+                self.note.setText("All slices of this scan are tagged. N: the next scan.")
+            else:
+                self.session.go_to(following)
+
+    def move(self, step: int) -> None:
+        """Go some slices on, or back."""
+        table, index = self.session.table, self.session.slice_index
+        if table is not None and index is not None:
+            self.session.go_to(min(max(index + step, 0), len(table.values) - 1))
+
+    def undo(self) -> None:
+        """Take the latest step back, of whichever scan."""
+        self._turn(self.session.undo, "Undone", "Nothing to undo.")
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        self._turn(self.session.redo, "Done again", "Nothing to do again.")
+
+    def _turn(self, turn: Callable[[], Step | None], done: str, nothing: str) -> None:
+        try:
+            step = turn()
+        except McwssError as error:
+            show_error(str(error))
+            return
+        if step is None:
+            self.note.setText(nothing)
+            return
+        count = sum(map(len, step.changes.values()))
+        tags = "1 tag" if count == 1 else f"{count} tags"
+        self.note.setText(f"{done}: {tags} of {', '.join(step.changes)}.")
+
+    def forget_range(self) -> None:
+        """Forget the start of a range, as for another scan."""
+        self._range_start = None
+
+    def _show_range(self) -> None:
+        text = ""
+        if self._range_start is not None:
+            name, first = self._range_start
+            text = f"{name} starts at slice {first}: press ] at its last slice."
+        self.note.setText(text)
+
+    def _show_saving(self) -> None:
+        saving = self.session.saving
+        if saving.problem:
+            self.saved.setText(f"<b>Not saved, tried again every few seconds:</b> {saving.problem}")
+            self.saved.setStyleSheet("color: #d55e00;")
+        elif saving.saved_at is not None:
+            self.saved.setText(f"saved {saving.saved_at:%H:%M:%S}")
+            self.saved.setStyleSheet("")
+
+    def _switch_overlay(self, wanted: bool) -> None:
+        _text_overlay(self.viewer).visible = wanted
+        self._show_overlay()
+
+    def _show_overlay(self) -> None:
+        # Switched off, the overlay is whoever's else.
+        if self.overlay.isChecked():
+            tags = [f"{b.spec.name} {' '.join(MARKS[b.tag])}" for b in self.buttons.buttons]
+            _text_overlay(self.viewer).text = "\n".join(tags) if self._usable else ""
+
+
+def _text_overlay(viewer: Viewer) -> Any:
+    canvas = getattr(viewer, "canvas", None)
+    # Its place before napari 0.9.
+    return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+KEYS = """1 to 9: the class on this slice: unknown, present, absent
+Shift+1 to 9: absent
+[ and ]: first and last slice of the class with the arrow, absent elsewhere
+0: every class absent here
+Enter: the next slice with unknown tags
+, and .: previous and next slice
+N: the next scan with work left
+Ctrl+Z, Ctrl+Shift+Z: undo, redo"""
