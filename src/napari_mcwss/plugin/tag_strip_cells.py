@@ -1,0 +1,238 @@
+"""How the cells of the tag strip lie and look: arrays only, and no loop over cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_mcwss.tags.table import Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+LEAST, WIDEST = 3, 40
+"""Widths of a column in units: narrower ones are not seen, wider ones tell no more."""
+
+ROOMY = 5
+"""From this width in units columns are set apart by a gap."""
+
+LEVELS = 20
+"""Steps in which the height of a suggestion shows its probability."""
+
+_TAGS = 3
+_GAP, _BODY, _CENTRE = range(3)
+_HATCH = 4
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the columns of a strip lie across the screen.
+
+    Parameters
+    ----------
+    count : int
+        Number of slices.
+    room : int
+        Device pixels across.
+    unit : int
+        Device pixels of the thinnest line.
+    zoom : float
+        1 where the columns are as narrow as they get.
+    offset : int
+        Device pixels that are scrolled out of sight at the left.
+    """
+
+    count: int
+    room: int
+    unit: int = 1
+    zoom: float = 1
+    offset: int = 0
+
+    @property
+    def fit(self) -> float:
+        """Width of a column that is not zoomed: all are in sight, unless that is too narrow."""
+        return self.unit * min(max(self.room / max(self.count, 1) / self.unit, LEAST), WIDEST)
+
+    @property
+    def step(self) -> float:
+        """Width of a column."""
+        return self.fit * self.zoom
+
+    @cached_property
+    def edges(self) -> NDArray[np.intp]:
+        """Where each column begins, and the last one ends; columns differ by one pixel at most."""
+        edges: NDArray[np.intp] = np.ceil(np.arange(self.count + 1) * self.step).astype(np.intp)
+        return edges
+
+    @property
+    def length(self) -> int:
+        """Device pixels of all columns."""
+        return int(self.edges[-1])
+
+    def index_at(self, x: float) -> int:
+        """Give the slice at a place on screen; beside the columns, the nearest one in sight."""
+        inside = min(max(x, 0), self.room - 1) + self.offset
+        index = int(np.searchsorted(self.edges, inside, "right")) - 1
+        return min(index, self.count - 1)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Give where a column begins and ends on screen; it may be out of sight."""
+        return int(self.edges[index]) - self.offset, int(self.edges[index + 1]) - self.offset
+
+    def scrolled(self, offset: float) -> Columns:
+        """Scroll as near to an offset as the columns allow."""
+        return replace(self, offset=int(min(max(offset, 0), max(self.length - self.room, 0))))
+
+    def showing(self, index: int, margin: int = 0) -> Columns:
+        """Bring a column, and some beside it, in sight: by a little, or else in the middle."""
+        left = int(self.edges[max(index - margin, 0)])
+        right = int(self.edges[min(index + 1 + margin, self.count)])
+        near = self.scrolled(min(max(self.offset, right - self.room), left))
+        if abs(near.offset - self.offset) <= self.room / 4:
+            return near
+        return self.scrolled((left + right - self.room) / 2)
+
+    def zoomed(self, factor: float, x: float) -> Columns:
+        """Make columns wider or narrower around a place on screen."""
+        most = WIDEST * self.unit / self.fit
+        zoom = min(max(self.zoom * factor, 1), most)
+        offset = (x + self.offset) * zoom / self.zoom - x
+        return replace(self, zoom=zoom).scrolled(offset)
+
+    def kinds(self, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Give the slice of each pixel of the columns, and the part of a mark that lies there."""
+        index = np.searchsorted(self.edges, places, "right") - 1
+        width = self.edges[index + 1] - self.edges[index]
+        width -= np.where(width >= ROOMY * self.unit, self.unit, 0)
+        inside = places - self.edges[index]
+        part = np.where(np.abs(2 * inside + 1 - width) <= self.unit, _CENTRE, _BODY)
+        part[inside >= width] = _GAP
+        return index, part * _HATCH + places // self.unit % _HATCH
+
+
+def cell_codes(
+    tags: NDArray[np.int8],
+    disagreements: NDArray[np.bool_] | None = None,
+    suggestions: NDArray[np.floating] | None = None,
+) -> NDArray[np.uint8]:
+    """Say which mark each cell has.
+
+    Parameters
+    ----------
+    tags : (slices, classes) array of int8
+        Values of `Tag`.
+    disagreements : (slices, classes) array of bool, optional
+        Where a second reader differs.
+    suggestions : (slices, classes) array of float, optional
+        Probability that the class is present, NaN where nothing is suggested;
+        shown where the tag is unknown.
+
+    Returns
+    -------
+    (slices, classes) array of uint8
+        Rows of what `marks` gives.
+    """
+    codes = (tags - Tag.UNKNOWN).astype(np.uint8)
+    if disagreements is not None:
+        codes[disagreements] += _TAGS
+    if suggestions is not None:
+        shown = (tags == Tag.UNKNOWN) & ~np.isnan(suggestions)
+        codes[shown] = 2 * _TAGS + np.rint(suggestions[shown].clip(0, 1) * LEVELS).astype(np.uint8)
+    return codes
+
+
+class Shades(NamedTuple):
+    """Colours ``0xffrrggbb`` of lines, dots, what lies behind a disagreement and behind all else.
+
+    Rows are parted by the last one.
+    """
+
+    ink: int
+    faint: int
+    flagged: int
+    ground: int
+    parting: int
+
+
+def marks(colours: Sequence[int], shades: Shades, height: int, unit: int) -> NDArray[np.uint32]:
+    """Draw the marks, one pixel wide, from which cells are put together.
+
+    Present is a tall block in the class's colour between two lines, absent a
+    low line, unknown a dot; a flag above tells a disagreement. What is
+    suggested is hatched: a bar as high as it is probable. No mark hangs on its
+    colour, and each has a line in the colour of text, which any theme shows.
+
+    Parameters
+    ----------
+    colours : sequence of int
+        Of the classes, ``0xffrrggbb``.
+    shades : Shades
+        The other colours.
+    height : int
+        Of a row in device pixels.
+    unit : int
+        Device pixels of the thinnest line.
+
+    Returns
+    -------
+    (codes, classes, kinds, height) array of uint32
+        A mark for each code of `cell_codes` and each kind of `Columns.kinds`.
+    """
+    shape = (2 * _TAGS + LEVELS + 1, len(colours), 3, _HATCH, height)
+    table = np.full(shape, shades.ground, np.uint32)
+    paint = np.array(colours, np.uint32)[:, None, None, None]
+    top, bottom = 5 * unit, height - 3 * unit
+    middle = (top + bottom) // 2
+    table[_TAGS : 2 * _TAGS] = shades.flagged
+    for code in (0, _TAGS):
+        unknown, absent, present = table[code : code + _TAGS]
+        unknown[:, _CENTRE, :, middle - unit : middle + unit] = shades.faint
+        absent[..., bottom - 2 * unit : bottom] = shades.ink
+        present[:, _BODY:, :, top:bottom] = paint
+        present[:, _BODY:, :, [*range(top, top + unit), *range(bottom - unit, bottom)]] = shades.ink
+    table[_TAGS : 2 * _TAGS, :, _BODY:, :, unit : 4 * unit] = shades.ink
+    stripes = (np.arange(_HATCH)[:, None] + np.arange(height) // unit) % _HATCH < _HATCH // 2
+    hatched = np.where(stripes, paint, shades.ground)
+    for level, suggested in enumerate(table[2 * _TAGS :]):
+        upper = bottom - unit - round(level / LEVELS * (bottom - unit - top))
+        suggested[:, _BODY:, :, upper:bottom] = hatched[..., upper:bottom]
+        suggested[:, _BODY:, : _HATCH // 2, upper : upper + unit] = shades.ink
+    table[..., height - unit :] = shades.parting
+    return table.reshape(*shape[:2], -1, height)
+
+
+def draw_cells(
+    pixels: NDArray[np.uint32],
+    codes: NDArray[np.uint8],
+    marks: NDArray[np.uint32],
+    columns: Columns,
+    first: int,
+    last: int,
+) -> None:
+    """Draw the cells of some slices, as far as they are in sight.
+
+    Parameters
+    ----------
+    pixels : (classes * height, room) array of uint32
+        The picture; changed in place.
+    codes : (slices, classes) array of uint8
+        What `cell_codes` gives.
+    marks : (codes, classes, kinds, height) array of uint32
+        What `marks` gives.
+    columns : Columns
+        Where the slices lie.
+    first, last : int
+        The slices, both included.
+    """
+    begin = max(columns.span(first)[0], 0)
+    end = min(columns.span(last)[1], columns.room)
+    if begin >= end:
+        return
+    index, kind = columns.kinds(np.arange(begin, end) + columns.offset)
+    cells = marks[codes[index], np.arange(codes.shape[1]), kind[:, None]]
+    pixels[:, begin:end] = cells.reshape(end - begin, -1).T
