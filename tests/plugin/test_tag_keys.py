@@ -196,3 +196,22 @@ def test_tags_are_written_over_the_image_on_request(dock, keys, qtbot):
     assert "TC ? unknown" in overlay.text
     box.setChecked(False)
     assert not overlay.visible
+
+
+def test_the_strip_shows_the_scan_and_tags_what_is_dragged_over(dock, keys, qtbot):
+    strip = dock.slices.strip
+    left = Qt.MouseButton.LeftButton
+    start, end = (strip.cell(index, 1).center() for index in (6, 9))
+    qtbot.mousePress(strip, left, pos=start)
+    qtbot.mouseMove(strip, end)
+    qtbot.mouseRelease(strip, left, pos=end)
+    values = dock.session.study.tags(dock.session.scan).values
+    assert np.flatnonzero(values[:, 1] == 1).tolist() == [6, 7, 8, 9]
+    assert (values[:, 0] == -1).all()
+    assert (np.delete(values[:, 1], range(6, 10)) == -1).all()
+    qtbot.mouseClick(strip, left, pos=strip.cell(20, 0).center())
+    assert dock.session.slice_index == 20
+    # The class of the drag is the selected one, so a range by key is its, too.
+    keys(Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
+    values = dock.session.study.tags(dock.session.scan).values
+    assert np.flatnonzero(values[:, 1] == 1).tolist() == [20, 21]

@@ -23,6 +23,7 @@ def table() -> TagTable:
         (lambda t: editing.toggled(t, 1, "TC"), [[1, -1], [-1, 1], [-1, -1], [1, 0]]),
         (lambda t: editing.with_range(t, "ED", 1, 2), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
         (lambda t: editing.with_range(t, "ED", 2, 1), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
+        (lambda t: editing.present_on(t, "ED", 2, 3), [[1, -1], [0, 1], [-1, 1], [1, 1]]),
         (lambda t: editing.nowhere(t, "TC"), [[0, -1], [0, 1], [0, -1], [0, 0]]),
         (lambda t: editing.nothing_here(t, 3), [[1, -1], [0, 1], [-1, -1], [0, 0]]),
         (lambda t: editing.rest_absent(t, 0), [[1, 0], [0, 1], [-1, -1], [1, 0]]),

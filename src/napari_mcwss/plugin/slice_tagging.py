@@ -9,11 +9,13 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_mcwss.description import ClassSpec
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.scan_list import tagged_text
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.tag_buttons import MARKS, TagButtons
 from napari_mcwss.plugin.tag_keys import TagKeys
+from napari_mcwss.plugin.tag_strip import TagStrip
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.steps import Step
 from napari_mcwss.tags.table import Tag, TagTable
@@ -36,6 +38,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         The user asks for the next scan with work left.
     switch : QCheckBox
         Gives the keys to tagging.
+    strip : TagStrip
+        The tags of all slices.
     buttons : TagButtons
         The classes.
     edit_buttons : dict
@@ -49,7 +53,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
         self._range_start: tuple[str, int] | None = None
-        self._usable = False
+        self._usable = self._in_sight = False
         self._make_widgets()
         self._keys = TagKeys(self, self._actions())
         self.session.saving.changed.connect(self._show_saving)
@@ -65,6 +69,10 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.overlay = QCheckBox("Tags on the image")
         self.overlay.toggled.connect(self._switch_overlay)
         self.slice_label = QLabel()
+        self.strip = TagStrip(self.viewer.theme)
+        self.strip.slice_chosen.connect(self.session.go_to)
+        self.strip.range_chosen.connect(self._tag_range)
+        self.strip.class_selected.connect(self._select)
         self.buttons = TagButtons()
         self.buttons.tag_chosen.connect(self._tag)
         self.edit_buttons: dict[str, QPushButton] = {}
@@ -97,7 +105,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.saved.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.switch, self.overlay, self.slice_label, self.buttons):
+        for widget in (self.switch, self.overlay, self.slice_label, self.strip, self.buttons):
             layout.addWidget(widget)
         layout.addLayout(grid)
         for widget in (self.note, self.progress_label, self.saved):
@@ -122,6 +130,11 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             keys[f"Shift+{number}"] = partial(self.buttons.press, number, Tag.ABSENT)
         return keys
 
+    def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
+        """Make buttons and strip anew."""
+        self.buttons.set_classes(classes)
+        self.strip.set_classes(classes)
+
     def show_slice(self, *, usable: bool, in_sight: bool) -> None:
         """Show the tags of the slice on screen.
 
@@ -133,9 +146,16 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             Whether the user sees this widget: keys do not act from behind.
         """
         table, index = self.session.table, self.session.slice_index
+        self._in_sight = in_sight
         self._usable = usable and table is not None and index is not None
         self._keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
         self.buttons.setEnabled(self._usable)
+        self.strip.setEnabled(self._usable)
+        self.strip.set_tags(None if table is None else table.values)
+        self.strip.set_slice(index if self._usable else None)
+        names = [button.spec.name for button in self.buttons.buttons]
+        if self.buttons.selected in names:
+            self.strip.selected_class = names.index(self.buttons.selected)
         for button in self.edit_buttons.values():
             button.setEnabled(self._usable)
         self.slice_label.setText("")
@@ -151,6 +171,15 @@ class SliceTagging(QWidget):  # type: ignore[misc]
 
     def _tag(self, class_name: str, tag: Tag) -> None:
         self._do(lambda table, index: editing.with_tag(table, index, class_name, tag))
+
+    def _tag_range(self, index: int, first: int, last: int) -> None:
+        self._select(index)
+        name = self.buttons.buttons[index].spec.name
+        self._do(lambda table, _: editing.present_on(table, name, first, last))
+
+    def _select(self, index: int) -> None:
+        self.buttons.select(self.buttons.buttons[index].spec.name)
+        self.show_slice(usable=self._usable, in_sight=self._in_sight)
 
     def _edit(self, edit: Edit) -> Callable[[], None]:
         return lambda: self._do(edit)

@@ -66,9 +66,10 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.tags_changed.connect(self._tags_changed)
         for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
             event.connect(self._refresh)
+        self.viewer.events.theme.connect(self._theme_changed)
         self._place: QDockWidget | None = None
         self._in_sight = True
-        self.destroyed.connect(_disconnector(self.session, self._dims, self))
+        self.destroyed.connect(_disconnector(self.session, self.viewer, self))
         QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
 
@@ -230,7 +231,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.title.setText("" if study is None else f"<b>{study.folder.name}</b>")
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
-        self.slices.buttons.set_classes(() if study is None else study.classes)
+        self.slices.set_classes(() if study is None else study.classes)
         self.scans.show_study(study)
         self.scans.select(self.session.scan)
         self._refresh()
@@ -281,6 +282,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self.session.scan is not None and self.session.table is not None:
             self.scans.show_tags(self.session.scan, self.session.table)
 
+    def _theme_changed(self, event: Any) -> None:
+        self.slices.strip.set_theme(event.value)
+
 
 def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
     def events() -> Generator[str, None, tuple[Study, str]]:
@@ -294,8 +298,9 @@ def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[
     return events
 
 
-def _disconnector(session: Session, dims: Any, dock: TaggingDock) -> Callable[[], None]:
+def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callable[[], None]:
     """Give what ends a dock's connections: signals outlive it."""
+    dims = viewer.dims.events
 
     def disconnect() -> None:
         session.close()
@@ -304,5 +309,6 @@ def _disconnector(session: Session, dims: Any, dock: TaggingDock) -> Callable[[]
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
         for event in (dims.point, dims.ndisplay, dims.order):
             event.disconnect(dock._refresh)
+        viewer.events.theme.disconnect(dock._theme_changed)
 
     return disconnect

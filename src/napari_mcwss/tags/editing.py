@@ -67,6 +67,21 @@ def with_range(table: TagTable, class_name: str, first: int, last: int) -> TagTa
     return changed
 
 
+def present_on(table: TagTable, class_name: str, first: int, last: int) -> TagTable:
+    """Tag a class present on a range of slices, both ends in it; all others stay.
+
+    Raises
+    ------
+    McwssError
+        If there is no such slice or class.
+    """
+    for end in (first, last):
+        table.get(end, class_name)
+    changed = table.copy()
+    changed.values[first : last + 1, table.classes.index(class_name)] = Tag.PRESENT
+    return changed
+
+
 def nowhere(table: TagTable, class_name: str) -> TagTable:
     """Tag a class absent on all slices.
 
