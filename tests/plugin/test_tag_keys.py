@@ -215,3 +215,13 @@ def test_the_strip_shows_the_scan_and_tags_what_is_dragged_over(dock, keys, qtbo
     keys(Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
     values = dock.session.study.tags(dock.session.scan).values
     assert np.flatnonzero(values[:, 1] == 1).tolist() == [20, 21]
+
+
+def test_the_study_is_counted_and_what_it_cannot_teach_is_told(dock, keys, qtbot):
+    summary = dock.summary
+    qtbot.waitUntil(lambda: "unknown" in summary.text(), timeout=PATIENCE)
+    assert "\u26a0" not in summary.text(), "before anything is tagged there is nothing to say"
+    keys(Key.Key_1, Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
+    row = "<td>TC</td>" + "".join(f"<td align='right'>&nbsp;{n}</td>" for n in (2, 23, 25))
+    qtbot.waitUntil(lambda: row in summary.text(), timeout=PATIENCE)
+    assert "TC is tagged present on 2 slices only" in summary.text()

@@ -10,8 +10,8 @@ from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.project import Study
 from napari_mcwss.tags.table import Tag, TagTable
 
-Counted = tuple[Study, str, str, bool]
-"""A study, one of its scans, how far that is tagged, and whether there is work left."""
+Read = tuple[Study, str, TagTable | None]
+"""A study, one of its scans and its tags; None if they cannot be read."""
 
 
 class ScanList(QListWidget):  # type: ignore[misc]
@@ -26,16 +26,20 @@ class ScanList(QListWidget):  # type: ignore[misc]
     ----------
     scan_chosen : Signal
         Name of the scan that the user has asked for.
+    tables_changed : Signal
+        `tables` are other ones.
+    tables : dict
+        Scan to its tags, as far as they were read.
     """
 
     scan_chosen = Signal(str)
+    tables_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._study: Study | None = None
         self._names: tuple[str, ...] = ()
-        self._told: set[str] = set()
-        self._complete: set[str] = set()
+        self.tables: dict[str, TagTable] = {}
         self._counting = Background(self)
         self._counting.event_received.connect(self._take_count)
         self._counting.ended.connect(self._counted)
@@ -45,8 +49,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         """List a study's scans, and count their tags anew."""
         self._study = study
         self._names = study.scan_names if study else ()
-        self._told.clear()
-        self._complete.clear()
+        self.tables.clear()
         self.blockSignals(True)
         self.clear()
         for name in self._names:
@@ -67,22 +70,23 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
     def show_tags(self, scan: str, table: TagTable) -> None:
         """Say how far a scan is tagged; this is newer than what is still being counted."""
-        self._told.add(scan)
-        self._say(scan, tagged_text(table), _complete(table))
+        if self.tables.get(scan) is not table:
+            self._take(scan, table)
+            self.tables_changed.emit()
 
     def next_with_work(self) -> str | None:
         """Give the next scan that has unknown tags, from the first again after the last."""
         start = self.currentRow() + 1
         for name in (*self._names[start:], *self._names[: max(0, start - 1)]):
-            if name not in self._complete:
+            if name in self.tables and (self.tables[name].values == Tag.UNKNOWN).any():
                 return name
         return None
 
-    def _say(self, scan: str, text: str, complete: bool) -> None:
-        if complete:
-            self._complete.add(scan)
-        else:
-            self._complete.discard(scan)
+    def _take(self, scan: str, table: TagTable) -> None:
+        self.tables[scan] = table
+        self._say(scan, tagged_text(table))
+
+    def _say(self, scan: str, text: str) -> None:
         if scan in self._names:
             self.item(self._names.index(scan)).setText(f"{scan}   ({text})")
 
@@ -95,15 +99,21 @@ class ScanList(QListWidget):  # type: ignore[misc]
             job = Job("count of tags", _counter(self._study, self._names), lambda _: False)
             self._counting.start(job)
 
-    def _take_count(self, counted: Counted) -> None:
-        study, scan, text, complete = counted
-        if study is self._study and scan not in self._told:
-            self._say(scan, text, complete)
+    def _take_count(self, read: Read) -> None:
+        study, scan, table = read
+        if study is not self._study or scan in self.tables:
+            return
+        if table is None:
+            self._say(scan, "cannot be read")  # Why, the user is told who asks for the scan.
+        else:
+            self._take(scan, table)
 
     def _counted(self, outcome: Outcome) -> None:
         # Another study was opened meanwhile, or this one has got more scans.
         if outcome.error is None and outcome.value != (self._study, self._names):
             self._count()
+        else:
+            self.tables_changed.emit()
 
 
 def tagged_text(table: TagTable) -> str:
@@ -117,22 +127,16 @@ def tagged_text(table: TagTable) -> str:
     return f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
 
 
-def _complete(table: TagTable) -> bool:
-    return not bool((table.values == Tag.UNKNOWN).any())
-
-
 def _counter(
     study: Study, names: tuple[str, ...]
-) -> Callable[[], Generator[Counted, None, tuple[Study, tuple[str, ...]]]]:
-    def events() -> Generator[Counted, None, tuple[Study, tuple[str, ...]]]:
+) -> Callable[[], Generator[Read, None, tuple[Study, tuple[str, ...]]]]:
+    def events() -> Generator[Read, None, tuple[Study, tuple[str, ...]]]:
         for name in names:
             try:
                 table = study.tags(name)
-                text, complete = tagged_text(table), _complete(table)
             except McwssError:
-                # Why, the user is told who asks for the scan.
-                text, complete = "cannot be read", True
-            yield study, name, text, complete
+                table = None
+            yield study, name, table
         return study, names
 
     return events

@@ -27,6 +27,7 @@ from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
+from napari_mcwss.plugin.tag_summary import TagSummary
 from napari_mcwss.project import STUDY_FILE, Study
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
@@ -96,6 +97,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.scans = ScanList()
         self.scans.setMaximumHeight(180)
         self.scans.scan_chosen.connect(self._scan_chosen)
+        self.scans.tables_changed.connect(self._summarise)
+        self.summary = TagSummary()
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
         self.slices.next_scan_wanted.connect(self._next_scan)
@@ -115,6 +118,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
         layout.addWidget(self.claim_button)
+        layout.addWidget(self.summary)
         layout.addStretch(1)
 
     def open_study(self, folder: Path) -> None:
@@ -251,6 +255,10 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self.status.setText("All other scans are tagged.")
         else:
             self._scan_chosen(name)
+
+    def _summarise(self) -> None:
+        study = self.session.study
+        self.summary.show_tables(self.scans.tables, () if study is None else study.class_names)
 
     def _claim(self) -> None:
         self.session.claim()

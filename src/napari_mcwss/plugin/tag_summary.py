@@ -1,0 +1,62 @@
+"""How much of a study is tagged, class by class, and what its tags cannot teach."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from qtpy.QtWidgets import QLabel, QWidget
+
+from napari_mcwss.plugin.latest import Latest
+from napari_mcwss.tags.advice import advise
+from napari_mcwss.tags.table import Tag, TagTable
+
+
+class TagSummary(QLabel):  # type: ignore[misc]
+    """Counts and advice, made beside the screen: a study can have many scans.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+        Of the label.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self._counting = Latest(self, "summary of the tags")
+        self._counting.answered.connect(self.setText)
+
+    def show_tables(self, tables: Mapping[str, TagTable], classes: Sequence[str]) -> None:
+        """Summarise the tags of a study's scans, as soon as that is worked out."""
+        if not tables or not classes:
+            self._counting.forget()
+            self.clear()
+            return
+        tags = {scan: table.values for scan, table in tables.items()}
+        names = tuple(classes)
+        self._counting.ask(lambda: summary(tags, names))
+
+
+def summary(tags: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
+    """Write the counts of each class and the advice, as rich text.
+
+    Parameters
+    ----------
+    tags : mapping
+        Scan to its tags, int8 ``(slices, classes)``.
+    classes : sequence of str
+        Their names.
+    """
+    together = np.concatenate(list(tags.values()))
+    rows = []
+    for index, name in enumerate(classes):
+        counts = (int((together[:, index] == tag).sum()) for tag in reversed(Tag))
+        cells = "".join(f"<td align='right'>&nbsp;{count}</td>" for count in counts)
+        rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
+    head = "".join(f"<td>&nbsp;{tag.name.lower()}</td>" for tag in reversed(Tag))
+    table = f"<table><tr><td>Study</td>{head}</tr>{''.join(rows)}</table>"
+    tagged = {scan: values for scan, values in tags.items() if (values != Tag.UNKNOWN).any()}
+    notes = advise(tagged, classes) if tagged else []
+    return table + "".join(
+        f"<p>\u26a0 {escape(note[:1].upper() + note[1:])}.</p>" for note in notes
+    )
