@@ -299,6 +299,7 @@ def test_tags_are_copied(strip):
     tags[:] = 1
     strip.set_slice(12)
     np.testing.assert_array_equal(picture(strip), before)
+    assert tooltip(strip, middle(strip, 4, 0)).endswith("unknown")
     strip.set_tags(tags)
     assert (picture(strip) != before).any()
 
@@ -361,7 +362,11 @@ def test_it_fits_a_narrow_dock(make, classes):
     assert strip.sizeHint().width() <= 300
     assert strip.minimumSizeHint().width() <= 200
     assert strip.sizeHint().height() < 300
-    assert strip.cell(0, 0).left() <= 0.42 * 300
+    strip.set_classes(
+        [ClassSpec(name="an enhancing part " * 5, colour="#000000"), *specs(classes)[1:]]
+    )
+    strip.set_tags(unknown(155, classes))
+    assert 0.35 * 300 <= strip.cell(0, 0).left() <= 0.42 * 300
     last = strip.cell(0, classes - 1)
     assert last.bottom() < strip.height()
     # Each row is as high as its text.
@@ -449,6 +454,15 @@ def test_another_scan_gives_a_drag_up(qtbot, strip, asked):
     assert asked == Asked()
 
 
+def test_a_strip_that_is_disabled_gives_a_drag_up(qtbot, strip, asked):
+    qtbot.mousePress(strip, LEFT, pos=middle(strip, 4, 1))
+    qtbot.mouseMove(strip, middle(strip, 9, 1))
+    strip.setEnabled(False)
+    strip.setEnabled(True)
+    qtbot.mouseRelease(strip, LEFT, pos=middle(strip, 9, 1))
+    assert asked == Asked()
+
+
 def test_a_drag_along_the_numbers_goes_through_the_slices(qtbot, strip, asked):
     drag(qtbot, strip, *(on_axis(strip, at) for at in (4, 5, 5, 8, 6)))
     assert asked == Asked(slices=[4, 5, 8, 6])
@@ -516,8 +530,9 @@ def test_the_keyboard_stays_where_it_was(qtbot):
     asked = watch(strip)
     drag(qtbot, strip, middle(strip, 4, 0), middle(strip, 9, 0))
     turn(strip, -120)
-    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
     assert len(asked.ranges) == 1
+    assert field.hasFocus()
+    qtbot.keyClick(field, Qt.Key.Key_Tab)
     assert field.hasFocus()
 
 

@@ -214,8 +214,10 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self._lay_out()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Follow the font, which themes change too."""
+        """Follow the font, which themes change too; give up what may no longer be asked for."""
         super().changeEvent(event)
+        if event.type() == QEvent.Type.EnabledChange:
+            self._end_drag()
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._lay_out()
             self.updateGeometry()
