@@ -10,10 +10,19 @@ from napari_mcwss.model.preset import IGNORED
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.predict import Prediction
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Finished, Message, Started
+from napari_mcwss.training.events import (
+    Advice,
+    Batch,
+    Checkpoint,
+    Epoch,
+    Finished,
+    Message,
+    Started,
+)
 from napari_mcwss.training.loop import train
-from napari_mcwss.training.pseudo_labels import DOUBT, pseudo_labels
+from napari_mcwss.training.pseudo_labels import DOUBT, GOOD_ENOUGH, label_agreement, pseudo_labels
 from napari_mcwss.training.run import Run
+from napari_mcwss.training.slices import TaggedSlices
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
 CORE_WINS = np.array([[False, True], [False, False]])
@@ -29,6 +38,19 @@ def blocks(study: Study, *scans: str) -> dict[str, np.ndarray]:
     for image in labels.values():
         image[:, 10:20, 10:20], image[:, 22:30, 12:25] = 1, 2
     return labels
+
+
+def watched_data(monkeypatch) -> list[TaggedSlices]:
+    """What each epoch learns from."""
+    seen: list[TaggedSlices] = []
+    epoch = Run.epoch
+
+    def watched(self, data, number):
+        seen.append(data)
+        return epoch(self, data, number)
+
+    monkeypatch.setattr(Run, "epoch", watched)
+    return seen
 
 
 def test_pixels_that_thresholds_disagree_on_are_ignored():
@@ -79,27 +101,55 @@ def test_a_second_stage_that_is_stopped_leaves_the_first(tagged_study: Study, ki
 
 
 def test_trusted_labels_are_taken_as_they_are(tagged_study: Study, monkeypatch):
-    seen, sources = [], []
-    epoch = Run.epoch
-
-    def watched(self, data, number):
-        seen.append(data.labels)
-        sources.append(data.scan)
-        return epoch(self, data, number)
-
-    monkeypatch.setattr(Run, "epoch", watched)
+    seen = watched_data(monkeypatch)
+    monkeypatch.setattr("napari_mcwss.training.loop.label_agreement", lambda *_: GOOD_ENOUGH)
     scan = tagged_study.scan_names[1]
     trusted = blocks(tagged_study, scan)
     list(train(tagged_study, "m", TINY, trusted=trusted))
-    assert [labels is None for labels in seen] == [True, True, False, False]
+    assert [data.labels is None for data in seen] == [True, True, False, False]
     spacing = tagged_study.scan(scan).geometry.spacing
     whole = trusted[scan][0].size * spacing[1] * spacing[2]  # in pixels of 1 mm
-    of_scan = seen[-1][sources[-1] == 1].flatten(1)
+    of_scan = seen[-1].labels[seen[-1].scan == 1].flatten(1)
     assert len(of_scan)
     for label, share in ((1, 100), (2, 104)):
         expected = share / trusted[scan][0].size * whole
         assert (of_scan == label).sum(1).tolist() == pytest.approx([expected] * len(of_scan), 0.05)
     assert read_info(tagged_study.model_folder("m")).trusted_scans == (scan,)
+
+
+def test_labels_that_are_not_like_the_trusted_ones_are_not_learnt_from(
+    tagged_study: Study, monkeypatch
+):
+    seen = watched_data(monkeypatch)
+    scan = tagged_study.scan_names[1]
+    # Hardly trained, the first stage cannot find blocks where there is nothing.
+    events = list(train(tagged_study, "m", TINY, trusted=blocks(tagged_study, scan)))
+    told = [event.text for event in events if isinstance(event, Advice)]
+    assert any(f"masks of {scan} alone" in text for text in told)
+    assert len(seen[-1].images) < len(seen[0].images)
+    assert seen[-1].weights is None
+
+
+def test_trusted_labels_are_drawn_as_often_as_all_others(tagged_study: Study, monkeypatch):
+    seen = watched_data(monkeypatch)
+    monkeypatch.setattr("napari_mcwss.training.loop.label_agreement", lambda *_: GOOD_ENOUGH)
+    scan = tagged_study.scan_names[1]
+    events = list(train(tagged_study, "m", TINY, trusted=blocks(tagged_study, scan)))
+    assert not any("first stage" in event.text for event in events if isinstance(event, Advice))
+    data = seen[-1]
+    assert len(data.images) == len(seen[0].images)
+    trusted = data.scan == 1
+    assert data.weights[trusted].sum() == pytest.approx(data.weights[~trusted].sum())
+    assert len(set(data.weights[trusted].tolist())) == 1
+
+
+def test_agreement_is_the_mean_dice_of_the_classes_where_labels_are_known():
+    reference = np.array([[[1, 1, 2, 2, 0, 0]]], np.uint8)
+    assert label_agreement(reference, reference, 2) == 1
+    labels = np.array([[[1, 0, 2, 2, 2, IGNORED]]], np.uint8)
+    assert label_agreement(labels, reference, 2) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert label_agreement(np.zeros_like(reference), reference, 2) == 0
+    assert label_agreement(np.zeros_like(reference), np.zeros_like(reference), 2) == 1
 
 
 def test_with_all_labels_given_there_is_no_first_stage(tagged_study: Study):

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
-from napari_mcwss.training.pseudo_labels import label_scan
+from napari_mcwss.training.pseudo_labels import GOOD_ENOUGH, label_agreement, label_scan
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.saving import ModelFolder
 from napari_mcwss.training.slices import (
@@ -78,8 +79,10 @@ def train(
         Scans to train on; all tagged ones if not given.
     trusted : mapping, optional
         Scan to its label image, uint8 ``(z, y, x)``, 0 background, k + 1 class k,
-        which the second stage takes as it is. If all scans trained on have one,
-        there is no first stage.
+        which the second stage takes as it is, and draws as often as the labels
+        that the first one makes; it learns from the given ones alone if the
+        others are not like them. If all scans trained on have one, there is no
+        first stage.
 
     Yields
     ------
@@ -248,19 +251,52 @@ class _Training:
 
     def _labelled(self) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on again, with labels: trusted ones or the first stage's."""
-        names = self.split.training
-        teacher = None
-        if set(names) - set(self.trusted):
-            teacher = load_model(self.folder.working, device=self.config.device)
-        scans = []
+        names: Sequence[str] = self.split.training
+        labels = dict(self.trusted)
+        if len(labels) < len(names):
+            made = yield from self._made_labels(names)
+            if self._worth_learning(made):
+                labels = made | labels
+            else:
+                names = list(self.trusted)
+                yield Advice(
+                    "the first stage does not find the classes where the masks given say that they "
+                    f"are: the second stage learns from the masks of {', '.join(names)} alone"
+                )
+        loaded = [
+            load_scan(self.study, name, self.reading, complete=False, labels=labels[name])
+            for name in names
+        ]
+        return self._balanced(gather(loaded), names)
+
+    def _made_labels(
+        self, names: Sequence[str]
+    ) -> Generator[Event, None, dict[str, NDArray[np.uint8]]]:
+        """Label scans with the first stage, the trusted ones as well, to compare."""
+        teacher = load_model(self.folder.working, device=self.config.device)
+        made = {}
         for index, name in enumerate(names, 1):
             message = Message(f"labelling {name} ({index} of {len(names)})")
             yield message
-            labels = self.trusted.get(name)
-            if labels is None and teacher is not None:
-                labels = yield from _saying(message, label_scan(self.study, teacher, name))
-            scans.append(load_scan(self.study, name, self.reading, complete=False, labels=labels))
-        return gather(scans)
+            made[name] = yield from _saying(message, label_scan(self.study, teacher, name))
+            self.study.scan(name).release()
+        return made
+
+    def _worth_learning(self, made: Mapping[str, NDArray[np.uint8]]) -> bool:
+        """Tell whether made labels are like those that are trusted, if there are any."""
+        classes = len(self.study.classes)
+        agreements = [
+            label_agreement(made[name], labels, classes) for name, labels in self.trusted.items()
+        ]
+        return not agreements or fmean(agreements) >= GOOD_ENOUGH
+
+    def _balanced(self, data: TaggedSlices, names: Sequence[str]) -> TaggedSlices:
+        """Draw slices of trusted scans as often as all others together."""
+        trusted = torch.tensor([name in self.trusted for name in names])[data.scan]
+        if trusted.all() or not trusted.any():
+            return data
+        weights = torch.where(trusted, 1 / trusted.sum(), 1 / (~trusted).sum())
+        return replace(data, weights=weights)
 
     def _save(self, stage: PresetName, preset: Preset) -> None:
         rules = tuple(tuple(row) for row in precedence(self.tags).tolist())

@@ -15,6 +15,9 @@ from napari_mcwss.segmentation.segment import study_precedence
 DOUBT = 0.1
 """A pixel is doubtful if thresholds so much lower and higher would change its class."""
 
+GOOD_ENOUGH = 0.5
+"""Agreement with given masks from which labels are worth learning from beside them."""
+
 
 def pseudo_labels(
     prediction: Prediction, precedence: NDArray[np.bool_], tags: NDArray[np.int8]
@@ -47,6 +50,32 @@ def pseudo_labels(
         for threshold in (THRESHOLD - DOUBT, THRESHOLD + DOUBT)
     )
     return np.where(low == high, high, np.uint8(IGNORED))
+
+
+def label_agreement(labels: NDArray[np.uint8], reference: NDArray[np.uint8], classes: int) -> float:
+    """Measure how well labels fit reference labels: Dice, mean over the classes that are there.
+
+    Parameters
+    ----------
+    labels, reference : ndarray
+        Label images of one shape; what is ignored in the first is left out.
+    classes : int
+        Their number.
+
+    Returns
+    -------
+    float
+        0..1; 1 where both are empty.
+    """
+    known = labels != IGNORED
+    found, truth = labels[known], reference[known]
+    values = []
+    for label in range(1, classes + 1):
+        one, other = found == label, truth == label
+        size = int(one.sum()) + int(other.sum())
+        if size:
+            values.append(2 * int((one & other).sum()) / size)
+    return float(np.mean(values)) if values else 1.0
 
 
 def label_scan(

@@ -74,6 +74,7 @@ class Run:
         batches = math.ceil(units / (size // 2 if paired else size))
         history: dict[str, list[float]] = defaultdict(list)
         weights = self.preset.draw_weights(data.tags, self._progress(epoch - 1))
+        weights = data.weights if weights is None else weights
         order = data.epoch(size, self._random, paired=paired, weights=weights)
         self.preset.train()
         for number, indices in enumerate(order, 1):

@@ -33,6 +33,9 @@ class TaggedSlices:
         Index of each slice's scan ``(slices,)``.
     labels : Tensor, optional
         Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
+    weights : Tensor, optional
+        Chance of each slice to be drawn ``(slices,)``, any scale; without it
+        each is drawn once an epoch.
     """
 
     images: Tensor
@@ -40,6 +43,7 @@ class TaggedSlices:
     tags: Tensor
     scan: Tensor
     labels: Tensor | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
