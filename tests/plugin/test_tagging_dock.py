@@ -237,6 +237,22 @@ def test_tags_that_the_disk_does_not_take_stay_and_are_saved_later(qtbot, dock, 
     assert tag_of(dock, "TC") == Tag.PRESENT
 
 
+def test_tags_that_wait_are_still_there_after_another_scan(qtbot, dock, study, monkeypatch):
+    def full(*_: object) -> None:
+        raise McwssError("cannot write 'x': No space left on device")
+
+    monkeypatch.setattr("napari_mcwss.tags.history.append_line", full)
+    click(qtbot, dock.slices.buttons.buttons[0])
+    for row in (1, 0):
+        with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+            dock.scans.setCurrentRow(row)
+    assert "present" in dock.slices.buttons.buttons[0].text()
+    click(qtbot, dock.slices.buttons.buttons[1])
+    monkeypatch.undo()
+    dock.session.saving.retry()
+    assert tag_of(dock, "TC") == tag_of(dock, "ED") == Tag.PRESENT
+
+
 def test_damaged_tags_are_told_and_cannot_be_changed(qtbot, dock, phantom_study):
     (phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl").mkdir(parents=True)
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):

@@ -90,6 +90,8 @@ class Session:
     def close(self) -> None:
         """Leave the study, so that other programs may change its tags."""
         self.leave_scan()
+        if self.saving.waiting:
+            self.saving.retry()
         if self.study is not None and self.study.tag_book.lock.held:
             try:
                 self.study.tag_book.lock.release()
@@ -186,10 +188,12 @@ class Session:
         self.table, self.damage = None, ""
         if self.study is None or self.scan is None:
             return
-        try:
-            self.table = self.study.tags(self.scan)
-        except McwssError as error:
-            self.damage = str(error)
+        self.table = self.saving.latest(self.study.tag_book, self.scan)
+        if self.table is None:
+            try:
+                self.table = self.study.tags(self.scan)
+            except McwssError as error:
+                self.damage = str(error)
 
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""

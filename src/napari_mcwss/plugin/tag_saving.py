@@ -41,6 +41,11 @@ class TagSaving(QObject):  # type: ignore[misc]
         """Whether tags are in memory alone."""
         return bool(self._waiting)
 
+    def latest(self, book: TagBook, scan: str) -> TagTable | None:
+        """Give the tags of a scan that wait, None if none do: they are newer than the disk's."""
+        waiting = [table for owner, name, table in self._waiting if (owner, name) == (book, scan)]
+        return waiting[-1] if waiting else None
+
     def save(self, book: TagBook, scan: str, table: TagTable) -> None:
         """Save a step: all tags of a scan as they are now."""
         self._waiting.append((book, scan, table))
