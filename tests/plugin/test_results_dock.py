@@ -21,7 +21,7 @@ from napari_mcwss.plugin.segmenting import Rules
 from napari_mcwss.segmentation import predict as predicting
 from napari_mcwss.segmentation.exclusive import exclusive_mask
 from napari_mcwss.segmentation.results import load_mask
-from napari_mcwss.tags.table import Tag
+from napari_mcwss.tags.editing import nothing_here
 
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
@@ -206,8 +206,7 @@ def test_a_new_tag_acts_on_the_mask(qtbot, dock, trained_study):
         dock.threshold.setValue(0.01)
     here = dock.session.slice_index
     assert mask_layer(dock).data[here].any()
-    for name in trained_study.class_names:
-        dock.session.tag(name, Tag.ABSENT)
+    dock.session.act(nothing_here(dock.session.table, here))
     assert not mask_layer(dock).data[here].any()
 
 
