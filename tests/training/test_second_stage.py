@@ -128,6 +128,9 @@ def test_labels_that_are_not_like_the_trusted_ones_are_not_learnt_from(
     assert any(f"masks of {scan} alone" in text for text in told)
     assert len(seen[-1].images) < len(seen[0].images)
     assert seen[-1].weights is None
+    # The few slices are drawn more often instead.
+    batches = {event.batches for event in events if isinstance(event, Batch)}
+    assert len(batches) == 1
 
 
 def test_trusted_labels_are_drawn_as_often_as_all_others(tagged_study: Study, monkeypatch):

@@ -1,5 +1,7 @@
 """Which slices are trained on, and with which partners."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -84,6 +86,13 @@ def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: St
     assert name not in tagged_scans(tagged_study, None)
     with pytest.raises(McwssError, match=f"no tags on {name}"):
         tagged_scans(tagged_study, [name])
+
+
+def test_an_epoch_can_draw_slices_more_than_once():
+    slices = replace(slices_of([[1], [0], [1]], [0, 0, 1]), draws=8)
+    order = torch.cat(list(slices.epoch(3, torch.Generator().manual_seed(0), paired=False)))
+    assert len(order) == 8
+    assert order.bincount().tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
 
 
 def test_scans_to_be_kept_are_never_held_back():

@@ -167,7 +167,7 @@ class _Training:
         try:
             for number, preset in enumerate(self.stages):
                 if preset == SECOND_STAGE:
-                    data = yield from self._labelled()
+                    data = yield from self._labelled(len(data))
                 yield from self._stage(number, data, held_back)
             finished = True
         finally:
@@ -249,8 +249,11 @@ class _Training:
             scans.append(load_scan(self.study, name, self.reading, complete=complete))
         return gather(scans)
 
-    def _labelled(self) -> Generator[Event, None, TaggedSlices]:
-        """Read the slices to train on again, with labels: trusted ones or the first stage's."""
+    def _labelled(self, draws: int) -> Generator[Event, None, TaggedSlices]:
+        """Read the slices to train on again, with labels: trusted ones or the first stage's.
+
+        Few scans are drawn more often: an epoch stays as long as it was.
+        """
         names: Sequence[str] = self.split.training
         labels = dict(self.trusted)
         if len(labels) < len(names):
@@ -267,7 +270,7 @@ class _Training:
             load_scan(self.study, name, self.reading, complete=False, labels=labels[name])
             for name in names
         ]
-        return self._balanced(gather(loaded), names)
+        return replace(self._balanced(gather(loaded), names), draws=draws)
 
     def _made_labels(
         self, names: Sequence[str]

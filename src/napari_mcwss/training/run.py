@@ -70,7 +70,7 @@ class Run:
     def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Step, None, dict[str, float]]:
         """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses."""
         size, paired = self.config.batch_size, self.preset.compares_pairs
-        units = max(1, len(data) // 2) if paired else len(data)
+        units = max(1, data.drawn // 2) if paired else data.drawn
         batches = math.ceil(units / (size // 2 if paired else size))
         history: dict[str, list[float]] = defaultdict(list)
         weights = self.preset.draw_weights(data.tags, self._progress(epoch - 1))

@@ -1,5 +1,6 @@
 """Tagged slices for training: loading, splitting by scan, drawing references."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,8 @@ class TaggedSlices:
     weights : Tensor, optional
         Chance of each slice to be drawn ``(slices,)``, any scale; without it
         each is drawn once an epoch.
+    draws : int, optional
+        How many slices an epoch draws; as many as there are if not given.
     """
 
     images: Tensor
@@ -44,9 +47,15 @@ class TaggedSlices:
     scan: Tensor
     labels: Tensor | None = None
     weights: Tensor | None = None
+    draws: int | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def drawn(self) -> int:
+        """How many slices an epoch draws."""
+        return len(self) if self.draws is None else self.draws
 
     @property
     def frequency(self) -> Tensor:
@@ -92,7 +101,7 @@ class TaggedSlices:
         paired: bool,
         weights: Tensor | None = None,
     ) -> Iterator[Tensor]:
-        """Yield batches of indices; an epoch draws as many slices as there are.
+        """Yield batches of indices, `drawn` slices or half as many pairs in all.
 
         Parameters
         ----------
@@ -106,13 +115,15 @@ class TaggedSlices:
             Chance of each slice ``(slices,)``; without it each is drawn once.
         """
         if weights is None:
-            order = torch.randperm(len(self), generator=generator)
+            rounds = math.ceil(self.drawn / len(self))
+            passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
+            order = torch.cat(passes)[: self.drawn]
         else:
-            order = torch.multinomial(weights, len(self), replacement=True, generator=generator)
+            order = torch.multinomial(weights, self.drawn, replacement=True, generator=generator)
         if not paired:
             yield from order.split(batch_size)
             return
-        for anchors in order[: max(1, len(self) // 2)].split(batch_size // 2):
+        for anchors in order[: max(1, self.drawn // 2)].split(batch_size // 2):
             yield torch.cat([anchors, self.draw_references(anchors, generator)])
 
 
