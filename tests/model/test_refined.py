@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.preset import IGNORED, TaggedBatch
+from napari_mcwss.model.preset import TaggedBatch
 from napari_mcwss.model.refined import Refined
 
 
@@ -22,19 +22,6 @@ def batch(labels: torch.Tensor | None, classes=2) -> TaggedBatch:
     return TaggedBatch(images, tissue, tags, torch.full((classes,), 0.5), labels=labels)
 
 
-def test_ignored_pixels_have_no_say():
-    labels = torch.zeros(4, 20, 24, dtype=torch.uint8)
-    labels[:, 5:12, 5:12] = 1
-    unsure = labels.clone()
-    unsure[:, 12:] = IGNORED
-    preset = refined([-1, -1]).eval()
-    logits = preset.network(batch(None).images).detach().requires_grad_()
-    preset.network.forward = lambda _: logits
-    sum(preset.losses(batch(unsure)).values()).backward()
-    assert not logits.grad[:, :, 12:].any()
-    assert logits.grad[:, :, :12].any()
-
-
 def test_perfect_outputs_have_no_loss_and_wrong_ones_do():
     labels = torch.zeros(4, 20, 24, dtype=torch.uint8)
     labels[:, 5:12, 5:12], labels[:, 14:18, 2:9] = 1, 2
@@ -46,13 +33,6 @@ def test_perfect_outputs_have_no_loss_and_wrong_ones_do():
     losses = preset.losses(batch(labels))
     assert losses["dice"] == pytest.approx(1, abs=1e-3)
     assert losses["cross_entropy"] > 1
-
-
-def test_labels_that_are_all_ignored_do_no_harm():
-    labels = torch.full((4, 20, 24), IGNORED, dtype=torch.uint8)
-    losses = refined([-1, -1]).losses(batch(labels))
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    assert losses["cross_entropy"] == 0
 
 
 def test_it_cannot_learn_without_labels():

@@ -6,9 +6,9 @@ import torch
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.model.preset import IGNORED
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.training import pseudo_labels
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
     Advice,
@@ -20,16 +20,11 @@ from napari_mcwss.training.events import (
     Started,
 )
 from napari_mcwss.training.loop import train
-from napari_mcwss.training.pseudo_labels import DOUBT, GOOD_ENOUGH, label_agreement, pseudo_labels
+from napari_mcwss.training.pseudo_labels import GOOD_ENOUGH, label_agreement
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.slices import TaggedSlices
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
-CORE_WINS = np.array([[False, True], [False, False]])
-
-
-def prediction(cams: np.ndarray) -> Prediction:
-    return Prediction("a", ("TC", "ED"), np.ones((cams.shape[1], 2), np.float32), cams)
 
 
 def blocks(study: Study, *scans: str) -> dict[str, np.ndarray]:
@@ -38,6 +33,12 @@ def blocks(study: Study, *scans: str) -> dict[str, np.ndarray]:
     for image in labels.values():
         image[:, 10:20, 10:20], image[:, 22:30, 12:25] = 1, 2
     return labels
+
+
+def iter_with_value(generator):
+    """Everything that a generator yields, and at last what it returns."""
+    value = yield from generator
+    yield value
 
 
 def watched_data(monkeypatch) -> list[TaggedSlices]:
@@ -53,19 +54,25 @@ def watched_data(monkeypatch) -> list[TaggedSlices]:
     return seen
 
 
-def test_pixels_that_thresholds_disagree_on_are_ignored():
-    cams = np.zeros((2, 1, 1, 5), np.float32)
-    cams[1, 0, 0] = [0, 0.5 - DOUBT / 2, 0.5 + DOUBT / 2, 0.9, 0.9]
-    cams[0, 0, 0, 4] = 0.5 + 2 * DOUBT
-    labels = pseudo_labels(prediction(cams), CORE_WINS, np.array([[1, 1]], np.int8))
-    assert labels[0, 0].tolist() == [0, IGNORED, IGNORED, 2, 1]
+def test_tags_are_hard_constraints_of_labels(tagged_study: Study, monkeypatch):
+    def everywhere(_teacher, scan):
+        yield
+        shape = scan.geometry.shape
+        return Prediction(
+            scan.name,
+            ("TC", "ED"),
+            np.ones((shape[0], 2), np.float32),
+            np.full((2, *shape), 0.9, np.float32),
+        )
 
-
-def test_tags_are_hard_constraints_of_labels():
-    cams = np.full((2, 3, 4, 4), 0.9, np.float32)
-    tags = np.array([[0, 1], [0, 0], [-1, 1]], np.int8)
-    labels = pseudo_labels(prediction(cams), CORE_WINS, tags)
-    assert [np.unique(image).tolist() for image in labels] == [[2], [0], [1]]
+    monkeypatch.setattr(pseudo_labels, "predict", everywhere)
+    list(train(tagged_study, "m", TINY))
+    teacher = load_model(tagged_study.model_folder("m"), device="cpu")
+    scan = tagged_study.scan_names[0]
+    *_, end = iter_with_value(pseudo_labels.label_scan(tagged_study, teacher, scan))
+    tags = tagged_study.tags(scan).values
+    for labels, (core, oedema) in zip(end, tags, strict=True):
+        assert np.unique(labels).tolist() == [1 if core == 1 else 2 if oedema == 1 else 0]
 
 
 def test_a_run_in_two_stages_ends_with_the_second(tagged_study: Study):
@@ -146,10 +153,10 @@ def test_trusted_labels_are_drawn_as_often_as_all_others(tagged_study: Study, mo
     assert len(set(data.weights[trusted].tolist())) == 1
 
 
-def test_agreement_is_the_mean_dice_of_the_classes_where_labels_are_known():
+def test_agreement_is_the_mean_dice_of_the_classes():
     reference = np.array([[[1, 1, 2, 2, 0, 0]]], np.uint8)
     assert label_agreement(reference, reference, 2) == 1
-    labels = np.array([[[1, 0, 2, 2, 2, IGNORED]]], np.uint8)
+    labels = np.array([[[1, 0, 2, 2, 2, 0]]], np.uint8)
     assert label_agreement(labels, reference, 2) == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert label_agreement(np.zeros_like(reference), reference, 2) == 0
     assert label_agreement(np.zeros_like(reference), np.zeros_like(reference), 2) == 1

@@ -9,9 +9,6 @@ from torch import Tensor, nn
 
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
-IGNORED = 255
-"""Label of pixels of which nothing is known."""
-
 
 @dataclass(frozen=True)
 class TaggedBatch:
@@ -32,7 +29,7 @@ class TaggedBatch:
         Share of the training that is done, 0..1.
     labels : Tensor, optional
         Uint8 ``(slices, h, w)``, for the second stage alone: 0 background, k + 1
-        class k, `IGNORED` unknown.
+        class k.
     """
 
     images: Tensor

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.families import family_maximum, nested, pairs_of
 from napari_mcwss.model.maps import smooth_maximum
-from napari_mcwss.model.preset import IGNORED, Maps, Preset, TaggedBatch
+from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
 
 class Refined(Preset):
@@ -52,7 +52,7 @@ class Refined(Preset):
         self.parents.copy_(torch.as_tensor(parents))
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give Dice and cross-entropy terms of the labels, where they are not ignored.
+        """Give Dice and cross-entropy terms of the labels.
 
         Raises
         ------
@@ -63,12 +63,10 @@ class Refined(Preset):
             raise McwssError("the second stage learns from labels, found none: train with refine")
         logits = self.network(batch.images).float()
         labels = batch.labels.long()
-        entropy = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
-        known = (labels != IGNORED)[:, None]
-        target = F.one_hot(labels * known[:, 0], self.classes + 1).movedim(-1, 1)
+        target = F.one_hot(labels, self.classes + 1).movedim(-1, 1)
         return {
-            "cross_entropy": entropy / known.sum().clamp_min(1),
-            "dice": self._dice(logits.softmax(1) * known, target * known),
+            "cross_entropy": F.cross_entropy(logits, labels),
+            "dice": self._dice(logits.softmax(1), target),
         }
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
