@@ -1,9 +1,13 @@
 """What tests of several docks share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from napari.utils.notifications import Notification, notification_manager
+from qtpy.QtWidgets import QWidget
+from strips import PATIENCE, Asked, specs, unknown, watch
+
+from napari_mcwss.plugin.tag_strip import TagStrip
 
 
 @pytest.fixture
@@ -13,3 +17,37 @@ def told() -> Iterator[list[Notification]]:
     notification_manager.notification_ready.connect(notifications.append)
     yield notifications
     notification_manager.notification_ready.disconnect(notifications.append)
+
+
+@pytest.fixture
+def make(qtbot) -> Callable[..., TagStrip]:
+    """Make strips without tags on screen."""
+    windows = []
+
+    def strip(slices=25, classes=2, theme="dark", width=300) -> TagStrip:
+        # A window manager may give a window another size: the strip inside keeps its own.
+        windows.append(QWidget())
+        qtbot.addWidget(windows[-1])
+        strip = TagStrip(theme, windows[-1])
+        strip.set_classes(specs(classes))
+        strip.resize(width, strip.sizeHint().height())
+        strip.set_tags(unknown(slices, classes))
+        windows[-1].resize(strip.size())
+        with qtbot.waitExposed(windows[-1], timeout=PATIENCE):
+            windows[-1].show()
+        return strip
+
+    return strip
+
+
+@pytest.fixture
+def strip(make) -> TagStrip:
+    """25 unknown slices of TC and ED in a narrow dock, the 12th on screen."""
+    strip = make()
+    strip.set_slice(12)
+    return strip
+
+
+@pytest.fixture
+def asked(strip) -> Asked:
+    return watch(strip)
