@@ -67,7 +67,9 @@ class Session:
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
         """Give the session of a viewer, the same one to every dock."""
-        return cls._sessions.setdefault(viewer, cls(viewer))
+        if viewer not in cls._sessions:
+            cls._sessions[viewer] = cls(viewer)
+        return cls._sessions[viewer]
 
     def open(self, study: Study) -> None:
         """Open a study; `show` brings a scan of it on screen."""
@@ -172,17 +174,16 @@ class Session:
             return None
         if self.saving.waiting:
             raise McwssError("tags wait to be saved: undo and redo come after them")
-        step = getattr(self.study.tag_book, which)()
+        book = self.study.tag_book
+        step = book.undo() if which == "undo" else book.redo()
         if step is None:
             return None
         if self.scan in step.changes:
             self._read_tags()
-            first = step.changes[self.scan][0].slice_index
-            self.go_to(first)
+            self.go_to(step.changes[self.scan][0].slice_index)
         for scan in step.changes:
             self.tags_changed.emit(scan)
-        result: Step = step
-        return result
+        return step
 
     def _read_tags(self) -> None:
         self.table, self.damage = None, ""

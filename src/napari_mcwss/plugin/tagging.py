@@ -246,8 +246,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
+        study = self.session.study
         if scan == self.session.scan:
             self._refresh()
+        elif study is not None:
+            with suppress(McwssError):
+                self.scans.show_tags(scan, study.tags(scan))
 
     def _next_scan(self) -> None:
         name = self.scans.next_with_work()
