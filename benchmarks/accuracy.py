@@ -164,7 +164,7 @@ def describe(
     """Say what a row is: all that its figures depend on."""
     untrained = method in UNTRAINED
     settings = config.model_dump(exclude={"preset", "seed", "device"})
-    settings |= {"epochs": config.last_epoch, **asdict(given)}
+    settings |= {**asdict(given)}
     return {
         "cohort": name,
         "union": COHORTS[name].union,
@@ -211,7 +211,7 @@ def main() -> None:
     run.add_argument("--refine", action="store_true", help="add the second stage")
     run.add_argument("--masks", type=int, default=0, help="masks that the second stage gets")
     run.add_argument("--scans", type=int, help="learn from so many scans alone")
-    run.add_argument("--pixel", type=float, default=1.0, help="millimetres between pixels")
+    run.add_argument("--pixel", type=float, help="millimetres between the pixels that are read")
     run.add_argument("--place", action="store_true", help="let the network read the place")
     run.add_argument("--device", default="auto")
     run.add_argument("--fold", nargs="+", default=(), help="run these folds alone")

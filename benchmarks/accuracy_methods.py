@@ -25,7 +25,7 @@ from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Epoch, Finished
 from napari_mcwss.training.loop import train
 from napari_mcwss.training.run import Run
-from napari_mcwss.training.slices import gather, load_scan
+from napari_mcwss.training.slices import gather, load_scan, own_pixel
 
 METHODS = ("empty", "location_prior", "cam", "published", "mcwss", "local", "supervised")
 UNTRAINED = ("empty", "location_prior")
@@ -131,9 +131,10 @@ def _learn_with_product(
 def _learn_classic(
     study: Study, config: TrainingConfig, training: Sequence[str]
 ) -> tuple[int, Predictor]:
-    reading = Reading(config.pixel)
+    reading = Reading(config.pixel or own_pixel(study, training))
     device = choose_device(config.device)
     data = gather([load_scan(study, scan, reading, complete=False) for scan in training])
+    config = config.with_length(len(data))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         preset = ClassicCam(len(study.channels), len(study.classes), config.width)
@@ -148,7 +149,7 @@ def _learn_classic(
         classes=study.class_names,
         channels=study.channels,
         width=config.width,
-        pixel=config.pixel,
+        pixel=reading.pixel,
         precedence=tuple(map(tuple, precedence(data.tags.numpy()).tolist())),
         scans=tuple(training),
         epochs=epochs,

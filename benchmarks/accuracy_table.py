@@ -71,7 +71,7 @@ EXTRAS = {
     "refine": (False, "refined"),
     "masks": (0, "{} masks given"),
     "scans": (None, "{} scans"),
-    "pixel": (1.0, "{:g} mm"),
+    "pixel": (None, "{:g} mm"),
     "place": (False, "place"),
 }
 """Setting to what it is by default, and how a row is named where it is not."""

@@ -251,7 +251,8 @@ def test_demo_leaves_a_folder_in_use_alone(refused, tmp_path):
 
 @pytest.mark.slow
 def test_demo_writes_a_report_with_pictures(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_mcwss.demo.EPOCHS", 1)
+    monkeypatch.setattr("napari_mcwss.training.config.DEFAULT_EPOCHS", 1)
+    monkeypatch.setattr("napari_mcwss.training.config.DEFAULT_DRAWS", 1)
     code, out, _ = run("demo", "--out", tmp_path / "demo", "--device", "cpu")
     assert code == 0
     report = tmp_path / "demo" / "report.html"

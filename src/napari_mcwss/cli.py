@@ -138,12 +138,19 @@ def train(
     values: Annotated[
         list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Length of a stage in epochs.")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Length of a stage in epochs; if not given, 20 or more of few slices."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
     pixel: Annotated[
-        float, typer.Option(help="Millimetres between the pixels that it reads: 2 is faster.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            help="Millimetres between the pixels that it reads: 2 is faster. If not given, those "
+            "of the scans, but not below 1."
+        ),
+    ] = None,
     place: Annotated[
         bool, typer.Option("--place", help="Let it read where a pixel lies: for aligned scans.")
     ] = False,

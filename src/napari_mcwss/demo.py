@@ -23,7 +23,6 @@ from napari_mcwss.training.events import Event
 from napari_mcwss.training.loop import train
 
 MODEL = "demo"
-EPOCHS = 20
 UNIONS = {"WT": ("TC", "ED")}
 
 
@@ -81,7 +80,7 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     choose_device(device)
     study = make_phantom_study(folder, scans=8)
     learnt, unseen = study.scan_names[:6], study.scan_names[6:]
-    config = TrainingConfig(epochs=EPOCHS, validation_share=0, device=device)
+    config = TrainingConfig(device=device)
     yield from train(study, MODEL, config, scans=learnt)
     model = load_model(study.model_folder(MODEL), device=device)
     for scan in unseen:

@@ -8,6 +8,7 @@ import torch
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
+from napari_mcwss.model.local import REGION_STAGE
 from napari_mcwss.project import Study
 from napari_mcwss.training import loop
 from napari_mcwss.training.config import TrainingConfig, training_config
@@ -21,6 +22,7 @@ from napari_mcwss.training.events import (
     Started,
 )
 from napari_mcwss.training.loop import train
+from napari_mcwss.training.run import Run
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
 
@@ -152,6 +154,31 @@ def test_minutes_end_a_run_in_the_middle_of_an_epoch(tagged_study: Study, monkey
     assert batches[-1].seconds_left == 0
     assert batches[-1].batch < batches[-1].batches
     assert isinstance(events[-1], Finished)
+
+
+@pytest.mark.parametrize(("slices", "epochs"), [(10_000, 20), (100, 100), (101, 100)])
+def test_a_run_of_open_length_draws_enough_however_few_the_slices(slices, epochs):
+    assert TrainingConfig().with_length(slices).epochs == epochs
+    assert TrainingConfig(epochs=3).with_length(slices).epochs == 3
+    assert TrainingConfig(minutes=3).with_length(slices).epochs is None
+
+
+def test_a_batch_belongs_to_the_stage_that_it_falls_into(tagged_study: Study, monkeypatch):
+    stages = []
+    draw = Run._draw
+
+    def watched(self, data, shuffled, progress):
+        indices = draw(self, data, shuffled, progress)
+        together = (data.tags[indices, 1] == 1).all()
+        stages.append((progress >= REGION_STAGE, bool(together)))
+        return indices
+
+    monkeypatch.setattr(Run, "_draw", watched)
+    # A single epoch crosses from one stage into the other.
+    list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 1, "preset": "local"})))
+    assert {contrast for contrast, _ in stages} == {False, True}
+    assert all(together for contrast, together in stages if contrast)
+    assert not all(together for contrast, together in stages if not contrast)
 
 
 def test_no_mask_can_reach_training(tagged_study: Study):

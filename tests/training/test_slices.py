@@ -9,7 +9,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.augmentation import draw_views
-from napari_mcwss.training.slices import TaggedSlices, split_scans, tagged_scans
+from napari_mcwss.training.slices import TaggedSlices, own_pixel, split_scans, tagged_scans
 
 SCANS = [f"scan{i}" for i in range(10)]
 
@@ -33,8 +33,8 @@ def test_validation_takes_whole_scans_and_shares_none_with_training():
 
 
 def test_few_scans_are_all_trained_on():
-    assert split_scans(SCANS[:4], 0.2, seed=0).validation == ()
-    assert len(split_scans(SCANS[:5], 0.01, seed=0).validation) == 1
+    assert split_scans(SCANS[:9], 0.2, seed=0).validation == ()
+    assert len(split_scans(SCANS[:10], 0.01, seed=0).validation) == 1
     assert split_scans(SCANS, 0.0, seed=0).validation == ()
 
 
@@ -56,12 +56,18 @@ def test_references_come_from_the_same_scan_where_no_other_shares_a_class():
     assert slices_of([[1]], [0]).draw_references(torch.tensor([0]), generator).tolist() == [0]
 
 
-def test_an_epoch_draws_slices_and_references_in_equal_parts():
+def test_an_epoch_draws_each_slice_once():
     data = slices_of([[i % 2] for i in range(11)], [i % 3 for i in range(11)])
-    batches = list(data.epoch(4, torch.Generator().manual_seed(0), paired=True))
-    assert [len(batch) for batch in batches] == [4, 4, 2]
-    anchors = torch.cat([batch[: len(batch) // 2] for batch in batches])
-    assert len(anchors.unique()) == len(anchors)
+    assert data.order(torch.Generator().manual_seed(0)).sort().values.tolist() == list(range(11))
+
+
+def test_pixels_are_read_as_the_scans_have_them_but_not_finer_than_a_millimetre(
+    tagged_study: Study, monkeypatch
+):
+    names = tagged_study.scan_names
+    assert own_pixel(tagged_study, names) == tagged_study.scan(names[0]).geometry.spacing[1]
+    monkeypatch.setattr("napari_mcwss.training.slices.FINEST_PIXEL", 3.0)
+    assert own_pixel(tagged_study, names) == 3.0
 
 
 def test_frequency_leaves_unknown_tags_out():
@@ -90,7 +96,7 @@ def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: St
 
 def test_an_epoch_can_draw_slices_more_than_once():
     slices = replace(slices_of([[1], [0], [1]], [0, 0, 1]), draws=8)
-    order = torch.cat(list(slices.epoch(3, torch.Generator().manual_seed(0), paired=False)))
+    order = slices.order(torch.Generator().manual_seed(0))
     assert len(order) == 8
     assert order.bincount().tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
 

@@ -56,6 +56,8 @@ class Local(Preset):
 
     compares_pairs: ClassVar[bool] = False
     keeps_last_epoch: ClassVar[bool] = True
+    # At a lower rate, small findings are not learnt before a short run is over.
+    rate: ClassVar[float] = 2.5
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
 
     parents: Tensor

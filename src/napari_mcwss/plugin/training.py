@@ -49,6 +49,7 @@ PRESETS = {
 }
 NO_STUDY = "Open or make a study in the Tagging dock first."
 STEPS = 1000
+AUTOMATIC = "automatic"
 """Steps of the progress bar."""
 
 
@@ -100,8 +101,11 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             "A second stage of the same length learns from the masks that the first one makes"
         )
         self.length = QSpinBox()
-        self.length.setRange(1, 100_000)
-        self.length.setValue(DEFAULT_EPOCHS)
+        self.length.setRange(0, 100_000)
+        self.length.setSpecialValueText(AUTOMATIC)
+        self.length.setToolTip(
+            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few"
+        )
         self.unit = QComboBox()
         self.unit.addItems(["epochs", "minutes"])
         self.width_choice = QSpinBox()
@@ -109,11 +113,14 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.width_choice.setValue(16)
         self.width_choice.setToolTip("Features of the network's first block: more is slower")
         self.pixel = QDoubleSpinBox()
-        self.pixel.setRange(0.1, 10)
+        self.pixel.setRange(0, 10)
+        self.pixel.setSpecialValueText(AUTOMATIC)
         self.pixel.setSingleStep(0.5)
-        self.pixel.setValue(1)
         self.pixel.setSuffix(" mm")
-        self.pixel.setToolTip("Pixels that the network reads: 2 mm is about four times as fast")
+        self.pixel.setToolTip(
+            f"Pixels that the network reads. {AUTOMATIC.capitalize()}: those of the scans, "
+            "but not below 1 mm; 2 mm is about four times as fast"
+        )
         self.device = DeviceChoice()
         self.name = QLineEdit()
         self.name.textChanged.connect(self._refresh)
@@ -166,9 +173,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             preset=PRESETS[self.preset.currentText()],
             refine=self.refine.isChecked(),
             width=self.width_choice.value(),
-            pixel=self.pixel.value(),
+            pixel=self.pixel.value() or None,
             device=self.device.currentText(),
-            **{self.unit.currentText(): self.length.value()},
+            **{self.unit.currentText(): self.length.value() or None},
         )
 
     def train(self) -> None:

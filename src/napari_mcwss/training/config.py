@@ -1,5 +1,6 @@
 """Everything that shapes a training run, validated and frozen."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -7,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_mcwss.errors import McwssError
 
 DEFAULT_EPOCHS = 20
+"""Epochs of each stage where neither epochs nor minutes are set, but see `DEFAULT_DRAWS`."""
+
+DEFAULT_DRAWS = 10_000
+"""Slices that such a stage draws at least: a network needs steps, however few the slices."""
 
 
 class TrainingConfig(BaseModel):
@@ -23,12 +28,14 @@ class TrainingConfig(BaseModel):
     epochs : int, optional
         Length of each stage in epochs; one epoch draws as many slices as are tagged.
     minutes : float, optional
-        Length of each stage in minutes. Without epochs and minutes, 20 epochs.
+        Length of each stage in minutes. Without epochs and minutes, 20 epochs, or
+        of few slices as many as draw 10,000.
     width : int
         Features at full resolution, the network's first block.
-    pixel : float
+    pixel : float, optional
         Millimetres between the pixels that the network reads: 2 is about four
-        times as fast as 1, and less exact.
+        times as fast as 1, and less exact. Without it those of the scans, but
+        not below 1.
     place : bool
         Whether the network reads where a pixel lies in the scan: for scans that
         are aligned.
@@ -52,7 +59,7 @@ class TrainingConfig(BaseModel):
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     width: int = Field(default=16, ge=1, le=256)
-    pixel: float = Field(default=1.0, ge=0.1, le=10)
+    pixel: float | None = Field(default=None, ge=0.1, le=10)
     place: bool = False
     batch_size: int = Field(default=16, ge=2, multiple_of=2)
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
@@ -61,10 +68,12 @@ class TrainingConfig(BaseModel):
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
 
-    @property
-    def last_epoch(self) -> int | None:
-        """Epochs to train, None where only minutes limit the run."""
-        return DEFAULT_EPOCHS if self.epochs is None and self.minutes is None else self.epochs
+    def with_length(self, slices: int) -> "TrainingConfig":
+        """Settle the length for so many slices, where it is left open."""
+        if self.epochs is not None or self.minutes is not None:
+            return self
+        epochs = max(DEFAULT_EPOCHS, math.ceil(DEFAULT_DRAWS / slices))
+        return self.model_copy(update={"epochs": epochs})
 
 
 def training_config(**settings: object) -> TrainingConfig:

@@ -39,6 +39,7 @@ from napari_mcwss.training.slices import (
     check_tags,
     gather,
     load_scan,
+    own_pixel,
     split_scans,
     tagged_scans,
 )
@@ -115,9 +116,9 @@ class _Training:
                 "masks are for the second stage alone: train with refine, or without masks"
             )
         self.study, self.name, self.config = study, name, config
-        self.reading = Reading(config.pixel, config.place)
         self.device = choose_device(config.device)
         tagged = tagged_scans(study, scans)
+        self.reading = Reading(config.pixel or own_pixel(study, tagged), config.place)
         # A mask that a user corrected is worth more than a scan to validate on.
         keep = [scan for scan in tagged if scan in trusted]
         self.split = split_scans(tagged, config.validation_share, config.seed, keep=keep)
@@ -149,7 +150,8 @@ class _Training:
         held_back = None
         if self.split.validation:
             held_back = yield from self._load(self.split.validation, complete=False)
-        epochs = self.config.last_epoch
+        self.config = self.config.with_length(len(data))
+        epochs = self.config.epochs
         yield Started(
             self.name,
             str(self.device),
@@ -225,7 +227,7 @@ class _Training:
             torch.manual_seed(self.config.seed)
             channels = self.reading.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
-            return PRESETS[preset](channels, classes, config.width, config.pixel)
+            return PRESETS[preset](channels, classes, config.width, self.reading.pixel)
 
     def _tagged(self, names: Sequence[str]) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on."""
@@ -308,8 +310,8 @@ class _Training:
             classes=self.study.class_names,
             channels=self.study.channels,
             width=self.config.width,
-            pixel=self.config.pixel,
-            place=self.config.place,
+            pixel=self.reading.pixel,
+            place=self.reading.place,
             precedence=rules,
             scans=self.split.training,
             validation_scans=self.split.validation,

@@ -48,7 +48,7 @@ class Run:
     preset : Preset
         The network with its losses; is put on the device.
     config : TrainingConfig
-        Length, batches, rates, seed.
+        Length, which is settled, batches, rates, seed.
     device : torch.device
         Where to.
     """
@@ -69,32 +69,45 @@ class Run:
 
     def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Step, None, dict[str, float]]:
         """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses."""
-        size, paired = self.config.batch_size, self.preset.compares_pairs
-        units = max(1, data.drawn // 2) if paired else data.drawn
-        batches = math.ceil(units / (size // 2 if paired else size))
+        size = self.config.batch_size // 2 if self.preset.compares_pairs else self.config.batch_size
+        units = data.drawn // 2 if self.preset.compares_pairs else data.drawn
+        batches = math.ceil(units / size)
         history: dict[str, list[float]] = defaultdict(list)
-        weights = self.preset.draw_weights(data.tags, self._progress(epoch - 1))
-        weights = data.weights if weights is None else weights
-        order = data.epoch(size, self._random, paired=paired, weights=weights)
+        order = data.order(self._random)[:units].split(size)
         self.preset.train()
-        for number, indices in enumerate(order, 1):
-            losses = self._step(data, indices, self._progress(epoch - 1 + (number - 1) / batches))
-            for term, value in losses.items():
+        for number, shuffled in enumerate(order, 1):
+            progress = self._progress(epoch - 1 + (number - 1) / batches)
+            indices = self._draw(data, shuffled, progress)
+            for term, value in self._step(data, indices, progress).items():
                 history[term].append(value)
             progress = self._progress(epoch - 1 + number / batches)
-            yield Step(number, batches, losses, progress)
+            yield Step(
+                number, batches, {term: values[-1] for term, values in history.items()}, progress
+            )
             if progress >= 1:
                 break
         return {term: fmean(values) for term, values in history.items()}
 
     def _progress(self, epochs: float) -> float:
         """Share of the run that is done: by epochs or by the clock, what is further."""
-        last, minutes = self.config.last_epoch, self.config.minutes
+        last, minutes = self.config.epochs, self.config.minutes
         elapsed = time.monotonic() - self._start
         return min(
             1.0,
             max(epochs / last if last else 0.0, elapsed / (60 * minutes) if minutes else 0.0),
         )
+
+    def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Tensor:
+        """Give a batch: the shuffled slices, unless some are to be drawn more often."""
+        weights = self.preset.draw_weights(data.tags, progress)
+        weights = data.weights if weights is None else weights
+        if weights is not None:
+            shuffled = torch.multinomial(
+                weights, len(shuffled), replacement=True, generator=self._random
+            )
+        if self.preset.compares_pairs:
+            shuffled = torch.cat([shuffled, data.draw_references(shuffled, self._random)])
+        return shuffled
 
     def _step(self, data: TaggedSlices, indices: Tensor, progress: float) -> dict[str, float]:
         stage = self.preset.stage_progress(progress)

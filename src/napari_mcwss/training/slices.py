@@ -1,8 +1,9 @@
 """Tagged slices for training: loading, splitting by scan, drawing references."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import torch
@@ -15,7 +16,11 @@ from napari_mcwss.model.inputs import Reading, prepare
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.project import Study
 
-MIN_SCANS_TO_VALIDATE = 5
+MIN_SCANS_TO_VALIDATE = 10
+"""Fewer are all needed to learn from."""
+
+FINEST_PIXEL = 1.0
+"""Millimetres between the pixels that are read of scans whose own are finer."""
 
 
 @dataclass(frozen=True)
@@ -93,38 +98,22 @@ class TaggedSlices:
             eligible[without] = fallback[without]
         return torch.multinomial(eligible.float(), 1, generator=generator).squeeze(1)
 
-    def epoch(
-        self,
-        batch_size: int,
-        generator: torch.Generator,
-        *,
-        paired: bool,
-        weights: Tensor | None = None,
-    ) -> Iterator[Tensor]:
-        """Yield batches of indices, `drawn` slices or half as many pairs in all.
+    def order(self, generator: torch.Generator) -> Tensor:
+        """Shuffle an epoch's slices: each once, or in whole rounds until `drawn` are reached.
 
         Parameters
         ----------
-        batch_size : int
-            Slices in a batch, references counted; the last one may have fewer.
         generator : torch.Generator
             On the CPU.
-        paired : bool
-            Whether half of a batch are references of its other half, after it.
-        weights : Tensor, optional
-            Chance of each slice ``(slices,)``; without it each is drawn once.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(drawn,)``.
         """
-        if weights is None:
-            rounds = math.ceil(self.drawn / len(self))
-            passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
-            order = torch.cat(passes)[: self.drawn]
-        else:
-            order = torch.multinomial(weights, self.drawn, replacement=True, generator=generator)
-        if not paired:
-            yield from order.split(batch_size)
-            return
-        for anchors in order[: max(1, self.drawn // 2)].split(batch_size // 2):
-            yield torch.cat([anchors, self.draw_references(anchors, generator)])
+        rounds = math.ceil(self.drawn / len(self))
+        passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
+        return torch.cat(passes)[: self.drawn]
 
 
 @dataclass(frozen=True)
@@ -181,6 +170,20 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
         raise McwssError(f"no tags on {', '.join(untagged)}: tag slices of it, then train")
     check_tags(np.concatenate([tables[name] for name in tagged]), study.class_names, tagged)
     return tagged
+
+
+def own_pixel(study: Study, scans: Sequence[str]) -> float:
+    """Give the pixels of scans in mm, the median of their finer side, but `FINEST_PIXEL` at least.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    scans : sequence of str
+        Their names.
+    """
+    sides = [min(study.scan(name).geometry.spacing[1:]) for name in scans]
+    return max(FINEST_PIXEL, median(sides))
 
 
 def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
