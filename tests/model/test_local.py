@@ -58,13 +58,17 @@ def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size, parents, channe
     assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
 
 
-def test_the_cam_of_a_class_lies_inside_its_parents():
-    preset = local([1, 2, -1], channels=1).eval()
-    maps = preset.predict(torch.randn(2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool))
-    core, middle, whole = maps.cams.unbind(1)
-    assert (core <= middle).all()
-    assert (middle <= whole).all()
-    assert (core < whole).any()
+def test_once_contrasted_the_map_of_a_class_is_its_share_in_its_parent():
+    preset = local([1, -1], channels=1).eval()
+    assert preset.nesting == [1, -1]
+    images, tissue = torch.randn(2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    before = preset.predict(images, tissue).cams
+    preset.regions.head.requires_grad_(False).bias.fill_(-9)
+    after = preset.predict(images, tissue).cams
+    assert torch.equal(after[:, 0], before[:, 0])
+    assert (after[:, 1] < before[:, 1]).all()
+    preset.contrasted.fill_(False)
+    assert preset.nesting == [-1, -1]
 
 
 def test_a_run_that_never_came_to_the_contrast_shows_the_regions():

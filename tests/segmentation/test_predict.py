@@ -142,6 +142,45 @@ def test_smoothing_does_not_fade_evidence_at_the_border_of_tissue():
     np.testing.assert_allclose(cams[0], 0.6 * (volume[0] != 0), atol=1e-3)
 
 
+def test_the_cam_of_a_class_lies_inside_its_parents():
+    class Nested(Brightness):
+        nesting = (1, 2, -1)
+
+        def predict(self, images, tissue):
+            shares = torch.rand(len(images), 3, *images.shape[2:])
+            return Maps(torch.ones(len(images), 3), shares)
+
+    scan = bright_square()
+    info = brightness_model().info.model_copy(update={"classes": ("core", "middle", "whole")})
+    preset = Nested(1, 3, 1).eval()
+    core, middle, whole = run(TrainedModel(info, preset, torch.device("cpu")), scan).cams
+    assert (core <= middle).all()
+    assert (middle <= whole).all()
+    assert (core < middle).any()
+
+
+def test_borders_follow_the_scan_if_the_preset_wants_it():
+    class Small(Brightness):
+        follows_image = True
+
+        def predict(self, images, tissue):
+            cams = torch.full_like(images[:, :1], 0.1)
+            cams[..., 4:26, 4:26], cams[..., 12:18, 12:18] = 0.35, 0.9
+            return Maps(torch.ones(len(images), 1), cams)
+
+    scan, model = bright_square(), brightness_model()
+    cams = run(TrainedModel(model.info, Small(1, 1, 1).eval(), model.device), scan).cams
+    square = scan.volume()[0] > 30
+    assert ((cams[0] >= 0.5) == square).mean() > 0.99
+
+
+def bright_square() -> Scan:
+    """A square of 14 pixels in the middle of a scan of tissue."""
+    volume = np.random.default_rng(0).normal(10, 1, (1, 5, 30, 30)).astype(np.float32)
+    volume[:, :, 8:22, 8:22] += 40
+    return Scan.from_array("s", ("a",), volume, Geometry.from_source((30, 30, 5), np.eye(4)))
+
+
 def test_a_scan_of_nothing_gives_an_empty_prediction():
     volume = np.zeros((1, 3, 20, 20), np.float32)
     scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -38,19 +40,15 @@ def family_maximum(maps: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     return torch.stack(found, 1)
 
 
-def nested(maps: Tensor, particular: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Make the CAM of each child the lesser of its parent's and of what is particular to it.
+def nest(maps: NDArray[np.float32], pairs: Sequence[tuple[int, int]]) -> None:
+    """Make the map of each child the lesser of its parent's and its own, in place.
 
     Parameters
     ----------
-    maps : Tensor
-        ``(slices, classes, h, w)`` in 0..1; those of children are not looked at.
-    particular : Tensor
-        Of the same shape: the child's share inside its parent.
+    maps : ndarray
+        ``(classes, ...)`` in 0..1, that of a child its share inside its parent.
     pairs : sequence of (int, int)
         As `pairs_of` gives them.
     """
-    found = list(maps.unbind(1))
     for child, parent in pairs:
-        found[child] = torch.minimum(found[parent], particular[:, child])
-    return torch.stack(found, 1)
+        np.minimum(maps[parent], maps[child], out=maps[child])

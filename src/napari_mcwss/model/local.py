@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_mcwss.model.families import family_maximum, nested, pairs_of
+from napari_mcwss.model.families import family_maximum, pairs_of
 from napari_mcwss.model.guided import guided_filter
 from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
 from napari_mcwss.model.losses import classification_loss, extent_loss
@@ -59,6 +59,7 @@ class Local(Preset):
     # At a lower rate, small findings are not learnt before a short run is over.
     rate: ClassVar[float] = 2.5
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
+    follows_image: ClassVar[bool] = True
 
     parents: Tensor
     contrasted: Tensor
@@ -72,6 +73,11 @@ class Local(Preset):
         self.register_buffer("parents", torch.full((classes,), -1))
         # A run that was stopped in its first stage has regions alone to show.
         self.register_buffer("contrasted", torch.tensor(False))
+
+    @property
+    def nesting(self) -> list[int]:
+        """Each class's parent, once the contrast has been trained."""
+        return self.parents.tolist() if self.contrasted else super().nesting
 
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note of each class's parent, -1 for none."""
@@ -114,7 +120,7 @@ class Local(Preset):
         return smooth_maximum(self.regions(images), tissue).sigmoid()
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
-        """Give scores and CAMs; the CAM of a class covers those of the classes inside it."""
+        """Give scores and CAMs: regions, which cover the classes inside them, and contrasts."""
         tissue = tissue.to(images.dtype)
         evidence = self.regions(images)
         scores = smooth_maximum(evidence, tissue).sigmoid()
@@ -125,7 +131,8 @@ class Local(Preset):
         cams = guided_filter(cams, images, radius).clamp(0, 1) * tissue
         if self.contrasted:
             particular = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
-            cams = nested(cams, particular, self._pairs())
+            for child, _ in self._pairs():
+                cams[:, child] = particular[:, child] * tissue[:, 0]
         return Maps(scores, cams)
 
     def _contrasts_at(self, progress: float) -> bool:

@@ -56,7 +56,8 @@ class Maps(NamedTuple):
     scores : Tensor
         ``(slices, classes)``: probability that the slice holds the class, 0..1.
     cams : Tensor
-        ``(slices, classes, h, w)`` in 0..1, of the slices' own size.
+        ``(slices, classes, h, w)`` in 0..1, of the slices' own size; that of a
+        class that lies in another is its share inside, see `Preset.nesting`.
     """
 
     scores: Tensor
@@ -87,6 +88,8 @@ class Preset(nn.Module):
     smoothing : tuple of float
         Standard deviation in mm (z, y, x) of the Gaussian that CAMs of a whole
         scan are smoothed with; 0 leaves an axis as it is.
+    follows_image : bool
+        Whether CAMs of a whole scan end where its intensities say.
     """
 
     needs_complete_tags: ClassVar[bool] = False
@@ -94,6 +97,7 @@ class Preset(nn.Module):
     keeps_last_epoch: ClassVar[bool] = False
     rate: ClassVar[float] = 1.0
     smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
+    follows_image: ClassVar[bool] = False
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__()
@@ -101,6 +105,11 @@ class Preset(nn.Module):
         self.classes = classes
         self.width = width
         self.pixel = pixel
+
+    @property
+    def nesting(self) -> list[int]:
+        """Index of the class that each class's map lies in, -1 for none."""
+        return [-1] * self.classes
 
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note, before the training, of each class's parent, -1 for none.

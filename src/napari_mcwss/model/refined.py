@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.families import family_maximum, nested, pairs_of
+from napari_mcwss.model.families import family_maximum, pairs_of
 from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
@@ -47,6 +47,12 @@ class Refined(Preset):
         self.register_buffer("parents", torch.full((classes,), -1))
         self._dice = DiceLoss(include_background=False, batch=True)
 
+    @property
+    def nesting(self) -> list[int]:
+        """Each class's parent."""
+        parents: list[int] = self.parents.tolist()
+        return parents
+
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note of each class's parent, -1 for none."""
         self.parents.copy_(torch.as_tensor(parents))
@@ -70,16 +76,18 @@ class Refined(Preset):
         }
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
-        """Give scores and CAMs; the CAM of a class covers those of the classes inside it."""
-        pairs = pairs_of(self.parents.tolist())
+        """Give scores and CAMs: those of families, and the share of a class in its parent's."""
+        pairs = pairs_of(self.nesting)
         outputs = self.network(images).float().softmax(1)
         background, own = outputs[:, :1], outputs[:, 1:]
         families = family_maximum(own, pairs)
         # At 0.5 as the larger output would have it: a class against the background,
         # and a class against the one that it lies in.
-        particular = families.clone()
+        cams = families / (families + background) * tissue
+        found = cams.clone()
         for child, parent in pairs:
-            particular[:, child] = families[:, child] / (families[:, child] + own[:, parent])
-        cams = nested(families / (families + background), particular, pairs) * tissue
-        scores = smooth_maximum(torch.logit(cams, 1e-4), tissue.to(cams.dtype)).sigmoid()
+            share = families[:, child] / (families[:, child] + own[:, parent])
+            cams[:, child] = share * tissue[:, 0]
+            found[:, child] = torch.minimum(found[:, parent], cams[:, child])
+        scores = smooth_maximum(torch.logit(found, 1e-4), tissue.to(cams.dtype)).sigmoid()
         return Maps(scores, cams)

@@ -105,11 +105,11 @@ def _fill_holes(mask: NDArray[np.uint8], precedence: NDArray[np.bool_]) -> None:
     for index in np.argsort(precedence.sum(1), kind="stable"):
         family = np.append([False], precedence[:, index] | (np.arange(len(precedence)) == index))
         loses = np.append([True], precedence[index])
-        view[_holes(family[view]) & loses[view]] = index + 1
+        view[holes(family[view]) & loses[view]] = index + 1
 
 
-def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find what is enclosed within slices ``(z, y, x)``."""
+def holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find what a mask ``(z, y, x)`` encloses within slices."""
     within_slices = np.zeros((3, 3, 3), bool)
     within_slices[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
     # With a margin, all that is outside is one piece of a slice.
@@ -117,5 +117,5 @@ def _holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     pieces, count = ndimage.label(outside, within_slices)
     inside = np.ones(count + 1, bool)
     inside[pieces[:, 0, 0]] = inside[0] = False
-    holes: NDArray[np.bool_] = inside[pieces[:, 1:-1, 1:-1]]
-    return holes
+    enclosed: NDArray[np.bool_] = inside[pieces[:, 1:-1, 1:-1]]
+    return enclosed

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.devices import autocast
+from napari_mcwss.model.families import nest, pairs_of
 from napari_mcwss.model.inputs import Inputs, prepare
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.borders import follow_image
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,32 @@ def predict(
         cams[(slice(None), indices.numpy(), *inputs.window)] = batch_cams.transpose(0, 1).numpy()
         done += len(indices)
         yield Progress(done, slices)
-    if any(model.preset.smoothing):
-        _smooth(cams[(slice(None), slice(None), *inputs.window)], inputs, model, scan)
+    _finish(cams, scores, inputs, model, scan)
     return Prediction(scan.name, model.info.classes, scores, cams)
 
 
-def _smooth(cams: NDArray[np.float32], inputs: Inputs, model: TrainedModel, scan: Scan) -> None:
-    """Smooth the crop's CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
-    sigma = np.divide(model.preset.smoothing, scan.geometry.spacing)
+def _finish(
+    cams: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    inputs: Inputs,
+    model: TrainedModel,
+    scan: Scan,
+) -> None:
+    """Make maps of slices those of a scan, in place: smooth, with its borders, nested."""
+    window = (slice(None), slice(None), *inputs.window)
+    preset, spacing = model.preset, scan.geometry.spacing
     tissue = inputs.restore(inputs.tissue.float())[:, 0].numpy() > 0.5
+    if any(preset.smoothing):
+        _smooth(cams[window], tissue, np.divide(preset.smoothing, spacing))
+    if preset.follows_image:
+        follow_image(cams[window], scores, scan.volume()[window], tissue, spacing, preset.nesting)
+    nest(cams, pairs_of(preset.nesting))
+
+
+def _smooth(
+    cams: NDArray[np.float32], tissue: NDArray[np.bool_], sigma: NDArray[np.float64]
+) -> None:
+    """Smooth CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
     # What lies outside tissue has no part in the mean: borders would fade.
     share = gaussian_filter(tissue.astype(np.float32), sigma, truncate=3)
     weights = tissue / np.maximum(share, np.float32(1e-3))

@@ -1,0 +1,171 @@
+"""Borders from the scan itself: its own intensities say where what was found ends.
+
+A network that learnt from the tags of other scans finds the middle of a region
+better than its border: how bright a lesion is differs from scan to scan, and a
+threshold that is right for one is too high for the next. Within a scan the
+two sides of a border differ from each other.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, holes
+
+STRENGTH = 0.6
+"""Weight of the intensities' log-odds: neighbouring voxels say much the same."""
+
+ROUNDS = 3
+"""How often the intensities of both sides are learnt anew."""
+
+CERTAIN = 0.75
+"""From this probability on a voxel is inside, from 1 minus it on outside; floods decide between."""
+
+EDGE = 1.5
+"""Standard deviation in mm of the Gaussian that edges are found with."""
+
+SMOOTHING = (0.5, 1.0, 1.0)
+"""Standard deviation in voxels (z, y, x) of the Gaussian that probabilities are smoothed with."""
+
+FEWEST = 100
+"""Voxels that intensities can be learnt from."""
+
+_CELLS, _FINEST = 65536, 40
+_TRUST = (0.02, 0.98)
+_ODDS = 4.0
+_BELOW = np.nextafter(np.float32(THRESHOLD), np.float32(0))
+
+
+def follow_image(
+    cams: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    image: NDArray[np.float32],
+    tissue: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    parents: Sequence[int],
+) -> None:
+    """Let maps follow the scan that they were made of, in place.
+
+    For each class, on the slices that can hold it: the intensities inside and
+    outside, as histograms over all channels, weighted with the map; by Bayes'
+    rule the probability of every voxel (as in Rother, Kolmogorov, Blake,
+    *GrabCut*, ACM Trans Graph 2004, with the map in place of a user's box and
+    without the graph); some rounds of both. What stays uncertain is flooded
+    from both sides up to the edges of the image (watershed). A class that
+    lies in another is told from that one alone, inside of it.
+
+    Afterwards maps are at least `THRESHOLD` inside, and below it outside.
+
+    Parameters
+    ----------
+    cams : ndarray
+        Float32 ``(classes, z, y, x)`` in 0..1, that of a class with a parent its
+        share inside the parent; changed.
+    scores : ndarray
+        ``(slices, classes)`` in 0..1.
+    image : ndarray
+        Float32 ``(channels, z, y, x)``, any units.
+    tissue : ndarray
+        Bool ``(z, y, x)``: what is not background.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+    parents : sequence of int
+        Index of each class's parent, -1 for none.
+    """
+    possible = np.flatnonzero((scores >= GATE).any(1))
+    if not possible.size:
+        return
+    part = slice(possible[0], possible[-1] + 1)
+    cams, scores, image, tissue = cams[:, part], scores[part], image[:, part], tissue[part]
+    edges = _edges(image, spacing)
+    for index in sorted(range(len(cams)), key=lambda k: _depth(parents, k)):
+        domain = tissue & (scores[:, index] >= GATE)[:, None, None]
+        if parents[index] >= 0:
+            domain &= cams[parents[index]] >= THRESHOLD
+        if np.count_nonzero(domain) < FEWEST:
+            continue
+        probability = _by_intensity(cams[index], image, domain)
+        inside = _flooded(probability, edges, domain)
+        inside |= holes(inside) & domain
+        cams[index][domain] = np.where(
+            inside, np.maximum(probability, THRESHOLD), np.minimum(probability, _BELOW)
+        )[domain]
+
+
+def _depth(parents: Sequence[int], index: int) -> int:
+    return 0 if parents[index] < 0 else 1 + _depth(parents, parents[index])
+
+
+def _by_intensity(
+    cam: NDArray[np.float32], image: NDArray[np.float32], domain: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Give each voxel's probability by the map and the intensities; 0 outside the domain."""
+    cells, shape = _cells(image, domain)
+    known = cam[domain]
+    prior = np.log(np.clip(known, *_TRUST)) - np.log1p(-np.clip(known, *_TRUST))
+    probability = known
+    for _ in range(ROUNDS):
+        odds = _log_density(cells, shape, probability) - _log_density(cells, shape, 1 - probability)
+        evidence = prior + STRENGTH * np.clip(odds, -_ODDS, _ODDS).astype(np.float32)[cells]
+        probability = 1 / (1 + np.exp(-evidence))
+    spread = np.zeros(cam.shape, np.float32)
+    spread[domain] = probability
+    share = ndimage.gaussian_filter(domain.astype(np.float32), SMOOTHING)
+    smooth = ndimage.gaussian_filter(spread, SMOOTHING) / np.maximum(share, np.float32(1e-3))
+    return np.where(domain, smooth, np.float32(0))
+
+
+def _cells(
+    image: NDArray[np.float32], domain: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], tuple[int, ...]]:
+    """Put the intensities of the domain's voxels into cells, over all channels at once."""
+    count = min(_FINEST, int(_CELLS ** (1 / len(image))))
+    shape = (count,) * len(image)
+    channels = []
+    for channel in image:
+        values = channel[domain]
+        low, high = np.quantile(values, [0.005, 0.995])
+        cells = (values - low) * (count / max(high - low, 1e-6))
+        channels.append(cells.clip(0, count - 1).astype(np.intp))
+    return np.ravel_multi_index(channels, shape), shape
+
+
+def _log_density(
+    cells: NDArray[np.intp], shape: tuple[int, ...], weights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    counts = np.bincount(cells, weights, int(np.prod(shape))).reshape(shape)
+    smooth = ndimage.gaussian_filter(counts, 1)
+    density: NDArray[np.float64] = np.log(smooth / max(smooth.sum(), 1e-6) + 1e-7).ravel()
+    return density
+
+
+def _edges(image: NDArray[np.float32], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Give the strength of edges, all channels together, each in units of its deviation."""
+    sigma = np.divide(EDGE, spacing)
+    squares = np.zeros(image.shape[1:], np.float32)
+    for channel in image:
+        gradient = ndimage.gaussian_gradient_magnitude(channel, sigma)
+        squares += (gradient / max(float(channel.std()), 1e-6)) ** 2
+    return np.sqrt(squares)
+
+
+def _flooded(
+    probability: NDArray[np.float32], edges: NDArray[np.float32], domain: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell inside from outside: floods from what is certain meet at the edges."""
+    markers = np.zeros(probability.shape, np.int8)
+    markers[domain & (probability > CERTAIN)] = 2
+    markers[~domain | (probability < 1 - CERTAIN)] = 1
+    uncertain = markers == 0
+    inside: NDArray[np.bool_] = domain & (probability >= THRESHOLD)
+    # A flood from one side alone would take all.
+    if not uncertain.any() or not (markers == 2).any() or not (markers[domain] == 1).any():
+        return inside
+    # Floods begin at the shores: what lies behind them takes time and no part.
+    shore = uncertain | ndimage.binary_dilation(uncertain)
+    markers[shore] = watershed(edges, markers, mask=shore)[shore]
+    flooded: NDArray[np.bool_] = markers == 2
+    return flooded
