@@ -25,6 +25,7 @@ from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
+from napari_mcwss.plugin.scan_order import ScanOrder, ScanOrderBoxes
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
 from napari_mcwss.plugin.tag_summary import TagSummary
@@ -94,10 +95,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             actions.addWidget(button, index // 2, index % 2)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.scans = ScanList()
+        self.scans = ScanList(self.session.order)
         self.scans.setMaximumHeight(180)
         self.scans.scan_chosen.connect(self._scan_chosen)
         self.scans.tables_changed.connect(self._summarise)
+        self.order_boxes = ScanOrderBoxes(self.session.order)
+        self.session.order.changed.connect(self._order_changed)
         self.summary = TagSummary()
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
@@ -114,6 +117,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addLayout(actions)
         layout.addWidget(self.title)
         layout.addWidget(self.scans)
+        layout.addWidget(self.order_boxes)
         layout.addWidget(self.slices)
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
@@ -193,7 +197,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._study_changed()
         else:
             self.session.open(study)
-            self._read(study, study.scan_names[0])
+            self._read(study, self.session.order.names[0])
 
     def _ask_study(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
@@ -210,7 +214,11 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self._reading.running:
             self._reading.cancel()
         else:
-            self._reading.start(Job(f"reading of {scan}", _reader(study, scan), lambda _: False))
+            label = self.session.order.label(scan)
+            job = Job(
+                f"reading of {label}", _reader(study, scan, self.session.order), lambda _: False
+            )
+            self._reading.start(job)
         self._refresh()
 
     def _show_progress(self, text: str) -> None:
@@ -246,12 +254,14 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
-        study = self.session.study
         if scan == self.session.scan:
             self._refresh()
-        elif study is not None:
-            with suppress(McwssError):
-                self.scans.show_tags(scan, study.tags(scan))
+        else:
+            self.scans.read_again(scan)
+
+    def _order_changed(self) -> None:
+        self._summarise()
+        self._refresh()
 
     def _next_scan(self) -> None:
         name = self.scans.next_with_work()
@@ -262,7 +272,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _summarise(self) -> None:
         study = self.session.study
-        self.summary.show_tables(self.scans.tables, () if study is None else study.class_names)
+        label = self.session.order.label
+        tables = {label(scan): table for scan, table in self.scans.tables.items()}
+        self.summary.show_tables(tables, () if study is None else study.class_names)
 
     def _claim(self) -> None:
         self.session.claim()
@@ -277,7 +289,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self.session.scan is None:
             return "Add scans to the study."
         if self.session.damage:
-            return self.session.damage
+            return self.session.order.hide(self.session.damage)
         if self.session.read_only:
             return self.session.read_only
         if self.session.slice_index is None:
@@ -298,13 +310,20 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices.strip.set_theme(event.value)
 
 
-def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+def _reader(
+    study: Study, scan: str, order: ScanOrder
+) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+    label = order.label(scan)
+
     def events() -> Generator[str, None, tuple[Study, str]]:
-        yield f"Reading {scan} …"
-        study.scan(scan).volume()
+        yield f"Reading {label} …"
+        try:
+            study.scan(scan).volume()
+        except McwssError as error:
+            raise McwssError(order.hide(str(error))) from error
         with suppress(McwssError):
             study.tag_book.prepare_history()
-        yield f"Showing {scan} …"
+        yield f"Showing {label} …"
         return study, scan
 
     return events
