@@ -28,6 +28,8 @@ from napari_mcwss.plugin.scan_list import ScanList
 from napari_mcwss.plugin.scan_order import ScanOrder, ScanOrderBoxes
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
+from napari_mcwss.plugin.study_dialog import side_by_side
+from napari_mcwss.plugin.tag_menu import TagMenu
 from napari_mcwss.plugin.tag_summary import TagSummary
 from napari_mcwss.project import STUDY_FILE, Study
 
@@ -105,6 +107,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
         self.slices.next_scan_wanted.connect(self._next_scan)
+        self.tag_menu = TagMenu(self.session)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
         self.claim_button = QPushButton("Try again")
@@ -117,7 +120,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addLayout(actions)
         layout.addWidget(self.title)
         layout.addWidget(self.scans)
-        layout.addWidget(self.order_boxes)
+        layout.addWidget(side_by_side(self.order_boxes, self.tag_menu))
         layout.addWidget(self.slices)
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
@@ -300,6 +303,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         """Show the tags of the slice on screen, or why there are none to show."""
         obstacle = self._obstacle()
         self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
+        self.tag_menu.setEnabled(not self._reading.running)
         self.status.setText(obstacle)
         self.turn_button.setVisible(obstacle == TURNED_AWAY)
         self.claim_button.setVisible(bool(obstacle) and obstacle == self.session.read_only)
