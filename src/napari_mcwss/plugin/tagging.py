@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.comparison import Comparison
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
@@ -107,7 +108,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
         self.slices.next_scan_wanted.connect(self._next_scan)
-        self.tag_menu = TagMenu(self.session)
+        self.comparison = Comparison(self.session, self.scans, self.slices.strip)
+        self.comparison.scan_wanted.connect(self._scan_chosen)
+        self.tag_menu = TagMenu(self.session, self.comparison)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
         self.claim_button = QPushButton("Try again")
@@ -122,6 +125,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.scans)
         layout.addWidget(side_by_side(self.order_boxes, self.tag_menu))
         layout.addWidget(self.slices)
+        layout.addWidget(self.comparison)
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
         layout.addWidget(self.claim_button)
@@ -254,6 +258,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
         self.slices.forget_range()
+        self.comparison.arrive(scan)
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
@@ -303,6 +308,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         """Show the tags of the slice on screen, or why there are none to show."""
         obstacle = self._obstacle()
         self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
+        self.comparison.show_slice()
         self.tag_menu.setEnabled(not self._reading.running)
         self.status.setText(obstacle)
         self.turn_button.setVisible(obstacle == TURNED_AWAY)
