@@ -28,6 +28,9 @@ EXAMPLES = 5
 
 ALL = "All classes"
 
+MOST_HEIGHT = 320
+"""Pixels from which the table of classes scrolls."""
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -137,6 +140,8 @@ class ImportDialog(TagSourceDialog):
             numbers = (counts.new, counts.conflicting, counts.unchanged)
             for column, text in enumerate((name, *map(str, numbers))):
                 self.table.setItem(row, column, QTableWidgetItem(text))
+        height = self.table.horizontalHeader().height() + self.table.verticalHeader().length()
+        self.table.setMinimumHeight(min(height + 2 * self.table.frameWidth(), MOST_HEIGHT))
         more = value.rows[ALL].conflicting - len(value.examples)
         lines = [
             f"{self.session.order.label(c.scan)}, slice {c.slice_index}, {c.class_name}: "

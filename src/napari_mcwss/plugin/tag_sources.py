@@ -242,6 +242,7 @@ class TagSourceDialog(QDialog):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.addWidget(self.source)
         layout.addLayout(self.found)
+        layout.addStretch(1)
         layout.addWidget(self.notes)
         layout.addWidget(self.reason)
         layout.addWidget(self.buttons)

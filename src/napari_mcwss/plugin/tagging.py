@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -129,8 +130,16 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
         layout.addWidget(self.claim_button)
-        layout.addWidget(self.summary)
-        layout.addStretch(1)
+        layout.addWidget(self._beneath(self.summary), 1)
+
+    @staticmethod
+    def _beneath(widget: QWidget) -> QScrollArea:
+        """Let a widget have the room that others leave: its length must squeeze no button."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(widget)
+        return area
 
     def open_study(self, folder: Path) -> None:
         """Open a study; what cannot be opened is told in a notification."""
