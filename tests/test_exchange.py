@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.exchange import apply_import, export_tags, plan_import, read_tags
+from napari_mcwss.exchange import (
+    apply_import,
+    export_tags,
+    plan_import,
+    read_tags,
+    tags_of_masks,
+)
 from napari_mcwss.project import Study
+from napari_mcwss.scans.phantom import PHANTOM_CLASSES
 from napari_mcwss.tags.history import Journal
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
@@ -214,3 +221,12 @@ def test_two_hundred_thousand_tags_are_imported_in_seconds(study, tmp_path):
     start = time.monotonic()
     assert plan_import(study, [path]).new == 98
     assert time.monotonic() - start < 10
+
+
+def test_masks_tell_the_tags_of_their_classes_only(phantom_study):
+    folder = phantom_study.files("phantom01")[0].parent
+    masks = {"phantom01": folder / "seg.nii.gz"}
+    ((scan, table),) = tags_of_masks(phantom_study, masks, {"ED": PHANTOM_CLASSES["ED"]})
+    assert scan == "phantom01"
+    assert (table.values[:, 0] == Tag.UNKNOWN).all()
+    assert set(table.values[:, 1].tolist()) == {Tag.PRESENT, Tag.ABSENT}

@@ -14,10 +14,15 @@ from rich.table import Table
 
 from napari_mcwss.cli_options import Map, Masks, Scans, StudyFolder, chosen, mapping, progress
 from napari_mcwss.errors import McwssError
-from napari_mcwss.exchange import apply_import, export_tags, plan_import, read_tags
+from napari_mcwss.exchange import (
+    apply_import,
+    export_tags,
+    plan_import,
+    read_tags,
+    tags_of_masks,
+)
 from napari_mcwss.project import Study
 from napari_mcwss.tags.agreement import class_agreement, disagreements
-from napari_mcwss.tags.importing import tags_from_mask
 from napari_mcwss.tags.table import Tag, TagTable
 
 tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
@@ -33,16 +38,15 @@ EXAMPLES = 5
 def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans = None) -> None:
     """Tag slices from masks: a class is present where a slice has a voxel of its values."""
     from napari_mcwss.scans.finding import find_masks
-    from napari_mcwss.scans.reading import read_mask
 
     opened = Study.open(study)
     class_values = mapping(values, opened.class_names)
     names = chosen(scans) or opened.scan_names
     files = find_masks(masks, {name: opened.files(name)[0] for name in names})
     with progress() as bar:
-        for name, path in bar.track(files.items(), description="reading masks"):
-            mask = read_mask(path, opened.scan(name).geometry)
-            opened.update_tags(name, tags_from_mask(mask, class_values))
+        found = tags_of_masks(opened, files, class_values)
+        for name, tags in bar.track(found, total=len(files), description="reading masks"):
+            opened.update_tags(name, tags)
     for name in names:
         table = opened.tags(name)
         counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)

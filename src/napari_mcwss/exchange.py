@@ -12,16 +12,23 @@ import numpy as np
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import STUDY_FILE, Study
-from napari_mcwss.tags.importing import ImportPlan
+from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-def read_tags(study: Study, sources: Sequence[Path]) -> dict[str, TagTable]:
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
+
+
+def read_tags(
+    study: Study, sources: Sequence[Path], warn: Callable[[str], None] = _warn
+) -> dict[str, TagTable]:
     """Read what files, or another study, say of the slices of a study.
 
     Parameters
@@ -32,6 +39,9 @@ def read_tags(study: Study, sources: Sequence[Path]) -> dict[str, TagTable]:
         Files as `napari_mcwss.tags.spreadsheets.read_spreadsheets` reads them,
         or the folder of one other study. The images of the other study need
         not be there.
+    warn : callable
+        Is told of tagged scans and of classes of the other study that this one
+        has not; a UserWarning if not given.
 
     Returns
     -------
@@ -44,11 +54,6 @@ def read_tags(study: Study, sources: Sequence[Path]) -> dict[str, TagTable]:
     McwssError
         If a source cannot be read, does not fit the study, or contradicts
         another.
-
-    Warns
-    -----
-    UserWarning
-        Of tagged scans and of classes of the other study that this one has not.
     """
     folders = [path for path in sources if path.is_dir()]
     if not folders:
@@ -58,10 +63,10 @@ def read_tags(study: Study, sources: Sequence[Path]) -> dict[str, TagTable]:
             f"found {len(sources)} sources with the folder '{folders[0]}' among them: expected "
             "files, or the folder of one study: import one after the other"
         )
-    return _tags_of_study(study, folders[0])
+    return _tags_of_study(study, folders[0], warn)
 
 
-def _tags_of_study(study: Study, folder: Path) -> dict[str, TagTable]:
+def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> dict[str, TagTable]:
     if not (folder / STUDY_FILE).exists():
         raise McwssError(
             f"'{folder}' is a folder without a study: expected files of tags, or the folder of a "
@@ -71,10 +76,7 @@ def _tags_of_study(study: Study, folder: Path) -> dict[str, TagTable]:
     classes = [name for name in other.class_names if name in study.class_names]
     if len(classes) < len(other.class_names):
         left_out = [name for name in other.class_names if name not in classes]
-        warnings.warn(
-            f"'{folder}' has classes that this study has not, left out: {', '.join(left_out)}",
-            stacklevel=3,
-        )
+        warn(f"'{folder}' has classes that this study has not, left out: {', '.join(left_out)}")
     tags = other.folder / "tags"
     left_out = [
         name
@@ -82,9 +84,8 @@ def _tags_of_study(study: Study, folder: Path) -> dict[str, TagTable]:
         if name not in study.scan_names and TagStore(tags, name, 0, ()).exists
     ]
     if left_out:
-        warnings.warn(
-            f"'{folder}' has tagged scans that this study has not, left out: {', '.join(left_out)}",
-            stacklevel=3,
+        warn(
+            f"'{folder}' has tagged scans that this study has not, left out: {', '.join(left_out)}"
         )
     found = {}
     for name in other.scan_names:
@@ -100,6 +101,38 @@ def _tags_of_study(study: Study, folder: Path) -> dict[str, TagTable]:
             f"{', '.join(study.scan_names) or 'none'}: name a study of the same scans"
         )
     return found
+
+
+def tags_of_masks(
+    study: Study, masks: Mapping[str, Path], mapping: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, TagTable]]:
+    """Read what masks say of the slices of a study, one scan at a time.
+
+    Parameters
+    ----------
+    study : Study
+        Whose scans are meant.
+    masks : mapping of str to Path
+        Scan to its mask, as `napari_mcwss.scans.finding.find_masks` finds them.
+    mapping : mapping of str to sequence of int
+        Class name to its values in the masks.
+
+    Yields
+    ------
+    tuple of (str, TagTable)
+        The scan's name, and a table of all classes of the study, in which
+        those that the mapping lacks are unknown.
+
+    Raises
+    ------
+    McwssError
+        If a mask cannot be read or does not lie on its scan.
+    """
+    for scan, path in masks.items():
+        geometry = study.scan(scan).geometry
+        table = TagTable.empty(geometry.shape[0], study.class_names)
+        table.update(tags_from_mask(read_mask(path, geometry), mapping))
+        yield scan, table
 
 
 def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:

@@ -130,8 +130,10 @@ def test_undo_reaches_other_scans_and_earlier_sessions(dock, keys, qtbot):
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(folder)
     keys(Key.Key_Z, Key.Key_Z, modifier=CONTROL)
-    texts = [dock.scans.item(row).text() for row in range(2)]
-    assert all("(0 of 25" in text for text in texts)
+    qtbot.waitUntil(
+        lambda: all("(0 of 25" in dock.scans.item(row).text() for row in range(2)),
+        timeout=PATIENCE,
+    )
     study = dock.session.study
     assert all((study.tags(scan).values == -1).all() for scan in study.scan_names)
     assert "phantom01" in dock.slices.note.text()

@@ -142,6 +142,13 @@ class TestMasks:
         with pytest.raises(McwssError, match="scan b: no mask"):
             find_masks("seg", files)
 
+    def test_of_some_scans_only(self, tmp_path):
+        make(tmp_path, "a_t1.nii", "b_t1.nii", "a_seg.nii")
+        files = {"a": tmp_path / "a_t1.nii", "b": tmp_path / "b_t1.nii"}
+        assert find_masks("seg", files, partial=True) == {"a": tmp_path / "a_seg.nii"}
+        with pytest.raises(McwssError, match="scan a: no mask"):
+            find_masks("truth", files, partial=True)
+
     def test_in_a_folder_of_their_own(self, tmp_path):
         make(tmp_path, "images/a.nii", "images/b.nii", "labels/a.nii.gz", "labels/b_seg.nii")
         files = {"a": tmp_path / "images/a.nii", "b": tmp_path / "images/b.nii"}

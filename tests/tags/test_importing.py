@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_mcwss.tags.importing import Conflict, ImportPlan, tags_from_mask
+from napari_mcwss.tags.importing import Conflict, ImportCounts, ImportPlan, tags_from_mask
 from napari_mcwss.tags.table import Tag, TagTable
 
 
@@ -37,6 +37,13 @@ def test_a_plan_tells_new_from_conflicting_and_unchanged_tags():
     made = plan()
     assert (made.new, made.unchanged) == (2, 2)
     assert made.conflicts == [Conflict("a", 0, "ED", Tag.ABSENT, Tag.PRESENT)]
+
+
+def test_a_plan_counts_each_class():
+    made = plan()
+    assert made.counts("TC") == ImportCounts(new=1, conflicting=0, unchanged=2)
+    assert made.counts("ED") == ImportCounts(new=1, conflicting=1, unchanged=0)
+    assert made.counts() == ImportCounts(new=2, conflicting=1, unchanged=2)
 
 
 @pytest.mark.parametrize(

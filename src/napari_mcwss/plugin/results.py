@@ -173,7 +173,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             return
         try:
             job = Job(
-                f"segmentation of {scan}",
+                f"segmentation of {self.session.order.label(scan)}",
                 segment(study, model, scan, self._rules_with(self._tags())),
                 lambda event: not isinstance(event, str),
                 computes=True,
@@ -210,7 +210,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         if outcome.error is not None:
             self.status.setText("Failed.")
         elif outcome.value is not None:
-            self.status.setText(f"{outcome.value.scan} is segmented and stored.")
+            label = self.session.order.label(outcome.value.scan)
+            self.status.setText(f"{label} is segmented and stored.")
             # Another study can have a scan and a model of the same names.
             if self._is_wanted(outcome.value) and self._segmented_study is self.session.study:
                 self._take(outcome.value)
@@ -244,7 +245,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         elif study and scan and model and study.result_folder(model, scan).is_dir():
             self._looked_for = study, scan, model
             self._lookup.start(
-                Job(f"lookup of {scan}", look_up(study, model, scan), lambda _: False)
+                Job("lookup of a result", look_up(study, model, scan), lambda _: False)
             )
         self._refresh()
 

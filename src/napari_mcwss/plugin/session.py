@@ -1,5 +1,6 @@
 """What the docks of one viewer share: the study and the scan on screen."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 from weakref import WeakKeyDictionary
 
@@ -9,6 +10,7 @@ from psygnal import Signal
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.layers import remove_study_layers, show_scan_layers
+from napari_mcwss.plugin.scan_order import ScanOrder
 from napari_mcwss.plugin.tag_saving import TagSaving
 from napari_mcwss.project import Study
 from napari_mcwss.tags.steps import Step
@@ -46,6 +48,8 @@ class Session:
         empty if they can.
     saving : TagSaving
         Brings them to the disk.
+    order : ScanOrder
+        The order and the names in which the user sees the scans.
     """
 
     study_changed = Signal()
@@ -63,6 +67,7 @@ class Session:
         self.damage = ""
         self.read_only = ""
         self.saving = TagSaving()
+        self.order = ScanOrder()
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
@@ -155,6 +160,14 @@ class Session:
         self.saving.save(self.study.tag_book, self.scan, table)
         self.tags_changed.emit(self.scan)
 
+    def take_over(self, scans: Iterable[str]) -> None:
+        """Show tags that were changed on the disk, as by an import beside the screen."""
+        changed = tuple(scans)
+        if self.scan in changed:
+            self._read_tags()
+        for scan in changed:
+            self.tags_changed.emit(scan)
+
     def undo(self) -> Step | None:
         """Take the latest step back, of whichever scan; None if there is none.
 
@@ -178,11 +191,9 @@ class Session:
         step = book.undo() if which == "undo" else book.redo()
         if step is None:
             return None
+        self.take_over(step.changes)
         if self.scan in step.changes:
-            self._read_tags()
             self.go_to(step.changes[self.scan][0].slice_index)
-        for scan in step.changes:
-            self.tags_changed.emit(scan)
         return step
 
     def _read_tags(self) -> None:
@@ -211,4 +222,4 @@ class Session:
         try:
             self.study.fold_tags(self.scan)
         except McwssError as error:
-            show_error(str(error))
+            show_error(self.order.hide(str(error)))

@@ -16,6 +16,7 @@ from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.tag_buttons import MARKS, TagButtons
 from napari_mcwss.plugin.tag_keys import TagKeys
 from napari_mcwss.plugin.tag_strip import TagStrip
+from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.steps import Step
 from napari_mcwss.tags.table import Tag, TagTable
@@ -239,14 +240,15 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         try:
             step = turn()
         except McwssError as error:
-            show_error(str(error))
+            show_error(self.session.order.hide(str(error)))
             return
         if step is None:
             self.note.setText(nothing)
             return
         count = sum(map(len, step.changes.values()))
         tags = "1 tag" if count == 1 else f"{count} tags"
-        self.note.setText(f"{done}: {tags} of {', '.join(step.changes)}.")
+        scans = names_text([self.session.order.label(scan) for scan in step.changes])
+        self.note.setText(f"{done}: {tags} of {scans}.")
 
     def forget_range(self) -> None:
         """Forget the start of a range, as for another scan."""
@@ -262,7 +264,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
     def _show_saving(self) -> None:
         saving = self.session.saving
         if saving.problem:
-            self.saved.setText(f"<b>Not saved, tried again every few seconds:</b> {saving.problem}")
+            problem = self.session.order.hide(saving.problem)
+            self.saved.setText(f"<b>Not saved, tried again every few seconds:</b> {problem}")
             self.saved.setStyleSheet("color: #d55e00;")
         elif saving.saved_at is not None:
             self.saved.setText(f"saved {saving.saved_at:%H:%M:%S}")

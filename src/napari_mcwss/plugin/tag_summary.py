@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_mcwss.plugin.latest import Latest
@@ -23,6 +24,7 @@ class TagSummary(QLabel):  # type: ignore[misc]
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._counting = Latest(self, "summary of the tags")
         self._counting.answered.connect(self.setText)
 

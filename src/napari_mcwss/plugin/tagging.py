@@ -16,17 +16,22 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.comparison import Comparison
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
+from napari_mcwss.plugin.scan_order import ScanOrder, ScanOrderBoxes
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
+from napari_mcwss.plugin.study_dialog import side_by_side
+from napari_mcwss.plugin.tag_menu import TagMenu
 from napari_mcwss.plugin.tag_summary import TagSummary
 from napari_mcwss.project import STUDY_FILE, Study
 
@@ -94,14 +99,19 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             actions.addWidget(button, index // 2, index % 2)
         self.title = QLabel()
         self.title.setWordWrap(True)
-        self.scans = ScanList()
+        self.scans = ScanList(self.session.order)
         self.scans.setMaximumHeight(180)
         self.scans.scan_chosen.connect(self._scan_chosen)
         self.scans.tables_changed.connect(self._summarise)
+        self.order_boxes = ScanOrderBoxes(self.session.order)
+        self.session.order.changed.connect(self._order_changed)
         self.summary = TagSummary()
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
         self.slices.next_scan_wanted.connect(self._next_scan)
+        self.comparison = Comparison(self.session, self.scans, self.slices.strip)
+        self.comparison.scan_wanted.connect(self._scan_chosen)
+        self.tag_menu = TagMenu(self.session, self.comparison)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
         self.claim_button = QPushButton("Try again")
@@ -114,12 +124,22 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addLayout(actions)
         layout.addWidget(self.title)
         layout.addWidget(self.scans)
+        layout.addWidget(side_by_side(self.order_boxes, self.tag_menu))
         layout.addWidget(self.slices)
+        layout.addWidget(self.comparison)
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
         layout.addWidget(self.claim_button)
-        layout.addWidget(self.summary)
-        layout.addStretch(1)
+        layout.addWidget(self._beneath(self.summary), 1)
+
+    @staticmethod
+    def _beneath(widget: QWidget) -> QScrollArea:
+        """Let a widget have the room that others leave: its length must squeeze no button."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(widget)
+        return area
 
     def open_study(self, folder: Path) -> None:
         """Open a study; what cannot be opened is told in a notification."""
@@ -193,7 +213,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._study_changed()
         else:
             self.session.open(study)
-            self._read(study, study.scan_names[0])
+            self._read(study, self.session.order.names[0])
 
     def _ask_study(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
@@ -210,7 +230,11 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self._reading.running:
             self._reading.cancel()
         else:
-            self._reading.start(Job(f"reading of {scan}", _reader(study, scan), lambda _: False))
+            label = self.session.order.label(scan)
+            job = Job(
+                f"reading of {label}", _reader(study, scan, self.session.order), lambda _: False
+            )
+            self._reading.start(job)
         self._refresh()
 
     def _show_progress(self, text: str) -> None:
@@ -243,15 +267,18 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
         self.slices.forget_range()
+        self.comparison.arrive(scan)
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
-        study = self.session.study
         if scan == self.session.scan:
             self._refresh()
-        elif study is not None:
-            with suppress(McwssError):
-                self.scans.show_tags(scan, study.tags(scan))
+        else:
+            self.scans.read_again(scan)
+
+    def _order_changed(self) -> None:
+        self._summarise()
+        self._refresh()
 
     def _next_scan(self) -> None:
         name = self.scans.next_with_work()
@@ -262,7 +289,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _summarise(self) -> None:
         study = self.session.study
-        self.summary.show_tables(self.scans.tables, () if study is None else study.class_names)
+        label = self.session.order.label
+        tables = {label(scan): table for scan, table in self.scans.tables.items()}
+        self.summary.show_tables(tables, () if study is None else study.class_names)
 
     def _claim(self) -> None:
         self.session.claim()
@@ -277,7 +306,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self.session.scan is None:
             return "Add scans to the study."
         if self.session.damage:
-            return self.session.damage
+            return self.session.order.hide(self.session.damage)
         if self.session.read_only:
             return self.session.read_only
         if self.session.slice_index is None:
@@ -288,6 +317,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         """Show the tags of the slice on screen, or why there are none to show."""
         obstacle = self._obstacle()
         self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
+        self.comparison.show_slice()
+        self.tag_menu.setEnabled(not self._reading.running)
         self.status.setText(obstacle)
         self.turn_button.setVisible(obstacle == TURNED_AWAY)
         self.claim_button.setVisible(bool(obstacle) and obstacle == self.session.read_only)
@@ -298,13 +329,20 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices.strip.set_theme(event.value)
 
 
-def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+def _reader(
+    study: Study, scan: str, order: ScanOrder
+) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+    label = order.label(scan)
+
     def events() -> Generator[str, None, tuple[Study, str]]:
-        yield f"Reading {scan} …"
-        study.scan(scan).volume()
+        yield f"Reading {label} …"
+        try:
+            study.scan(scan).volume()
+        except McwssError as error:
+            raise McwssError(order.hide(str(error))) from error
         with suppress(McwssError):
             study.tag_book.prepare_history()
-        yield f"Showing {scan} …"
+        yield f"Showing {label} …"
         return study, scan
 
     return events

@@ -65,7 +65,7 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     return scans
 
 
-def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
+def find_masks(masks: str, files: Mapping[str, Path], *, partial: bool = False) -> dict[str, Path]:
     """Find the mask of each scan.
 
     Parameters
@@ -75,6 +75,8 @@ def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
         lie beside the scans' own files, by which they are found as channels are.
     files : mapping of str to Path
         Name of each scan to any of its files.
+    partial : bool
+        Whether scans without a mask are left out, as long as one has a mask.
 
     Returns
     -------
@@ -91,6 +93,7 @@ def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
     images = {folder: images_in(folder) for folder in set(folders.values())}
     scans_in = Counter(folders.values())
     found: dict[str, Path] = {}
+    missing: list[McwssError] = []
     for scan, folder in folders.items():
         if given.is_dir():
             names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
@@ -101,12 +104,17 @@ def find_masks(masks: str, files: Mapping[str, Path]) -> dict[str, Path]:
             names = [masks]
         best = (_best(images[folder], name, scan) for name in names)
         mask = next((path for path in best if path is not None), None)
-        if mask is None:
-            raise McwssError(
+        if mask is not None:
+            found[scan] = mask
+            continue
+        missing.append(
+            McwssError(
                 f"scan {scan}: no mask in '{folder}': expected a file named {names[0]}, found "
                 f"{names_text([path.name for path in images[folder]])}"
             )
-        found[scan] = mask
+        )
+    if missing and not (partial and found):
+        raise missing[0]
     return found
 
 

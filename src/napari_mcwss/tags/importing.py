@@ -14,7 +14,7 @@ from napari_mcwss.tags.agreement import disagreements
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,6 +71,25 @@ class Conflict:
     imported: Tag
 
 
+@dataclass(frozen=True)
+class ImportCounts:
+    """How much of an import is what.
+
+    Parameters
+    ----------
+    new : int
+        Tags that are known only to the import.
+    conflicting : int
+        Tags that are known already, but not the same.
+    unchanged : int
+        Tags that are known already, and the same.
+    """
+
+    new: int
+    conflicting: int
+    unchanged: int
+
+
 class ImportPlan:
     """What an import would change, to be looked at before it is done.
 
@@ -91,12 +110,24 @@ class ImportPlan:
     @property
     def new(self) -> int:
         """Number of tags that are known only to the import."""
-        return self._count(lambda here, there: (here == Tag.UNKNOWN) & (there != Tag.UNKNOWN))
+        return self.counts().new
 
     @property
     def unchanged(self) -> int:
         """Number of tags that are known already, and the same."""
-        return self._count(lambda here, there: (here != Tag.UNKNOWN) & (here == there))
+        return self.counts().unchanged
+
+    def counts(self, class_name: str | None = None) -> ImportCounts:
+        """Count the tags of one class, or of all, over all scans of the import."""
+        new = conflicting = unchanged = 0
+        for scan, table in self.current.items():
+            of_class = slice(None) if class_name is None else table.classes.index(class_name)
+            here, there = table.values[:, of_class], self.imported[scan].values[:, of_class]
+            known, told = here != Tag.UNKNOWN, there != Tag.UNKNOWN
+            new += int((~known & told).sum())
+            conflicting += int((known & told & (here != there)).sum())
+            unchanged += int((known & (here == there)).sum())
+        return ImportCounts(new, conflicting, unchanged)
 
     @property
     def conflicts(self) -> list[Conflict]:
@@ -136,11 +167,3 @@ class ImportPlan:
             if (table.values != here.values).any():
                 results[scan] = table
         return results
-
-    def _count(
-        self, which: Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[np.bool_]]
-    ) -> int:
-        return sum(
-            int(which(here.values, self.imported[scan].values).sum())
-            for scan, here in self.current.items()
-        )
