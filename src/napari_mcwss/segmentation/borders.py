@@ -21,6 +21,9 @@ STRENGTH = 0.6
 ROUNDS = 3
 """How often the intensities of both sides are learnt anew."""
 
+SAMPLE = 0.7
+"""From this value of a map on, and up to 1 minus it, voxels show what the sides look like."""
+
 CERTAIN = 0.75
 """From this probability on a voxel is inside, from 1 minus it on outside; floods decide between."""
 
@@ -50,12 +53,12 @@ def follow_image(
     """Let maps follow the scan that they were made of, in place.
 
     For each class, on the slices that can hold it: the intensities inside and
-    outside, as histograms over all channels, weighted with the map; by Bayes'
-    rule the probability of every voxel (as in Rother, Kolmogorov, Blake,
-    *GrabCut*, ACM Trans Graph 2004, with the map in place of a user's box and
-    without the graph); some rounds of both. What stays uncertain is flooded
-    from both sides up to the edges of the image (watershed). A class that
-    lies in another is told from that one alone, inside of it.
+    outside, as histograms over all channels; by Bayes' rule the probability
+    of every voxel (as in Rother, Kolmogorov, Blake, *GrabCut*, ACM Trans Graph
+    2004, with the map in place of a user's box and without the graph); some
+    rounds of both. What stays uncertain is flooded from both sides up to the
+    edges of the image (watershed). A class that lies in another is told from
+    that one alone, inside of it.
 
     Afterwards maps are at least `THRESHOLD` inside, and below it outside.
 
@@ -87,7 +90,9 @@ def follow_image(
             domain &= cams[parents[index]] >= THRESHOLD
         if np.count_nonzero(domain) < FEWEST:
             continue
-        probability = _by_intensity(cams[index], image, domain)
+        # Around a region its map is high as well: the network sees the region from there.
+        sample = SAMPLE if parents[index] < 0 else 0.0
+        probability = _by_intensity(cams[index], image, domain, sample)
         inside = _flooded(probability, edges, domain)
         inside |= holes(inside) & domain
         cams[index][domain] = np.where(
@@ -100,7 +105,10 @@ def _depth(parents: Sequence[int], index: int) -> int:
 
 
 def _by_intensity(
-    cam: NDArray[np.float32], image: NDArray[np.float32], domain: NDArray[np.bool_]
+    cam: NDArray[np.float32],
+    image: NDArray[np.float32],
+    domain: NDArray[np.bool_],
+    sample: float,
 ) -> NDArray[np.float32]:
     """Give each voxel's probability by the map and the intensities; 0 outside the domain."""
     cells, shape = _cells(image, domain)
@@ -108,7 +116,9 @@ def _by_intensity(
     prior = np.log(np.clip(known, *_TRUST)) - np.log1p(-np.clip(known, *_TRUST))
     probability = known
     for _ in range(ROUNDS):
-        odds = _log_density(cells, shape, probability) - _log_density(cells, shape, 1 - probability)
+        inside = np.maximum(probability - sample, 0)
+        outside = np.maximum(1 - sample - probability, 0)
+        odds = _log_density(cells, shape, inside) - _log_density(cells, shape, outside)
         evidence = prior + STRENGTH * np.clip(odds, -_ODDS, _ODDS).astype(np.float32)[cells]
         probability = 1 / (1 + np.exp(-evidence))
     spread = np.zeros(cam.shape, np.float32)
