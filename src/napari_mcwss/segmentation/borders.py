@@ -57,7 +57,8 @@ def follow_image(
     of every voxel (as in Rother, Kolmogorov, Blake, *GrabCut*, ACM Trans Graph
     2004, with the map in place of a user's box and without the graph); some
     rounds of both. What stays uncertain is flooded from both sides up to the
-    edges of the image (watershed). A class that lies in another is told from
+    edges of the image (watershed). What has no connection to what the map
+    itself was sure of is nothing. A class that lies in another is told from
     that one alone, inside of it.
 
     Afterwards maps are at least `THRESHOLD` inside, and below it outside.
@@ -88,12 +89,16 @@ def follow_image(
         domain = tissue & (scores[:, index] >= GATE)[:, None, None]
         if parents[index] >= 0:
             domain &= cams[parents[index]] >= THRESHOLD
-        if np.count_nonzero(domain) < FEWEST:
-            continue
         # Around a region its map is high as well: the network sees the region from there.
         sample = SAMPLE if parents[index] < 0 else 0.0
+        sure = max(sample, THRESHOLD)
+        seeds = domain & (cams[index] >= sure)
+        opposed = domain & (cams[index] <= 1 - sure)
+        if np.count_nonzero(domain) < FEWEST or not seeds.any() or not opposed.any():
+            continue
         probability = _by_intensity(cams[index], image, domain, sample)
         inside = _flooded(probability, edges, domain)
+        inside &= _connected(inside, seeds)
         inside |= holes(inside) & domain
         cams[index][domain] = np.where(
             inside, np.maximum(probability, THRESHOLD), np.minimum(probability, _BELOW)
@@ -179,3 +184,13 @@ def _flooded(
     markers[shore] = watershed(edges, markers, mask=shore)[shore]
     flooded: NDArray[np.bool_] = markers == 2
     return flooded
+
+
+def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which pieces of a mask hold a seed."""
+    pieces, count = ndimage.label(mask)
+    seeded = np.zeros(count + 1, bool)
+    seeded[pieces[seeds]] = True
+    seeded[0] = False
+    connected: NDArray[np.bool_] = seeded[pieces]
+    return connected
