@@ -56,6 +56,17 @@ class TagBook:
         self._slices = slices
         self._steps: Steps | None = None
 
+    def claim(self) -> None:
+        """Take the lock, to keep it; what other programs did until now belongs to the history.
+
+        Raises
+        ------
+        McwssError
+            If another program has it, or it cannot be taken.
+        """
+        self.lock.acquire()
+        self._steps = None
+
     def read(self, scan: str) -> TagTable:
         """Read a scan's tags.
 
