@@ -218,6 +218,9 @@ class TagBook:
         return self._steps
 
     def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:
+        # Where the clock was set back, or is a coarse one, only the journals know what came last.
+        with suppress(McwssError):
+            self._history()
         number = (self._steps or Steps({})).next_number()
         return Deed((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
