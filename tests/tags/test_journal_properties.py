@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tag_strategies import edits
 
+from napari_mcwss.tags import editing
 from napari_mcwss.tags.history import Deed
 from napari_mcwss.tags.store import TagStore, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
@@ -22,10 +23,18 @@ ACTS = st.lists(
 )
 writing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+# Two that take each other back.
+TURNS = [
+    lambda table, tag=tag: editing.with_tag(table, 0, "TC", tag)
+    for tag in (Tag.PRESENT, Tag.UNKNOWN)
+]
+
 
 def emptied(folder: Path) -> TagStore:
     """Give a store without tags."""
-    for path in (folder / "a.csv", journal_of(folder, "a").path):
+    journal = journal_of(folder, "a").path
+    journal.parent.mkdir(exist_ok=True)
+    for path in (folder / "a.csv", journal):
         path.unlink(missing_ok=True)
     return TagStore(folder, "a", SLICES, CLASSES)
 
@@ -103,3 +112,33 @@ def test_folding_changes_no_tag_and_leaves_them_all_in_the_csv_file(tmp_path: Pa
     if store.exists:
         table = TagTable.read_csv(tmp_path / "a.csv", SLICES, CLASSES)
         assert table.values.tolist() == before
+
+
+@writing
+@given(
+    acts=st.lists(
+        st.tuples(
+            st.booleans(),
+            st.sampled_from(["apply", "write", "fold", "spreadsheet", "torn"]),
+            st.sampled_from(TURNS) | edits(SLICES, CLASSES),
+        ),
+        max_size=10,
+    )
+)
+def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path: Path, acts: list):
+    stores = emptied(tmp_path), TagStore(tmp_path, "a", SLICES, CLASSES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for first, kind, edit in acts:
+            store = stores[0 if first else 1]
+            if kind == "spreadsheet":
+                store.fold()
+                edit(store.read()).write_csv(tmp_path / "a.csv")
+            elif kind == "torn":
+                with journal_of(tmp_path, "a").path.open("ab") as file:
+                    file.write(b'{"changes": [[0, "TC", 1, ')
+            else:
+                act(store, kind, edit, "")
+            # The other one has read some steps ago.
+            expected = TagStore(tmp_path, "a", SLICES, CLASSES).read().values.tolist()
+            assert store.read().values.tolist() == expected

@@ -222,9 +222,38 @@ class TagTable:
             twice or beyond the scan, or a cell is no tag.
         """
         try:
-            lines = path.read_text("utf-8-sig").splitlines()
+            content = path.read_bytes()
+        except OSError as error:
+            raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
+        return cls.from_csv(content, path, slices, classes)
+
+    @classmethod
+    def from_csv(cls, content: bytes, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
+        """Read a table out of the content of a file.
+
+        Parameters
+        ----------
+        content : bytes
+            Of the file.
+        path : Path
+            The file, for messages.
+        slices, classes
+            As for `read_csv`.
+
+        Returns
+        -------
+        TagTable
+            As `read_csv`.
+
+        Raises
+        ------
+        McwssError
+            As `read_csv`.
+        """
+        try:
+            lines = content.decode("utf-8-sig").splitlines()
             rows = [row for row in csv.reader(lines, strict=True) if any(row)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeDecodeError, csv.Error) as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
         header = rows.pop(0) if rows else []
         names = header[1:]
