@@ -22,7 +22,7 @@ from napari_mcwss.tags.table import Tag, TagTable
 Tags = dict[str, TagTable]
 CLASSES = unique_names(3)
 
-many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 
 
 def distinct_from_the_columns(classes: Sequence[str]) -> bool:
