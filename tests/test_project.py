@@ -13,6 +13,7 @@ import pytest
 from napari_mcwss import project
 from napari_mcwss.description import PALETTE
 from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
 from napari_mcwss.project import ClassSpec, Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, PHANTOM_SIZE
@@ -101,6 +102,7 @@ class TestCreate:
             ({"classes": ["TC=1"]}, "cannot be a file name"),
             ({"classes": [".."]}, "cannot be a file name"),
             ({"classes": ["core "]}, "cannot be a file name"),
+            ({"classes": ["\u8111" * 77]}, "cannot be a file name everywhere: .*up to 230 bytes"),
             ({"classes": ["slice"]}, "column"),
             ({"channels": ["t1c", "t1c"]}, "channel 't1c' is named twice"),
             ({"channels": []}, "at least one"),
@@ -117,6 +119,16 @@ class TestCreate:
             settings["scans"] = {"../x": scans["phantom01"]}
         refused(message, lambda: Study.create(tmp_path / "study", **settings))
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("letter", ["a", "\u8111", "\U00020000"])
+    def test_the_longest_names_are_those_of_files(self, scans, tmp_path, letter):
+        name = letter * min(100, 230 // len(letter.encode()))
+        study = create(tmp_path / "study", {name: scans["phantom01"]}, classes=[name])
+        study.tag(name, 0, name, Tag.PRESENT)
+        study.fold_tags(name)
+        with replacing(study.result_folder("m", name) / f"cam_{name}.nii.gz") as temporary:
+            temporary.touch()
+        assert Study.open(study.folder).tags(name).get(0, name) is Tag.PRESENT
 
     def test_channels_of_different_shapes_are_refused(self, tmp_path):
         for name, size in (("t1c", 4), ("flair", 5)):

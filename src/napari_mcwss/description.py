@@ -24,6 +24,10 @@ PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#C
 
 _NAME = re.compile(r"\w([\w .+()-]{0,98}[\w+()-])?")
 
+# File names have up to 255 bytes, of which "cam_", ".nii.gz" and what is put before a file in
+# the making take 21. Letters beyond ASCII have up to four.
+_NAME_BYTES = 230
+
 
 class ClassSpec(BaseModel):
     """A class that is looked for.
@@ -204,10 +208,11 @@ def check_names(kind: str, names: Iterable[str]) -> None:
     """
     seen: set[str] = set()
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
             raise McwssError(
                 f"{kind} name {name!r} cannot be a file name everywhere: use up to 100 letters, "
-                "digits, spaces and . _ + - ( ), with a letter or digit first and no dot last"
+                "digits, spaces and . _ + - ( ), with a letter or digit first and no dot last; "
+                f"in UTF-8 up to {_NAME_BYTES} bytes"
             )
         if name.casefold() == "slice" and kind == "class":
             raise McwssError("class name 'slice' is that of a column in the tags: choose another")

@@ -274,7 +274,8 @@ def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_stu
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.PRESENT
     phantom_study.tag_book.lock.release()
-    click(qtbot, dock.claim_button)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        click(qtbot, dock.claim_button)
     press(qtbot, dock, Qt.Key.Key_1)
     qtbot.waitUntil(lambda: tag_of(dock, "TC") == Tag.ABSENT, timeout=PATIENCE)
     with pytest.raises(McwssError, match="can only be read"):

@@ -1,6 +1,8 @@
 """Steps are taken back and done again, over scans and restarts, exactly."""
 
+import itertools
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +106,23 @@ def test_any_mix_of_acts_undo_and_redo_follows_a_plain_list_of_states(tmp_path, 
                     states[place:] = [state(book)]
         assert state(book) == states[place]
         assert (book.can_undo, book.can_redo) == (place > 0, place < len(states) - 1)
+
+
+@pytest.mark.parametrize("step", [0, -1], ids=["stands still", "runs back"])
+def test_steps_are_told_apart_and_kept_in_order_where_the_clock_is_wrong(
+    tmp_path, monkeypatch, step
+):
+    times = itertools.count(10**18, step)
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+    book = opened(tmp_path)
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.change("a", 0, "TC", Tag.ABSENT)
+    opened(tmp_path).change("b", 0, "TC", Tag.PRESENT)
+    book = opened(tmp_path)
+    for scan in ("b", "a", "a"):
+        assert list(book.undo().changes) == [scan]
+    assert book.undo() is None
+    assert all((book.read(scan).values == -1).all() for scan in SCANS)
 
 
 def test_a_new_step_ends_what_could_be_redone(book):

@@ -220,3 +220,39 @@ class TestFailure:
             with pytest.raises(McwssError, match=r"a\.csv"):
                 act()
         assert content(tmp_path) == damaged
+
+
+def test_tags_that_are_read_belong_to_the_reader(store):
+    store.change(0, "TC", Tag.PRESENT)
+    store.read().set(0, "TC", Tag.ABSENT)
+    assert store.read().get(0, "TC") is Tag.PRESENT
+
+
+def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch):
+    store.change(0, "TC", Tag.PRESENT)
+    store.read()
+    TagStore(tmp_path, "a", 3, CLASSES).change(1, "ED", Tag.ABSENT)
+    deed, read = history._deed, []
+    monkeypatch.setattr(history, "_deed", lambda line: read.append(line) or deed(line))
+    assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
+    assert len(read) == 1
+
+
+def test_a_line_that_was_read_while_it_was_written_counts_once_it_is_whole(store, tmp_path):
+    store.change(0, "TC", Tag.PRESENT)
+    line = b'{"changes": [[1, "ED", 0, -1]]}\n'
+    with (tmp_path / ".journal" / "a.jsonl").open("ab", buffering=0) as file:
+        file.write(line[:15])
+        with pytest.warns(UserWarning, match="is no change"):
+            assert store.read().values.tolist() == [[1, -1], [-1, -1], [-1, -1]]
+        file.write(line[15:])
+    assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
+
+
+def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
+    TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
+    store.change(0, "TC", Tag.PRESENT)
+    store.read()
+    TagStore(tmp_path, "a", 3, CLASSES).fold()
+    TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
+    assert store.read().values.tolist() == [[-1, -1]] * 3

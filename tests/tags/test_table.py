@@ -113,6 +113,7 @@ class TestCsv:
             (CSV + "3,1,1\n", "has 4 slices, its scan 3"),
             (CSV.replace("2,,\n", ""), "has 2 slices, its scan 3"),
             (CSV.replace("2,,\n", "1,,\n"), "names slice '1'.*each once"),
+            (CSV.replace("2,,\n", "01,,\n"), "names slice '01'.*each once"),
             (CSV.replace("2,,\n", "7,,\n"), "names slice '7'"),
             (CSV.replace("2,,\n", "x,,\n"), "names slice 'x'"),
             (CSV.replace("ED", "XX"), "columns slice, TC, XX: expected slice, TC, ED"),

@@ -1,5 +1,6 @@
 """The list of a study's scans, with how far each of them is tagged."""
 
+import time
 from collections.abc import Callable, Generator
 from functools import partial
 
@@ -12,6 +13,9 @@ from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.scan_order import ScanOrder
 from napari_mcwss.project import Study
 from napari_mcwss.tags.table import Tag, TagTable
+
+TOGETHER = 0.5
+"""Seconds between two times that counts are shown: each time the window is painted anew."""
 
 Read = tuple[Study, str, TagTable | None]
 """A study, one of its scans and its tags; None if they cannot be read."""
@@ -136,15 +140,15 @@ class ScanList(QListWidget):  # type: ignore[misc]
             job = Job("count of tags", _counter(self._study, self._names), lambda _: False)
             self._counting.start(job)
 
-    def _take_count(self, read: Read) -> None:
-        study, scan, table = read
-        if study is not self._study or scan in self.tables:
-            return
-        if table is None:
-            self._unreadable.add(scan)  # Why, the user is told who asks for the scan.
-            self._say(scan)
-        else:
-            self._take(scan, table)
+    def _take_count(self, read: list[Read]) -> None:
+        for study, scan, table in read:
+            if study is not self._study or scan in self.tables:
+                continue
+            if table is None:
+                self._unreadable.add(scan)  # Why, the user is told who asks for the scan.
+                self._say(scan)
+            else:
+                self._take(scan, table)
 
     def _counted(self, outcome: Outcome) -> None:
         # Another study was opened meanwhile, or this one has got more scans.
@@ -174,10 +178,16 @@ def tagged_text(table: TagTable) -> str:
 
 def _counter(
     study: Study, names: tuple[str, ...]
-) -> Callable[[], Generator[Read, None, tuple[Study, tuple[str, ...]]]]:
-    def events() -> Generator[Read, None, tuple[Study, tuple[str, ...]]]:
+) -> Callable[[], Generator[list[Read], None, tuple[Study, tuple[str, ...]]]]:
+    def events() -> Generator[list[Read], None, tuple[Study, tuple[str, ...]]]:
+        found: list[Read] = []
+        shown = time.monotonic()
         for name in names:
-            yield _read(study, name)
+            found.append(_read(study, name))
+            if time.monotonic() - shown > TOGETHER:
+                yield found
+                found, shown = [], time.monotonic()
+        yield found
         return study, names
 
     return events

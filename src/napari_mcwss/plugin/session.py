@@ -88,11 +88,13 @@ class Session:
         if self.study is None or self.study.tag_book.lock.held:
             return
         try:
-            self.study.tag_book.lock.acquire()
+            self.study.tag_book.claim()
         except McwssError as error:
             self.read_only = str(error)
         else:
             self.read_only = ""
+            # What is on screen may be older than what the other program has saved.
+            self._read_tags()
 
     def close(self) -> None:
         """Leave the study, so that other programs may change its tags."""

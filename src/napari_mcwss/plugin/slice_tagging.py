@@ -159,14 +159,15 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             self.strip.selected_class = names.index(self.buttons.selected)
         for button in self.edit_buttons.values():
             button.setEnabled(self._usable)
-        self.slice_label.setText("")
         self.progress_label.setText("" if table is None else tagged_text(table))
-        for button in self.buttons.buttons:
-            button.show_tag(None)
+        place = ""
+        tags: list[Tag | None] = [None] * len(names)
         if self._usable and table is not None and index is not None:
-            self.slice_label.setText(f"Slice {index}  (0 to {len(table.values) - 1})")
-            for button in self.buttons.buttons:
-                button.show_tag(table.get(index, button.spec.name))
+            place = f"Slice {index}  (0 to {len(table.values) - 1})"
+            tags = [table.get(index, name) for name in names]
+        self.slice_label.setText(place)
+        for button, tag in zip(self.buttons.buttons, tags, strict=True):
+            button.show_tag(tag)
         self._show_range()
         self._show_overlay()
 

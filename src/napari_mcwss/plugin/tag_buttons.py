@@ -55,10 +55,13 @@ class TagButton(QPushButton):  # type: ignore[misc]
         edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed"}.get(self.tag, "none")
         here = "▸ " if self.selected and tag is not None else "  "
         self.setText(f"{here}{self.key}   {self.spec.name}   {mark} {word}".rstrip())
-        self.setStyleSheet(
+        style = (
             "QPushButton { text-align: left; padding-left: 10px; font-size: 14px; "
             f"border: 2px {edge} {self.spec.colour}; }}"
         )
+        # Qt takes a millisecond to follow even one that is the same.
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
 
     def advance(self) -> None:
         """Ask for the next tag."""

@@ -1,15 +1,18 @@
 """How much of a study is tagged, class by class, and what its tags cannot teach."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.table import Tag, TagTable
+
+REST = 250
+"""Milliseconds without a change before tags are summarised: not at every keystroke."""
 
 
 class TagSummary(QLabel):  # type: ignore[misc]
@@ -27,16 +30,21 @@ class TagSummary(QLabel):  # type: ignore[misc]
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._counting = Latest(self, "summary of the tags")
         self._counting.answered.connect(self.setText)
+        self._ask: Callable[[], object] = self._counting.forget
+        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest.timeout.connect(lambda: self._ask())
 
     def show_tables(self, tables: Mapping[str, TagTable], classes: Sequence[str]) -> None:
-        """Summarise the tags of a study's scans, as soon as that is worked out."""
+        """Summarise the tags of a study's scans, once they rest and that is worked out."""
         if not tables or not classes:
+            self._rest.stop()
             self._counting.forget()
             self.clear()
             return
         tags = {scan: table.values for scan, table in tables.items()}
         names = tuple(classes)
-        self._counting.ask(lambda: summary(tags, names))
+        self._ask = lambda: self._counting.ask(lambda: summary(tags, names))
+        self._rest.start()
 
 
 def summary(tags: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:

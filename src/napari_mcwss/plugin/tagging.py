@@ -295,7 +295,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _claim(self) -> None:
         self.session.claim()
-        self._refresh()
+        study, scan = self.session.study, self.session.scan
+        if study is not None and scan is not None and not self.session.read_only:
+            self._study_changed()
+            self._read(study, scan)
+        else:
+            self._refresh()
 
     def _obstacle(self) -> str:
         """Say why no slice can be tagged now, if so."""

@@ -55,6 +55,18 @@ class TagBook:
         self._classes = classes
         self._slices = slices
         self._steps: Steps | None = None
+        self._latest: TagStore | None = None
+
+    def claim(self) -> None:
+        """Take the lock, to keep it; what other programs did until now belongs to the history.
+
+        Raises
+        ------
+        McwssError
+            If another program has it, or it cannot be taken.
+        """
+        self.lock.acquire()
+        self._steps = None
 
     def read(self, scan: str) -> TagTable:
         """Read a scan's tags.
@@ -76,7 +88,7 @@ class TagBook:
             another program changes the tags now.
         """
         with self.lock:
-            deed = self._store(scan).change(slice_index, class_name, tag, self._deed())
+            deed = self._store_to_change(scan).change(slice_index, class_name, tag, self._deed())
             self._note([(scan, deed)])
 
     def apply(self, tables: Mapping[str, TagTable]) -> None:
@@ -99,7 +111,7 @@ class TagBook:
             noted: list[tuple[str, Deed | None]] = []
             try:
                 for scan, table in tables.items():
-                    noted.append((scan, self._store(scan).apply(table, deed)))
+                    noted.append((scan, self._store_to_change(scan).apply(table, deed)))
             finally:
                 self._note(noted)
 
@@ -118,7 +130,7 @@ class TagBook:
             noted: list[tuple[str, Deed | None]] = []
             try:
                 for scan, table in tables.items():
-                    noted.append((scan, self._store(scan).write(table, deed)))
+                    noted.append((scan, self._store_to_change(scan).write(table, deed)))
             finally:
                 self._note(noted)
 
@@ -183,7 +195,7 @@ class TagBook:
         with self.lock:
             try:
                 for scan, changes in step.changes.items():
-                    store = self._store(scan)
+                    store = self._store_to_change(scan)
                     wanted = [change.reversed if back else change for change in changes]
                     table = store.read()
                     # What was changed elsewhere since then is not ours to turn.
@@ -207,6 +219,9 @@ class TagBook:
         return self._steps
 
     def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:
+        # Where the clock was set back, or is a coarse one, only the journals know what came last.
+        with suppress(McwssError):
+            self._history()
         number = (self._steps or Steps({})).next_number()
         return Deed((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
@@ -225,4 +240,12 @@ class TagBook:
                 )
 
     def _store(self, scan: str) -> TagStore:
-        return TagStore(self._folder, scan, self._slices(scan), self._classes())
+        latest, size = self._latest, (self._slices(scan), self._classes())
+        if latest is not None and (latest.scan, latest.size) == (scan, size):
+            return latest
+        return TagStore(self._folder, scan, *size)
+
+    def _store_to_change(self, scan: str) -> TagStore:
+        # Kept, as what is read of it need not be understood anew at every keystroke.
+        self._latest = self._store(scan)
+        return self._latest

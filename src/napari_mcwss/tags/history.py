@@ -190,7 +190,7 @@ class Journal:
                 "the csv file does not show it: check that the disk has room and save again"
             ) from error
 
-    def replay(self, table: TagTable, content: bytes) -> None:
+    def replay(self, table: TagTable, content: bytes, start: int = 0) -> None:
         """Do again, on a table, what the journal has noted since the csv file was written.
 
         Parameters
@@ -199,6 +199,8 @@ class Journal:
             What the csv file holds; changed in place.
         content : bytes
             What `read` returned.
+        start : int, optional
+            How much of it was done already, if `grown` says that the rest can be done alone.
 
         Warns
         -----
@@ -206,7 +208,8 @@ class Journal:
             Of every line that is no deed, or none of this scan: the power
             failed while it was written. It is passed over.
         """
-        for number, line in _lines(*_unfolded(content)):
+        rest = (content.count(b"\n", 0, start), content[start:]) if start else _unfolded(content)
+        for number, line in _lines(*rest):
             try:
                 changes = _deed(line).changes
                 for change in changes:
@@ -268,8 +271,18 @@ class Journal:
         )
 
 
+def grown(before: bytes, now: bytes) -> bool:
+    """Whether a journal has got nothing but whole deeds, or nothing at all, since it was read."""
+    if not now.startswith(before) or not before.endswith(b"\n"):
+        return False
+    return _FOLDED.encode() not in now[len(before) :]
+
+
 # What a line says of a deed beside its changes and time, where there is anything to say.
 _NOTED = ("reader", "step", "undoes", "redoes")
+
+# Asked hundreds of thousands of times, an enumeration would take seconds.
+_TAGS = {int(tag): tag for tag in Tag}
 
 # How a line begins that says so. Even a torn one was begun after the csv file was complete.
 _FOLDED = '{"folded"'
@@ -295,7 +308,7 @@ def _deed(line: str) -> Deed:
     """Read one line of a journal; ValueError, TypeError or KeyError if it is no deed."""
     content = json.loads(line)
     changes = tuple(
-        Change(operator.index(row), str(name), Tag(tag), Tag(previous))
+        Change(operator.index(row), str(name), _TAGS[tag], _TAGS[previous])
         for row, name, tag, previous in content["changes"]
     )
     return Deed(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.history import Change, Deed, Journal, changes_between
+from napari_mcwss.tags.history import Change, Deed, Journal, changes_between, grown
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
@@ -22,11 +22,21 @@ def journal_of(folder: Path, scan: str) -> Journal:
     return Journal(folder / ".journal" / f"{scan}.jsonl")
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What the two files held, and which tags that is."""
+
+    folded: bytes | None
+    noted: bytes
+    table: TagTable
+
+
 class TagStore:
     """The tags of one scan, always as they are on the disk.
 
-    Nothing is kept in memory, so another program that saves tags in between
-    (the command line beside napari) is neither missed nor overwritten.
+    What was read last is kept, to be used where the files are byte for byte the
+    same or have only grown. So another program that saves tags in between (the
+    command line beside napari) is neither missed nor overwritten.
 
     Parameters
     ----------
@@ -38,13 +48,19 @@ class TagStore:
         Number of its slices.
     classes : sequence of str
         Classes of the study.
+
+    Attributes
+    ----------
+    size : tuple
+        Number of slices, and classes.
     """
 
     def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
         self._csv = folder / f"{scan}.csv"
         self._journal = journal_of(folder, scan)
-        self._slices = slices
-        self._classes = tuple(classes)
+        self.scan = scan
+        self.size = slices, tuple(classes)
+        self._last: _Read | None = None
 
     @property
     def exists(self) -> bool:
@@ -71,14 +87,31 @@ class TagStore:
         """
         while True:
             noted = self._journal.read()
-            if self._csv.exists():
-                table = TagTable.read_csv(self._csv, self._slices, self._classes)
-            else:
-                table = TagTable.empty(self._slices, self._classes)
+            folded = self._read_csv()
             # Another program may have tagged or folded in between.
             if self._journal.read() == noted:
-                self._journal.replay(table, noted)
-                return table
+                break
+        last = self._last
+        if last is not None and last.folded == folded and grown(last.noted, noted):
+            table = last.table.copy()
+            self._journal.replay(table, noted, start=len(last.noted))
+        else:
+            table = TagTable.empty(*self.size)
+            if folded is not None:
+                table = TagTable.from_csv(folded, self._csv, *self.size)
+            self._journal.replay(table, noted)
+        self._last = _Read(folded, noted, table.copy())
+        return table
+
+    def _read_csv(self) -> bytes | None:
+        try:
+            return self._csv.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise McwssError(
+                f"cannot read '{self._csv}': {error.strerror or error}: it was left untouched"
+            ) from error
 
     def change(
         self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS

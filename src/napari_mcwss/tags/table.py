@@ -222,9 +222,38 @@ class TagTable:
             twice or beyond the scan, or a cell is no tag.
         """
         try:
-            lines = path.read_text("utf-8-sig").splitlines()
+            content = path.read_bytes()
+        except OSError as error:
+            raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
+        return cls.from_csv(content, path, slices, classes)
+
+    @classmethod
+    def from_csv(cls, content: bytes, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
+        """Read a table out of the content of a file.
+
+        Parameters
+        ----------
+        content : bytes
+            Of the file.
+        path : Path
+            The file, for messages.
+        slices, classes
+            As for `read_csv`.
+
+        Returns
+        -------
+        TagTable
+            As `read_csv`.
+
+        Raises
+        ------
+        McwssError
+            As `read_csv`.
+        """
+        try:
+            lines = content.decode("utf-8-sig").splitlines()
             rows = [row for row in csv.reader(lines, strict=True) if any(row)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (UnicodeDecodeError, csv.Error) as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
         header = rows.pop(0) if rows else []
         names = header[1:]
@@ -240,21 +269,22 @@ class TagTable:
             )
         table = cls.empty(slices, classes)
         columns = [table.classes.index(name) for name in names]
-        seen: set[str] = set()
+        missing = set(range(slices))
         for row in rows:
             slice_text, cells = row[0].strip(), [cell.strip() for cell in row[1:]]
-            if not slice_text.isdecimal() or int(slice_text) >= slices or slice_text in seen:
+            index = int(slice_text) if slice_text.isdecimal() else -1
+            if index not in missing:
                 raise McwssError(
                     f"'{path}' names slice {slice_text!r}: expected 0 to {slices - 1}, each once: "
                     f"{_MEND}"
                 )
-            seen.add(slice_text)
+            missing.remove(index)
             if len(cells) != len(names) or not set(cells) <= _CELLS.keys():
                 raise McwssError(
                     f"'{path}' has {','.join(cells)!r} in slice {slice_text}: expected for each "
                     f"class 1 (present), 0 (absent) or nothing (unknown): {_MEND}"
                 )
-            table.values[int(slice_text), columns] = [_CELLS[cell] for cell in cells]
+            table.values[index, columns] = [_CELLS[cell] for cell in cells]
         return table
 
     def _place(self, slice_index: int, class_name: str) -> tuple[int, int]:
