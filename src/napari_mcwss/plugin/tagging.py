@@ -236,6 +236,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
         self.slices.set_classes(() if study is None else study.classes)
+        self.slices.note_reader()
         self.scans.show_study(study)
         self.scans.select(self.session.scan)
         self._refresh()
