@@ -109,14 +109,14 @@ def test_changed_keys_act_at_once_and_are_shown(qtbot, dock, dialog):
     press(qtbot, dock, Key.Key_U)
     assert tags(dock) == [1, -1]
     slices = dock.slices
-    assert slices.buttons.buttons[0].text().split() == ["▸", "Q", "TC", "●", "present"]
-    assert slices.buttons.buttons[1].text().split() == ["2", "ED", "?", "unknown"]
+    assert slices.buttons.buttons[0].text().split() == ["Q", "TC", "●", "present"]
+    assert slices.buttons.buttons[1].text().split() == ["▸", "2", "ED", "?", "unknown"]
     assert "Ctrl+J: absent" in slices.buttons.buttons[1].toolTip()
     assert slices.edit_buttons["None here"].text() == "None here (F5)"
     assert slices.edit_buttons["Undo"].toolTip() == "U"
     assert "U: undo" in slices.switch.toolTip().splitlines()
     press(qtbot, dock, Key.Key_BracketRight)
-    assert "Press R at the first slice of TC" in slices.note.text()
+    assert "Press R at the first slice of ED" in slices.note.text()
 
 
 def test_keys_and_name_are_still_there_in_the_next_window(qtbot, make_dock, preferences_file):

@@ -63,6 +63,7 @@ class Session:
         self.damage = ""
         self.read_only = ""
         self.saving = TagSaving()
+        self._drawn_in_other_units = False
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
@@ -127,11 +128,32 @@ class Session:
         dims = self.viewer.dims
         if self.study is None or self.scan is None or dims.ndim < 3 or dims.ndisplay != 2:
             return None
+        if not self.in_millimetres:
+            self._drawn_in_other_units = True
+            return None
+        if self._drawn_in_other_units:
+            self._draw_again()
         if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
             return None
         geometry = self.study.scan(self.scan).geometry
         index = round(dims.point[dims.ndim - 3] / geometry.spacing[0])
         return index if 0 <= index < geometry.shape[0] else None
+
+    @property
+    def in_millimetres(self) -> bool:
+        """Whether the sliders count millimetres: a layer in micrometres makes all count these."""
+        # None where the layers' units are of different kinds: napari then ignores them.
+        units = getattr(self.viewer.layers, "units", None)
+        return units is None or str(units[-3]) == "millimeter"
+
+    def _draw_again(self) -> None:
+        """Draw the slices where the sliders are: napari does not when units change."""
+        self._drawn_in_other_units = False
+        dims = self.viewer.dims
+        axis = dims.ndim - 3
+        point, (start, stop, _) = dims.point[axis], dims.range[axis]
+        dims.set_point(axis, start if point > start else stop)
+        dims.set_point(axis, point)
 
     def go_to(self, slice_index: int) -> None:
         """Bring a slice of the scan on screen."""

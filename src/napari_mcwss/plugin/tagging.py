@@ -32,6 +32,7 @@ from napari_mcwss.project import STUDY_FILE, Study
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
 TURNED_AWAY = "This view shows no axial slice of the scan: turn it back to tag slices."
+OTHER_UNITS = "A layer is not in millimetres: give it the unit mm, or remove it, to tag slices."
 
 
 class TaggingDock(QWidget):  # type: ignore[misc]
@@ -65,7 +66,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
         self.session.tags_changed.connect(self._tags_changed)
-        for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
+        for event in (self._dims.point, self._dims.ndisplay, self._dims.order, self._dims.range):
             event.connect(self._refresh)
         self.viewer.events.theme.connect(self._theme_changed)
         self._place: QDockWidget | None = None
@@ -281,6 +282,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return self.session.damage
         if self.session.read_only:
             return self.session.read_only
+        if not self.session.in_millimetres:
+            return OTHER_UNITS
         if self.session.slice_index is None:
             return TURNED_AWAY
         return ""
@@ -320,7 +323,7 @@ def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callab
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
-        for event in (dims.point, dims.ndisplay, dims.order):
+        for event in (dims.point, dims.ndisplay, dims.order, dims.range):
             event.disconnect(dock._refresh)
         viewer.events.theme.disconnect(dock._theme_changed)
 
