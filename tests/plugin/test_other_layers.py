@@ -100,8 +100,8 @@ def test_no_slice_is_tagged_beside_a_layer_in_other_units(qtbot, dock, study, en
         dock.viewer.layers.remove(layer)
     else:
         layer.units = ("s", *3 * ["mm"])
+    qtbot.waitUntil(dock.slices.buttons.isEnabled, timeout=PATIENCE)
     dock.session.go_to(10)
-    assert dock.slices.buttons.isEnabled()
     press(qtbot, dock, Qt.Key.Key_1)
     assert study.tags("phantom01").get(10, "TC") == Tag.PRESENT
 
@@ -113,6 +113,8 @@ def test_a_slice_that_was_drawn_in_other_units_is_not_tagged_as_another(qtbot, d
     dock.viewer.dims.set_point(0, 30.0)
     np.testing.assert_array_equal(scan._slice.image.view, volume[0])
     layer.units = 3 * ["mm"]
+    assert dock.session.slice_index is None, "the first slice is still on screen"
+    qtbot.waitUntil(dock.slices.buttons.isEnabled, timeout=PATIENCE)
     press(qtbot, dock, Qt.Key.Key_1)
     assert study.tags("phantom01").get(10, "TC") == Tag.PRESENT
     np.testing.assert_array_equal(scan._slice.image.view, volume[10])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.key_table import ACTIONS, DEFAULT_KEYS, checked_keys, help_text
@@ -197,7 +198,9 @@ def test_no_key_is_refused(qtbot, dialog):
 def test_shift_and_a_digit_are_known_where_they_write_another_sign(qtbot, dialog):
     # What Qt gets from a keyboard on which Shift+1 writes an exclamation mark.
     edit = dialog.edits["undo"]
-    choose(qtbot, dialog, "undo", Key.Key_1, SHIFT)
+    edit.setFocus()
+    qtbot.waitUntil(edit.hasFocus, timeout=PATIENCE)
+    QTest.sendKeyEvent(QTest.KeyAction.Click, dialog.focusWidget(), Key.Key_1, "!", SHIFT)
     assert edit.key == "Shift+1"
     assert "Shift+1 is the key of two actions" in dialog.reason.text()
 

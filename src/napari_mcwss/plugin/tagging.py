@@ -28,6 +28,7 @@ from napari_mcwss.plugin.scan_list import ScanList
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
 from napari_mcwss.plugin.tag_summary import TagSummary
+from napari_mcwss.plugin.unsaved_tags import UnsavedTags
 from napari_mcwss.project import STUDY_FILE, Study
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
@@ -66,7 +67,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
         self.session.tags_changed.connect(self._tags_changed)
-        for event in (self._dims.point, self._dims.ndisplay, self._dims.order, self._dims.range):
+        for event in _events_of_view(self.viewer):
             event.connect(self._refresh)
         self.viewer.events.theme.connect(self._theme_changed)
         self._place: QDockWidget | None = None
@@ -74,10 +75,6 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.destroyed.connect(_disconnector(self.session, self.viewer, self))
         QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
-
-    @property
-    def _dims(self) -> Any:
-        return self.viewer.dims.events
 
     def _make_widgets(self) -> None:
         self.new_button = QPushButton("New study …")
@@ -158,6 +155,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if place is not None and place is not self._place:
             self._place = place
             place.visibilityChanged.connect(self._come_in_sight)
+            UnsavedTags.guard(place.parentWidget(), self.session)
 
     def _come_in_sight(self, in_sight: bool) -> None:
         # Qt counts a widget as visible even behind another tab; its keys must not work there.
@@ -314,16 +312,22 @@ def _reader(study: Study, scan: str) -> Callable[[], Generator[str, None, tuple[
     return events
 
 
+def _events_of_view(viewer: Viewer) -> list[Any]:
+    """Give what tells that another slice may be on screen; units are there since napari 0.9."""
+    events = viewer.dims.events
+    names = ("point", "ndisplay", "order", "units")
+    return [events[name] for name in names if name in events.emitters]
+
+
 def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callable[[], None]:
     """Give what ends a dock's connections: signals outlive it."""
-    dims = viewer.dims.events
 
     def disconnect() -> None:
         session.close()
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
-        for event in (dims.point, dims.ndisplay, dims.order, dims.range):
+        for event in _events_of_view(viewer):
             event.disconnect(dock._refresh)
         viewer.events.theme.disconnect(dock._theme_changed)
 
