@@ -21,6 +21,8 @@ from napari_mcwss.tags.table import TagTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from napari_mcwss.tags.book import TagBook
+
 
 def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=4)
@@ -240,6 +242,36 @@ def export_tags(study: Study, path: Path) -> int:
     McwssError
         If tags are damaged, or the file cannot be written or is one of the study's own.
     """
-    if study.folder / "tags" in Path(os.path.realpath(path)).parents:
-        raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")
+    _refuse_own_file(study.tag_book, path)
     return write_long(path, ((scan, study.tags(scan)) for scan in study.scan_names))
+
+
+def export_unsaved(book: TagBook, tables: Mapping[str, TagTable], path: Path) -> int:
+    """Write tags that a study does not take into a file of the long form.
+
+    Parameters
+    ----------
+    book : TagBook
+        Of the study.
+    tables : mapping
+        Scan to all its tags.
+    path : Path
+        The file; an older one is replaced.
+
+    Returns
+    -------
+    int
+        Number of tags that were written.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written or is one of the study's own.
+    """
+    _refuse_own_file(book, path)
+    return write_long(path, tables.items())
+
+
+def _refuse_own_file(book: TagBook, path: Path) -> None:
+    if book.folder in Path(os.path.realpath(path)).parents:
+        raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")

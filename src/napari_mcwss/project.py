@@ -15,7 +15,7 @@ from napari_mcwss.description import (
     relative_path,
 )
 from napari_mcwss.errors import McwssError
-from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.scans.reading import read_scan, refuse_time
 from napari_mcwss.tags.book import TagBook
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class Study:
         )
         changed = self._changed(scans=(*self._description.scans, *entries))
         for name, files in scans.items():
+            refuse_time(name, files)
             read_scan(name, self.channels, files)
         self._save(changed)
 

@@ -1,13 +1,23 @@
 """What tests of several docks share."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QWidget
 from strips import PATIENCE, Asked, specs, unknown, watch
 
 from napari_mcwss.plugin.tag_strip import TagStrip
+
+
+@pytest.fixture(autouse=True)
+def preferences_file(tmp_path, monkeypatch) -> Path:
+    """Where preferences are kept: nobody's own."""
+    folder = tmp_path / "settings"
+    monkeypatch.setattr(get_settings(), "config_path", folder / "napari.yaml")
+    return folder / "napari-mcwss.json"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
@@ -206,6 +207,33 @@ def test_no_slice_is_tagged_from_another_view(qtbot, dock, study, view):
     dock.viewer.dims.ndisplay, dock.viewer.dims.order = 2, (0, 1, 2)
     assert dock.slices.buttons.isEnabled()
     assert "present" in dock.slices.buttons.buttons[1].text()
+
+
+def test_a_series_over_time_becomes_no_study(qtbot, dock, tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    series = nib.Nifti1Image(np.zeros((8, 7, 5, 3), np.float32), np.eye(4))
+    series.header.set_xyzt_units("mm", "sec")
+    series.header["pixdim"][4] = 2
+    series.to_filename(scans / "bold.nii.gz")
+    click(qtbot, dock.new_button)
+    dialog = dialog_of(dock, qtbot, ScansDialog)
+    dialog.set_sources([scans])
+    dialog.classes.setText("TC")
+    dialog.channels.setText("a, b, c")
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    click(qtbot, dialog.ok_button)
+    qtbot.waitUntil(lambda: "3 points in time" in dialog.reason.text(), timeout=PATIENCE)
+    assert dock.session.study is None
+    assert not Path(dialog.study_folder.text()).exists()
+    dialog.reject()
+
+
+def test_open_layers_over_time_become_no_study(qtbot, dock, told):
+    dock.viewer.add_image(np.zeros((3, 4, 30, 20)))
+    click(qtbot, dock.layers_button)
+    assert "found 3x4x30x20" in told[-1].message
+    assert "slices over time cannot be tagged" in told[-1].message
 
 
 def test_a_folder_without_a_study_is_told_in_a_notification(dock, told, tmp_path):

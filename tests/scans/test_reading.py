@@ -10,7 +10,7 @@ from orientations import SHAPE, affine_of
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.scans.reading import read_header, read_mask, read_scan
+from napari_mcwss.scans.reading import read_header, read_mask, read_scan, refuse_time
 from napari_mcwss.scans.scan import Scan
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -18,6 +18,15 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 def save(path, voxels, affine=LPS):
     nib.Nifti1Image(voxels, affine).to_filename(path)
+    return path
+
+
+def save_series(path, unit, step):
+    """Save three volumes along a fourth axis with this unit and step."""
+    image = nib.Nifti1Image(noise((*SHAPE, 3)), LPS)
+    image.header.set_xyzt_units("mm", unit)
+    image.header["pixdim"][4] = step
+    image.to_filename(path)
     return path
 
 
@@ -48,6 +57,24 @@ class TestScan:
         voxels = noise((*SHAPE, 3))
         scan = read_scan("a", ["r", "s", "t"], [save(tmp_path / "a.nii.gz", voxels)])
         np.testing.assert_array_equal(scan.volume(), voxels.T)
+
+    @pytest.mark.parametrize(("unit", "step"), [("sec", 2.5), ("msec", 800), ("usec", 5)])
+    def test_a_series_over_time_is_no_scan(self, tmp_path, unit, step):
+        path = save_series(tmp_path / "bold.nii.gz", unit, step)
+        with pytest.raises(McwssError, match=r"scan a: .*bold.nii.gz' is a series of 3 points in"):
+            refuse_time("a", [path])
+
+    @pytest.mark.parametrize(("unit", "step"), [("unknown", 2.5), ("sec", 1), ("sec", 0)])
+    def test_a_fourth_axis_that_is_not_surely_time_holds_channels(self, tmp_path, unit, step):
+        # ITK and others write seconds, and a step of one, for whatever the fourth axis is.
+        path = save_series(tmp_path / "a.nii.gz", unit, step)
+        refuse_time("a", [path])
+        assert read_scan("a", ["r", "s", "t"], [path]).volume().shape == (3, 5, 4, 3)
+
+    def test_points_in_time_that_are_no_channels_are_refused_with_the_reason(self, tmp_path):
+        path = save_series(tmp_path / "bold.nii.gz", "unknown", 1)
+        with pytest.raises(McwssError, match=r"bold.nii.gz \(3\): expected 1 .* point in time"):
+            read_scan("a", ["image"], [path])
 
     def test_vector_files_hold_channels_in_the_fifth_axis(self, tmp_path):
         voxels = noise((*SHAPE, 1, 2))

@@ -59,7 +59,8 @@ class OpenLayersDialog(StudyDialog):
             raise McwssError(
                 "a scan needs image layers of one shape with 2 or 3 axes, found "
                 f"{', '.join(size_text(shape) for shape in sorted(shapes)) or 'none'}: "
-                "open the channels of one scan and close the others"
+                "open the channels of one scan and close the others; slices over time cannot be "
+                "tagged"
             )
         super().__init__(parent, "Study of the open layers", "Make study")
         self._layers = layers

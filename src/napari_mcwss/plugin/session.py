@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.layers import remove_study_layers, show_scan_layers
@@ -50,6 +51,8 @@ class Session:
         Brings them to the disk.
     order : ScanOrder
         The order and the names in which the user sees the scans.
+    window_closed : bool
+        Whether there is no screen any more that layers could be removed from.
     """
 
     study_changed = Signal()
@@ -68,6 +71,11 @@ class Session:
         self.read_only = ""
         self.saving = TagSaving()
         self.order = ScanOrder()
+        self.window_closed = False
+        self._counted_millimetres = self.in_millimetres
+        self._to_be_drawn_again = False
+        if "units" in viewer.dims.events.emitters:  # since napari 0.9
+            viewer.dims.events.units.connect(self._units_changed)
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
@@ -134,11 +142,38 @@ class Session:
         dims = self.viewer.dims
         if self.study is None or self.scan is None or dims.ndim < 3 or dims.ndisplay != 2:
             return None
+        if self._to_be_drawn_again or not self.in_millimetres:
+            return None
         if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
             return None
         geometry = self.study.scan(self.scan).geometry
         index = round(dims.point[dims.ndim - 3] / geometry.spacing[0])
         return index if 0 <= index < geometry.shape[0] else None
+
+    @property
+    def in_millimetres(self) -> bool:
+        """Whether the sliders count millimetres: a layer in micrometres makes all count these."""
+        # None where the layers' units are of different kinds, which napari then ignores, as it
+        # always did before 0.9.
+        units = getattr(self.viewer.dims, "units", None) or ()
+        return all(str(unit) == "millimeter" for unit in units[-3:-2])
+
+    def _units_changed(self) -> None:
+        before, self._counted_millimetres = self._counted_millimetres, self.in_millimetres
+        if self._counted_millimetres and not before and self.scan is not None:
+            # Not within napari's change of units: it would take both moves for none.
+            self._to_be_drawn_again = True
+            QTimer.singleShot(0, self._draw_again)
+
+    def _draw_again(self) -> None:
+        """Draw the slices where the sliders are: napari does not when units change."""
+        self._to_be_drawn_again = False
+        dims = self.viewer.dims
+        if dims.ndim >= 3:
+            axis = dims.ndim - 3
+            point, (start, stop, _) = dims.point[axis], dims.range[axis]
+            dims.set_point(axis, start if point > start else stop)
+            dims.set_point(axis, point)
 
     def go_to(self, slice_index: int) -> None:
         """Bring a slice of the scan on screen."""
@@ -211,7 +246,8 @@ class Session:
 
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
-        remove_study_layers(self.viewer, "scan", "cam", "mask")
+        if not self.window_closed:
+            remove_study_layers(self.viewer, "scan", "cam", "mask")
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()

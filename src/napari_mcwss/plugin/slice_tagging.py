@@ -6,13 +6,17 @@ from typing import Any
 
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.description import ClassSpec
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.key_table import NUMBERS, absent_action, class_action, help_text, key_text
+from napari_mcwss.plugin.preferences import UserPreferences
+from napari_mcwss.plugin.preferences_dialog import PreferencesDialog
 from napari_mcwss.plugin.scan_list import tagged_text
 from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.study_dialog import side_by_side
 from napari_mcwss.plugin.tag_buttons import MARKS, TagButtons
 from napari_mcwss.plugin.tag_keys import TagKeys
 from napari_mcwss.plugin.tag_strip import TagStrip
@@ -20,6 +24,10 @@ from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.steps import Step
 from napari_mcwss.tags.table import Tag, TagTable
+
+KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
+KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
+"""Where the keys are shown: names of buttons, to actions of the table of keys."""
 
 Edit = Callable[[TagTable, int], TagTable]
 """Makes new tags of a scan's tags and the slice on screen."""
@@ -45,6 +53,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         The classes.
     edit_buttons : dict
         Further buttons by their names.
+    preferences : UserPreferences
+        Keys, and the reader's name.
     """
 
     next_scan_wanted = Signal()
@@ -55,8 +65,12 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.session = Session.of(napari_viewer)
         self._range_start: tuple[str, int] | None = None
         self._usable = self._in_sight = False
+        self.preferences = UserPreferences(self)
+        self.preferences.changed.connect(self._take_preferences)
         self._make_widgets()
-        self._keys = TagKeys(self, self._actions())
+        self._keys = TagKeys(self, self._actions(), self.preferences.current.keys)
+        self._show_keys()
+        self.note_reader()
         self.session.saving.changed.connect(self._show_saving)
 
     @property
@@ -66,9 +80,10 @@ class SliceTagging(QWidget):  # type: ignore[misc]
 
     def _make_widgets(self) -> None:
         self.switch = QCheckBox("Tagging: keys tag the slice on screen")
-        self.switch.setToolTip(KEYS)
         self.overlay = QCheckBox("Tags on the image")
         self.overlay.toggled.connect(self._switch_overlay)
+        self.preferences_button = QPushButton("Preferences …")
+        self.preferences_button.clicked.connect(self.ask_preferences)
         self.slice_label = QLabel()
         self.strip = TagStrip(self.viewer.theme)
         self.strip.slice_chosen.connect(self.session.go_to)
@@ -80,7 +95,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         grid = QGridLayout()
         for index, (name, tip, act) in enumerate(
             (
-                ("None here (0)", "Every class is absent here", self._edit(editing.nothing_here)),
+                ("None here", "Every class is absent here", self._edit(editing.nothing_here)),
                 ("Rest absent", "Classes unknown here are absent", self._edit(editing.rest_absent)),
                 (
                     "Copy previous",
@@ -89,15 +104,15 @@ class SliceTagging(QWidget):  # type: ignore[misc]
                 ),
                 ("Clear", "Every class is unknown here", self._edit(editing.cleared)),
                 ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
-                ("Next open (Enter)", "The next slice with unknown tags", self.confirm),
-                ("Undo", "Ctrl+Z", self.undo),
-                ("Redo", "Ctrl+Shift+Z", self.redo),
+                ("Next open", "The next slice with unknown tags", self.confirm),
+                ("Undo", "", self.undo),
+                ("Redo", "", self.redo),
             )
         ):
             button = QPushButton(name)
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, act=act: act())
-            self.edit_buttons[name.split(" (")[0]] = button
+            self.edit_buttons[name] = button
             grid.addWidget(button, index // 2, index % 2)
         self.progress_label = QLabel()
         self.note = QLabel()
@@ -106,30 +121,62 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.saved.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.switch, self.overlay, self.slice_label, self.strip, self.buttons):
+        options = side_by_side(self.overlay, self.preferences_button)
+        for widget in (self.switch, options, self.slice_label, self.strip, self.buttons):
             layout.addWidget(widget)
         layout.addLayout(grid)
         for widget in (self.note, self.progress_label, self.saved):
             layout.addWidget(widget)
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        """Give each key what it does."""
-        keys: dict[str, Callable[[], object]] = {
-            "[": self.start_range,
-            "]": self.end_range,
-            "0": self._edit(editing.nothing_here),
-            "Return": self.confirm,
-            "Enter": self.confirm,
-            ",": partial(self.move, -1),
-            ".": partial(self.move, 1),
-            "N": self.next_scan_wanted.emit,
-            "Ctrl+Z": self.undo,
-            "Ctrl+Shift+Z": self.redo,
+        """Give what can be done by key, by its name in the table of keys."""
+        actions: dict[str, Callable[[], object]] = {
+            "range_start": self.start_range,
+            "range_end": self.end_range,
+            "nothing_here": self._edit(editing.nothing_here),
+            "confirm": self.confirm,
+            "previous_slice": partial(self.move, -1),
+            "next_slice": partial(self.move, 1),
+            "next_scan": self.next_scan_wanted.emit,
+            "undo": self.undo,
+            "redo": self.redo,
         }
-        for number in range(1, 10):
-            keys[str(number)] = partial(self.buttons.press, number)
-            keys[f"Shift+{number}"] = partial(self.buttons.press, number, Tag.ABSENT)
-        return keys
+        for number in NUMBERS:
+            actions[class_action(number)] = partial(self.buttons.press, number)
+            actions[absent_action(number)] = partial(self.buttons.press, number, Tag.ABSENT)
+        return actions
+
+    def _key(self, action: str) -> str:
+        """Name the key that does something."""
+        return key_text(self.preferences.current.keys[action])
+
+    def ask_preferences(self) -> None:
+        """Let the user choose keys and a name; another window may have saved others."""
+        self.preferences.load()
+        dialog = PreferencesDialog(self, self.preferences)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _take_preferences(self) -> None:
+        """Let the chosen keys act, and the journal say who tags."""
+        self._keys.set_keys(self.preferences.current.keys)
+        self._show_keys()
+        self.note_reader()
+        self.show_slice(usable=self._usable, in_sight=self._in_sight)
+
+    def _show_keys(self) -> None:
+        keys = self.preferences.current.keys
+        self.switch.setToolTip(help_text(keys))
+        for name, action in KEYS_ON_BUTTONS.items():
+            self.edit_buttons[name].setText(f"{name} ({self._key(action)})")
+        for name, action in KEYS_IN_TOOLTIPS.items():
+            self.edit_buttons[name].setToolTip(self._key(action))
+        self.buttons.set_keys(keys)
+
+    def note_reader(self) -> None:
+        """Let the journal of the open study say who tags."""
+        if self.session.study is not None:
+            self.session.study.tag_book.reader = self.preferences.current.reader
 
     def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
         """Make buttons and strip anew."""
@@ -202,7 +249,9 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         """End the range: the class is present inside, and absent everywhere else."""
         selected = self.buttons.selected
         if self._range_start is None or self._range_start[0] != selected:
-            self.note.setText(f"Press [ at the first slice of {selected}, then ] at the last.")
+            start, end = self._key("range_start"), self._key("range_end")
+            text = f"Press {start} at the first slice of {selected}, then {end} at the last."
+            self.note.setText(text)
             return
         name, first = self._range_start
         self._do(lambda table, index: editing.with_range(table, name, first, index))
@@ -219,7 +268,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         if self._usable and table is not None and index is not None:
             following = editing.next_untagged(table, index)
             if following is None:
-                self.note.setText("All slices of this scan are tagged. N: the next scan.")
+                following_scan = f"{self._key('next_scan')}: the next scan."
+                self.note.setText(f"All slices of this scan are tagged. {following_scan}")
             else:
                 self.session.go_to(following)
 
@@ -259,7 +309,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         text = ""
         if self._range_start is not None:
             name, first = self._range_start
-            text = f"{name} starts at slice {first}: press ] at its last slice."
+            end = self._key("range_end")
+            text = f"{name} starts at slice {first}: press {end} at its last slice."
         self.note.setText(text)
 
     def _show_saving(self) -> None:
@@ -287,13 +338,3 @@ def _text_overlay(viewer: Viewer) -> Any:
     canvas = getattr(viewer, "canvas", None)
     # Its place before napari 0.9.
     return viewer.text_overlay if canvas is None else canvas.overlays.text
-
-
-KEYS = """1 to 9: the class on this slice: unknown, present, absent
-Shift+1 to 9: absent
-[ and ]: first and last slice of the class with the arrow, absent elsewhere
-0: every class absent here
-Enter: the next slice with unknown tags
-, and .: previous and next slice
-N: the next scan with work left
-Ctrl+Z, Ctrl+Shift+Z: undo, redo"""

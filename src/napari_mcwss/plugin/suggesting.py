@@ -207,7 +207,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def _study_changed(self) -> None:
         study, chosen = self._session.study, self.model.currentText()
-        models = [] if study is None else study.model_names
+        models: list[str] = [] if study is None else study.model_names()
         self.model.blockSignals(True)
         self.model.clear()
         self.model.addItems(models)

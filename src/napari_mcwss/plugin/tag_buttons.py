@@ -1,9 +1,12 @@
 """Big buttons that show and change the tags of the slice on screen."""
 
+from collections.abc import Mapping
+
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_mcwss.plugin.key_table import DEFAULT_KEYS, absent_action, class_action, key_text
 from napari_mcwss.project import ClassSpec
 from napari_mcwss.tags.table import Tag
 
@@ -22,8 +25,8 @@ class TagButton(QPushButton):  # type: ignore[misc]
     ----------
     spec : ClassSpec
         The class.
-    key : int
-        Its number key.
+    key, absent_key : str
+        Those that go on to the next state, and to absent; empty if none do.
 
     Attributes
     ----------
@@ -33,7 +36,7 @@ class TagButton(QPushButton):  # type: ignore[misc]
 
     tag_chosen = Signal(str, object)
 
-    def __init__(self, spec: ClassSpec, key: int) -> None:
+    def __init__(self, spec: ClassSpec, key: str, absent_key: str) -> None:
         super().__init__()
         self.spec = spec
         self.key = key
@@ -41,10 +44,14 @@ class TagButton(QPushButton):  # type: ignore[misc]
         self.selected = False
         self.setMinimumHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(f"Click or press {key}: unknown, present, absent. Shift+{key}: absent")
         colour = QPixmap(QSize(18, 18))
         colour.fill(QColor(spec.colour))
         self.setIcon(QIcon(colour))
+        self.setToolTip(
+            f"Click or press {key}: unknown, present, absent. {absent_key}: absent"
+            if key
+            else "Click: unknown, present, absent"
+        )
         self.clicked.connect(self.advance)
         self.show_tag(None)
 
@@ -70,7 +77,7 @@ class TagButton(QPushButton):  # type: ignore[misc]
 
 
 class TagButtons(QWidget):  # type: ignore[misc]
-    """One `TagButton` a class, in the order of the number keys.
+    """One `TagButton` a class.
 
     Attributes
     ----------
@@ -86,6 +93,7 @@ class TagButtons(QWidget):  # type: ignore[misc]
         super().__init__()
         self.selected: str | None = None
         self.buttons: list[TagButton] = []
+        self._keys: Mapping[str, str] = DEFAULT_KEYS
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
 
@@ -94,11 +102,19 @@ class TagButtons(QWidget):  # type: ignore[misc]
         for button in self.buttons:
             self._layout.removeWidget(button)
             button.deleteLater()
-        self.buttons = [TagButton(spec, key) for key, spec in enumerate(classes, 1)]
-        for button in self.buttons:
-            button.tag_chosen.connect(self._choose)
-            self._layout.addWidget(button)
+        self.buttons = []
+        for number, spec in enumerate(classes, 1):
+            keys = (self._keys.get(name(number), "") for name in (class_action, absent_action))
+            self.buttons.append(TagButton(spec, *map(key_text, keys)))
+            self.buttons[-1].tag_chosen.connect(self._choose)
+            self._layout.addWidget(self.buttons[-1])
         self.select(classes[0].name if classes else None)
+
+    def set_keys(self, keys: Mapping[str, str]) -> None:
+        """Name the keys that do what the buttons do."""
+        selected, self._keys = self.selected, keys
+        self.set_classes(tuple(button.spec for button in self.buttons))
+        self.select(selected)
 
     def select(self, class_name: str | None) -> None:
         """Choose the class that ranges are set for."""
@@ -110,8 +126,8 @@ class TagButtons(QWidget):  # type: ignore[misc]
         self.select(class_name)
         self.tag_chosen.emit(class_name, tag)
 
-    def press(self, key: int, tag: Tag | None = None) -> None:
-        """Act on a number key: ask for a tag, or for the next one."""
-        if key <= len(self.buttons) and self.isEnabled():
-            button = self.buttons[key - 1]
+    def press(self, number: int, tag: Tag | None = None) -> None:
+        """Act on the key of a class: ask for a tag, or for the next one."""
+        if number <= len(self.buttons) and self.isEnabled():
+            button = self.buttons[number - 1]
             self._choose(button.spec.name, button.tag.next if tag is None else tag)

@@ -28,7 +28,9 @@ class TagKeys(QObject):  # type: ignore[misc]
     owner : QWidget
         The widget that they belong to.
     actions : mapping
-        Key sequence, as Qt writes it, to what it does.
+        Name of an action, as in `napari_mcwss.plugin.key_table`, to what it does.
+    keys : mapping
+        Name of an action to its key, as Qt writes it on every system.
 
     Attributes
     ----------
@@ -36,19 +38,37 @@ class TagKeys(QObject):  # type: ignore[misc]
         Whether the keys are ours now, but for text fields.
     """
 
-    def __init__(self, owner: QWidget, actions: Mapping[str, Callable[[], object]]) -> None:
+    def __init__(
+        self,
+        owner: QWidget,
+        actions: Mapping[str, Callable[[], object]],
+        keys: Mapping[str, str],
+    ) -> None:
         super().__init__(owner)
         self.enabled = False
-        self._shortcuts = []
-        for key, act in actions.items():
-            shortcut = QShortcut(QKeySequence(key), owner)
-            shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
-            shortcut.setAutoRepeat(key in (",", "."))
-            # Where napari has a key of its own, Qt leaves it undecided whose it is.
-            for signal in (shortcut.activated, shortcut.activatedAmbiguously):
-                signal.connect(lambda act=act: act())
-            self._shortcuts.append(shortcut)
+        self._owner = owner
+        self._actions = actions
+        self._shortcuts: list[QShortcut] = []
+        self.set_keys(keys)
         QApplication.instance().focusChanged.connect(self._take_or_give)
+
+    def set_keys(self, keys: Mapping[str, str]) -> None:
+        """Let other keys do what is done by key."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts = []
+        for name, act in self._actions.items():
+            key = keys[name]
+            # The Enter of the number pad has a name of its own.
+            for spelling in {key, key.replace("Return", "Enter")}:
+                shortcut = QShortcut(QKeySequence(spelling), self._owner)
+                shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
+                shortcut.setAutoRepeat(name in ("previous_slice", "next_slice"))
+                # Where napari has a key of its own, Qt leaves it undecided whose it is.
+                for signal in (shortcut.activated, shortcut.activatedAmbiguously):
+                    signal.connect(lambda act=act: act())
+                self._shortcuts.append(shortcut)
         self._take_or_give()
 
     def set_enabled(self, enabled: bool) -> None:

@@ -46,6 +46,13 @@ class TagSaving(QObject):  # type: ignore[misc]
         waiting = [table for owner, name, table in self._waiting if (owner, name) == (book, scan)]
         return waiting[-1] if waiting else None
 
+    def unsaved(self) -> dict[TagBook, dict[str, TagTable]]:
+        """Give the tags that wait, as they are now: for each study's book, each scan's."""
+        unsaved: dict[TagBook, dict[str, TagTable]] = {}
+        for book, scan, table in self._waiting:
+            unsaved.setdefault(book, {})[scan] = table
+        return unsaved
+
     def save(self, book: TagBook, scan: str, table: TagTable) -> None:
         """Save a step: all tags of a scan as they are now."""
         self._waiting.append((book, scan, table))

@@ -31,12 +31,15 @@ from napari_mcwss.plugin.scan_order import ScanOrder, ScanOrderBoxes
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
 from napari_mcwss.plugin.study_dialog import side_by_side
+from napari_mcwss.plugin.suggesting import Suggesting
 from napari_mcwss.plugin.tag_menu import TagMenu
 from napari_mcwss.plugin.tag_summary import TagSummary
+from napari_mcwss.plugin.unsaved_tags import UnsavedTags
 from napari_mcwss.project import STUDY_FILE, Study
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
 TURNED_AWAY = "This view shows no axial slice of the scan: turn it back to tag slices."
+OTHER_UNITS = "A layer is not in millimetres: give it the unit mm, or remove it, to tag slices."
 
 
 class TaggingDock(QWidget):  # type: ignore[misc]
@@ -70,7 +73,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
         self.session.tags_changed.connect(self._tags_changed)
-        for event in (self._dims.point, self._dims.ndisplay, self._dims.order):
+        for event in _events_of_view(self.viewer):
             event.connect(self._refresh)
         self.viewer.events.theme.connect(self._theme_changed)
         self._place: QDockWidget | None = None
@@ -78,10 +81,6 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.destroyed.connect(_disconnector(self.session, self.viewer, self))
         QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
-
-    @property
-    def _dims(self) -> Any:
-        return self.viewer.dims.events
 
     def _make_widgets(self) -> None:
         self.new_button = QPushButton("New study …")
@@ -111,6 +110,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices.next_scan_wanted.connect(self._next_scan)
         self.comparison = Comparison(self.session, self.scans, self.slices.strip)
         self.comparison.scan_wanted.connect(self._scan_chosen)
+        self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
+        self.suggesting.scan_wanted.connect(self._scan_chosen)
         self.tag_menu = TagMenu(self.session, self.comparison)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
@@ -126,6 +127,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.scans)
         layout.addWidget(side_by_side(self.order_boxes, self.tag_menu))
         layout.addWidget(self.slices)
+        layout.addWidget(self.suggesting)
         layout.addWidget(self.comparison)
         layout.addWidget(self.status)
         layout.addWidget(self.turn_button)
@@ -177,6 +179,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if place is not None and place is not self._place:
             self._place = place
             place.visibilityChanged.connect(self._come_in_sight)
+            UnsavedTags.guard(place.parentWidget(), self.session)
 
     def _come_in_sight(self, in_sight: bool) -> None:
         # Qt counts a widget as visible even behind another tab; its keys must not work there.
@@ -260,6 +263,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
         self.slices.set_classes(() if study is None else study.classes)
+        self.slices.note_reader()
         self.scans.show_study(study)
         self.scans.select(self.session.scan)
         self._refresh()
@@ -268,6 +272,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.scans.select(scan)
         self.slices.forget_range()
         self.comparison.arrive(scan)
+        self.suggesting.arrive(scan)
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
@@ -314,6 +319,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             return self.session.order.hide(self.session.damage)
         if self.session.read_only:
             return self.session.read_only
+        if not self.session.in_millimetres:
+            return OTHER_UNITS
         if self.session.slice_index is None:
             return TURNED_AWAY
         return ""
@@ -323,6 +330,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         obstacle = self._obstacle()
         self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
         self.comparison.show_slice()
+        self.suggesting.show_slice()
         self.tag_menu.setEnabled(not self._reading.running)
         self.status.setText(obstacle)
         self.turn_button.setVisible(obstacle == TURNED_AWAY)
@@ -353,16 +361,22 @@ def _reader(
     return events
 
 
+def _events_of_view(viewer: Viewer) -> list[Any]:
+    """Give what tells that another slice may be on screen; units are there since napari 0.9."""
+    events = viewer.dims.events
+    names = ("point", "ndisplay", "order", "units")
+    return [events[name] for name in names if name in events.emitters]
+
+
 def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callable[[], None]:
     """Give what ends a dock's connections: signals outlive it."""
-    dims = viewer.dims.events
 
     def disconnect() -> None:
         session.close()
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
-        for event in (dims.point, dims.ndisplay, dims.order):
+        for event in _events_of_view(viewer):
             event.disconnect(dock._refresh)
         viewer.events.theme.disconnect(dock._theme_changed)
 

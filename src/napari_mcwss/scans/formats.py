@@ -30,11 +30,14 @@ class Header:
         Of its three spatial axes.
     channels : int
         Number of channels that it holds.
+    over_time : bool, optional
+        Whether it says that these are points in time.
     """
 
     path: Path
     geometry: Geometry
     channels: int
+    over_time: bool = False
 
 
 def suffix_of(path: Path) -> str | None:

@@ -25,6 +25,8 @@ _PLACING_FIELDS = (
     *("srow_x", "srow_y", "srow_z"),
 )
 
+_TIMES = ("sec", "msec", "usec")
+
 _MM_PER_UNIT = {"meter": 1e3, "micron": 1e-3}
 
 
@@ -70,7 +72,8 @@ def read_nifti_header(path: Path) -> Header:
             if np.isfinite(affine).all()
             else None,
         )
-    return Header(path, geometry, channels)
+        over_time = _is_over_time(header)
+    return Header(path, geometry, channels, over_time)
 
 
 def read_nifti_voxels(path: Path) -> NDArray[Any]:
@@ -98,6 +101,16 @@ def read_nifti_voxels(path: Path) -> NDArray[Any]:
         voxels = np.asanyarray(image.dataobj)
         spatial, channels = _split(path, image.shape)
     return np.moveaxis(voxels.reshape(*spatial, channels, order="F"), -1, 0)
+
+
+def _is_over_time(header: Any) -> bool:
+    """Tell whether the fourth axis is surely time.
+
+    A step of one second says nothing: ITK writes it for channels, too.
+    """
+    steps = header.get_zooms()[3:]
+    unit = header.get_xyzt_units()[1]
+    return unit in _TIMES and header.get_data_shape()[3:4] > (1,) and steps[0] not in (0, 1)
 
 
 @contextmanager

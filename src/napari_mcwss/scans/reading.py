@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _LARGEST_ROUNDING = 0.05
 """How far a mask's value may lie from a whole number: scaled storage rounds, images do worse."""
 
+_OF_A_SERIES = "; of a series over time, one point in time"
+
 
 def read_header(path: Path) -> Header:
     """Read what a file says of itself, without its voxels.
@@ -99,6 +101,7 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
         raise McwssError(
             f"scan {name}: found channels in files {found or 'none'}: expected {len(channels)} "
             f"({', '.join(channels)}): give one file for each, or one that holds all"
+            f"{_OF_A_SERIES if max(counts, default=0) > 1 else ''}"
         )
     first = headers[0]
     for other in headers[1:]:
@@ -118,6 +121,33 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
         return volume
 
     return Scan(name, channels, geometry, load, paths)
+
+
+def refuse_time(name: str, paths: Sequence[Path]) -> None:
+    """Refuse a scan whose file says that it is a series over time.
+
+    Its points in time would be taken for channels: tags belong to slices, and
+    have no time.
+
+    Parameters
+    ----------
+    name : str
+        Of the scan.
+    paths : sequence of Path
+        Its files.
+
+    Raises
+    ------
+    McwssError
+        If one has a time axis, or cannot be read.
+    """
+    for header in map(read_header, paths):
+        if header.over_time:
+            raise McwssError(
+                f"scan {name}: '{header.path}' is a series of {header.channels} points in time: "
+                "slices over time cannot be tagged: save one point in time, or each channel, as a "
+                "file of its own"
+            )
 
 
 def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]:

@@ -35,6 +35,8 @@ class TagBook:
 
     Attributes
     ----------
+    folder : Path
+        Where the tags are kept.
     reader : str
         Who tags, for the journal; empty if no name is to be noted.
     lock : TagLock
@@ -50,7 +52,7 @@ class TagBook:
     ) -> None:
         self.reader = ""
         self.lock = TagLock(folder / ".tags.lock")
-        self._folder = folder / "tags"
+        self.folder = folder / "tags"
         self._scans = scans
         self._classes = classes
         self._slices = slices
@@ -214,7 +216,7 @@ class TagBook:
     def _history(self) -> Steps:
         if self._steps is None:
             # Journals are read without the scans: the images of one may be missing.
-            journals = {scan: journal_of(self._folder, scan) for scan in self._scans()}
+            journals = {scan: journal_of(self.folder, scan) for scan in self._scans()}
             self._steps = Steps({scan: journal.deeds() for scan, journal in journals.items()})
         return self._steps
 
@@ -243,7 +245,7 @@ class TagBook:
         latest, size = self._latest, (self._slices(scan), self._classes())
         if latest is not None and (latest.scan, latest.size) == (scan, size):
             return latest
-        return TagStore(self._folder, scan, *size)
+        return TagStore(self.folder, scan, *size)
 
     def _store_to_change(self, scan: str) -> TagStore:
         # Kept, as what is read of it need not be understood anew at every keystroke.
