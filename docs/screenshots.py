@@ -53,6 +53,9 @@ def main(study: Path, images: Path) -> None:
     tagging.slices.switch.setChecked(True)
     tagging.session.go_to(12)
     take("tagging")
+    viewer.theme = "light"
+    take("tagging-light")
+    viewer.theme = "dark"
 
     epochs: list[Epoch] = []
     training.event_received.connect(
