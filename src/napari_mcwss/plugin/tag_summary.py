@@ -1,6 +1,6 @@
 """How much of a study is tagged, class by class, and what its tags cannot teach."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -30,9 +30,11 @@ class TagSummary(QLabel):  # type: ignore[misc]
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._counting = Latest(self, "summary of the tags")
         self._counting.answered.connect(self.setText)
-        self._ask: Callable[[], object] = self._counting.forget
+        self._tags: dict[str, np.ndarray] = {}
+        self._classes: tuple[str, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST)
-        self._rest.timeout.connect(lambda: self._ask())
+        # A method of this widget: what is no method would be called after its end as well.
+        self._rest.timeout.connect(self._ask)
 
     def show_tables(self, tables: Mapping[str, TagTable], classes: Sequence[str]) -> None:
         """Summarise the tags of a study's scans, once they rest and that is worked out."""
@@ -41,10 +43,13 @@ class TagSummary(QLabel):  # type: ignore[misc]
             self._counting.forget()
             self.clear()
             return
-        tags = {scan: table.values for scan, table in tables.items()}
-        names = tuple(classes)
-        self._ask = lambda: self._counting.ask(lambda: summary(tags, names))
+        self._tags = {scan: table.values for scan, table in tables.items()}
+        self._classes = tuple(classes)
         self._rest.start()
+
+    def _ask(self) -> None:
+        tags, classes = self._tags, self._classes
+        self._counting.ask(lambda: summary(tags, classes))
 
 
 def summary(tags: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:

@@ -24,6 +24,9 @@ ROUNDS = 3
 SAMPLE = 0.7
 """From this value of a map on, and up to 1 minus it, voxels show what the sides look like."""
 
+ALIKE = 0.25
+"""Share that the histograms of such voxels may have in common; more, and nothing is followed."""
+
 CERTAIN = 0.75
 """From this probability on a voxel is inside, from 1 minus it on outside; floods decide between."""
 
@@ -61,6 +64,9 @@ def follow_image(
     itself was sure of is nothing. A class that lies in another is told from
     that one alone, inside of it.
 
+    Anatomy has neighbours that look like it: where the sides are alike, the map
+    is left as it is.
+
     Afterwards maps are at least `THRESHOLD` inside, and below it outside.
 
     Parameters
@@ -96,7 +102,11 @@ def follow_image(
         opposed = domain & (cams[index] <= 1 - sure)
         if np.count_nonzero(domain) < FEWEST or not seeds.any() or not opposed.any():
             continue
-        probability = _by_intensity(cams[index], image, domain, sample)
+        cells, shape = _cells(image, domain)
+        known = cams[index][domain]
+        if sample and _overlap(cells, shape, known) > ALIKE:
+            continue
+        probability = _spread(_by_intensity(known, cells, shape, sample), domain)
         inside = _flooded(probability, edges, domain)
         inside &= _connected(inside, seeds)
         inside |= holes(inside) & domain
@@ -109,25 +119,37 @@ def _depth(parents: Sequence[int], index: int) -> int:
     return 0 if parents[index] < 0 else 1 + _depth(parents, parents[index])
 
 
+def _overlap(cells: NDArray[np.intp], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:
+    """Give the share, 0..1, that the histograms of both sides' certain voxels have in common."""
+    sides = [_log_density(cells, shape, side) for side in _sides(known, SAMPLE)]
+    return float(np.exp(np.minimum(*sides)).sum())
+
+
+def _sides(
+    probability: NDArray[np.float32], sample: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Give the weights with which voxels show what inside and outside look like."""
+    return np.maximum(probability - sample, 0), np.maximum(1 - sample - probability, 0)
+
+
 def _by_intensity(
-    cam: NDArray[np.float32],
-    image: NDArray[np.float32],
-    domain: NDArray[np.bool_],
-    sample: float,
+    known: NDArray[np.float32], cells: NDArray[np.intp], shape: tuple[int, ...], sample: float
 ) -> NDArray[np.float32]:
-    """Give each voxel's probability by the map and the intensities; 0 outside the domain."""
-    cells, shape = _cells(image, domain)
-    known = cam[domain]
-    prior = np.log(np.clip(known, *_TRUST)) - np.log1p(-np.clip(known, *_TRUST))
+    """Give the probability of each of the domain's voxels, by the map and the intensities."""
+    trusted = np.clip(known, *_TRUST)
+    prior = np.log(trusted) - np.log1p(-trusted)
     probability = known
     for _ in range(ROUNDS):
-        inside = np.maximum(probability - sample, 0)
-        outside = np.maximum(1 - sample - probability, 0)
-        odds = _log_density(cells, shape, inside) - _log_density(cells, shape, outside)
-        evidence = prior + STRENGTH * np.clip(odds, -_ODDS, _ODDS).astype(np.float32)[cells]
-        probability = 1 / (1 + np.exp(-evidence))
-    spread = np.zeros(cam.shape, np.float32)
-    spread[domain] = probability
+        inside, outside = (_log_density(cells, shape, s) for s in _sides(probability, sample))
+        odds = np.clip(inside - outside, -_ODDS, _ODDS).astype(np.float32)
+        probability = 1 / (1 + np.exp(-prior - STRENGTH * odds[cells]))
+    return probability
+
+
+def _spread(values: NDArray[np.float32], domain: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Put the domain's values in their places and smooth them; 0 outside."""
+    spread = np.zeros(domain.shape, np.float32)
+    spread[domain] = values
     share = ndimage.gaussian_filter(domain.astype(np.float32), SMOOTHING)
     smooth = ndimage.gaussian_filter(spread, SMOOTHING) / np.maximum(share, np.float32(1e-3))
     return np.where(domain, smooth, np.float32(0))
