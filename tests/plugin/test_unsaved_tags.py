@@ -102,6 +102,14 @@ def test_cancel_keeps_the_window_and_the_tags(qtbot, dock, disk):
     assert close(dock)
 
 
+def test_a_blind_reader_sees_no_name_of_a_scan(qtbot, dock, disk):
+    dock.session.order.set_blind(True)
+    qtbot.mouseClick(dock.slices.buttons.buttons[1], LEFT)
+    user = User(qtbot, "Close anyway")
+    assert close(dock)
+    assert user.questions[0].startswith("1 tag of scan Scan 1 is not saved")
+
+
 def test_the_window_can_be_closed_all_the_same(qtbot, dock, disk, phantom_study):
     qtbot.mouseClick(dock.slices.buttons.buttons[1], LEFT)
     user = User(qtbot, "Close anyway")
