@@ -7,8 +7,9 @@ import pytest
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.tagging import TaggingDock
-from napari_mcwss.segmentation import suggestions
+from napari_mcwss.segmentation import predict
 from napari_mcwss.tags.table import TagTable
 
 pytestmark = pytest.mark.gui
@@ -37,11 +38,11 @@ def scores(monkeypatch) -> dict[str, np.ndarray]:
     scores: dict[str, np.ndarray] = {}
 
     def predicted(_model, scan):
-        yield suggestions.Progress(0, scan.slices)
+        yield predict.Progress(0, scan.slices)
         values = np.linspace(0, 1, scan.slices, dtype=np.float32)
         return scores.setdefault(scan.name, np.stack([values, values], 1))
 
-    monkeypatch.setattr(suggestions, "predict_tags", predicted)
+    monkeypatch.setattr(predict, "predict_scores", predicted)
     return scores
 
 
@@ -111,6 +112,36 @@ def test_the_most_doubtful_slices_come_in_order_over_scans(qtbot, dock, scores, 
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         click(qtbot, dock.suggesting.doubt_button)
     assert (dock.session.scan, dock.session.slice_index) == (second, 0)
+
+
+def test_without_a_slice_on_screen_nothing_is_accepted(qtbot, dock, scores):
+    ask(qtbot, dock)
+    dock.viewer.dims.ndisplay = 3
+    assert not dock.suggesting.accept_button.isEnabled()
+    dock.suggesting.accept_here()
+    assert not dock.session.table.tagged.any()
+
+
+def test_a_model_that_was_trained_anew_suggests_nothing_until_it_is_asked(qtbot, dock, scores):
+    ask(qtbot, dock)
+    assert dock.suggesting.here.text()
+    dock.session.models_changed.emit()
+    assert not dock.suggesting.here.text()
+    assert dock.suggesting.model.currentText() == "model-1"
+
+
+def test_a_scan_that_cannot_be_read_is_told_and_a_blind_reader_sees_no_name(
+    qtbot, dock, monkeypatch, told
+):
+    def fails(_model, scan):
+        raise McwssError(f"cannot read '{scan.name}/t1c.nii.gz'")
+        yield
+
+    dock.session.order.set_blind(True)
+    monkeypatch.setattr(predict, "predict_scores", fails)
+    ask(qtbot, dock)
+    assert "cannot read" in told[-1].message
+    assert not any(name in told[-1].message for name in dock.session.study.scan_names)
 
 
 def test_a_new_study_forgets_the_suggestions(qtbot, dock, scores, phantom_study):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.inputs import Reading, prepare
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.project import Study
@@ -17,7 +17,7 @@ from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.exclusive import exclusive_mask
-from napari_mcwss.segmentation.predict import Prediction, predict
+from napari_mcwss.segmentation.predict import Prediction, predict, predict_scores
 from napari_mcwss.training.slices import load_scan
 
 
@@ -47,7 +47,10 @@ def brightness_model(channels=("a",)) -> TrainedModel:
 
 
 def run(model: TrainedModel, scan: Scan) -> Prediction:
-    steps = predict(model, scan, batch_size=2)
+    return value_of(predict(model, scan, batch_size=2))
+
+
+def value_of(steps):
     while True:
         try:
             next(steps)
@@ -179,6 +182,17 @@ def bright_square() -> Scan:
     volume = np.random.default_rng(0).normal(10, 1, (1, 5, 30, 30)).astype(np.float32)
     volume[:, :, 8:22, 8:22] += 40
     return Scan.from_array("s", ("a",), volume, Geometry.from_source((30, 30, 5), np.eye(4)))
+
+
+def test_scores_alone_take_no_maps(trained_study: Study, monkeypatch):
+    model = load_model(trained_study.model_folder("model-1"), device="cpu")
+    scan = trained_study.scan(trained_study.scan_names[0])
+    scores = run(model, scan).scores
+    monkeypatch.setattr(type(model.preset), "predict", None)
+    found = value_of(predict_scores(model, scan))
+    assert found.shape == scores.shape
+    # Those of a prediction are means over the mirror image.
+    np.testing.assert_allclose(found, scores, atol=0.2)
 
 
 def test_a_scan_of_nothing_gives_an_empty_prediction():

@@ -1,7 +1,7 @@
 """A second reader's tags beside the study's: where they differ, and how far they agree."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,6 @@ class CompareDialog(TagSourceDialog):
         self.tables: dict[str, TagTable] = {}
         self.refresh()
 
-    def work(self) -> Callable[[dict[str, TagTable]], dict[str, TagTable]]:
-        """Give what leaves the tags as they are."""
-        return lambda tables: tables
-
     def show_found(self, value: dict[str, TagTable] | None) -> str:
         """Take the tags; their number is enough to be seen."""
         self.tables = value or {}
@@ -71,11 +67,11 @@ class Comparison(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
-    scan_wanted : Signal
-        A scan that holds the next disagreement, to be brought on screen.
+    place_wanted : Signal
+        A scan and the slice of the next disagreement, to be brought on screen.
     """
 
-    scan_wanted = Signal(str)
+    place_wanted = Signal(str, int)
 
     def __init__(self, session: Session, scans: ScanList, strip: TagStrip) -> None:
         super().__init__()
@@ -84,7 +80,6 @@ class Comparison(QWidget):  # type: ignore[misc]
         self._strip = strip
         self._study: Study | None = None
         self._second: dict[str, TagTable] = {}
-        self._wanted: tuple[str, int] | None = None
         self.title, self.here, self.kappas = QLabel(), QLabel(), QLabel()
         for label in (self.title, self.here):
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -125,7 +120,7 @@ class Comparison(QWidget):  # type: ignore[misc]
 
     def stop(self) -> None:
         """Forget the second reader's tags."""
-        self._study, self._second, self._wanted = None, {}, None
+        self._study, self._second = None, {}
         self._counting.forget()
         self._strip.set_disagreements(None)
         self.hide()
@@ -165,22 +160,9 @@ class Comparison(QWidget):  # type: ignore[misc]
             later = found[found > after]
             after = -1
             if len(later):
-                self._go_to(name, int(later[0]))
+                self.place_wanted.emit(name, int(later[0]))
                 return
         self.here.setText("There is no disagreement.")
-
-    def arrive(self, scan: str) -> None:
-        """Go to the slice that a scan was asked for, now that it is on screen."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and wanted[0] == scan:
-            self._session.go_to(wanted[1])
-
-    def _go_to(self, scan: str, index: int) -> None:
-        if scan == self._session.scan:
-            self._session.go_to(index)
-        else:
-            self._wanted = scan, index
-            self.scan_wanted.emit(scan)
 
     def _different(self, scan: str) -> NDArray[np.intp]:
         """Give the slices of a scan on which readers differ."""

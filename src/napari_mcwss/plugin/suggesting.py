@@ -9,7 +9,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -19,12 +18,19 @@ from qtpy.QtWidgets import (
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.scan_list import ScanList
+from napari_mcwss.plugin.scan_order import ScanOrder
 from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.study_dialog import side_by_side
 from napari_mcwss.plugin.tag_strip import TagStrip
+from napari_mcwss.tags.suggestions import (
+    Probabilities,
+    accepted,
+    most_doubtful,
+    open_suggestions,
+)
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
-    from napari_mcwss.segmentation.suggestions import Probabilities
 
 
 class Suggesting(QWidget):  # type: ignore[misc]
@@ -44,13 +50,13 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
-    scan_wanted : Signal
-        A scan that holds the most doubtful slice, to be brought on screen.
+    place_wanted : Signal
+        A scan and its most doubtful slice, to be brought on screen.
     background : Background
         The prediction.
     """
 
-    scan_wanted = Signal(str)
+    place_wanted = Signal(str, int)
 
     def __init__(self, session: Session, scans: ScanList, strip: TagStrip) -> None:
         super().__init__()
@@ -60,13 +66,12 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._study: Study | None = None
         self._found: dict[str, Probabilities] = {}
         self._visited: set[tuple[str, int]] = set()
-        self._wanted: tuple[str, int] | None = None
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._ended)
         self._make_widgets()
         session.study_changed.connect(self._study_changed)
-        session.models_changed.connect(self._study_changed)
+        session.models_changed.connect(self._models_changed)
         self.destroyed.connect(_disconnector(session, self))
         self._study_changed()
 
@@ -94,10 +99,10 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.all_button.clicked.connect(self.accept_all)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(_row(self.model, self.suggest_button, self.cancel_button))
+        layout.addWidget(side_by_side(self.model, self.suggest_button, self.cancel_button))
         layout.addWidget(self.here)
-        layout.addLayout(
-            _row(self.accept_button, self.doubt_button, self.all_button, self.confidence)
+        layout.addWidget(
+            side_by_side(self.accept_button, self.doubt_button, self.all_button, self.confidence)
         )
 
     def suggest(self) -> None:
@@ -109,8 +114,8 @@ class Suggesting(QWidget):  # type: ignore[misc]
         names = [name for name, table in tables.items() if (table.values < 0).any()]
         names.sort(key=lambda name: name != here)
         self.forget()
-        events = _predicted(study, model, names, here)
-        job = Job("suggestion of tags", events, lambda _: False, computes=True)
+        events = _predicted(study, model, names, here, self._session.order)
+        job = Job("suggestion of tags", events, lambda event: isinstance(event, str), computes=True)
         try:
             self.background.start(job)
         except McwssError as error:
@@ -120,12 +125,14 @@ class Suggesting(QWidget):  # type: ignore[misc]
     def forget(self) -> None:
         """Have no suggestions any more."""
         self.background.cancel()
-        self._found, self._visited, self._wanted = {}, set(), None
+        self._found, self._visited = {}, set()
         self.show_slice()
 
     def accept_here(self) -> None:
-        """Take over what is suggested for the slice on screen."""
-        self._accept(0.5, self._session.slice_index)
+        """Take over what is suggested for the slice on screen, if there is one."""
+        index = self._session.slice_index
+        if index is not None:
+            self._accept(0.5, index)
 
     def accept_all(self) -> None:
         """Take over all suggestions for this scan that are sure enough."""
@@ -133,29 +140,15 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def go_on(self) -> None:
         """Go to the least sure of the slices that were not visited, of any scan."""
-        from napari_mcwss.segmentation.suggestions import most_doubtful
-
-        places = most_doubtful(self._found, self._scans.tables)
-        fresh = [place for place in places if place not in self._visited]
-        if not fresh:
+        place = most_doubtful(self._found, self._scans.tables, self._visited)
+        if place is None:
             self._visited.clear()
-            fresh = places
-        if not fresh:
+            place = most_doubtful(self._found, self._scans.tables)
+        if place is None:
             self.here.setText("All slices are tagged.")
-            return
-        scan, index = fresh[0]
-        self._visited.add(fresh[0])
-        if scan == self._session.scan:
-            self._session.go_to(index)
         else:
-            self._wanted = scan, index
-            self.scan_wanted.emit(scan)
-
-    def arrive(self, scan: str) -> None:
-        """Go to the slice that a scan was asked for, now that it is on screen."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and wanted[0] == scan:
-            self._session.go_to(wanted[1])
+            self._visited.add(place)
+            self.place_wanted.emit(*place)
 
     def show_slice(self) -> None:
         """Follow the tags and the slice on screen."""
@@ -178,20 +171,16 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.doubt_button.setEnabled(bool(self._found))
         self.all_button.setEnabled(suggested is not None and not self._session.read_only)
 
-    def _open(self) -> "Probabilities | None":
+    def _open(self) -> Probabilities | None:
         table, scan = self._session.table, self._session.scan
         if table is None or scan not in self._found:
             return None
-        from napari_mcwss.segmentation.suggestions import open_suggestions
-
         return open_suggestions(self._found[scan], table)
 
     def _accept(self, confidence: float, index: int | None) -> None:
         table, scan = self._session.table, self._session.scan
         if table is None or scan not in self._found:
             return
-        from napari_mcwss.segmentation.suggestions import accepted
-
         self._session.act(accepted(table, self._found[scan], confidence, index))
 
     def _take(self, event: Any) -> None:
@@ -204,6 +193,11 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def _ended(self, _outcome: Outcome) -> None:
         self.show_slice()
+
+    def _models_changed(self) -> None:
+        # A model of the same name may be another one now.
+        self._study = None
+        self._study_changed()
 
     def _study_changed(self) -> None:
         study, chosen = self._session.study, self.model.currentText()
@@ -220,45 +214,42 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self.forget()
 
 
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
-
-
 def _predicted(
-    study: "Study", model: str, names: list[str], here: str | None
+    study: "Study", model: str, names: list[str], here: str | None, order: ScanOrder
 ) -> Callable[[], Generator[Any, None, None]]:
     """Make the events of the prediction: text, and study, scan and probabilities."""
 
     def events() -> Generator[Any, None, None]:
         yield "Loading the network …"
         from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.suggestions import predict_tags
+        from napari_mcwss.segmentation import predict
 
         trained = load_model(study.model_folder(model))
         trained.info.check(study.channels, study.class_names)
         for number, name in enumerate(names, 1):
-            yield f"Looking at scan {number} of {len(names)} …"
             scan = study.scan(name)
-            steps = predict_tags(trained, scan)
-            while True:
-                try:
-                    progress = next(steps)
-                except StopIteration as end:
-                    yield study, name, end.value
-                    break
-                yield f"Scan {number} of {len(names)}: slice {progress.done} of {progress.total}"
-            if name != here:
-                scan.release()
+            try:
+                steps = predict.predict_scores(trained, scan)
+                while True:
+                    try:
+                        progress = next(steps)
+                    except StopIteration as end:
+                        yield study, name, end.value
+                        break
+                    part = f"slice {progress.done} of {progress.total}"
+                    yield f"Scan {number} of {len(names)}: {part}"
+            except McwssError as error:
+                raise McwssError(order.hide(str(error))) from error
+            finally:
+                if name != here:
+                    scan.release()
 
     return events
 
 
 def _disconnector(session: Session, widget: Suggesting) -> Callable[[], None]:
     def disconnect() -> None:
-        for signal in (session.study_changed, session.models_changed):
-            signal.disconnect(widget._study_changed, missing_ok=True)
+        session.study_changed.disconnect(widget._study_changed, missing_ok=True)
+        session.models_changed.disconnect(widget._models_changed, missing_ok=True)
 
     return disconnect

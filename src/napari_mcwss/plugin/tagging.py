@@ -68,6 +68,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._reading.event_received.connect(self._show_progress)
         self._reading.ended.connect(self._show_read)
         self._wanted: tuple[Study, str] | None = None
+        self._slice_wanted: tuple[str, int] | None = None
         self._make_widgets()
         self.setAcceptDrops(True)
         self.session.study_changed.connect(self._study_changed)
@@ -109,9 +110,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.slices.switch.toggled.connect(self._refresh)
         self.slices.next_scan_wanted.connect(self._next_scan)
         self.comparison = Comparison(self.session, self.scans, self.slices.strip)
-        self.comparison.scan_wanted.connect(self._scan_chosen)
+        self.comparison.place_wanted.connect(self._go_to)
         self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
-        self.suggesting.scan_wanted.connect(self._scan_chosen)
+        self.suggesting.place_wanted.connect(self._go_to)
         self.tag_menu = TagMenu(self.session, self.comparison)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
@@ -227,6 +228,14 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self.session.study is not None and name != self.session.scan:
             self._read(self.session.study, name)
 
+    def _go_to(self, scan: str, index: int) -> None:
+        """Bring a slice on screen, of whichever scan."""
+        if scan == self.session.scan:
+            self.session.go_to(index)
+        else:
+            self._slice_wanted = scan, index
+            self._scan_chosen(scan)
+
     def _read(self, study: Study, scan: str) -> None:
         """Read a scan beside the screen; the one asked for last is shown."""
         self._wanted = (study, scan)
@@ -271,8 +280,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
         self.slices.forget_range()
-        self.comparison.arrive(scan)
-        self.suggesting.arrive(scan)
+        wanted, self._slice_wanted = self._slice_wanted, None
+        if wanted is not None and wanted[0] == scan:
+            self.session.go_to(wanted[1])
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:

@@ -98,6 +98,30 @@ def predict(
     return Prediction(scan.name, model.info.classes, scores, cams)
 
 
+def predict_scores(
+    model: TrainedModel, scan: Scan, *, batch_size: int = 32
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Predict the scores of all slices alone, ``(slices, classes)``, without their maps.
+
+    Slices without tissue have 0. Parameters, events and errors are those of
+    `predict`; the scores are the generator's return value, and not averaged
+    over the mirror image.
+    """
+    model.info.check(scan.channels, model.info.classes)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
+    done = len(scores) - len(inputs.occupied)
+    for indices in inputs.occupied.split(batch_size):
+        images = inputs.images[indices].to(model.device).float()
+        tissue = inputs.tissue[indices].to(model.device)
+        with torch.inference_mode(), autocast(model.device):
+            found = model.preset.score(images, tissue)
+        scores[indices] = found.float().cpu().numpy()
+        done += len(indices)
+        yield Progress(done, len(scores))
+    return scores
+
+
 def _finish(
     cams: NDArray[np.float32],
     scores: NDArray[np.float32],
