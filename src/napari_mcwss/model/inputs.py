@@ -171,6 +171,16 @@ def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(maps.float(), size, mode="bilinear", antialias=True).to(maps.dtype)
 
 
+def resample_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample label images, uint8 ``(slices, h, w)``: a pixel gets what covers most of it."""
+    if tuple(labels.shape[-2:]) == size:
+        return labels
+    found = range(int(labels.max()) + 1 if labels.numel() else 1)
+    # Where images are resampled, a nearest neighbour would lie beside them.
+    shares = [resample((labels == label)[:, None].half(), size)[:, 0] for label in found]
+    return torch.stack(shares).argmax(0).to(torch.uint8)
+
+
 def _working_size(
     size: tuple[int, ...], spacing: tuple[float, ...], pixel: float
 ) -> tuple[int, int]:

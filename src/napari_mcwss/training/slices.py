@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.inputs import Reading, prepare
+from napari_mcwss.model.inputs import Reading, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.project import Study
 
@@ -253,7 +253,8 @@ def load_scan(
     if labels is not None:
         rows, columns = inputs.window
         cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[usable]
-        cropped = F.interpolate(cropped[:, None], inputs.images.shape[-2:], mode="nearest")[:, 0]
+        height, width = inputs.images.shape[-2:]
+        cropped = resample_labels(cropped, (height, width))
     return LoadedScan(inputs.images[usable], inputs.tissue[usable], tags[usable], cropped)
 
 
