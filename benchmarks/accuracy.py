@@ -62,11 +62,12 @@ def score(bench: Bench, scan: str, labels: Labels) -> dict[str, dict[str, float 
 def _slices(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> dict[str, float | None]:
     """Measure slices one by one; None where there is none to take the mean of."""
     present = reference.any((1, 2))
-    dice = compute_dice(
-        torch.from_numpy(mask[present])[:, None], torch.from_numpy(reference[present])[:, None]
-    )
+    slice_dice = None
+    if present.any():
+        pairs = (torch.from_numpy(masks[present])[:, None] for masks in (mask, reference))
+        slice_dice = float(compute_dice(*pairs).mean())
     return {
-        "slice_dice": float(dice.mean()) if present.any() else None,
+        "slice_dice": slice_dice,
         "false_slices": float(mask[~present].any((1, 2)).mean()) if not present.all() else None,
     }
 

@@ -41,11 +41,11 @@ def bench_without_masks(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("refine", [False, True])
 @pytest.mark.parametrize("preset", ["cam", "local", "mcwss", "published"])
-def test_learning_from_tags_needs_no_mask(bench_without_masks, preset, refine):
+def test_learning_from_tags_needs_no_mask(bench_without_masks, preset, refine, monkeypatch):
+    # Some scans are held back: choosing an epoch needs no mask, either.
+    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 5)
     study = bench_without_masks.study
     *training, tested = study.scan_names
-    # With so many scans some are held back: choosing an epoch needs no mask, either.
-    assert len(training) >= 5
     config = accuracy.configured(preset, MOMENT.model_copy(update={"refine": refine}))
     epochs, predict = methods.learn(
         preset, bench_without_masks, config, training, methods.TAGS_ALONE
@@ -177,3 +177,10 @@ def test_ceiling_learns_from_masks(tmp_path):
     absent = bench.study.tags(tested).values == 0
     for label in (1, 2):
         assert not (gated[absent[:, label - 1]] == label).any()
+
+
+def test_a_class_that_is_nowhere_has_no_slice_dice_but_its_false_slices():
+    mask = np.zeros((4, 3, 3), bool)
+    mask[1, 1, 1] = True
+    assert accuracy._slices(mask, np.zeros_like(mask)) == {"slice_dice": None, "false_slices": 0.25}
+    assert accuracy._slices(mask, np.ones_like(mask))["false_slices"] is None

@@ -101,7 +101,7 @@ def test_a_run_in_stages_tells_the_losses_of_each(tagged_study: Study):
 
 
 def test_validation_gives_an_area_per_class(tagged_study: Study, monkeypatch):
-    monkeypatch.setattr("napari_mcwss.training.slices.MIN_SCANS_TO_VALIDATE", 2)
+    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
     events = list(train(tagged_study, "m", TINY))
     started = next(event for event in events if isinstance(event, Started))
     epoch = next(event for event in events if isinstance(event, Epoch))

@@ -9,9 +9,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.augmentation import draw_views
-from napari_mcwss.training.slices import TaggedSlices, own_pixel, split_scans, tagged_scans
-
-SCANS = [f"scan{i}" for i in range(10)]
+from napari_mcwss.training.slices import TaggedSlices, own_pixel, tagged_scans
 
 
 def slices_of(tags: list[list[int]], scan: list[int]) -> TaggedSlices:
@@ -22,20 +20,6 @@ def slices_of(tags: list[list[int]], scan: list[int]) -> TaggedSlices:
         torch.tensor(tags, dtype=torch.int8),
         torch.tensor(scan),
     )
-
-
-def test_validation_takes_whole_scans_and_shares_none_with_training():
-    split = split_scans(SCANS, 0.2, seed=3)
-    assert len(split.validation) == 2
-    assert sorted([*split.training, *split.validation]) == SCANS
-    assert split == split_scans(SCANS, 0.2, seed=3)
-    assert len({split_scans(SCANS, 0.2, seed=seed).validation for seed in range(5)}) > 1
-
-
-def test_few_scans_are_all_trained_on():
-    assert split_scans(SCANS[:9], 0.2, seed=0).validation == ()
-    assert len(split_scans(SCANS[:10], 0.01, seed=0).validation) == 1
-    assert split_scans(SCANS, 0.0, seed=0).validation == ()
 
 
 def test_references_share_a_present_class_and_come_from_another_scan():
@@ -99,13 +83,6 @@ def test_an_epoch_can_draw_slices_more_than_once():
     order = slices.order(torch.Generator().manual_seed(0))
     assert len(order) == 8
     assert order.bincount().tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
-
-
-def test_scans_to_be_kept_are_never_held_back():
-    for seed in range(5):
-        split = split_scans(SCANS, 0.5, seed=seed, keep=SCANS[:7])
-        assert set(split.validation) == set(SCANS[7:])
-    assert split_scans(SCANS, 0.2, seed=0, keep=SCANS).validation == ()
 
 
 def test_augmentation_moves_image_and_tissue_together():

@@ -72,14 +72,17 @@ def read_labels(
 ) -> dict[str, NDArray[np.uint8]]:
     """Read masks as label images, uint8 ``(z, y, x)``: 0 background, k + 1 class k.
 
+    Where classes share a value, the smaller one of the scan has its voxels.
+
     Parameters, errors
         As in `read_references`.
     """
     labels = {}
     for scan, references in read_references(study, masks, mapping, scans):
         image = np.zeros(references.shape[1:], np.uint8)
-        for label, mask in enumerate(references, 1):
-            image[mask] = label
+        # Classes may share values: one that lies in another is the smaller, and goes on top.
+        for index in np.argsort(-np.count_nonzero(references, axis=(1, 2, 3)), kind="stable"):
+            image[references[index]] = index + 1
         labels[scan] = image
     return labels
 

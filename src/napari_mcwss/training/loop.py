@@ -40,9 +40,9 @@ from napari_mcwss.training.slices import (
     gather,
     load_scan,
     own_pixel,
-    split_scans,
     tagged_scans,
 )
+from napari_mcwss.training.split import split_scans
 from napari_mcwss.training.validation import evaluate_tags
 
 T = TypeVar("T")
@@ -121,7 +121,8 @@ class _Training:
         self.reading = Reading(config.pixel or own_pixel(study, tagged), config.place)
         # A mask that a user corrected is worth more than a scan to validate on.
         keep = [scan for scan in tagged if scan in trusted]
-        self.split = split_scans(tagged, config.validation_share, config.seed, keep=keep)
+        tags = {scan: study.tags(scan).values for scan in tagged}
+        self.split = split_scans(tags, config.validation_share, config.seed, keep=keep)
         self.trusted = {scan: trusted[scan] for scan in keep}
         for scan, labels in self.trusted.items():
             shape = study.scan(scan).geometry.shape

@@ -1,7 +1,7 @@
 """Tagged slices for training: loading, splitting by scan, drawing references."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -15,9 +15,6 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.model.inputs import Reading, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.project import Study
-
-MIN_SCANS_TO_VALIDATE = 10
-"""Fewer are all needed to learn from."""
 
 FINEST_PIXEL = 1.0
 """Millimetres between the pixels that are read of scans whose own are finer."""
@@ -114,43 +111,6 @@ class TaggedSlices:
         rounds = math.ceil(self.drawn / len(self))
         passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
         return torch.cat(passes)[: self.drawn]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which scans are trained on, and which choose the best epoch."""
-
-    training: tuple[str, ...]
-    validation: tuple[str, ...]
-
-
-def split_scans(
-    scans: Sequence[str], share: float, seed: int, *, keep: Collection[str] = ()
-) -> Split:
-    """Hold back whole scans for validation, never single slices of them.
-
-    Parameters
-    ----------
-    scans : sequence of str
-        Scans with tags.
-    share : float
-        Share to hold back. Fewer than `MIN_SCANS_TO_VALIDATE` scans are all
-        needed for training: none is held back.
-    seed : int
-        Of the draw.
-    keep : collection of str
-        Scans that are not held back.
-    """
-    count = round(share * len(scans)) if len(scans) >= MIN_SCANS_TO_VALIDATE else 0
-    if share and len(scans) >= MIN_SCANS_TO_VALIDATE:
-        count = max(1, count)
-    eligible = [scan for scan in scans if scan not in keep]
-    count = min(count, len(eligible))
-    drawn = set(np.random.default_rng(seed).choice(eligible, count, replace=False))
-    return Split(
-        tuple(scan for scan in scans if scan not in drawn),
-        tuple(scan for scan in scans if scan in drawn),
-    )
 
 
 def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:

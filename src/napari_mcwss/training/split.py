@@ -1,0 +1,61 @@
+"""Which scans are trained on, and which are held back."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.model.preset import ABSENT, PRESENT
+
+MIN_SCANS_TO_VALIDATE = 10
+"""Fewer are all needed to learn from."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which scans are trained on, and which choose the best epoch."""
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+
+
+def split_scans(
+    tags: Mapping[str, NDArray[np.int8]], share: float, seed: int, *, keep: Collection[str] = ()
+) -> Split:
+    """Hold back whole scans for validation, never single slices of them.
+
+    Without a scan that is held back, others still show each class present and
+    absent.
+
+    Parameters
+    ----------
+    tags : mapping
+        Scan to its tags ``(slices, classes)``.
+    share : float
+        Share to hold back. Fewer than `MIN_SCANS_TO_VALIDATE` scans are all
+        needed for training: none is held back.
+    seed : int
+        Of the draw.
+    keep : collection of str
+        Scans that are not held back.
+    """
+    count = max(1, round(share * len(tags))) if share else 0
+    if len(tags) < MIN_SCANS_TO_VALIDATE:
+        count = 0
+    shows = {
+        scan: np.stack([(values == tag).any(0) for tag in (ABSENT, PRESENT)]).astype(int)
+        for scan, values in tags.items()
+    }
+    # How many scans show a class so; what none shows, training refuses later.
+    left = np.sum(list(shows.values()), 0)
+    held_back: set[str] = set()
+    for scan in np.random.default_rng(seed).permutation(list(tags)).tolist():
+        only = ((left == 1) & (shows[scan] == 1)).any()
+        if len(held_back) < count and scan not in keep and not only:
+            held_back.add(scan)
+            left -= shows[scan]
+    return Split(
+        tuple(scan for scan in tags if scan not in held_back),
+        tuple(scan for scan in tags if scan in held_back),
+    )
