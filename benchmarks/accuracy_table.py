@@ -53,6 +53,8 @@ were made:
   training a fold, reading included; where minutes limit it, they buy fewer epochs on a slow or
   busy machine. *Hours* are a reader's, for what the row learns from: a second for the tags
   of a slice, ten minutes for the mask of a scan.
+
+![Dice of all classes together against hours of a reader](accuracy.png)
 """
 
 MEASURES = {
@@ -97,8 +99,8 @@ class Row:
     records: Sequence[Mapping[str, Any]]
 
     @property
-    def label(self) -> str:
-        """Method, settings and device in a few words, and whether folds are missing."""
+    def name(self) -> str:
+        """Method and what is special about it."""
         settings = self.records[0]["settings"]
         extras = [
             text.format(settings[name])
@@ -106,6 +108,12 @@ class Row:
             if settings.get(name, default) != default
             and not (self.method == "supervised" and name == "refine")
         ]
+        return ", ".join([f"`{self.method}`", *extras])
+
+    @property
+    def label(self) -> str:
+        """Name, length and device, and whether folds are missing."""
+        settings = self.records[0]["settings"]
         lengths = [
             f"{settings[name]:g} {unit}"
             for name, unit in (("minutes", "min"), ("epochs", "ep."))
@@ -113,12 +121,22 @@ class Row:
         ]
         missing = [] if self.finished else [f"{self.folds} folds"]
         device = [self.device] if lengths else []
-        return ", ".join([f"`{self.method}`", *extras, *lengths, *device, *missing])
+        return ", ".join([self.name, *lengths, *device, *missing])
 
     @property
     def device(self) -> str:
         """Kind of the device."""
         return str(self.records[0]["device"])
+
+    @property
+    def union(self) -> str:
+        """Name of all classes together."""
+        return str(self.records[0]["union"])
+
+    @property
+    def hours(self) -> float:
+        """Hours of a reader, mean over the folds."""
+        return fmean(record["reader_hours"] for record in self.records)
 
     @property
     def seeds(self) -> dict[int, Scans]:
@@ -170,28 +188,30 @@ def write_table(cache: Path, out: Path, code: Mapping[str, str]) -> None:
     code : mapping of str to str
         Digest of the present code of each method; rows of other code are marked.
     """
-    cohorts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for path in sorted(cache.glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        cohorts[record["cohort"]].append(record)
     sections = [HEADER]
-    for cohort, records in sorted(cohorts.items()):
-        sections.append("\n".join(_section(cohort, records, code)))
+    for cohort, rows in sorted(read_rows(cache).items()):
+        sections.append("\n".join(_section(cohort, rows, code)))
     old = out.read_text(encoding="utf-8") if out.exists() else ""
     remarks = old.partition(f"\n{REMARKS}\n")[2] or "\nNone yet.\n"
     with replacing(out) as path:
         path.write_text("\n".join([*sections, f"{REMARKS}\n{remarks}"]), encoding="utf-8")
 
 
-def _section(
-    cohort: str, records: Sequence[Mapping[str, Any]], code: Mapping[str, str]
-) -> Iterator[str]:
-    rows, union = _rows(records), records[0]["union"]
+def read_rows(cache: Path) -> dict[str, list[Row]]:
+    """Read the rows of each cohort that a cache holds, in the order of the table."""
+    cohorts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for path in sorted(cache.glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        cohorts[record["cohort"]].append(record)
+    return {cohort: _rows(records) for cohort, records in cohorts.items()}
+
+
+def _section(cohort: str, rows: Sequence[Row], code: Mapping[str, str]) -> Iterator[str]:
     finished = [row for row in rows if row.method == "supervised" and row.finished]
     ceiling = max(
-        finished, key=lambda row: fmean(row.figures("Dice", union, row.scans)), default=None
+        finished, key=lambda row: fmean(row.figures("Dice", row.union, row.scans)), default=None
     )
-    names = list(next(iter(records[0]["scans"].values()))["unused"])
+    names = list(next(iter(rows[0].records[0]["scans"].values()))["unused"])
     yield f"## {cohort}\n"
     for name in names:
         yield f"### {cohort}: {name}\n"
@@ -266,7 +286,7 @@ def _run(row: Row, code: str) -> list[str]:
         row.folds,
         f"{fmean(record['epochs'] for record in used):.1f}",
         f"{fmean(record['minutes'] for record in used):.1f}",
-        f"{fmean(record['reader_hours'] for record in used):.2f}",
+        f"{row.hours:.2f}",
         "; ".join(sorted({record["machine"] for record in used})),
         ", ".join(
             digest if digest == code else f"{digest} (not the present)" for digest in digests
