@@ -1,11 +1,18 @@
 """The preset that sees little, and tells classes apart that come together."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from napari_mcwss.model.guided import guided_filter
-from napari_mcwss.model.local import CONTRAST_REACHES, REGION_STAGE, Local
-from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork, pixels_seen
+from napari_mcwss.model.local import CONTRAST_REACHES, EXPLAINED, REGION_STAGE, Local
+from napari_mcwss.model.local_networks import (
+    SHALLOW_REACH,
+    PixelNetwork,
+    RegionNetwork,
+    pixels_seen,
+)
 from napari_mcwss.model.preset import TaggedBatch
 
 CORE_IN_OEDEMA = [1, -1]
@@ -26,11 +33,12 @@ def batch(tags, *, progress: float, size=(24, 20)) -> TaggedBatch:
     return TaggedBatch(images, tissue, tags, torch.tensor([0.3, 0.5]), progress)
 
 
-def reach(network: torch.nn.Module, size: int = 101) -> int:
+def reach(evidence: Callable[[torch.Tensor], torch.Tensor], size: int = 101) -> int:
     """Measure how many pixels along an axis one output depends on."""
     # Of many images: rectifiers hide a part of each.
     images = torch.zeros(32, 1, size, size, requires_grad=True)
-    network.eval()(images + torch.randn_like(images))[:, 0, size // 2, size // 2].sum().backward()
+    found = evidence(images + torch.randn_like(images))
+    found[:, 0, size // 2, size // 2].sum().backward()
     rows = images.grad.abs().sum((0, 1, 3)).nonzero().squeeze(1)
     return int(rows.max() - rows.min() + 1)
 
@@ -39,14 +47,19 @@ def test_networks_see_as_little_as_they_say():
     torch.manual_seed(0)
     for resolutions, seen in ((1, 5), (2, 18), (3, 44)):
         assert pixels_seen(resolutions) == seen
+        network = RegionNetwork(1, 1, 8, seen).eval()
         # An edge of what pooling sees may not matter to one pixel.
-        assert seen - 6 <= reach(RegionNetwork(1, 1, 4, seen)) <= seen
-    assert [reach(PixelNetwork(1, 1, 8, mm)) for mm in (1, *CONTRAST_REACHES)] == [1, 3, 7]
+        assert seen - 6 <= reach(lambda images, net=network: net(images)[0]) <= seen
+        assert reach(lambda images, net=network: net(images)[1]) == SHALLOW_REACH
+    pixel_networks = [PixelNetwork(1, 1, 8, mm).eval() for mm in (1, *CONTRAST_REACHES)]
+    assert [reach(network) for network in pixel_networks] == [1, 3, 7]
 
 
 def test_what_is_seen_in_millimetres_hardly_depends_on_the_pixels():
-    fine, coarse = (Local(1, 1, 2, pixel).regions for pixel in (1.0, 2.0))
-    assert 1 * reach(fine) == pytest.approx(2 * reach(coarse), rel=0.25)
+    torch.manual_seed(0)
+    fine, coarse = (Local(1, 1, 8, pixel).eval().regions for pixel in (1.0, 2.0))
+    seen = [reach(lambda images, net=network: net(images)[0]) for network in (fine, coarse)]
+    assert 1 * seen[0] == pytest.approx(2 * seen[1], rel=0.25)
 
 
 @pytest.mark.parametrize("size", [(24, 20), (25, 33), (7, 5)])
@@ -103,6 +116,27 @@ def test_the_contrast_leaves_the_regions_as_they_are():
     preset.losses(batch([[1, 1], [0, 1]], progress=0.9))["contrast"].sum()
     after = preset.regions.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_the_shallow_head_has_a_say_where_it_explains_the_tags():
+    preset = local([-1, -1]).eval()
+    deep, shallow = torch.zeros(2, 2, 4, 4), torch.ones(2, 2, 4, 4)
+    assert not preset._joined(deep, shallow).any()  # it was never trained
+    preset.shallow_loss.copy_(torch.tensor([EXPLAINED - 0.01, EXPLAINED + 0.01]))
+    joined = preset._joined(deep, shallow)
+    assert (joined[:, 0] == 0.5).all()
+    assert not joined[:, 1].any()
+
+
+def test_how_well_the_shallow_head_explains_a_class_is_told_by_its_tags_alone():
+    preset = local([-1, -1]).train()
+    right = torch.tensor([[9.0, -9.0], [-9.0, -9.0]])
+    for _ in range(400):
+        preset._judge_shallow(right, batch([[1, 1], [0, -1]], progress=0.0))
+    first, second = preset.shallow_loss.tolist()
+    assert first < EXPLAINED < second
+    preset._judge_shallow(right, batch([[-1, 1], [-1, 1]], progress=0.0))
+    assert preset.shallow_loss[0] == first
 
 
 def test_unknown_tags_do_not_count():

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_mcwss.model.families import family_maximum, pairs_of
 from napari_mcwss.model.guided import guided_filter
 from napari_mcwss.model.local_networks import PixelNetwork, RegionNetwork
-from napari_mcwss.model.losses import classification_loss, extent_loss
+from napari_mcwss.model.losses import classification_loss, extent_loss, tag_weights
 from napari_mcwss.model.maps import mean_within, smooth_maximum
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Maps, Preset, TaggedBatch
 
@@ -41,6 +41,12 @@ CONTRAST_PRIOR = 0.4
 MAXIMUM = 0.5
 """Weight of the smooth maximum's cross-entropy beside the terms of the pixels."""
 
+EXPLAINED = 0.16
+"""Weighted cross-entropy of a class's tags from which on the surroundings add nothing."""
+
+MEMORY = 0.98
+"""Of the running mean of that cross-entropy, for each batch."""
+
 EDGE_RADIUS = 6.0
 """Millimetres over which a region's border follows the image."""
 
@@ -63,6 +69,7 @@ class Local(Preset):
 
     parents: Tensor
     contrasted: Tensor
+    shallow_loss: Tensor
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__(channels, classes, width, pixel)
@@ -73,6 +80,8 @@ class Local(Preset):
         self.register_buffer("parents", torch.full((classes,), -1))
         # A run that was stopped in its first stage has regions alone to show.
         self.register_buffer("contrasted", torch.tensor(False))
+        # Of tags that the shallow head explains, by class.
+        self.register_buffer("shallow_loss", torch.full((classes,), torch.inf))
 
     @property
     def nesting(self) -> list[int]:
@@ -107,24 +116,28 @@ class Local(Preset):
         if self._contrasts_at(batch.progress):
             return {"contrast": self._contrast_loss(batch)}
         tissue = batch.tissue.to(batch.images.dtype)
-        evidence = self.regions(batch.images)
-        scores = smooth_maximum(evidence, tissue)
-        extent = extent_loss(evidence, tissue, batch.tags, batch.frequency, EXTENT_PRIOR)
+        deep, shallow = self.regions(batch.images)
+        scores = [smooth_maximum(evidence, tissue) for evidence in (deep, shallow)]
+        self._judge_shallow(scores[1].detach(), batch)
+        tags, frequency = batch.tags, batch.frequency
         return {
-            "classification": MAXIMUM * classification_loss(scores, batch.tags, batch.frequency),
-            "extent": extent,
+            "classification": MAXIMUM
+            * torch.stack([classification_loss(s, tags, frequency) for s in scores]).sum(),
+            "extent": torch.stack(
+                [extent_loss(e, tissue, tags, frequency, EXTENT_PRIOR) for e in (deep, shallow)]
+            ).sum(),
         }
 
     def score(self, images: Tensor, tissue: Tensor) -> Tensor:
         """Give each class's probability to be on the slice: ``(slices, classes)``."""
-        return smooth_maximum(self.regions(images), tissue).sigmoid()
+        return smooth_maximum(self.regions(images)[0], tissue).sigmoid()
 
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs: regions, which cover the classes inside them, and contrasts."""
         tissue = tissue.to(images.dtype)
-        evidence = self.regions(images)
-        scores = smooth_maximum(evidence, tissue).sigmoid()
-        cams = evidence.sigmoid() * tissue
+        deep, shallow = self.regions(images)
+        scores = smooth_maximum(deep, tissue).sigmoid()
+        cams = self._joined(deep, shallow).sigmoid() * tissue
         if self.contrasted:
             cams = family_maximum(cams, self._pairs())
         radius = max(1, round(EDGE_RADIUS / self.pixel))
@@ -141,12 +154,33 @@ class Local(Preset):
     def _pairs(self) -> list[tuple[int, int]]:
         return pairs_of(self.parents.tolist())
 
+    def _judge_shallow(self, scores: Tensor, batch: TaggedBatch) -> None:
+        """Take note of how well the shallow head explains the tags of each class."""
+        target = (batch.tags == PRESENT).to(scores.dtype)
+        losses = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
+        losses = losses * tag_weights(batch.tags, batch.frequency)
+        known = (batch.tags != UNKNOWN).sum(0)
+        mean = losses.sum(0) / known.clamp_min(1)
+        before = torch.where(self.shallow_loss.isinf(), mean, self.shallow_loss)
+        after = MEMORY * before + (1 - MEMORY) * mean
+        self.shallow_loss.copy_(torch.where(known > 0, after, self.shallow_loss))
+
+    def _joined(self, deep: Tensor, shallow: Tensor) -> Tensor:
+        """Join the evidence of both heads for classes that the shallow one explains.
+
+        The deep head sees a lesion from beside it as well. Where small surroundings are
+        enough, its evidence there is no more than that.
+        """
+        explained = (self.shallow_loss < EXPLAINED)[:, None, None]
+        return torch.where(explained, (deep + shallow) / 2, deep)
+
     def _contrast_loss(self, batch: TaggedBatch) -> Tensor:
         self.contrasted.fill_(True)
         child, parent = torch.tensor(self._pairs(), device=batch.tags.device).T
         self.regions.eval()
         with torch.no_grad():
-            regions = family_maximum(self.regions(batch.images).sigmoid(), self._pairs())
+            evidence = self._joined(*self.regions(batch.images))
+            regions = family_maximum(evidence.sigmoid(), self._pairs())
         inside = ((regions[:, parent] > 0.5) & batch.tissue).to(batch.images.dtype)
         tags = batch.tags[:, child]
         applies = (batch.tags[:, parent] == PRESENT) & (tags != UNKNOWN) & inside.any(-1).any(-1)

@@ -6,6 +6,9 @@ from torch.nn import functional as F
 
 from napari_mcwss.model.network import DoubleConvolution
 
+SHALLOW_REACH = 5
+"""Pixels, along a side, that the shallow head of a `RegionNetwork` sees."""
+
 
 def pixels_seen(resolutions: int) -> int:
     """Count the pixels, along a side, that a `RegionNetwork` of so many resolutions sees."""
@@ -17,6 +20,8 @@ def pixels_seen(resolutions: int) -> int:
 
 class RegionNetwork(nn.Module):
     """A U-Net of few resolutions, so that each pixel is judged by its surroundings alone.
+
+    A second head, on its first block, sees `SHALLOW_REACH` pixels.
 
     Norms go over the batch: over one slice they would carry what lies far
     away into every pixel.
@@ -43,10 +48,14 @@ class RegionNetwork(nn.Module):
         )
         self.join = nn.ModuleList(DoubleConvolution(2 * width, width) for width in widths[:-1])
         self.head = nn.Conv2d(width, classes, 1)
+        self.shallow_head = nn.Conv2d(width, classes, 1)
         self._stride = 2 ** (levels - 1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Give evidence ``(slices, classes, h, w)`` for slices of any size."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the evidence ``(slices, classes, h, w)`` of both heads, deep and shallow.
+
+        Slices may have any size.
+        """
         height, width = images.shape[-2:]
         features = F.pad(images, (0, -width % self._stride, 0, -height % self._stride))
         skipped: list[Tensor] = []
@@ -56,8 +65,8 @@ class RegionNetwork(nn.Module):
         for level in reversed(range(len(self.up))):
             both = torch.cat([skipped[level], self.up[level](features)], 1)
             features = self.join[level](both)
-        evidence: Tensor = self.head(features)
-        return evidence[..., :height, :width]
+        deep, shallow = self.head(features), self.shallow_head(skipped[0])
+        return deep[..., :height, :width], shallow[..., :height, :width]
 
 
 class PixelNetwork(nn.Sequential):
