@@ -69,6 +69,21 @@ def test_a_class_inside_another_is_told_from_that_one():
     assert dice((inner >= 0.5) & whole, core) > 0.95
 
 
+def test_a_class_two_levels_down_is_told_inside_all_that_it_lies_in():
+    whole, middle, core = ball(18), ball(12), ball(6)
+    # What a share says outside of its parent means nothing.
+    shares = [np.where(ball(6) | ~whole, 0.9, 0.2), np.where(ball(10) | ~whole, 0.9, 0.2)]
+    root = np.where(ball(15), 0.8, np.where(ball(20), 0.3, 0.1))
+    inner, between, outer = followed(
+        [*shares, root], picture(whole, middle, core), parents=(1, 2, -1)
+    )
+    outside = outer < 0.5
+    assert dice(~outside, whole) > 0.97
+    for result, before in zip((inner, between), shares, strict=True):
+        np.testing.assert_array_equal(result[outside], before[outside].astype(np.float32))
+    assert dice((inner >= 0.5) & ~outside, core) > 0.9
+
+
 def test_what_looks_like_a_lesion_elsewhere_is_none():
     elsewhere = np.zeros(SHAPE, bool)
     elsewhere[2:4, 3:9, 3:9] = True

@@ -79,6 +79,18 @@ def test_what_a_class_encloses_on_a_slice_belongs_to_it():
     assert (exclusive_mask(cams, SURE[:2], precedence=NONE)[0] == 1).sum() == 9
 
 
+def test_nothing_is_filled_with_a_class_that_cannot_be_on_the_slice():
+    # Two kinds of core enclose a hole together; oedema is tagged absent.
+    cams = np.zeros((3, 2, 7, 8), np.float32)
+    cams[0, :, 1:6, 1:4] = cams[1, :, 1:6, 4:7] = 0.9
+    cams[:, :, 2:5, 3:5] = 0
+    wins = np.array([[False, False, True], [False, False, True], [False, False, False]])
+    tags = np.array([[1, 1, 0], [1, 1, 1]], np.int8)
+    mask = exclusive_mask(cams, np.ones((2, 3), np.float32), precedence=wins, tags=tags)
+    assert not (mask[0] == 3).any()
+    assert (mask[1] == 3).sum() == 6
+
+
 def test_a_class_is_not_filled_into_one_it_does_not_win_over():
     cams = np.zeros((2, 1, 7, 7), np.float32)
     cams[0, 0, 1:6, 1:6] = 0.8

@@ -91,10 +91,10 @@ def follow_image(
     part = slice(possible[0], possible[-1] + 1)
     cams, scores, image, tissue = cams[:, part], scores[part], image[:, part], tissue[part]
     edges = _edges(image, spacing)
-    for index in sorted(range(len(cams)), key=lambda k: _depth(parents, k)):
+    for index in sorted(range(len(cams)), key=lambda k: len(_ancestors(parents, k))):
         domain = tissue & (scores[:, index] >= GATE)[:, None, None]
-        if parents[index] >= 0:
-            domain &= cams[parents[index]] >= THRESHOLD
+        for ancestor in _ancestors(parents, index):
+            domain &= cams[ancestor] >= THRESHOLD
         # Around a region its map is high as well: the network sees the region from there.
         sample = SAMPLE if parents[index] < 0 else 0.0
         sure = max(sample, THRESHOLD)
@@ -115,8 +115,9 @@ def follow_image(
         )[domain]
 
 
-def _depth(parents: Sequence[int], index: int) -> int:
-    return 0 if parents[index] < 0 else 1 + _depth(parents, parents[index])
+def _ancestors(parents: Sequence[int], index: int) -> list[int]:
+    parent = parents[index]
+    return [] if parent < 0 else [parent, *_ancestors(parents, parent)]
 
 
 def _overlap(cells: NDArray[np.intp], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:

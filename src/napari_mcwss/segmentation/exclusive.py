@@ -72,7 +72,7 @@ def exclusive_mask(
         # Most slices hold nothing: only the range that can is looked at.
         part = slice(possible[0], possible[-1] + 1)
         mask[part] = _most_evidence(cams[:, part], allowed[part], precedence, threshold)
-        _fill_holes(mask[part], precedence)
+        _fill_holes(mask[part], allowed[part], precedence)
     return mask
 
 
@@ -95,17 +95,21 @@ def _most_evidence(
     return mask
 
 
-def _fill_holes(mask: NDArray[np.uint8], precedence: NDArray[np.bool_]) -> None:
+def _fill_holes(
+    mask: NDArray[np.uint8], allowed: NDArray[np.bool_], precedence: NDArray[np.bool_]
+) -> None:
     """Give the holes of each class, in place, to it: background, and classes it wins over."""
     if not mask.any():
         return
     extents = [np.flatnonzero(mask.any(other)) for other in ((1, 2), (0, 2), (0, 1))]
-    view = mask[tuple(slice(found[0], found[-1] + 1) for found in extents)]
+    part = tuple(slice(found[0], found[-1] + 1) for found in extents)
+    view, allowed = mask[part], allowed[part[0]]
     # The outermost classes first: what is inside of them comes later and wins.
     for index in np.argsort(precedence.sum(1), kind="stable"):
         family = np.append([False], precedence[:, index] | (np.arange(len(precedence)) == index))
         loses = np.append([True], precedence[index])
-        view[holes(family[view]) & loses[view]] = index + 1
+        enclosed = holes(family[view]) & allowed[:, index, None, None]
+        view[enclosed & loses[view]] = index + 1
 
 
 def holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
