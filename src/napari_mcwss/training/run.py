@@ -147,10 +147,8 @@ class Run:
             self._place = _Place(epoch, data.order(self._random)[:units])
         place = self._place
         self.preset.train()
-        while place.done < units:
-            progress = self._progress(epoch - 1 + place.done / units)
-            if progress >= 1 and place.batches:
-                break
+        progress = self.progress
+        while place.done < units and (progress < 1 or not place.batches):
             size = self._batch.slices // pairs
             shuffled = place.order[place.done : place.done + size]
             losses = self._drawn_step(data, shuffled, progress)
@@ -159,7 +157,7 @@ class Run:
             place.done += len(shuffled)
             place.batches += 1
             batches = place.batches + math.ceil((units - place.done) / size)
-            progress = self._progress(epoch - 1 + place.done / units)
+            progress = self.progress
             yield Step(place.batches, batches, losses, progress, pairs * len(shuffled))
         return {term: fmean(values) for term, values in place.losses.items()}
 
