@@ -26,6 +26,7 @@ from napari_mcwss.cli_options import (
     mapping,
     progress,
     split,
+    until_interrupted,
 )
 from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.errors import McwssError
@@ -122,6 +123,7 @@ def new(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
 )
 def train(
+    context: typer.Context,
     study: StudyFolder,
     model: ModelName,
     scans: Scans = None,
@@ -156,8 +158,24 @@ def train(
     ] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the unfinished training, with its settings."),
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Give up the unfinished training of that name.")
+    ] = False,
 ) -> None:
-    """Train a model on the tags of a study. Ctrl+C stops it and keeps what it has learnt."""
+    """Train a model on the tags of a study.
+
+    Ctrl+C stops it and keeps what it has learnt; --resume goes on from there.
+    """
+    if resume:
+        _refuse_settings(context)
+        from napari_mcwss.training.loop import resume as resumed
+
+        _show_training(resumed(Study.open(study), model))
+        return
     from napari_mcwss.training.config import training_config
 
     settings = {
@@ -177,9 +195,33 @@ def train(
     opened = Study.open(study)
     names = chosen(scans)
     trusted = None if trust is None else _trusted(opened, trust, values, names)
-    run = events_of(opened, model, config, scans=names, trusted=trusted)
-    with progress() as bar, closing(run) as events:
-        show_events(bar, events)
+    _show_training(events_of(opened, model, config, scans=names, trusted=trusted, restart=restart))
+
+
+def _refuse_settings(context: typer.Context) -> None:
+    """Refuse settings beside ``--resume``: they are those that the training began with."""
+    allowed = {"study", "model", "resume"}
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in allowed
+        and (source := context.get_parameter_source(parameter.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise McwssError(
+            f"--resume goes on with the settings that the training began with: leave out "
+            f"{', '.join(given)}"
+        )
+
+
+def _show_training(events: Generator[Any, None, None]) -> None:
+    try:
+        with progress() as bar, closing(until_interrupted(events)) as shown:
+            show_events(bar, shown)
+    except KeyboardInterrupt:
+        typer.echo("stopped; --resume goes on from here", err=True)
+        raise typer.Exit(130) from None
 
 
 def _trusted(

@@ -55,7 +55,7 @@ def watched_data(monkeypatch) -> list[TaggedSlices]:
 
 
 def test_tags_are_hard_constraints_of_labels(tagged_study: Study, monkeypatch):
-    def everywhere(_teacher, scan):
+    def everywhere(_teacher, scan, **_):
         yield
         shape = scan.geometry.shape
         return Prediction(
@@ -85,7 +85,8 @@ def test_a_run_in_two_stages_ends_with_the_second(tagged_study: Study):
     assert progress[-1] == 1
     labelled = [e.text for e in events if isinstance(e, Message) and "labelling" in e.text]
     assert all(any(scan in text for text in labelled) for scan in started.scans)
-    assert [event.epoch for event in events if isinstance(event, Checkpoint)] == [1, 2, 4]
+    models = [e.epoch for e in events if isinstance(e, Checkpoint) and e.kind == "model"]
+    assert models == [1, 2, 4]
     assert isinstance(events[-1], Finished)
     info = load_model(tagged_study.model_folder("m"), device="cpu").info
     assert (info.preset, info.epochs, info.trusted_scans) == ("refined", 4, ())
@@ -109,7 +110,7 @@ def test_a_second_stage_that_is_stopped_leaves_the_first(tagged_study: Study, ki
 
 def test_trusted_labels_are_taken_as_they_are(tagged_study: Study, monkeypatch):
     seen = watched_data(monkeypatch)
-    monkeypatch.setattr("napari_mcwss.training.loop.label_agreement", lambda *_: GOOD_ENOUGH)
+    monkeypatch.setattr("napari_mcwss.training.material.label_agreement", lambda *_: GOOD_ENOUGH)
     scan = tagged_study.scan_names[1]
     trusted = blocks(tagged_study, scan)
     list(train(tagged_study, "m", TINY, trusted=trusted))
@@ -139,7 +140,7 @@ def test_labels_that_are_not_like_the_trusted_ones_are_not_learnt_from(
 
 def test_trusted_labels_are_drawn_as_often_as_all_others(tagged_study: Study, monkeypatch):
     seen = watched_data(monkeypatch)
-    monkeypatch.setattr("napari_mcwss.training.loop.label_agreement", lambda *_: GOOD_ENOUGH)
+    monkeypatch.setattr("napari_mcwss.training.material.label_agreement", lambda *_: GOOD_ENOUGH)
     scan = tagged_study.scan_names[1]
     events = list(train(tagged_study, "m", TINY, trusted=blocks(tagged_study, scan)))
     assert not any("first stage" in event.text for event in events if isinstance(event, Advice))
@@ -177,6 +178,17 @@ def test_labels_without_a_second_stage_are_refused(tagged_study: Study):
     with pytest.raises(McwssError, match="second stage"):
         list(train(tagged_study, "m", config, trusted=trusted))
     assert not tagged_study.model_names()
+
+
+def test_masks_of_scans_that_are_not_trained_on_are_named(tagged_study: Study):
+    first, second, third = tagged_study.scan_names[:3]
+    labels = blocks(tagged_study, first, second)
+    config = TINY.model_copy(update={"epochs": 1})
+    events = list(train(tagged_study, "m", config, scans=[second, third], trusted=labels))
+    (told,) = [event for event in events if isinstance(event, Advice) and "not used" in event.text]
+    assert first in told.text
+    assert second not in told.text
+    assert read_info(tagged_study.model_folder("m")).trusted_scans == (second,)
 
 
 def test_labels_of_another_shape_are_refused(tagged_study: Study):

@@ -60,6 +60,8 @@ class ModelInfo(BaseModel):
     run : str
         Tells one training from another of the same name, so that results are
         not taken for those of a later model.
+    key : str
+        The same in all states of one training, stopped or done.
     software : str
         Version of this package.
     """
@@ -80,6 +82,7 @@ class ModelInfo(BaseModel):
     epochs: int
     training: dict[str, Any] = {}
     software: str = ""
+    key: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class Batch:
     progress : float
         Share of the run that is done, 0..1.
     seconds_left : float
-        Expected from the time that the run took so far.
+        Expected from the time that the last batches took.
+    slices_per_second : float
+        Slices drawn a second, references among them: the mean of the last batches.
     """
 
     epoch: int
@@ -51,6 +54,7 @@ class Batch:
     losses: Mapping[str, float]
     progress: float
     seconds_left: float
+    slices_per_second: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,31 +66,45 @@ class Epoch:
     epoch : int
         Counted from 1.
     losses : mapping
-        Mean of each loss term over the epoch, and of ``total``.
+        Mean of each loss term, and of ``total``, over the epoch's steps that have it.
     validation : mapping
         Area under the ROC curve per class on held-back scans, by their tags;
         empty without such scans.
+    device : str
+        Where it was computed.
+    peak_memory : int or None
+        Bytes that the training took there at most so far; None where the device
+        does not count them.
     """
 
     epoch: int
     losses: Mapping[str, float]
     validation: Mapping[str, float]
+    device: str = ""
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The model was written.
+    """What was learnt is on the disk.
 
     Attributes
     ----------
     folder : Path
-        Where to.
+        Of the model in the end; until then it lies in a hidden folder beside it.
     epoch : int
         The epoch it holds.
+    kind : {"model", "state"}
+        A model, to be put in place when the training ends; or a state, which the
+        training can be resumed from if it is killed after this event.
+    batch : int
+        Batches of that epoch that it holds, all of them where the epoch is done.
     """
 
     folder: Path
     epoch: int
+    kind: Literal["model", "state"] = "model"
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,12 +122,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Advice:
-    """What the tags cannot teach; to be kept on screen.
+    """What the tags cannot teach, or the machine cannot do; to be kept on screen.
 
     Attributes
     ----------
     text : str
-        What is wrong, and what to tag against it.
+        What is wrong, and what to do against it or what the training does.
     """
 
     text: str
@@ -128,7 +146,7 @@ class Finished:
     epochs : int
         Epochs trained.
     seconds : float
-        Time taken.
+        Time taken, pauses excepted.
     """
 
     model: str

@@ -1,11 +1,12 @@
 """Training as a generator of events: no thread, no screen, no printing."""
 
 import math
-import time
-from collections.abc import Generator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import datetime
 from statistics import fmean
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 
 from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName, load_model
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.model.inputs import Reading
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.relations import parents, precedence
-from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.clock import Cadence, Clock, Pace
+from napari_mcwss.training.config import TrainingConfig, training_config
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -31,21 +32,21 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
-from napari_mcwss.training.pseudo_labels import GOOD_ENOUGH, label_agreement, label_scan
-from napari_mcwss.training.run import Run
-from napari_mcwss.training.saving import ModelFolder
-from napari_mcwss.training.slices import (
-    TaggedSlices,
-    check_tags,
-    gather,
-    load_scan,
-    own_pixel,
-    tagged_scans,
+from napari_mcwss.training.material import Material, Task
+from napari_mcwss.training.memory import (
+    BatchSize,
+    free_memory,
+    peak_memory,
+    ran_out,
+    within_memory,
 )
-from napari_mcwss.training.split import split_scans
-from napari_mcwss.training.validation import evaluate_tags
-
-T = TypeVar("T")
+from napari_mcwss.training.run import Run
+from napari_mcwss.training.saving import TrainingFolder
+from napari_mcwss.training.slices import TaggedSlices
+from napari_mcwss.training.split import Split
+from napari_mcwss.training.state import TrainingState
+from napari_mcwss.training.unfinished import Unfinished
+from napari_mcwss.training.validation import evaluate_tags, score_slices
 
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
@@ -61,12 +62,14 @@ def train(
     *,
     scans: Sequence[str] | None = None,
     trusted: Mapping[str, NDArray[np.uint8]] | None = None,
+    restart: bool = False,
 ) -> Generator[Event, None, None]:
     """Train a model of a study on its tags.
 
     Reference masks are out of its reach: it reads scans, tags and the labels
-    that it is given. Closing the generator stops the run; the state so far is
-    kept as a model.
+    that it is given. Closing the generator stops the run, at the event that it
+    is at: what it has learnt is kept as a model, and its state to `resume` it.
+    Not asking for the next event pauses it.
 
     Parameters
     ----------
@@ -84,6 +87,8 @@ def train(
         that the first one makes; it learns from the given ones alone if the
         others are not like them. If all scans trained on have one, there is no
         first stage.
+    restart : bool
+        Whether to give up an unfinished training of that name.
 
     Yields
     ------
@@ -92,245 +97,337 @@ def train(
 
     Raises
     ------
+    UnfinishedError
+        If there is an unfinished training of that name.
+    TrainingLockedError
+        If a model of that name is in training.
     McwssError
         If the device is not there, the tags are not enough to learn from, or
         labels are given to a training without a second stage or do not fit
-        their scan.
+        their scan; if memory does not suffice; or the model cannot be written.
     """
-    yield from _Training(study, name, config, scans, trusted or {}).events()
+    with TrainingFolder(study, name) as folder:
+        if not restart:
+            folder.refuse_unfinished()
+        task = Task.of(study, config, scans, trusted or {})
+        state = TrainingState(
+            key=secrets.token_hex(8),
+            config=config.model_dump(),
+            training=task.split.training,
+            validation=task.split.validation,
+            trusted=tuple(task.trusted),
+            batch_size=config.batch_size,
+        )
+        yield from _events(study, folder, task, state)
+
+
+def resume(study: Study, name: str) -> Generator[Event, None, None]:
+    """Go on with an unfinished training, as if it had not been interrupted.
+
+    Settings, scans and masks given are those that it began with.
+
+    Parameters
+    ----------
+    study : Study
+        Where scans and tags come from and the model goes.
+    name : str
+        Of the model.
+
+    Yields
+    ------
+    Event
+        As for `train`.
+
+    Raises
+    ------
+    McwssError
+        If there is none, it is damaged, or scans, tags or classes are not those
+        that it began with; and as for `train`.
+    """
+    with TrainingFolder(study, name) as folder:
+        state = folder.read_state()
+        split = Split(state.training, state.validation)
+        task = Task.resumed(split, state.trusted, folder.working)
+        yield from _events(study, folder, task, state)
+
+
+def _events(
+    study: Study, folder: TrainingFolder, task: Task, state: TrainingState
+) -> Generator[Event, None, None]:
+    training = _Training(study, folder, task, state)
+    try:
+        with closing(training.work()) as events:
+            for event in events:
+                with training.clock.paused():
+                    yield event
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+    finally:
+        del training
+        free_memory()
+    raise McwssError(
+        "memory ran out while the scans were read: train with larger pixels or on fewer scans, "
+        "or close other programs"
+    )
 
 
 class _Training:
-    """One training: what it reads, its stages, and where it writes."""
+    """One training: its stages, and where it writes."""
 
     def __init__(
-        self,
-        study: Study,
-        name: str,
-        config: TrainingConfig,
-        scans: Sequence[str] | None,
-        trusted: Mapping[str, NDArray[np.uint8]],
+        self, study: Study, folder: TrainingFolder, task: Task, state: TrainingState
     ) -> None:
-        if trusted and not config.refine:
-            raise McwssError(
-                "masks are for the second stage alone: train with refine, or without masks"
-            )
-        self.study, self.name, self.config = study, name, config
-        self.device = choose_device(config.device)
-        tagged = tagged_scans(study, scans)
-        self.reading = Reading(config.pixel or own_pixel(study, tagged), config.place)
-        # A mask that a user corrected is worth more than a scan to validate on.
-        keep = [scan for scan in tagged if scan in trusted]
-        tags = {scan: study.tags(scan).values for scan in tagged}
-        self.split = split_scans(tags, config.validation_share, config.seed, keep=keep)
-        self.trusted = {scan: trusted[scan] for scan in keep}
-        for scan, labels in self.trusted.items():
-            shape = study.scan(scan).geometry.shape
-            if labels.shape != shape:
-                raise McwssError(
-                    f"labels of scan {scan} have shape {labels.shape}, the scan {shape}: they "
-                    "must be of its own voxels"
-                )
-        self.folder = ModelFolder(study, name)
+        self.study, self.folder, self.task, self.state = study, folder, task, state
+        self.config = training_config(**state.config)
+        self.device = choose_device(self.config.device)
+        self.clock = Clock(state.seconds)
+        self.batch = BatchSize(state.batch_size)
+        self.cadence = Cadence(self.clock)
+        self.pace = Pace()
+        self.material = Material(study, task, self.config, state.digests)
         self.tags: NDArray[np.int8] = np.empty((0, len(study.classes)), np.int8)
-        self.epochs = 0
-        self.saved = False
-        self.began = 0.0
+        self.run: Run | None = None
+        self.can_write = True
 
     @property
     def stages(self) -> list[PresetName]:
         """Presets in their order."""
-        if len(self.trusted) == len(self.split.training):
+        if len(self.task.trusted) == len(self.task.split.training):
             return [SECOND_STAGE]
         return [self.config.preset, SECOND_STAGE] if self.config.refine else [self.config.preset]
 
-    def events(self) -> Generator[Event, None, None]:
-        """Train all stages."""
-        start = time.monotonic()
-        data = yield from self._tagged(self.split.training)
-        held_back = None
-        if self.split.validation:
-            held_back = yield from self._load(self.split.validation, complete=False)
-        self.config = self.config.with_length(len(data))
-        epochs = self.config.epochs
-        yield Started(
-            self.name,
-            str(self.device),
-            self.split.training,
-            self.split.validation,
-            len(data),
-            None if epochs is None else epochs * len(self.stages),
-        )
-        used = {scan: self.study.tags(scan).values for scan in self.split.training}
+    def work(self) -> Generator[Event, None, None]:
+        """Train all stages that are left."""
+        new = not self.state.digests
+        complete = PRESETS[self.stages[0]].needs_complete_tags
+        data = yield from self.material.tagged(complete=complete)
+        held_back = yield from self.material.held_back()
+        draws = len(data)
+        self.config = self.config.with_length(draws)
+        self.state.config = self.config.model_dump()
+        self.state.digests = self.material.digests
+        yield self._started(draws)
+        split = self.task.split
+        used = {scan: self.study.tags(scan).values for scan in split.training}
         for text in advise(used, self.study.class_names):
             yield Advice(text)
+        if self.task.unused:
+            yield Advice(
+                f"the masks of {', '.join(self.task.unused)} are not used: only scans with tags "
+                "are trained on, tag slices of them"
+            )
         self.tags = data.tags.numpy()
-        self.began = time.monotonic()
-        finished = False
+        if new:
+            self.folder.clear()
+            self.task.keep_masks(self.folder.working)
+        else:
+            yield Message(f"going on after {self.state.epochs} epochs")
         try:
-            for number, preset in enumerate(self.stages):
-                if preset == SECOND_STAGE:
-                    data = yield from self._labelled(len(data))
-                yield from self._stage(number, data, held_back)
-            finished = True
-        finally:
-            place = self.folder.publish() if finished else self.folder.keep()
-        model = place or self.study.model_folder(self.name)
-        yield Finished(self.name, model, self.epochs, time.monotonic() - start)
+            while self.state.stage < len(self.stages):
+                if self.stages[self.state.stage] == SECOND_STAGE:
+                    del data
+                    data = yield from self.material.labelled(self.folder.working, draws, self.batch)
+                yield from self._stage(data, held_back)
+        except GeneratorExit:
+            self._stop()
+            raise
+        except BaseException:
+            # In the middle of a step: what is in memory may be half of one.
+            with suppress(McwssError):
+                self.folder.keep(self.state.key)
+            raise
+        place = self.folder.finish()
+        yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
+
+    def _started(self, slices: int) -> Started:
+        epochs, split = self.config.epochs, self.task.split
+        return Started(
+            self.folder.name,
+            str(self.device),
+            split.training,
+            split.validation,
+            slices,
+            None if epochs is None else epochs * len(self.stages),
+        )
 
     def _stage(
-        self, number: int, data: TaggedSlices, held_back: TaggedSlices | None
+        self, data: TaggedSlices, held_back: TaggedSlices | None
     ) -> Generator[Event, None, None]:
-        """Train one stage and save its best state."""
-        preset = self._network(self.stages[number])
-        preset.learn_relations(parents(self.tags).tolist())
-        before, best = self.epochs, -math.inf
-        try:
-            run = Run(preset, self.config, self.device)
-            over = False
-            while not over:
-                self.epochs += 1
-                losses = yield from self._epoch(run, number, data, before)
-                validation = evaluate_tags(preset, held_back, self.study.class_names, self.device)
-                self.folder.record(
-                    self.epochs, {**losses, **{f"auc_{k}": v for k, v in validation.items()}}
+        """Train a stage, or what is left of it."""
+        run = self._begin()
+        over = False
+        while not over:
+            losses = yield from within_memory(lambda: self._epoch(run, data), self.batch)
+            scores = None
+            if held_back is not None:
+                scores = yield from within_memory(
+                    lambda: self._scores(run.preset, held_back), self.batch
                 )
-                yield Epoch(self.epochs, losses, validation)
-                over = run.over(self.epochs - before)
-                score = fmean(validation.values()) if validation else math.inf
-                good = preset.keeps_last_epoch or score >= best - AUC_TOLERANCE
-                # An unfinished second stage is worth less than the first.
-                if over if number else good:
-                    best = max(best, score)
-                    self._save(self.stages[number], preset)
-                    yield Checkpoint(self.study.model_folder(self.name), self.epochs)
-        finally:
-            if not self.saved:
-                self._save(self.stages[number], preset)
+            areas = evaluate_tags(scores, held_back, self.study.class_names)
+            over = run.over(self.state.epochs + 1 - self.state.before)
+            # On the disk first: whoever stops at one of these events has them all.
+            written = list(self._ended(run, losses, areas, over=over))
+            yield Epoch(
+                self.state.epochs, losses, areas, str(self.device), peak_memory(self.device)
+            )
+            yield from written
 
-    def _epoch(
-        self, run: Run, number: int, data: TaggedSlices, before: int
-    ) -> Generator[Event, None, dict[str, float]]:
+    def _begin(self) -> Run:
+        """Make the network of the stage and what optimises it, where they were left."""
+        preset = self._network(self.stages[self.state.stage])
+        preset.learn_relations(parents(self.tags).tolist())
+        run = Run(preset, self.config, self.device, self.clock, self.batch)
+        if self.state.run is not None:
+            run.restore(self.state.run)
+        self.run, self.state.run = run, None
+        self.state.progress = (self.state.stage + run.progress) / len(self.stages)
+        self.pace = Pace()
+        return run
+
+    def _epoch(self, run: Run, data: TaggedSlices) -> Generator[Event, None, dict[str, float]]:
         """Train an epoch, its progress seen as that of all stages."""
-        steps = run.epoch(data, self.epochs - before)
+        steps = run.epoch(data, self.state.epochs + 1 - self.state.before)
+        last = self.clock.seconds
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
                 losses: dict[str, float] = end.value
                 return losses
-            done = (number + step.progress) / len(self.stages)
-            left = (time.monotonic() - self.began) * (1 / done - 1)
-            yield Batch(self.epochs, step.batch, step.batches, step.losses, done, left)
+            done = (self.state.stage + step.progress) / len(self.stages)
+            now = self.clock.seconds
+            self.pace.add(now - last, done - self.state.progress, step.slices)
+            last, self.state.progress = now, done
+            yield Batch(
+                self.state.epochs + 1,
+                step.batch,
+                step.batches,
+                step.losses,
+                done,
+                self.pace.seconds_left(done),
+                self.pace.slices_per_second,
+            )
+            if self.cadence.due(epoch_done=False):
+                yield from self._written(self._write_state, "state")
+
+    def _scores(
+        self, preset: Preset, held_back: TaggedSlices
+    ) -> Generator[Event, None, torch.Tensor]:
+        """Score the held-back slices."""
+        # Without gradients twice as many slices fit.
+        steps = score_slices(preset, held_back, self.device, 2 * self.batch.slices)
+        while True:
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                scores: torch.Tensor = end.value
+                return scores
+            yield Message(f"validating ({done} of {len(held_back)} slices)")
+
+    def _ended(
+        self, run: Run, losses: Mapping[str, float], areas: Mapping[str, float], *, over: bool
+    ) -> Iterator[Event]:
+        """Write down an epoch that is done: its model if it is worth it, and the state."""
+        state, preset = self.state, run.preset
+        state.epochs, state.batches = state.epochs + 1, run.batches
+        state.history.append(
+            {"epoch": state.epochs, **losses, **{f"auc_{k}": v for k, v in areas.items()}}
+        )
+        score = fmean(areas.values()) if areas else math.inf
+        good = preset.keeps_last_epoch or score >= state.best - AUC_TOLERANCE
+        # An unfinished second stage is worth less than the first.
+        if over if state.stage else good:
+            state.best = max(state.best, score)
+            for event in self._written(lambda: self._write_model(run), "model", needed=over):
+                state.saved = state.saved or isinstance(event, Checkpoint)
+                yield event
+        if over:
+            state.stage, state.before, state.best = state.stage + 1, state.epochs, -math.inf
+            self.run = None
+        if over or self.cadence.due(epoch_done=True):
+            yield from self._written(self._write_state, "state")
+
+    def _written(
+        self, write: Callable[[], None], kind: str, *, needed: bool = False
+    ) -> Iterator[Event]:
+        """Write and tell; what the disk does not take is told once, and tried again later."""
+        try:
+            write()
+        except McwssError as error:
+            if needed:
+                raise
+            if self.can_write:
+                yield Advice(f"{error}; the training goes on, and tries again")
+            self.can_write = False
+            return
+        self.can_write = True
+        epoch, batch = self._place()
+        folder = self.study.model_folder(self.folder.name)
+        yield Checkpoint(folder, epoch, "state" if kind == "state" else "model", batch)
+
+    def _place(self) -> tuple[int, int]:
+        """Give the epoch that the training is in or has just done, and its batches done."""
+        if self.run is None or not self.run.epochs:
+            return self.state.epochs, self.state.batches
+        return self.state.before + self.run.epochs, self.run.batches
+
+    def _stop(self) -> None:
+        """Keep what was learnt, if anything was: as a state, and as a model."""
+        state, run = self.state, self.run
+        if not (state.epochs or state.run or (run and run.batches)):
+            self.folder.clear()
+            return
+        last_counts = run and (run.preset.keeps_last_epoch or not self.task.split.validation)
+        if run and not (state.saved and (state.stage or not last_counts)):
+            self._write_model(run)
+        self._write_state()
+        self.folder.keep(state.key)
+
+    def _write_state(self) -> None:
+        epoch, batch = self._place()
+        run = self.state.run if self.run is None else self.run.state()
+        state = replace(
+            self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
+        )
+        epochs = self.config.epochs
+        summary = Unfinished(
+            name=self.folder.name,
+            epoch=epoch,
+            batch=batch,
+            epochs=None if epochs is None else epochs * len(self.stages),
+            progress=state.progress,
+            seconds=state.seconds,
+            saved=datetime.now().astimezone(),
+            config=state.config,
+        )
+        with self.cadence.writing():
+            self.folder.write_state(state, summary)
+
+    def _write_model(self, run: Run) -> None:
+        rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
+        info = ModelInfo(
+            preset=self.stages[self.state.stage],
+            classes=self.study.class_names,
+            channels=self.study.channels,
+            width=self.config.width,
+            pixel=self.material.reading.pixel,
+            place=self.material.reading.place,
+            precedence=rules,
+            scans=self.task.split.training,
+            validation_scans=self.task.split.validation,
+            trusted_scans=tuple(self.task.trusted),
+            epochs=self._place()[0],
+            training=self.config.model_dump(),
+            software=__version__,
+            key=self.state.key,
+        )
+        self.folder.write_model(run.preset, info, self.state.history)
 
     def _network(self, preset: PresetName) -> Preset:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            channels = self.reading.channels(len(self.study.channels))
+            channels = self.material.reading.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
-            return PRESETS[preset](channels, classes, config.width, self.reading.pixel)
-
-    def _tagged(self, names: Sequence[str]) -> Generator[Event, None, TaggedSlices]:
-        """Read the slices to train on."""
-        complete = PRESETS[self.stages[0]].needs_complete_tags
-        data = yield from self._load(names, complete=complete)
-        if not len(data):
-            raise McwssError(
-                f"none of the tagged slices of {', '.join(names)} can be trained on: preset "
-                f"'{self.config.preset}' needs slices that hold tissue"
-                + (" and a tag of every class" if complete else "")
-            )
-        check_tags(data.tags.numpy(), self.study.class_names, names)
-        return data
-
-    def _load(
-        self, names: Sequence[str], *, complete: bool
-    ) -> Generator[Event, None, TaggedSlices]:
-        scans = []
-        for index, name in enumerate(names, 1):
-            yield Message(f"reading {name} ({index} of {len(names)})")
-            scans.append(load_scan(self.study, name, self.reading, complete=complete))
-        return gather(scans)
-
-    def _labelled(self, draws: int) -> Generator[Event, None, TaggedSlices]:
-        """Read the slices to train on again, with labels: trusted ones or the first stage's.
-
-        Few scans are drawn more often: an epoch stays as long as it was.
-        """
-        names: Sequence[str] = self.split.training
-        labels = dict(self.trusted)
-        if len(labels) < len(names):
-            made = yield from self._made_labels(names)
-            if self._worth_learning(made):
-                labels = made | labels
-            else:
-                names = list(self.trusted)
-                yield Advice(
-                    "the first stage does not find the classes where the masks given say that they "
-                    f"are: the second stage learns from the masks of {', '.join(names)} alone"
-                )
-        loaded = [
-            load_scan(self.study, name, self.reading, complete=False, labels=labels[name])
-            for name in names
-        ]
-        return replace(self._balanced(gather(loaded), names), draws=draws)
-
-    def _made_labels(
-        self, names: Sequence[str]
-    ) -> Generator[Event, None, dict[str, NDArray[np.uint8]]]:
-        """Label scans with the first stage, the trusted ones as well, to compare."""
-        teacher = load_model(self.folder.working, device=self.config.device)
-        made = {}
-        for index, name in enumerate(names, 1):
-            message = Message(f"labelling {name} ({index} of {len(names)})")
-            yield message
-            made[name] = yield from _saying(message, label_scan(self.study, teacher, name))
-            self.study.scan(name).release()
-        return made
-
-    def _worth_learning(self, made: Mapping[str, NDArray[np.uint8]]) -> bool:
-        """Tell whether made labels are like those that are trusted, if there are any."""
-        classes = len(self.study.classes)
-        agreements = [
-            label_agreement(made[name], labels, classes) for name, labels in self.trusted.items()
-        ]
-        return not agreements or fmean(agreements) >= GOOD_ENOUGH
-
-    def _balanced(self, data: TaggedSlices, names: Sequence[str]) -> TaggedSlices:
-        """Draw slices of trusted scans as often as all others together."""
-        trusted = torch.tensor([name in self.trusted for name in names])[data.scan]
-        if trusted.all() or not trusted.any():
-            return data
-        weights = torch.where(trusted, 1 / trusted.sum(), 1 / (~trusted).sum())
-        return replace(data, weights=weights)
-
-    def _save(self, stage: PresetName, preset: Preset) -> None:
-        rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
-        info = ModelInfo(
-            preset=stage,
-            classes=self.study.class_names,
-            channels=self.study.channels,
-            width=self.config.width,
-            pixel=self.reading.pixel,
-            place=self.reading.place,
-            precedence=rules,
-            scans=self.split.training,
-            validation_scans=self.split.validation,
-            trusted_scans=tuple(self.trusted),
-            epochs=self.epochs,
-            training=self.config.model_dump(),
-            software=__version__,
-        )
-        self.folder.save(preset, info)
-        self.saved = True
-
-
-def _saying(message: Message, steps: Generator[object, None, T]) -> Generator[Message, None, T]:
-    """Repeat a message at every step, where a run can be stopped; give the steps' value."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        yield message
+            return PRESETS[preset](channels, classes, config.width, self.material.reading.pixel)

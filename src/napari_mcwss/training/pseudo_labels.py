@@ -1,10 +1,13 @@
 """What a trained model makes of the scans that it was trained on: labels for the second stage."""
 
+import zipfile
 from collections.abc import Generator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.files import replacing
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.exclusive import exclusive_mask
@@ -40,7 +43,7 @@ def label_agreement(labels: NDArray[np.uint8], reference: NDArray[np.uint8], cla
 
 
 def label_scan(
-    study: Study, teacher: TrainedModel, scan: str
+    study: Study, teacher: TrainedModel, scan: str, *, batch_size: int = 16
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Label a scan of a study with a model; the labels are the generator's return value.
 
@@ -55,16 +58,40 @@ def label_scan(
         The model.
     scan : str
         Name of the scan.
+    batch_size : int
+        Slices at a time.
 
     Yields
     ------
     Progress
         After every batch.
     """
-    prediction = yield from predict(teacher, study.scan(scan))
+    prediction = yield from predict(teacher, study.scan(scan), batch_size=batch_size)
     return exclusive_mask(
         prediction.cams,
         prediction.scores,
         precedence=study_precedence(study, teacher.info),
         tags=study.tags(scan).values,
     )
+
+
+def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
+    """Write a label image atomically, for a training that is resumed.
+
+    Raises
+    ------
+    McwssError
+        If it cannot be written.
+    """
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, labels=labels)
+
+
+def read_labels(path: Path) -> NDArray[np.uint8] | None:
+    """Read a label image that `write_labels` wrote; None if it is not there, or damaged."""
+    try:
+        with np.load(path) as arrays:
+            labels: NDArray[np.uint8] = arrays["labels"]
+            return labels
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

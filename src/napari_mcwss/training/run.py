@@ -1,11 +1,10 @@
 """The optimisation itself: batches, learning rate, clock."""
 
 import math
-import time
-from collections import defaultdict
 from collections.abc import Generator
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +13,9 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.training.augmentation import draw_views
+from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.memory import BatchSize
 from napari_mcwss.training.slices import TaggedSlices
 
 WARM_UP = 0.1
@@ -29,15 +30,29 @@ class Step(NamedTuple):
     batch, batches : int
         Of the step, counted from 1, and batches in the epoch.
     losses : dict
-        Each loss term by name, and their sum, ``total``.
+        Each of the step's loss terms by name, and their sum, ``total``.
     progress : float
         Share of the run that is done, 0..1.
+    slices : int
+        In the step.
     """
 
     batch: int
     batches: int
     losses: dict[str, float]
     progress: float
+    slices: int
+
+
+@dataclass
+class _Place:
+    """How far an epoch is: the slices in their order, those that are done, losses by term."""
+
+    epoch: int
+    order: Tensor
+    done: int = 0
+    batches: int = 0
+    losses: dict[str, list[float]] = field(default_factory=dict)
 
 
 class Run:
@@ -51,51 +66,121 @@ class Run:
         Length, which is settled, batches, rates, seed.
     device : torch.device
         Where to.
+    clock : Clock, optional
+        Counts the minutes; one of its own if not given.
+    batch : BatchSize, optional
+        Slices a step; those of the configuration if not given.
+
+    Attributes
+    ----------
+    preset : Preset
+        The network.
     """
 
-    def __init__(self, preset: Preset, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        preset: Preset,
+        config: TrainingConfig,
+        device: torch.device,
+        clock: Clock | None = None,
+        batch: BatchSize | None = None,
+    ) -> None:
         self.preset = preset.to(device)
         self.config = config
         self.device = device
+        self._clock = clock or Clock()
+        self._batch = batch or BatchSize(config.batch_size)
         self._optimiser = torch.optim.AdamW(
             preset.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
         self._random = torch.Generator().manual_seed(config.seed)
-        self._start = time.monotonic()
+        self._start = self._clock.seconds
+        self._place: _Place | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The epoch that the run is in or has just done, counted from 1; 0 before the first."""
+        return self._place.epoch if self._place else 0
+
+    @property
+    def batches(self) -> int:
+        """Steps done of the epoch that the run is in."""
+        return self._place.batches if self._place else 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, 0..1."""
+        place = self._place
+        return self._progress(place.epoch - 1 + place.done / len(place.order) if place else 0.0)
+
+    def state(self) -> dict[str, Any]:
+        """Give all that the run goes on from, in tensors and plain values; valid until it does."""
+        return {
+            "network": self.preset.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "random": self._random.get_state(),
+            "seconds": self._clock.seconds - self._start,
+            "place": asdict(self._place) if self._place else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Be where another run was when it gave its state."""
+        self.preset.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._random.set_state(state["random"])
+        self._start = self._clock.seconds - state["seconds"]
+        self._place = _Place(**state["place"]) if state["place"] else None
 
     def over(self, epoch: int) -> bool:
         """Tell whether the run has reached its length with this epoch."""
         return self._progress(epoch) >= 1
 
     def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Step, None, dict[str, float]]:
-        """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses."""
-        size = self.config.batch_size // 2 if self.preset.compares_pairs else self.config.batch_size
-        units = data.drawn // 2 if self.preset.compares_pairs else data.drawn
-        batches = math.ceil(units / size)
-        history: dict[str, list[float]] = defaultdict(list)
-        order = data.order(self._random)[:units].split(size)
+        """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses.
+
+        An epoch that was left in its middle, by an error or another run whose
+        state was restored, goes on there.
+        """
+        pairs = 2 if self.preset.compares_pairs else 1
+        units = data.drawn // pairs
+        if self._place is None or self._place.epoch != epoch:
+            self._place = _Place(epoch, data.order(self._random)[:units])
+        place = self._place
         self.preset.train()
-        for number, shuffled in enumerate(order, 1):
-            progress = self._progress(epoch - 1 + (number - 1) / batches)
-            indices = self._draw(data, shuffled, progress)
-            for term, value in self._step(data, indices, progress).items():
-                history[term].append(value)
-            progress = self._progress(epoch - 1 + number / batches)
-            yield Step(
-                number, batches, {term: values[-1] for term, values in history.items()}, progress
-            )
-            if progress >= 1:
-                break
-        return {term: fmean(values) for term, values in history.items()}
+        progress = self.progress
+        while place.done < units and (progress < 1 or not place.batches):
+            size = self._batch.slices // pairs
+            shuffled = place.order[place.done : place.done + size]
+            losses = self._drawn_step(data, shuffled, progress)
+            for term, value in losses.items():
+                place.losses.setdefault(term, []).append(value)
+            place.done += len(shuffled)
+            place.batches += 1
+            batches = place.batches + math.ceil((units - place.done) / size)
+            progress = self.progress
+            yield Step(place.batches, batches, losses, progress, pairs * len(shuffled))
+        return {term: fmean(values) for term, values in place.losses.items()}
 
     def _progress(self, epochs: float) -> float:
         """Share of the run that is done: by epochs or by the clock, what is further."""
         last, minutes = self.config.epochs, self.config.minutes
-        elapsed = time.monotonic() - self._start
+        elapsed = self._clock.seconds - self._start
         return min(
             1.0,
             max(epochs / last if last else 0.0, elapsed / (60 * minutes) if minutes else 0.0),
         )
+
+    def _drawn_step(
+        self, data: TaggedSlices, shuffled: Tensor, progress: float
+    ) -> dict[str, float]:
+        """Draw a batch and learn from it; if that fails, nothing was drawn."""
+        before = self._random.get_state()
+        try:
+            return self._step(data, self._draw(data, shuffled, progress), progress)
+        except BaseException:
+            self._random.set_state(before)
+            self._optimiser.zero_grad(set_to_none=True)
+            raise
 
     def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Tensor:
         """Give a batch: the shuffled slices, unless some are to be drawn more often."""

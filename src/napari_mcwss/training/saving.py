@@ -1,23 +1,39 @@
-"""Where a run keeps its model: out of the way until it has succeeded."""
+"""Where a training keeps its model and its state: out of the way until it has succeeded."""
 
 import csv
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from napari_mcwss.files import replacing
-from napari_mcwss.model.checkpoint import ModelInfo, save_model
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import cannot_write, replacing
+from napari_mcwss.model.checkpoint import ModelInfo, read_info, save_model
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
+from napari_mcwss.training.state import TrainingState, read_state, write_state
+from napari_mcwss.training.unfinished import (
+    STATE,
+    Unfinished,
+    UnfinishedError,
+    remove_folder,
+    training_lock,
+    unfinished_training,
+    unfinished_trainings,
+    working_folder,
+    write_summary,
+)
 
 STOPPED = "-stopped"
+MODEL_FILES = ("weights.safetensors", "history.csv", "config.json")
+"""What a model consists of; it is one once it has the last."""
 
 
-class ModelFolder:
+class TrainingFolder:
     """The folder of a model in training.
 
-    A run writes to a hidden folder beside its model. Only when it succeeds
-    does that take the place of an older model of the same name.
+    A training writes to a hidden folder beside its model, which only one at a
+    time may do: it is to be entered first. The model of a training that
+    succeeds takes the place of an older one of the same name.
 
     Parameters
     ----------
@@ -28,54 +44,152 @@ class ModelFolder:
 
     Attributes
     ----------
+    target : Path
+        Where the model will be.
     working : Path
-        Where the run writes.
+        Where the training writes.
     """
 
     def __init__(self, study: Study, name: str) -> None:
         self.study = study
         self.name = name
-        self._target = study.model_folder(name)
-        self.working = self._target.with_name(f".{name}.training")
-        self._history: list[dict[str, float]] = []
-        shutil.rmtree(self.working, ignore_errors=True)
+        self.target = study.model_folder(name)
+        self.working = working_folder(study, name)
+        self._lock = training_lock(study, name)
 
-    def record(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Add an epoch to ``history.csv``."""
-        self._history.append({"epoch": epoch, **values})
-        columns = list(dict.fromkeys(key for row in self._history for key in row))
+    def __enter__(self) -> "TrainingFolder":
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.target.parent, error) from error
+        self._lock.acquire()
+        try:
+            self._mend()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def refuse_unfinished(self) -> None:
+        """Refuse to begin where a training was left.
+
+        Raises
+        ------
+        UnfinishedError
+            If there is one.
+        """
+        unfinished = unfinished_training(self.study, self.name)
+        if unfinished is not None:
+            raise UnfinishedError(unfinished)
+
+    def read_state(self) -> TrainingState:
+        """Read the state of an unfinished training.
+
+        Raises
+        ------
+        McwssError
+            If there is none, or it is damaged.
+        """
+        if not (self.working / STATE).exists():
+            others = ", ".join(found.name for found in unfinished_trainings(self.study))
+            raise McwssError(
+                f"there is no unfinished training of '{self.name}': expected {others or 'none'}"
+            )
+        return read_state(self.working / STATE)
+
+    def write_state(self, state: TrainingState, summary: Unfinished) -> None:
+        """Write a state, then how far it is.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; an older one is as it was.
+        """
+        write_state(self.working / STATE, state)
+        write_summary(self.working, summary)
+
+    def write_model(
+        self, preset: Preset, info: ModelInfo, history: Sequence[Mapping[str, float]]
+    ) -> None:
+        """Write the model and ``history.csv``.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written.
+        """
+        columns = list(dict.fromkeys(key for row in history for key in row))
         with (
             replacing(self.working / "history.csv") as path,
             path.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
-            writer.writerows(self._history)
-
-    def save(self, preset: Preset, info: ModelInfo) -> None:
-        """Write the model."""
+            writer.writerows(history)
         save_model(self.working, preset, info)
 
-    def publish(self) -> Path:
-        """Put the written model in place of any older one."""
-        return self._move(self._target)
+    def clear(self) -> None:
+        """Remove what was written."""
+        remove_folder(self.working)
 
-    def keep(self) -> Path | None:
-        """Keep what a stopped run has written.
+    def finish(self) -> Path:
+        """Put the written model in place of any older one, and end the training."""
+        self._publish(self.target)
+        self.clear()
+        return self.target
 
-        It takes the model's name if that is free, else the name with
-        ``-stopped``: an old model stays until a new one has succeeded.
+    def keep(self, key: str) -> Path | None:
+        """Give what a stopped training has written a place; it stays resumable.
+
+        It takes the model's name if that is free or the training's own, else the
+        name with ``-stopped``: an old model stays until a new one has succeeded.
+
+        Parameters
+        ----------
+        key : str
+            Of the training.
         """
-        if not self.working.exists():
+        if not (self.working / STATE).exists():
+            # It failed before there was one: nothing to go on from, and nothing learnt.
+            self.clear()
+        if not (self.working / "config.json").exists():
             return None
-        free = not self._target.exists()
-        return self._move(self._target if free else self.study.model_folder(self.name + STOPPED))
-
-    def _move(self, target: Path) -> Path:
-        old = target.with_name(f".{target.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        self.working.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        own = not self.target.exists() or _key(self.target) == key
+        target = self.target if own else self.study.model_folder(self.name + STOPPED)
+        self._publish(target)
         return target
+
+    def _publish(self, target: Path) -> None:
+        """Copy the model to its place, in one step but for the moment between two names."""
+        new, old = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+        try:
+            for folder in (new, old):
+                shutil.rmtree(folder, ignore_errors=True)
+            for name in MODEL_FILES:
+                if (self.working / name).exists():
+                    with replacing(new / name) as path:
+                        shutil.copyfile(self.working / name, path)
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _mend(self) -> None:
+        """Give an older model its name back if a program was killed between the two."""
+        for name in (self.name, self.name + STOPPED):
+            target = self.target.with_name(name)
+            old = self.target.with_name(f".{name}.old")
+            if old.exists() and not target.exists():
+                old.rename(target)
+
+
+def _key(folder: Path) -> str | None:
+    try:
+        return read_info(folder).key
+    except McwssError:
+        return None

@@ -1,0 +1,106 @@
+"""What is done when memory runs out: half the slices a step, then the same again."""
+
+import gc
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.training.events import Advice
+
+E = TypeVar("E")
+T = TypeVar("T")
+
+SMALLEST = 2
+"""Slices a step below which nothing is tried: a slice and its reference."""
+
+SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
+"""What the allocators of CUDA and MPS, and of the CPU on Linux, macOS and Windows, say."""
+
+
+def ran_out(error: BaseException) -> bool:
+    """Tell whether an error is that of an allocator."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Give the bytes of a device that tensors took at most; None if it does not count them."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def free_memory() -> None:
+    """Give back to devices what tensors no longer need."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+class BatchSize:
+    """Slices a step, which become fewer when memory runs out.
+
+    Parameters
+    ----------
+    slices : int
+        At first.
+
+    Attributes
+    ----------
+    slices : int
+        Now.
+    """
+
+    def __init__(self, slices: int) -> None:
+        self.slices = slices
+
+    def halve(self) -> None:
+        """Take half as many, an even number.
+
+        Raises
+        ------
+        McwssError
+            If there cannot be fewer.
+        """
+        if self.slices <= SMALLEST:
+            raise McwssError(
+                f"memory ran out with {self.slices} slices a step already: train with a smaller "
+                "width or larger pixels, or close other programs"
+            )
+        self.slices = max(SMALLEST, self.slices // 4 * 2)
+
+
+def within_memory(
+    work: Callable[[], Generator[E, None, T]], batch: BatchSize
+) -> Generator[E | Advice, None, T]:
+    """Do work of many steps, and after memory ran out go on with smaller ones.
+
+    Parameters
+    ----------
+    work : callable
+        Starts the work, or goes on with it, in steps of `batch`.
+    batch : BatchSize
+        Slices a step.
+
+    Raises
+    ------
+    McwssError
+        If memory does not suffice for the smallest steps.
+    """
+    while True:
+        try:
+            return (yield from work())
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+        # Only here, outside of the handler, has the error let go of what the step had made.
+        before = batch.slices
+        batch.halve()
+        free_memory()
+        yield Advice(
+            f"memory ran out with {before} slices a step: it goes on with {batch.slices}, which "
+            "changes what is learnt a little"
+        )

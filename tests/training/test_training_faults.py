@@ -1,0 +1,390 @@
+"""Memory that runs out, disks that do, kills: what was announced is never lost."""
+
+import errno
+import gc
+import json
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Iterable
+
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import load_model, read_info
+from napari_mcwss.model.local import Local
+from napari_mcwss.project import Study
+from napari_mcwss.training import loop, material, saving
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import (
+    Advice,
+    Batch,
+    Checkpoint,
+    Epoch,
+    Event,
+    Finished,
+    Message,
+)
+from napari_mcwss.training.loop import resume, train
+from napari_mcwss.training.memory import ran_out
+from napari_mcwss.training.unfinished import unfinished_training, working_folder
+
+TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and no SIGKILL")
+
+ALLOCATORS = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 1 bytes. Error code 12 (Cannot allocate memory)"
+    ),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+]
+
+
+@pytest.mark.parametrize("error", ALLOCATORS, ids=str)
+def test_what_allocators_say_is_understood(error):
+    assert ran_out(error)
+    assert not ran_out(RuntimeError("shapes do not match"))
+
+
+def scarce(monkeypatch, slices: int) -> None:
+    """Let the network have memory for so many slices a step."""
+    losses = Local.losses
+
+    def limited(self, batch):
+        if len(batch.tags) > slices:
+            raise ALLOCATORS[2]
+        return losses(self, batch)
+
+    monkeypatch.setattr(Local, "losses", limited)
+
+
+def advice(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Advice)]
+
+
+def test_steps_become_smaller_until_memory_suffices(tagged_study: Study, monkeypatch):
+    scarce(monkeypatch, 4)
+    events = list(train(tagged_study, "m", TINY.model_copy(update={"batch_size": 16})))
+    told = [text for text in advice(events) if "memory" in text]
+    assert ["16 slices" in told[0], "8 slices" in told[1], "with 4" in told[1]] == [True] * 3
+    assert len(told) == 2
+    batches = [event for event in events if isinstance(event, Batch)]
+    assert batches[0].batches == 9
+    progress = [event.progress for event in batches]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
+    assert isinstance(events[-1], Finished)
+
+
+def test_a_training_that_ran_out_of_memory_resumes_with_its_smaller_steps(
+    tagged_study: Study, monkeypatch
+):
+    scarce(monkeypatch, 4)
+    list(train(tagged_study, "whole", TINY))
+    events = train(tagged_study, "m", TINY)
+    next(event for event in events if isinstance(event, Batch) and event.batch == 3)
+    events.close()
+    monkeypatch.undo()
+    assert not any("memory" in text for text in advice(list(resume(tagged_study, "m"))))
+    one, other = (
+        load_model(tagged_study.model_folder(name), device="cpu").preset.state_dict()
+        for name in ("whole", "m")
+    )
+    assert all(torch.allclose(one[k], other[k], rtol=0, atol=1e-6) for k in one)
+
+
+def test_too_little_memory_for_the_smallest_step_ends_with_advice(tagged_study: Study, monkeypatch):
+    scarce(monkeypatch, 1)
+    with pytest.raises(McwssError, match=r"2 slices a step already: .*smaller width") as told:
+        list(train(tagged_study, "m", TINY))
+    assert "\n" not in str(told.value)
+    assert tagged_study.model_names() == []
+    assert not list((tagged_study.folder / "models").iterdir())
+
+
+def test_memory_may_run_out_while_validating_and_labelling(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
+    score, predict = Local.score, Local.predict
+
+    def limited(whole):
+        def method(self, images, tissue):
+            if len(images) > 4:
+                raise MemoryError
+            return whole(self, images, tissue)
+
+        return method
+
+    monkeypatch.setattr(Local, "score", limited(score))
+    config = TINY.model_copy(update={"epochs": 1, "refine": True})
+    told = [t for t in advice(list(train(tagged_study, "m", config))) if "memory" in t]
+    assert len(told) == 2
+    monkeypatch.undo()
+    monkeypatch.setattr(Local, "predict", limited(predict))
+    told = [t for t in advice(list(train(tagged_study, "n", config))) if "memory" in t]
+    assert len(told) == 1
+
+
+def test_too_little_memory_for_the_scans_ends_with_advice(tagged_study: Study, monkeypatch):
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(material, "gather", fail)
+    with pytest.raises(McwssError, match=r"while the scans were read: .*larger pixels"):
+        list(train(tagged_study, "m", TINY))
+
+
+@pytest.mark.parametrize("how", ["cancel", "failure"])
+def test_nothing_is_kept_alive_after_the_end(tagged_study: Study, monkeypatch, how):
+    alive = []
+    network = loop._Training._network
+
+    def watched(self, preset):
+        made = network(self, preset)
+        alive.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(loop._Training, "_network", watched)
+    events = train(tagged_study, "m", TINY)
+    next(event for event in events if isinstance(event, Batch))
+    if how == "failure":
+        scarce(monkeypatch, 1)
+        with pytest.raises(McwssError):
+            list(events)
+    else:
+        events.close()
+    gc.collect()
+    assert [reference() for reference in alive] == [None]
+    del events
+
+
+@pytest.mark.parametrize("kind", ["reading", "validating", "labelling", "Started", "Epoch"])
+def test_it_can_be_cancelled_anywhere(tagged_study: Study, monkeypatch, kind):
+    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
+    events = train(tagged_study, "m", TINY.model_copy(update={"epochs": 1, "refine": True}))
+
+    def wanted(event: Event) -> bool:
+        text = event.text if isinstance(event, Message) else type(event).__name__
+        return text.startswith(kind)
+
+    next(event for event in events if wanted(event))
+    events.close()
+    learnt = kind not in ("reading", "Started")
+    assert tagged_study.model_names() == (["m"] if learnt else [])
+    assert (unfinished_training(tagged_study, "m") is not None) == learnt
+
+
+def drive(events: Iterable[Event], seen: list[Event]) -> None:
+    """Take note of each event before the next one is asked for."""
+    seen.extend(events)
+
+
+def no_room(monkeypatch, refuses) -> None:
+    """Let writing fail for some of the files, as on a disk that is full."""
+    really = saving.write_state, saving.save_model
+
+    def full(write):
+        def attempt(path, *arguments):
+            if refuses():
+                raise McwssError(f"cannot write '{path}': {os.strerror(errno.ENOSPC)}")
+            write(path, *arguments)
+
+        return attempt
+
+    monkeypatch.setattr(saving, "write_state", full(really[0]))
+    monkeypatch.setattr(saving, "save_model", full(really[1]))
+
+
+def test_a_disk_that_is_full_for_a_while_stops_no_training(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.clock.SHARE", 1e9)
+    now: list[Event] = []
+    no_room(monkeypatch, lambda: sum(isinstance(e, Epoch) for e in now) in (1, 2))
+    drive(train(tagged_study, "m", TINY.model_copy(update={"epochs": 5})), now)
+    told = [text for text in advice(now) if "No space left" in text]
+    assert len(told) == 1
+    assert told[0].endswith("; the training goes on, and tries again")
+    states = [e.epoch for e in now if isinstance(e, Checkpoint) and e.kind == "state"]
+    assert states == [1, 4, 5]
+    assert read_info(tagged_study.model_folder("m")).epochs == 5
+
+
+def test_a_disk_that_stays_full_leaves_the_last_state(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.clock.SHARE", 1e9)
+    list(train(tagged_study, "m", TINY))
+    before = read_info(tagged_study.model_folder("m")).run
+    now: list[Event] = []
+    no_room(monkeypatch, lambda: any(isinstance(e, Epoch) for e in now))
+    with pytest.raises(McwssError, match="No space left"):
+        drive(train(tagged_study, "m", TINY.model_copy(update={"seed": 1})), now)
+    assert read_info(tagged_study.model_folder("m")).run == before
+    found = unfinished_training(tagged_study, "m")
+    assert (found.epoch, found.progress) == (1, 0.5)
+    monkeypatch.undo()
+    list(resume(tagged_study, "m"))
+    assert read_info(tagged_study.model_folder("m")).run != before
+
+
+def test_a_cancel_on_a_full_disk_says_so_and_leaves_the_last_state(
+    tagged_study: Study, monkeypatch
+):
+    monkeypatch.setattr("napari_mcwss.training.clock.SHARE", 1e9)
+    events = train(tagged_study, "m", TINY.model_copy(update={"epochs": 3}))
+    next(event for event in events if isinstance(event, Epoch))
+    next(event for event in events if isinstance(event, Batch))
+    no_room(monkeypatch, lambda: True)
+    with pytest.raises(McwssError, match="No space left"):
+        events.close()
+    assert unfinished_training(tagged_study, "m").epoch == 1
+    monkeypatch.undo()
+    list(resume(tagged_study, "m"))
+
+
+FULL = """
+import json, resource, signal, sys
+from pathlib import Path
+from napari_mcwss.errors import McwssError
+from napari_mcwss.project import Study
+from napari_mcwss.training import clock
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Advice, Batch, Epoch
+from napari_mcwss.training.loop import resume, train
+
+clock.SHARE = 1e9
+study, told = Study.open(Path(sys.argv[1])), []
+config = TrainingConfig(width=2, epochs=4, batch_size=8, device="cpu")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+error = ""
+try:
+    for event in train(study, "m", config):
+        if isinstance(event, Epoch) and event.epoch == 1:
+            # Less than the network needs, more than the lock and the summary do.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1]))
+        if isinstance(event, Advice):
+            told.append(event.text)
+except McwssError as end:
+    error = str(end)
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+first = [event.epoch for event in resume(study, "m") if isinstance(event, Batch)][0]
+print(json.dumps([told, error, first]))
+"""
+
+
+@posix_only
+def test_a_file_system_that_runs_full(tagged_study: Study):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tagged_study.folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, error, first = json.loads(done.stdout)
+    assert [text for text in told if "the training goes on" in text]
+    assert error.startswith("cannot write")
+    assert first == 2
+    assert tagged_study.model_names() == ["m"]
+
+
+# Forked from one process, since each start of Python takes seconds. The child
+# trains, or goes on, and tells each event on a pipe, until it is killed.
+KILLS = """
+import json, os, random, select, signal, sys, time
+from pathlib import Path
+import torch
+from napari_mcwss.project import Study
+from napari_mcwss.training import clock
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Checkpoint, Finished
+from napari_mcwss.training.loop import resume, train
+from napari_mcwss.training.unfinished import unfinished_training, working_folder
+from napari_mcwss.training.state import read_state
+
+torch.set_num_threads(1)
+# As often as it can: kills are to fall into the writing of a state, too.
+clock.MINUTE, clock.SHARE = 0.0, 1e9
+study, kills = Study.open(Path(sys.argv[1])), int(sys.argv[2])
+config = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
+
+def work(events, pipe):
+    for event in events:
+        if isinstance(event, Checkpoint) and event.kind == "state":
+            os.write(pipe, json.dumps([event.epoch, event.batch]).encode() + b"\\n")
+        elif isinstance(event, Finished):
+            os.write(pipe, b"finished\\n")
+        else:
+            os.write(pipe, b"\\n")
+
+problems, restarts, states, finished = [], 0, 0, 0
+place = None
+for seed in range(kills):
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read_end)
+        events = resume(study, "m") if place else train(study, "m", config, restart=True)
+        try:
+            work(events, write_end)
+            os._exit(0)
+        except BaseException as error:
+            os.write(write_end, json.dumps(f"{type(error).__name__}: {error}").encode() + b"\\n")
+            os._exit(1)
+    os.close(write_end)
+    # Killed a while after a random one of its events.
+    received, wanted = b"", random.Random(seed).randrange(1, 30)
+    while received.count(b"\\n") < wanted and (found := os.read(read_end, 4096)):
+        received += found
+    time.sleep(random.Random(-seed).uniform(0, 0.03))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while found := os.read(read_end, 4096):
+        received += found
+    os.close(read_end)
+    lines = received.decode().split("\\n")
+    problems += [json.loads(line) for line in lines if line.startswith('"')]
+    announced = [tuple(json.loads(line)) for line in lines if line.startswith("[")]
+    states += len(announced)
+    if "finished" in lines:
+        finished, place = finished + 1, None
+        continue
+    last = max([*announced, place or (0, 0)])
+    unfinished = unfinished_training(study, "m")
+    if unfinished is None:
+        # It may have ended between its last state and telling so.
+        if last != (0, 0) and "m" not in study.model_names():
+            problems.append(f"nothing is left of {last}")
+        place = None
+        continue
+    state = read_state(working_folder(study, "m") / "resume.pt")
+    run = state.run and state.run["place"]
+    there = (state.before + run["epoch"], run["batches"]) if run else (state.epochs, state.batches)
+    if there < last:
+        problems.append(f"{there} is older than {last}")
+    place = there
+if place:
+    list(resume(study, "m"))
+    finished += 1
+print(json.dumps({"problems": problems, "states": states, "finished": finished}))
+"""
+
+
+@posix_only
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_nothing_that_was_announced(tagged_study: Study):
+    kills = os.environ.get("MCWSS_KILLS", "5")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLS, tagged_study.folder, kills],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["problems"] == []
+    assert result["states"] >= int(kills)
+    assert result["finished"]
+    assert not working_folder(tagged_study, "m").exists()
