@@ -34,6 +34,9 @@ from napari_mcwss.project import Study
 
 T = TypeVar("T")
 
+CANCELLED = 130
+"""Exit code of a run that was cancelled, as a shell gives it after Ctrl+C."""
+
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
     no_args_is_help=True,
@@ -156,9 +159,29 @@ def train(
     ] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            metavar="- | FILE",
+            help="Tell the run as lines of JSON in place of a progress bar, to standard output or "
+            "a file, and take the commands pause, resume, cancel, one a line, from standard input "
+            "or FILE with the ending .commands. The end of standard input stops nothing.",
+        ),
+    ] = None,
 ) -> None:
-    """Train a model on the tags of a study. Ctrl+C stops it and keeps what it has learnt."""
+    """Train a model on the tags of a study. Ctrl+C stops it and keeps what it has learnt.
+
+    It ends with exit code 0, with 2 after a mistake, or with 130 if it was cancelled: by Ctrl+C,
+    by the system's request to end, or by a command.
+    """
     from napari_mcwss.training.config import training_config
+    from napari_mcwss.training.reporting import report
+    from napari_mcwss.training.steering import (
+        RunCancelled,
+        Steering,
+        cancelled_by_signals,
+        steered,
+    )
 
     settings = {
         "preset": preset,
@@ -171,15 +194,28 @@ def train(
         "device": device,
         "seed": seed,
     }
-    config = training_config(**settings)
-    from napari_mcwss.training.loop import train as events_of
+    steering = Steering()
 
-    opened = Study.open(study)
-    names = chosen(scans)
-    trusted = None if trust is None else _trusted(opened, trust, values, names)
-    run = events_of(opened, model, config, scans=names, trusted=trusted)
-    with progress() as bar, closing(run) as events:
-        show_events(bar, events)
+    def run() -> Generator[Any, None, None]:
+        config = training_config(**settings)
+        from napari_mcwss.training.loop import train as events_of
+
+        opened = Study.open(study)
+        names = chosen(scans)
+        trusted = None if trust is None else _trusted(opened, trust, values, names)
+        yield from events_of(opened, model, config, scans=names, trusted=trusted)
+
+    try:
+        with cancelled_by_signals(steering), closing(steered(run(), steering)) as steps:
+            if events is None:
+                with progress() as bar:
+                    show_events(bar, steps)
+            else:
+                with report(events, model, steering) as tell:
+                    for step in steps:
+                        tell(step)
+    except RunCancelled:
+        raise typer.Exit(CANCELLED) from None
 
 
 def _trusted(
