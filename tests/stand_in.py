@@ -1,7 +1,7 @@
-"""The command line with a training that only talks: ``python stand_in.py train STUDY --model KIND``.
+"""The command line with a training that only talks.
 
-The model's name says what it does. Torch is not loaded, which would take
-seconds in every test that starts a process.
+``python stand_in.py train STUDY --model KIND``: the model's name says what it does.
+Torch is not loaded, which would take seconds in every test that starts a process.
 """
 
 import os
@@ -41,6 +41,15 @@ def reading() -> Iterator[Event]:
     """Reads for ever."""
     while True:
         yield Message("reading pat1")
+        time.sleep(0.01)
+
+
+def validation() -> Iterator[Event]:
+    """Measures for ever, after one batch."""
+    yield Started("validation", "cpu", ("pat1",), ("pat2",), 10, 1)
+    yield Batch(1, 1, 1, {"total": 1}, 1, 0)
+    while True:
+        yield Message("validating")
         time.sleep(0.01)
 
 

@@ -138,9 +138,10 @@ def test_the_first_signal_cancels_and_the_second_acts_as_ever(kind):
     assert signal.getsignal(kind) is before
 
 
-def test_a_growing_file_is_read_by_complete_lines(tmp_path):
+def test_a_growing_file_is_read_by_complete_lines(tmp_path, request):
     path = tmp_path / "events"
     tail = Tail(path)
+    request.addfinalizer(tail.close)
     assert tail.lines() == []
     path.write_bytes("one\ntwö\nthr".encode())
     assert tail.lines() == ["one", "twö"]
