@@ -177,6 +177,11 @@ class Background(QObject):  # type: ignore[misc]
         return self._worker is not None
 
     @property
+    def title(self) -> str:
+        """What is under way, such as "training of model-1"; empty if nothing is."""
+        return "" if self._worker is None else self._worker.job.title
+
+    @property
     def paused(self) -> bool:
         """Whether the job was asked to pause; it does at its next event."""
         return self._worker is not None and self._worker.steering.paused
@@ -213,7 +218,7 @@ class Background(QObject):  # type: ignore[misc]
 
     def _refuse_second(self) -> None:
         if self._worker is not None:
-            raise McwssError(f"the {self._worker.job.title} is under way: wait or cancel it")
+            raise McwssError(f"the {self.title} is under way: wait or cancel it")
 
     def _work(self, job: Job, create: Callable[..., JobWorker]) -> None:
         self._worker = create(

@@ -85,8 +85,8 @@ def to_line(event: Line) -> str:
     str
         Its ``kind``, the name of its class in small letters, and its fields.
     """
-    values = _adapter(type(event)).dump_python(event, mode="json")
-    return json.dumps({"kind": type(event).__name__.lower(), **values})
+    kind = _kind(type(event))
+    return json.dumps({"kind": kind, **_adapters()[kind].dump_python(event, mode="json")})
 
 
 def from_line(line: str) -> Line:
@@ -112,13 +112,13 @@ def from_line(line: str) -> Line:
         kind = values.pop("kind")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise McwssError(f"{_shortened(line)} is no event: expected a line of JSON") from error
-    if kind not in _kinds():
+    if kind not in _adapters():
         raise McwssError(
-            f"unknown event {kind!r}: expected one of {', '.join(_kinds())}: it may come from a "
+            f"unknown event {kind!r}: expected one of {', '.join(_adapters())}: it may come from a "
             f"newer version than {__version__}: use the same version on both sides"
         )
     try:
-        read: Line = _adapter(_kinds()[kind]).validate_python(values)
+        read: Line = _adapters()[kind].validate_python(values)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
@@ -127,13 +127,13 @@ def from_line(line: str) -> Line:
 
 
 @cache
-def _kinds() -> dict[str, type]:
-    return {kind.__name__.lower(): kind for kind in get_args(Line)}
+def _adapters() -> dict[str, TypeAdapter[Any]]:
+    """Give what reads and writes each kind."""
+    return {_kind(kind): TypeAdapter(kind) for kind in get_args(Line)}
 
 
-@cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _kind(event: type) -> str:
+    return event.__name__.lower()
 
 
 def _shortened(line: str) -> str:
