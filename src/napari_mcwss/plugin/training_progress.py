@@ -105,6 +105,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
 
     def end(self, news: str | None = None) -> None:
         """Show that it is over, successful if there is no other news."""
+        self.curves.draw()
         self.bar.setRange(0, STEPS)
         self.bar.setValue(STEPS if news is None else 0)
         if news is not None:
