@@ -227,8 +227,8 @@ class Bench:
         """Start a training, and wait until it computes."""
         events: list[Event] = []
         self.training.event_received.connect(events.append)
-        self.training.length.setValue(10_000)
-        self.training.device.setCurrentText("cpu")
+        self.training.settings.length.setValue(10_000)
+        self.training.settings.device.setCurrentText("cpu")
         QTest.mouseClick(self.training.train_button, Qt.MouseButton.LeftButton)
         wait(lambda: any(isinstance(event, Batch) for event in events))
 

@@ -62,7 +62,7 @@ def main(study: Path, images: Path) -> None:
         lambda event: epochs.append(event) if isinstance(event, Epoch) else None
     )
     bring_forward(training)
-    training.name.setText("picture")
+    training.settings.name.setText("picture")
     training.train_button.click()
     wait_for(lambda: len(epochs) >= 3)
     take("training")

@@ -4,21 +4,20 @@ import itertools
 import json
 import sys
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
 from napari_mcwss import __version__
 from napari_mcwss.cli_options import (
+    Device,
     Map,
     Masks,
+    ModelName,
     Scans,
     StudyFolder,
     assignment,
@@ -26,14 +25,12 @@ from napari_mcwss.cli_options import (
     mapping,
     progress,
     split,
-    until_interrupted,
 )
 from napari_mcwss.cli_tags import tags_app
+from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
-
-T = TypeVar("T")
 
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
@@ -43,8 +40,9 @@ app = typer.Typer(
 )
 app.add_typer(tags_app, name="tags")
 
-ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+app.command(
+    epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
+)(train)
 
 
 def main() -> None:
@@ -117,160 +115,6 @@ def new(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"
     )
-
-
-@app.command(
-    epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
-)
-def train(
-    context: typer.Context,
-    study: StudyFolder,
-    model: ModelName,
-    scans: Scans = None,
-    preset: Annotated[
-        str, typer.Option(help="local; mcwss, the paper's; or published (to compare).")
-    ] = "local",
-    refine: Annotated[
-        bool, typer.Option("--refine", help="Add a stage that learns from the masks of the first.")
-    ] = False,
-    trust: Annotated[
-        str | None,
-        typer.Option(help="With --refine: corrected masks, a folder or their name beside scans."),
-    ] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Length of a stage in epochs; if not given, 20 or more of few slices."),
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
-    width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
-    pixel: Annotated[
-        float | None,
-        typer.Option(
-            help="Millimetres between the pixels that it reads: 2 is faster. If not given, those "
-            "of the scans, but not below 1."
-        ),
-    ] = None,
-    place: Annotated[
-        bool, typer.Option("--place", help="Let it read where a pixel lies: for aligned scans.")
-    ] = False,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with the unfinished training, with its settings."),
-    ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Give up the unfinished training of that name.")
-    ] = False,
-) -> None:
-    """Train a model on the tags of a study.
-
-    Ctrl+C stops it and keeps what it has learnt; --resume goes on from there.
-    """
-    if resume:
-        _refuse_settings(context)
-        from napari_mcwss.training.loop import resume as resumed
-
-        _show_training(resumed(Study.open(study), model))
-        return
-    from napari_mcwss.training.config import training_config
-
-    settings = {
-        "preset": preset,
-        "refine": refine,
-        "epochs": epochs,
-        "minutes": minutes,
-        "width": width,
-        "pixel": pixel,
-        "place": place,
-        "device": device,
-        "seed": seed,
-    }
-    config = training_config(**settings)
-    from napari_mcwss.training.loop import train as events_of
-
-    opened = Study.open(study)
-    names = chosen(scans)
-    trusted = None if trust is None else _trusted(opened, trust, values, names)
-    _show_training(events_of(opened, model, config, scans=names, trusted=trusted, restart=restart))
-
-
-def _refuse_settings(context: typer.Context) -> None:
-    """Refuse settings beside ``--resume``: they are those that the training began with."""
-    allowed = {"study", "model", "resume"}
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in allowed
-        and (source := context.get_parameter_source(parameter.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    ]
-    if given:
-        raise McwssError(
-            f"--resume goes on with the settings that the training began with: leave out "
-            f"{', '.join(given)}"
-        )
-
-
-def _show_training(events: Generator[Any, None, None]) -> None:
-    try:
-        with progress() as bar, closing(until_interrupted(events)) as shown:
-            show_events(bar, shown)
-    except KeyboardInterrupt:
-        typer.echo("stopped; --resume goes on from here", err=True)
-        raise typer.Exit(130) from None
-
-
-def _trusted(
-    study: Study, masks: str, values: Sequence[str] | None, scans: Sequence[str] | None
-) -> dict[str, NDArray[np.uint8]]:
-    from napari_mcwss.segmentation.references import read_labels, scans_with_mask
-
-    names = scans_with_mask(study, masks, scans or study.scan_names)
-    if not names:
-        raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")
-    # Without a mapping the masks are read as this program writes them.
-    own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
-    return read_labels(study, masks, mapping(values, study.class_names) if values else own, names)
-
-
-def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
-    """Draw events as a progress bar with a line an epoch, and give the generator's value."""
-    from napari_mcwss.training import events as kinds
-
-    task = bar.add_task("reading scans", total=1)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        match event:
-            case kinds.Started():
-                bar.console.print(
-                    f"{len(event.scans)} scans, {event.slices} tagged slices, on {event.device}; "
-                    f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
-                )
-            case kinds.Advice():
-                bar.console.print(f"note: {event.text}", style="yellow", markup=False)
-            case kinds.Message():
-                bar.update(task, description=event.text)
-            case kinds.Batch():
-                text = f"epoch {event.epoch}, loss {event.losses['total']:.3f}"
-                bar.update(task, completed=event.progress, description=text)
-            case kinds.Epoch():
-                areas = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
-                loss = f"epoch {event.epoch}: loss {event.losses['total']:.4f}"
-                bar.console.print(f"{loss} {areas}".rstrip())
-            case kinds.Finished():
-                bar.update(task, completed=1.0)
-                bar.console.print(
-                    f"model {event.model}: {event.epochs} epochs in {event.seconds:.0f} s, "
-                    f"{event.folder}"
-                )
 
 
 @app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")

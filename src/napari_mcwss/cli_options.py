@@ -1,11 +1,8 @@
 """What the commands of the command line share: options, their meaning, and a progress bar."""
 
-import signal
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,13 +17,13 @@ from rich.progress import (
 
 from napari_mcwss.errors import McwssError
 
-T = TypeVar("T")
-
 StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
 Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
 Masks = Annotated[
     str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
 ]
+ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
 
@@ -96,37 +93,3 @@ def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[in
             raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
         found[name] = found.get(name, ()) + added
     return found
-
-
-def until_interrupted(events: Generator[T, None, None]) -> Generator[T, None, None]:
-    """Pass events on until Ctrl+C or a request to end, then close them between two of them.
-
-    A training that is interrupted in the middle of a step could not save it.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        Once they are closed; or at once when Ctrl+C is pressed again.
-    """
-    with closing(events), _noted_signals() as asked:
-        for event in events:
-            if asked.is_set():
-                raise KeyboardInterrupt
-            yield event
-
-
-@contextmanager
-def _noted_signals() -> Iterator[Event]:
-    asked = Event()
-
-    def note(*_: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = {kind: signal.signal(kind, note) for kind in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

@@ -34,9 +34,9 @@ def ready(dock, tagged_study) -> TrainingDock:
     """The dock on a study, set to two quick epochs."""
     dock.session.open(tagged_study)
     dock.session.show(tagged_study.scan_names[0])
-    dock.length.setValue(2)
-    dock.width_choice.setValue(2)
-    dock.device.setCurrentText("cpu")
+    dock.settings.length.setValue(2)
+    dock.settings.width_choice.setValue(2)
+    dock.settings.device.setCurrentText("cpu")
     return dock
 
 
@@ -72,7 +72,7 @@ def train(qtbot, dock) -> list[object]:
 
 
 def start_long_training(qtbot, dock) -> None:
-    dock.length.setValue(10_000)
+    dock.settings.length.setValue(10_000)
     with qtbot.waitSignal(
         dock.event_received, timeout=PATIENCE, check_params_cb=lambda e: isinstance(e, Epoch)
     ):
@@ -86,31 +86,31 @@ def contents(folder) -> dict[str, bytes]:
 def test_without_a_study_the_dock_says_what_to_do(dock):
     assert not dock.train_button.isEnabled()
     assert not dock.cancel_button.isEnabled()
-    assert dock.status.text() == NO_STUDY
+    assert dock.progress.status.text() == NO_STUDY
 
 
 def test_the_second_stage_by_a_click(qtbot, ready, tagged_study):
-    box = ready.refine
+    box = ready.settings.refine
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
-    ready.pixel.setValue(2)
+    ready.settings.pixel.setValue(2)
     events = train(qtbot, ready)
     assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3, 4]
     assert any("labelling" in event.text for event in events if isinstance(event, Message))
     info = read_info(tagged_study.model_folder("model-1"))
     assert (info.preset, info.pixel) == ("refined", 2.0)
-    assert {"contrast", "cross_entropy", "dice"} <= set(ready.curves.lines)
+    assert {"contrast", "cross_entropy", "dice"} <= set(ready.progress.curves.lines)
 
 
 def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
     train(qtbot, ready)
-    assert "level of a slice" not in ready.advice.text()
+    assert "level of a slice" not in ready.progress.advice.text()
     for name in tagged_study.scan_names[1:]:
         table = tagged_study.tags(name)
         table.values[:, 0] = 0
         tagged_study.save_tags(name, table)
     train(qtbot, ready)
-    assert ready.advice.isVisible()
-    lines = ready.advice.text().splitlines()
+    assert ready.progress.advice.isVisible()
+    lines = ready.progress.advice.text().splitlines()
     assert any(f"TC is present in {tagged_study.scan_names[0]} alone" in line for line in lines)
     assert len(set(lines)) == len(lines)
 
@@ -118,7 +118,7 @@ def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
 def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):
     changes: list[bool] = []
     ready.session.models_changed.connect(lambda: changes.append(True))
-    assert ready.name.text() == "model-1"
+    assert ready.settings.name.text() == "model-1"
     events = train(qtbot, ready)
     kinds = [type(event) for event in events]
     assert kinds.index(Message) < kinds.index(Started) < kinds.index(Batch)
@@ -126,22 +126,22 @@ def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):
     assert isinstance(events[-1], Finished)
     assert watched["started"] == watched["ended"] == ready.background.thread_ident
     assert watched["started"] != threading.get_ident()
-    assert {"total", "classification", "batches"} <= set(ready.curves.lines)
-    assert list(ready.curves.lines["total"].getData()[0]) == [1, 2]
-    assert "total" in ready.curves.legend.text()
-    assert len(ready.curves.lines["batches"].getData()[0])
-    assert ready.progress.value() == ready.progress.maximum()
-    assert ready.status.text().startswith("model-1 is ready after 2 epochs")
+    assert {"total", "classification", "batches"} <= set(ready.progress.curves.lines)
+    assert list(ready.progress.curves.lines["total"].getData()[0]) == [1, 2]
+    assert "total" in ready.progress.curves.legend.text()
+    assert len(ready.progress.curves.lines["batches"].getData()[0])
+    assert ready.progress.bar.value() == ready.progress.bar.maximum()
+    assert ready.progress.status.text().startswith("model-1 is ready after 2 epochs")
     assert changes
     assert tagged_study.model_names() == ["model-1"]
-    assert ready.name.text() == "model-2"
+    assert ready.settings.name.text() == "model-2"
     assert ready.train_button.isEnabled()
 
 
 def test_a_cancelled_training_leaves_the_first_model_as_it_was(qtbot, ready, tagged_study, watched):
     train(qtbot, ready)
     before = contents(tagged_study.model_folder("model-1"))
-    ready.name.setText("model-1")
+    ready.settings.name.setText("model-1")
     assert ready.train_button.text() == "Replace model-1"
     watched.clear()
     start_long_training(qtbot, ready)
@@ -149,11 +149,13 @@ def test_a_cancelled_training_leaves_the_first_model_as_it_was(qtbot, ready, tag
     assert "ended" not in watched
     with qtbot.waitSignal(ready.ended, timeout=PATIENCE):
         click(qtbot, ready.cancel_button)
-        assert ready.status.text() == "Cancelling …"
+        assert ready.progress.status.text() == "Cancelling …"
     assert watched["ended"] == watched["started"] != threading.get_ident()
     assert contents(tagged_study.model_folder("model-1")) == before
     assert tagged_study.model_names() == ["model-1", "model-1-stopped"]
-    assert ready.status.text() == "Cancelled. What it had learned is kept as model-1-stopped."
+    assert (
+        ready.progress.status.text() == "Cancelled. What it had learned is kept as model-1-stopped."
+    )
     assert ready.train_button.isEnabled()
     assert not ready.cancel_button.isEnabled()
 
@@ -187,7 +189,7 @@ def test_a_failure_is_told_and_the_buttons_come_back(qtbot, ready, monkeypatch):
     train(qtbot, ready)
     notification_manager.notification_ready.disconnect(told.append)
     assert [notification.message for notification in told] == ["no memory for this"]
-    assert ready.status.text() == "Failed."
+    assert ready.progress.status.text() == "Failed."
     assert ready.train_button.isEnabled()
 
 

@@ -4,16 +4,17 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.training.steering import RunCancelled, Steering, steered
 
 logger = logging.getLogger(__name__)
 
@@ -31,17 +32,21 @@ class Job:
         Names it where napari asks whether to stop it, such as "training of model-1".
     events : callable
         Starts it: a generator of events. It runs in the worker thread alone,
-        heavy imports included; closing it there cancels it.
+        heavy imports included; closing it there cancels it. None is a moment
+        to pause or to cancel, but no event.
     frequent : callable
         Whether an event may be left out if the last one was just shown.
     computes : bool
         Whether it computes with torch, and has to leave a core to the screen.
+    lasts : bool
+        Whether it may last: short jobs must not wait for its thread.
     """
 
     title: str
     events: Callable[[], Generator[Any, None, Any]]
     frequent: Callable[[Any], bool]
     computes: bool = False
+    lasts: bool = False
 
     def __str__(self) -> str:
         return self.title
@@ -70,10 +75,13 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
     """Napari's worker, but it closes its generator, and does so in its own thread.
 
     The stock worker forgets a generator on quit: its ``finally`` would run
-    wherever and whenever the garbage is collected.
+    wherever and whenever the garbage is collected. And a paused one wakes up a
+    hundred times a second; this one sleeps.
 
     Attributes
     ----------
+    steering : Steering
+        Pauses and cancels the job.
     outcome : Outcome or None
         Set before the ``finished`` signal.
     thread_ident : int or None
@@ -83,42 +91,63 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
     def __init__(self, job: Job) -> None:
         super().__init__(_stream)
         self.job = job
+        self.steering = Steering()
         self.outcome: Outcome | None = None
         self.thread_ident: int | None = None
+
+    def quit(self) -> None:
+        """Have the job end at its next event, or now if it is paused; napari calls it, too."""
+        super().quit()
+        self.steering.cancel()
 
     def work(self) -> None:
         """Run the job to its end, or until quit; called in the worker thread."""
         self.thread_ident = threading.get_ident()
         try:
-            with closing(self.job.events()) as events:
-                self.outcome = self._drive(events)
+            with self._thread(), closing(steered(self.job.events(), self.steering)) as events:
+                self.outcome = Outcome(self._drive(events))
+        except RunCancelled:
+            self.outcome = Outcome(cancelled=True)
+            self.aborted.emit()
         except McwssError as error:
             self.outcome = Outcome(error=error)
         except Exception as error:
             logger.exception("the %s failed", self.job.title)
             self.outcome = Outcome(error=error)
 
-    def _drive(self, events: Generator[Any, None, Any]) -> Outcome:
+    def _drive(self, events: Generator[Any, None, Any]) -> Any:
         if self.job.computes:
             _leave_a_core_to_the_screen()
         shown = float("-inf")
-        while not self.abort_requested:
+        while True:
             try:
                 event = next(events)
             except StopIteration as end:
-                return Outcome(end.value)
+                return end.value
+            if event is None:
+                continue
             now = time.monotonic()
             if self.job.frequent(event):
                 if now - shown < INTERVAL:
                     continue
                 shown = now
             self.yielded.emit(event)
-        self.aborted.emit()
-        return Outcome(cancelled=True)
+
+    @contextmanager
+    def _thread(self) -> Iterator[None]:
+        """Have Qt start as many other threads as if there was not this one, if it lasts."""
+        pool = QThreadPool.globalInstance()
+        if self.job.lasts:
+            pool.releaseThread()
+        try:
+            yield
+        finally:
+            if self.job.lasts:
+                pool.reserveThread()
 
 
 class Background(QObject):  # type: ignore[misc]
-    """Runs one job at a time for a widget.
+    """Runs one job at a time for a widget, in a thread.
 
     Parameters
     ----------
@@ -140,17 +169,27 @@ class Background(QObject):  # type: ignore[misc]
         super().__init__(parent)
         self._worker: JobWorker | None = None
         self.thread_ident: int | None = None
-        parent.destroyed.connect(self.cancel)
+        parent.destroyed.connect(self._quit)
 
     @property
     def running(self) -> bool:
-        """Whether a job is under way, cancelled or not."""
+        """Whether a job is under way, paused and cancelled ones included."""
         return self._worker is not None
+
+    @property
+    def title(self) -> str:
+        """What is under way, such as "training of model-1"; empty if nothing is."""
+        return "" if self._worker is None else self._worker.job.title
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job was asked to pause; it does at its next event."""
+        return self._worker is not None and self._worker.steering.paused
 
     @property
     def cancelling(self) -> bool:
         """Whether the job was cancelled but has not ended yet."""
-        return self._worker is not None and self._worker.abort_requested
+        return self._worker is not None and self._worker.steering.cancelled
 
     def start(self, job: Job) -> None:
         """Start a job.
@@ -160,16 +199,35 @@ class Background(QObject):  # type: ignore[misc]
         McwssError
             If one is under way.
         """
+        self._refuse_second()
+        self._work(job, create_worker)
+
+    def pause(self) -> None:
+        """Ask the job to rest; it does at its next event."""
         if self._worker is not None:
-            raise McwssError(f"the {self._worker.job.title} is under way: wait or cancel it")
-        self._worker = create_worker(
+            self._worker.steering.pause()
+
+    def resume(self) -> None:
+        """Have the job go on."""
+        if self._worker is not None:
+            self._worker.steering.resume()
+
+    def cancel(self) -> None:
+        """Ask the job to end; it does at its next event, or now if it is paused."""
+        self._quit()
+
+    def _refuse_second(self) -> None:
+        if self._worker is not None:
+            raise McwssError(f"the {self.title} is under way: wait or cancel it")
+
+    def _work(self, job: Job, create: Callable[..., JobWorker]) -> None:
+        self._worker = create(
             job,
             _worker_class=JobWorker,
             _connect={"yielded": self._receive, "finished": self._finish},
         )
 
-    def cancel(self) -> None:
-        """Ask the job to end; it does at its next event."""
+    def _quit(self) -> None:
         if self._worker is not None:
             self._worker.quit()
 

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 """Okabe and Ito's palette, those that can be seen on dark and on light ground."""
+
+DRAWING_INTERVAL = 100
+"""Milliseconds between two drawings, however fast points come."""
 
 
 class Curves(QWidget):  # type: ignore[misc]
@@ -51,6 +54,9 @@ class Curves(QWidget):  # type: ignore[misc]
         self.lines: dict[str, pg.PlotDataItem] = {}
         self._terms: dict[str, int] = {}
         self._points: dict[str, tuple[list[float], list[float]]] = {}
+        self._new: set[str] = set()
+        self._timer = QTimer(self, singleShot=True, interval=DRAWING_INTERVAL)
+        self._timer.timeout.connect(self.draw)
         self._colours: Mapping[str, str] = {}
         self._text = "w"
         self.set_theme(theme)
@@ -78,6 +84,7 @@ class Curves(QWidget):  # type: ignore[misc]
         for plot in (self.losses, self.validation):
             plot.clear()
         self.lines.clear()
+        self._new.clear()
         self._terms.clear()
         self.legend.clear()
         self._points = defaultdict(lambda: ([], []))
@@ -85,7 +92,7 @@ class Curves(QWidget):  # type: ignore[misc]
         self.losses.showAxis("bottom")
 
     def add_batch(self, epochs: float, total: float) -> None:
-        """Draw the loss of one batch.
+        """Take the loss of one batch.
 
         Parameters
         ----------
@@ -103,7 +110,7 @@ class Curves(QWidget):  # type: ignore[misc]
     def add_epoch(
         self, epoch: int, losses: Mapping[str, float], validation: Mapping[str, float]
     ) -> None:
-        """Draw the mean losses of an epoch, and its validation.
+        """Take the mean losses of an epoch, and its validation.
 
         Parameters
         ----------
@@ -118,13 +125,19 @@ class Curves(QWidget):  # type: ignore[misc]
             # A later stage of a training brings terms of its own.
             place = self._terms.setdefault(name, len(self._terms))
             colour = self._text if name == "total" else COLOURS[place % len(COLOURS)]
-            self._draw(self.losses, name, epoch, value, colour)
+            self._add_to(self.losses, name, epoch, value, colour)
         for name, value in validation.items():
             self.validation.show()
             self.losses.hideAxis("bottom")  # the plot below has the same one
-            self._draw(self.validation, f"AUC {name}", epoch, value, self._colours.get(name))
+            self._add_to(self.validation, f"AUC {name}", epoch, value, self._colours.get(name))
 
-    def _draw(
+    def draw(self) -> None:
+        """Draw now what has come since the last time."""
+        for name in self._new:
+            self.lines[name].setData(*self._points[name])
+        self._new.clear()
+
+    def _add_to(
         self, plot: pg.PlotWidget, name: str, epoch: float, value: float, colour: str | None
     ) -> None:
         if name not in self.lines:
@@ -145,7 +158,9 @@ class Curves(QWidget):  # type: ignore[misc]
         xs, ys = self._points[name]
         xs.append(x)
         ys.append(y)
-        self.lines[name].setData(xs, ys)
+        self._new.add(name)
+        if not self._timer.isActive():
+            self._timer.start()
 
 
 def _plot(quantity: str) -> pg.PlotWidget:

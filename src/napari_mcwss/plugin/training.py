@@ -5,52 +5,29 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
-from napari_mcwss.plugin.curves import Curves
-from napari_mcwss.plugin.devices import DeviceChoice
+from napari_mcwss.plugin.left_running import LeftRunning
+from napari_mcwss.plugin.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.session import Session
-from napari_mcwss.plugin.words import duration, free_name
-from napari_mcwss.training.config import DEFAULT_EPOCHS, TrainingConfig, training_config
-from napari_mcwss.training.events import (
-    Advice,
-    Batch,
-    Checkpoint,
-    Epoch,
-    Event,
-    Finished,
-    Message,
-    Started,
-)
+from napari_mcwss.plugin.training_progress import TrainingProgress
+from napari_mcwss.plugin.training_settings import TrainingSettings, row
+from napari_mcwss.plugin.words import free_name
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Batch, Event
+from napari_mcwss.training.processes import train_command
+from napari_mcwss.training.run_folder import RunFolder
+from napari_mcwss.training.steering import Paused, Resumed
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
+    from napari_mcwss.training.wire import Began
 
-PRESETS = {
-    "local": "local",
-    "mcwss (the paper's)": "mcwss",
-    "published (to compare)": "published",
-}
 NO_STUDY = "Open or make a study in the Tagging dock first."
-STEPS = 1000
-AUTOMATIC = "automatic"
-"""Steps of the progress bar."""
 
 
 class TrainingDock(QWidget):  # type: ignore[misc]
@@ -67,12 +44,12 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         Each event of the training that reaches the screen.
     ended : Signal
         How the training has ended, its `Outcome`, once the dock shows it.
+    settings : TrainingSettings
+        What to train, how and where.
+    progress : TrainingProgress
+        How it goes.
     background : Background
-        Runs the training.
-    advice : QLabel
-        What the tags cannot teach; hidden if there is nothing to say.
-    curves : Curves
-        The losses so far.
+        Runs the training, in a thread or in a process.
     """
 
     event_received = Signal(object)
@@ -81,11 +58,16 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.session = Session.of(napari_viewer)
-        self.background = Background(self)
-        self.background.event_received.connect(self._show_event)
-        self.background.ended.connect(self._show_end)
+        self._thread, self._process = Background(self), ProcessRunner(self)
+        for runner in (self._thread, self._process):
+            runner.event_received.connect(self._show_event)
+            runner.ended.connect(self._show_end)
+        self.background = self._thread
         self._study: Study | None = None  # the one in training
         self._models_before: set[str] = set()
+        self._rests = False
+        self._told: set[Began] = set()
+        self._guarded = False
         self._make_widgets(napari_viewer.theme)
         self.session.study_changed.connect(self._study_changed)
         self.session.models_changed.connect(self._suggest_name)
@@ -94,89 +76,29 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _make_widgets(self, theme: str) -> None:
-        self.preset = QComboBox()
-        self.preset.addItems(list(PRESETS))
-        self.refine = QCheckBox("Refine")
-        self.refine.setToolTip(
-            "A second stage of the same length learns from the masks that the first one makes"
-        )
-        self.length = QSpinBox()
-        self.length.setRange(0, 100_000)
-        self.length.setSpecialValueText(AUTOMATIC)
-        self.length.setToolTip(
-            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few"
-        )
-        self.unit = QComboBox()
-        self.unit.addItems(["epochs", "minutes"])
-        self.width_choice = QSpinBox()
-        self.width_choice.setRange(1, 256)
-        self.width_choice.setValue(16)
-        self.width_choice.setToolTip("Features of the network's first block: more is slower")
-        self.pixel = QDoubleSpinBox()
-        self.pixel.setRange(0, 10)
-        self.pixel.setSpecialValueText(AUTOMATIC)
-        self.pixel.setSingleStep(0.5)
-        self.pixel.setSuffix(" mm")
-        self.pixel.setToolTip(
-            f"Pixels that the network reads. {AUTOMATIC.capitalize()}: those of the scans, "
-            "but not below 1 mm; 2 mm is about four times as fast"
-        )
-        self.device = DeviceChoice()
-        self.name = QLineEdit()
-        self.name.textChanged.connect(self._refresh)
+        self.settings = TrainingSettings()
+        self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train")
         self.train_button.clicked.connect(self.train)
+        self.pause_button = QPushButton("Pause")
+        self.pause_button.clicked.connect(self.pause_or_resume)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.cancel)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, STEPS)
-        self.progress.setTextVisible(False)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
-        self.advice = QLabel()
-        self.advice.setWordWrap(True)
-        self.advice.hide()
-        self.curves = Curves(theme)
-        self.curves.hide()
-
-        self.settings = QWidget()
-        form = QFormLayout(self.settings)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Model", self.name)
-        form.addRow("Method", _row(self.preset, self.refine))
-        form.addRow("Length", _row(self.length, self.unit))
-        form.addRow("Width", self.width_choice)
-        form.addRow("Pixels", self.pixel)
-        form.addRow("Device", self.device)
+        self.progress = TrainingProgress(theme)
         layout = QVBoxLayout(self)
         layout.addWidget(self.settings)
-        layout.addWidget(_row(self.train_button, self.cancel_button))
-        layout.addWidget(self.progress)
-        layout.addWidget(self.status)
-        layout.addWidget(self.advice)
-        layout.addWidget(self.curves, 1)
-        layout.addStretch()
+        layout.addWidget(row(self.train_button, self.pause_button, self.cancel_button))
+        layout.addWidget(self.progress, 1)
 
-    @property
-    def config(self) -> TrainingConfig:
-        """The settings on screen.
-
-        Raises
-        ------
-        McwssError
-            If they are no valid configuration.
-        """
-        return training_config(
-            preset=PRESETS[self.preset.currentText()],
-            refine=self.refine.isChecked(),
-            width=self.width_choice.value(),
-            pixel=self.pixel.value() or None,
-            device=self.device.currentText(),
-            **{self.unit.currentText(): self.length.value() or None},
-        )
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Learn which window has to ask before it is closed."""
+        super().showEvent(event)
+        place = self.parentWidget()
+        while place is not None and not isinstance(place, QDockWidget):
+            place = place.parentWidget()
+        if place is not None and not self._guarded:
+            self._guarded = True
+            LeftRunning(place.parentWidget(), self._process)
 
     def train(self) -> None:
         """Start a training with the settings on screen."""
@@ -184,98 +106,121 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         if study is None:
             return
         try:
-            name, config = self.name.text().strip(), self.config
-            study.model_folder(name)  # a name that cannot be a folder's is refused here
-            job = Job(
-                f"training of {name}", _training(study, name, config), _is_batch, computes=True
-            )
-            self.background.start(job)
+            self._start(study)
         except McwssError as error:
             show_error(str(error))
-            return
-        self._study, self._models_before = study, set(study.model_names())
-        self.curves.clear({spec.name: spec.colour for spec in study.classes})
-        self.curves.show()
-        self.advice.clear()
-        self.advice.hide()
-        self._refresh()
-        self.progress.setRange(0, 0)  # moves without a measure until the first batch
-        self.status.setText("Loading the network and the scans …")
+
+    def pause_or_resume(self) -> None:
+        """Have the training rest after the batch that it is at, or go on."""
+        self._steer(self.background.resume if self.background.paused else self.background.pause)
 
     def cancel(self) -> None:
         """Ask the training to stop; it does after the batch that it is at."""
-        self.background.cancel()
-        self.status.setText("Cancelling …")
+        self._steer(self.background.cancel)
+
+    def _start(self, study: "Study") -> None:
+        if self.background.running or self._follow_left_run():
+            raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
+        name, config = self.settings.model, self.settings.config
+        run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
+        if self.settings.separate.isChecked():
+            self._process.start(ProcessJob(run, train_command(study, name, config)))
+            self.background = self._process
+        else:
+            events = _training(study, name, config)
+            job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
+            self._thread.start(job)
+            self.background = self._thread
+        self._begin(study, "Loading the network and the scans …")
+
+    def _follow_left_run(self) -> bool:
+        """Follow a process that trains on the study, or tell how it has ended; say if there is one.
+
+        It was left running when napari was closed, or belongs to another window.
+        """
+        study = self.session.study
+        if study is None or self.background.running:
+            return False
+        runs = [run for run in RunFolder.all(study) if run.began not in self._told]
+        if not runs:
+            return False
+        run = runs[-1]
+        if run.began is not None:
+            self._told.add(run.began)
+        self._process.attach(run)
+        self.background = self._process
+        self.settings.name.setText(run.model)
+        self._begin(study, f"Looking for what the training of {run.model} has done …")
+        return True
+
+    def _begin(self, study: "Study", news: str) -> None:
+        self._study, self._models_before = study, set(study.model_names())
+        self._rests = False
+        self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
         self._refresh()
 
-    def _show_event(self, event: Event) -> None:
-        match event:
-            case Batch():
-                self.progress.setRange(0, STEPS)
-                self.progress.setValue(round(event.progress * STEPS))
-                done = event.epoch - 1 + event.batch / event.batches
-                self.curves.add_batch(done, event.losses["total"])
-                text = f"Epoch {event.epoch}: about {duration(event.seconds_left)} left"
-            case Epoch():
-                self.curves.add_epoch(event.epoch, event.losses, event.validation)
-                text = self.status.text()
-            case Started():
-                count = len(event.scans) + len(event.validation_scans)
-                text = f"{event.slices} tagged slices of {count} scans, on {event.device}"
-            case Advice():
-                told = [self.advice.text()] if self.advice.text() else []
-                self.advice.setText("\n".join([*told, f"\u26a0 {_sentence(event.text)}."]))
-                self.advice.show()
-                text = self.status.text()
-            case Message():
-                text = _sentence(event.text)
-            case Finished():
-                text = (
-                    f"{event.model} is ready after {event.epochs} epochs "
-                    f"and {duration(event.seconds)}."
-                )
-            case Checkpoint():
-                text = self.status.text()
-        if not self.background.cancelling:
-            self.status.setText(text)
+    def _steer(self, wish: Callable[[], None]) -> None:
+        try:
+            wish()
+        except McwssError as error:
+            show_error(str(error))
+        self._refresh()
+
+    def _show_event(self, event: Event | Paused | Resumed) -> None:
+        if isinstance(event, Paused | Resumed):
+            self._rests = isinstance(event, Paused)
+        self.progress.show_event(event)
+        self._refresh()
         self.event_received.emit(event)
 
     def _show_end(self, outcome: Outcome) -> None:
         study, self._study = self._study, None
-        self.progress.setRange(0, STEPS)
         if outcome.cancelled or outcome.error is not None:
             new = set(study.model_names()) - self._models_before if study else set()
             kept = f" What it had learned is kept as {new.pop()}." if new else ""
-            self.progress.setValue(0)
-            self.status.setText(("Cancelled." if outcome.cancelled else "Failed.") + kept)
+            self.progress.end(("Cancelled." if outcome.cancelled else "Failed.") + kept)
         else:
-            self.progress.setValue(STEPS)
+            self.progress.end()
         self.session.models_changed.emit()
         self.ended.emit(outcome)
+        self._follow_left_run()
 
     def _study_changed(self) -> None:
-        self._suggest_name()
         if not self.background.running:
-            self.status.setText(NO_STUDY if self.session.study is None else "")
+            self.progress.news = NO_STUDY if self.session.study is None else ""
+        self._suggest_name()
+        self._follow_left_run()
 
     def _suggest_name(self) -> None:
         study = self.session.study
         if study is not None and not self.background.running:
-            self.name.setText(free_name("model", study.model_names()))
+            self.settings.name.setText(free_name("model", study.model_names()))
         self._refresh()
 
     def _refresh(self) -> None:
         running, study = self.background.running, self.session.study
         self.settings.setEnabled(study is not None and not running)
-        name = self.name.text().strip()
+        name = self.settings.model
         taken = study is not None and not running and name in study.model_names()
         self.train_button.setText(f"Replace {name}" if taken else "Train")
         self.train_button.setEnabled(study is not None and not running and bool(name))
         self.train_button.setToolTip(f"{name} stays until the new one is done" if taken else "")
-        self.cancel_button.setEnabled(running and not self.background.cancelling)
+        steerable = running and not self.background.cancelling
+        self.pause_button.setText("Resume" if self.background.paused else "Pause")
+        self.pause_button.setEnabled(steerable)
+        self.cancel_button.setEnabled(steerable)
+        self.progress.status.setText(self._status())
+
+    def _status(self) -> str:
+        """Say what happens now; until it does, what the user wants."""
+        if self.background.cancelling:
+            return "Cancelling …"
+        if self.background.paused:
+            return f"Paused. {self.progress.news}" if self._rests else "Pausing …"
+        return self.progress.news
 
     def _theme_changed(self, event: Any) -> None:
-        self.curves.set_theme(event.value)
+        self.progress.curves.set_theme(event.value)
 
 
 def _training(
@@ -289,7 +234,7 @@ def _training(
     return events
 
 
-def _is_batch(event: Event) -> bool:
+def _is_batch(event: object) -> bool:
     return isinstance(event, Batch)
 
 
@@ -302,16 +247,3 @@ def _disconnector(session: Session, viewer: Viewer, dock: TrainingDock) -> Calla
         viewer.events.theme.disconnect(dock._theme_changed)
 
     return disconnect
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget, 1)
-    return row

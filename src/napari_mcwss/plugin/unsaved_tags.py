@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.exchange import export_unsaved
+from napari_mcwss.plugin.closing import Closing
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags.book import TagBook
@@ -17,7 +18,7 @@ from napari_mcwss.tags.table import Tag, TagTable
 _Role = QMessageBox.ButtonRole
 
 
-class UnsavedTags(QObject):  # type: ignore[misc]
+class UnsavedTags(Closing):
     """Keeps a window open until the user has decided about tags that wait to be saved.
 
     When it is closed, the study is, too.
@@ -32,10 +33,7 @@ class UnsavedTags(QObject):  # type: ignore[misc]
 
     def __init__(self, window: QWidget, session: Session) -> None:
         super().__init__(window)
-        self._window = window
         self._session = session
-        self._closing = False
-        window.installEventFilter(self)
 
     @classmethod
     def guard(cls, window: QWidget, session: Session) -> None:
@@ -43,31 +41,26 @@ class UnsavedTags(QObject):  # type: ignore[misc]
         if window.findChild(cls, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
             cls(window, session)
 
-    def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Stop the closing of the window if the user wants that; close the study after it."""
-        if event.type() == QEvent.Type.Close:
-            self._closing = self._may_close()
-            if not self._closing:
-                event.ignore()
-                return True
-        elif event.type() == QEvent.Type.Hide and self._closing:
-            # napari has not refused either. Its docks go next, and cannot be acted on then.
-            self._session.window_closed = True
-            self._session.close()
-        elif event.type() == QEvent.Type.Show:
-            self._session.window_closed = self._closing = False
-        return False
-
-    def _may_close(self) -> bool:
+    def may_close(self, window: QWidget) -> bool:
+        """Ask about tags that wait to be saved."""
         saving = self._session.saving
         if saving.waiting:
             saving.retry()
-        return all(self._ask(book, tables) for book, tables in saving.unsaved().items())
+        return all(self._ask(window, book, tables) for book, tables in saving.unsaved().items())
 
-    def _ask(self, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
+    def closed(self) -> None:
+        """Close the study: the docks that go next cannot be acted on."""
+        self._session.window_closed = True
+        self._session.close()
+
+    def shown(self) -> None:
+        """Use the window again."""
+        self._session.window_closed = False
+
+    def _ask(self, window: QWidget, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
         """Ask about the tags of one study; tell whether the window may close."""
         saving = self._session.saving
-        box = QMessageBox(self._window)
+        box = QMessageBox(window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Tags are not saved")
         box.setTextFormat(Qt.TextFormat.PlainText)

@@ -1,0 +1,113 @@
+"""The form that says what to train, how and where."""
+
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_mcwss.plugin.devices import DeviceChoice
+from napari_mcwss.training.config import DEFAULT_EPOCHS, TrainingConfig, training_config
+
+PRESETS = {
+    "local": "local",
+    "mcwss (the paper's)": "mcwss",
+    "published (to compare)": "published",
+}
+AUTOMATIC = "automatic"
+
+
+class TrainingSettings(QWidget):  # type: ignore[misc]
+    """What the next training is to be.
+
+    Attributes
+    ----------
+    name : QLineEdit
+        Of the model.
+    separate : QCheckBox
+        Whether to train in a process of its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = QLineEdit()
+        self.preset = QComboBox()
+        self.preset.addItems(list(PRESETS))
+        self.refine = QCheckBox("Refine")
+        self.refine.setToolTip(
+            "A second stage of the same length learns from the masks that the first one makes"
+        )
+        self.length = QSpinBox()
+        self.length.setRange(0, 100_000)
+        self.length.setSpecialValueText(AUTOMATIC)
+        self.length.setToolTip(
+            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few"
+        )
+        self.unit = QComboBox()
+        self.unit.addItems(["epochs", "minutes"])
+        self.width_choice = QSpinBox()
+        self.width_choice.setRange(1, 256)
+        self.width_choice.setValue(16)
+        self.width_choice.setToolTip("Features of the network's first block: more is slower")
+        self.pixel = QDoubleSpinBox()
+        self.pixel.setRange(0, 10)
+        self.pixel.setSpecialValueText(AUTOMATIC)
+        self.pixel.setSingleStep(0.5)
+        self.pixel.setSuffix(" mm")
+        self.pixel.setToolTip(
+            f"Pixels that the network reads. {AUTOMATIC.capitalize()}: those of the scans, "
+            "but not below 1 mm; 2 mm is about four times as fast"
+        )
+        self.device = DeviceChoice()
+        self.separate = QCheckBox("Separate process")
+        self.separate.setToolTip(
+            "Train in a program of its own: it can go on when napari is closed, and gives all "
+            "memory back when it ends. It takes some seconds to start"
+        )
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Model", self.name)
+        form.addRow("Method", row(self.preset, self.refine))
+        form.addRow("Length", row(self.length, self.unit))
+        form.addRow("Width", self.width_choice)
+        form.addRow("Pixels", self.pixel)
+        form.addRow("Device", row(self.device, self.separate))
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return str(self.name.text()).strip()
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The settings on screen.
+
+        Raises
+        ------
+        McwssError
+            If they are no valid configuration.
+        """
+        return training_config(
+            preset=PRESETS[self.preset.currentText()],
+            refine=self.refine.isChecked(),
+            width=self.width_choice.value(),
+            pixel=self.pixel.value() or None,
+            device=self.device.currentText(),
+            **{self.unit.currentText(): self.length.value() or None},
+        )
+
+
+def row(*widgets: QWidget) -> QWidget:
+    """Put widgets side by side, equally wide."""
+    beside = QWidget()
+    layout = QHBoxLayout(beside)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget, 1)
+    return beside

@@ -1,0 +1,158 @@
+"""Training in a process of its own, followed from here by the events that it writes."""
+
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from itertools import zip_longest
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.project import Study
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Batch, Finished
+from napari_mcwss.training.run_folder import RunFolder
+from napari_mcwss.training.steering import RunCancelled
+from napari_mcwss.training.tailing import Tail
+from napari_mcwss.training.wire import Began, Cancelled, End, Error, Line, from_line
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 0.1
+"""Seconds between two looks at what a process has written."""
+
+
+def train_command(study: Study, model: str, config: TrainingConfig) -> list[str]:
+    """Give the command that trains a model in a process of its own.
+
+    Parameters
+    ----------
+    study : Study
+        What to train on.
+    model : str
+        Name of the model.
+    config : TrainingConfig
+        Settings; those that the command line has no option for stay as they are usually.
+
+    Returns
+    -------
+    list of str
+        Program and arguments; the events go to the model's `RunFolder`.
+    """
+    command = [sys.executable, "-m", "napari_mcwss", "train", str(study.folder), "--model", model]
+    for name, value in config.model_dump(exclude_defaults=True).items():
+        option = f"--{name.replace('_', '-')}"
+        command += [option] if value is True else [option, str(value)]
+    return [*command, "--events", str(RunFolder.of(study, model).events)]
+
+
+def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None, None, None]:
+    """Start a process that outlives this one, and follow it, as `follow` does.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Program and arguments; it writes its events to the run's.
+    run : RunFolder
+        Made for it.
+    """
+    with run.output.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Neither Ctrl+C in the terminal of this program nor its end are meant for it.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+            | getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    yield from follow(run, process)
+
+
+def follow(
+    run: RunFolder, process: subprocess.Popen[bytes] | None = None
+) -> Generator[Line | None, None, None]:
+    """Tell what a process tells, from its first event on, until it has ended.
+
+    Closing the generator leaves the process running. Of several batches in a
+    row only the last is told.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Removed once its end is told.
+    process : Popen, optional
+        The process, if this program has started it.
+
+    Yields
+    ------
+    Line or None
+        Its events; None where there was none for a moment.
+
+    Raises
+    ------
+    RunCancelled
+        If it was cancelled.
+    McwssError
+        What the process said when it failed, or how it died without a word.
+    """
+    end = None
+    with closing(Tail(run.events)) as tail:
+        gone = False
+        while not gone:
+            # First the process, then its events: the last ones are missed by none.
+            gone = process.poll() is not None if process else not run.live
+            for event in _thinned(_read(tail, run, forget=gone)):
+                if isinstance(event, End):
+                    end = event
+                if not isinstance(event, Began | Cancelled | Error):
+                    yield event
+            yield None
+            time.sleep(0 if gone else INTERVAL)
+    output = run.output_text()
+    run.remove()
+    if isinstance(end, Cancelled):
+        raise RunCancelled
+    if not isinstance(end, Finished):
+        logger.error("the training of %s failed: %s", run.model, output)
+        code = None if process is None else process.returncode
+        raise McwssError(end.text if end else _death(run.model, code, output))
+
+
+def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
+    """Read new events; a run that is over must not be in the way if they are damaged."""
+    try:
+        return [from_line(line) for line in tail.lines()]
+    except McwssError as error:
+        if forget:
+            run.remove()
+        raise McwssError(f"cannot follow the training of {run.model}: {error}") from error
+
+
+def _thinned(events: list[Line]) -> list[Line]:
+    """Leave out batches that another one follows."""
+    return [
+        event
+        for event, after in zip_longest(events, events[1:])
+        if not (isinstance(event, Batch) and isinstance(after, Batch))
+    ]
+
+
+def _death(model: str, code: int | None, output: str) -> str:
+    """Say in a line how a process ended that did not say it itself."""
+    if code is None:
+        how = "has ended without a word, as when it is killed or the computer restarts"
+    elif code == -9:
+        how = (
+            "was killed, as the system does when memory runs out: try a smaller width or coarser "
+            "pixels"
+        )
+    elif code < 0:
+        how = f"was ended by {signal.Signals(-code).name}"
+    else:
+        how = f"has ended without a word (exit code {code})"
+    said = [line.strip() for line in output.split("\n") if line.strip()]
+    return f"the training of {model} {how}" + (f"; it said: {said[-1]}" if said else "")
