@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -20,6 +20,9 @@ from napari_mcwss.cli_options import (
 )
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
+
+if TYPE_CHECKING:
+    from napari_mcwss.training.steering import Steering
 
 T = TypeVar("T")
 
@@ -75,8 +78,9 @@ def train(
         typer.Option(
             metavar="- | FILE",
             help="Tell the run as lines of JSON in place of a progress bar, to standard output or "
-            "a file, and take the commands pause, resume, cancel, one a line, from standard input "
-            "or FILE with the ending .commands. The end of standard input stops nothing.",
+            "a file, and take the commands pause, resume, cancel, and watch SLICE SCAN, one a "
+            "line, from standard input or FILE with the ending .commands. The end of standard "
+            "input stops nothing.",
         ),
     ] = None,
 ) -> None:
@@ -98,13 +102,17 @@ def train(
         "seed": seed,
     }
 
+    from napari_mcwss.training.steering import Steering
+
+    steering = Steering()
+
     def run() -> Generator[Any, None, None]:
         # All within the run: whoever reads its events is told what is wrong with the settings, too.
         if resume:
             _refuse_settings(context)
             from napari_mcwss.training.loop import resume as resumed
 
-            yield from resumed(Study.open(study), model)
+            yield from resumed(Study.open(study), model, watched=lambda: steering.watched)
             return
         from napari_mcwss.training.config import training_config
 
@@ -114,22 +122,26 @@ def train(
         opened = Study.open(study)
         names = chosen(scans)
         trusted = None if trust is None else _trusted(opened, trust, values, names)
-        yield from begun(opened, model, config, scans=names, trusted=trusted, restart=restart)
+        yield from begun(
+            opened,
+            model,
+            config,
+            scans=names,
+            trusted=trusted,
+            restart=restart,
+            watched=lambda: steering.watched,
+        )
 
-    _drive(run(), model, events)
+    _drive(run(), model, events, steering)
 
 
-def _drive(run: Generator[Any, None, None], model: str, target: str | None) -> None:
+def _drive(
+    run: Generator[Any, None, None], model: str, target: str | None, steering: "Steering"
+) -> None:
     """Show or tell a run until its end, or until it is cancelled."""
     from napari_mcwss.training.reporting import report
-    from napari_mcwss.training.steering import (
-        RunCancelled,
-        Steering,
-        cancelled_by_signals,
-        steered,
-    )
+    from napari_mcwss.training.steering import RunCancelled, cancelled_by_signals, steered
 
-    steering = Steering()
     try:
         with cancelled_by_signals(steering), closing(steered(run, steering)) as steps:
             if target is None:

@@ -149,3 +149,12 @@ def test_a_growing_file_is_read_by_complete_lines(tmp_path, request):
     with path.open("ab") as file:
         file.write(b"ee\n\xff\n")
     assert tail.lines() == ["three", "�"]
+
+
+def test_the_slice_that_is_looked_at_comes_with_its_scan():
+    steering = Steering()
+    steering.obey("watch 12 a scan of mine")
+    assert steering.watched == ("a scan of mine", 12)
+    with pytest.warns(UserWarning, match="unknown command 'watch twelve pat1'"):
+        steering.obey("watch twelve pat1")
+    assert steering.watched == ("a scan of mine", 12)

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from napari_mcwss.errors import McwssError
@@ -15,6 +16,7 @@ from napari_mcwss.training.events import (
     Epoch,
     Finished,
     Message,
+    Preview,
     Started,
 )
 from napari_mcwss.training.steering import Paused, Resumed
@@ -39,7 +41,8 @@ EVENTS = [
 
 
 def test_every_kind_is_tried():
-    assert {type(event) for event in EVENTS} == set(get_args(Line))
+    # A preview has a test of its own: arrays are not simply equal.
+    assert {type(event) for event in EVENTS} | {Preview} == set(get_args(Line))
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
@@ -48,7 +51,22 @@ def test_an_event_comes_back_as_it_was(event):
     assert from_line(line) == event
     assert line.isascii()
     assert "\n" not in line
-    assert json.loads(line)["kind"] == type(event).__name__.lower()
+    assert json.loads(line)["event"] == type(event).__name__.lower()
+
+
+def test_a_preview_comes_back_as_it_was():
+    cams = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    read = from_line(to_line(Preview("pat1", 7, cams)))
+    assert isinstance(read, Preview)
+    assert (read.scan, read.slice_index) == ("pat1", 7)
+    np.testing.assert_array_equal(read.cams, cams)
+
+
+@pytest.mark.parametrize("cams", [3, {"shape": [2]}, {"shape": [2, 2], "data": "AAAA"}])
+def test_a_damaged_preview_is_refused(cams):
+    line = {"event": "preview", "scan": "pat1", "slice_index": 7, "cams": cams}
+    with pytest.raises(McwssError, match="event 'preview' is damaged: cams"):
+        from_line(json.dumps(line))
 
 
 def test_a_number_that_is_none_comes_back_as_none():
@@ -58,16 +76,16 @@ def test_a_number_that_is_none_comes_back_as_none():
 
 
 def test_fields_of_a_newer_version_are_left_out():
-    line = json.dumps({"kind": "message", "text": "reading", "colour": "red"})
+    line = json.dumps({"event": "message", "text": "reading", "colour": "red"})
     assert from_line(line) == Message("reading")
 
 
 def test_a_kind_of_a_newer_version_is_refused_by_its_name():
     with pytest.raises(McwssError, match=r"unknown event 'dream'.*newer version"):
-        from_line('{"kind": "dream", "text": "sheep"}')
+        from_line('{"event": "dream", "text": "sheep"}')
 
 
-@pytest.mark.parametrize("line", ["", "epoch 1", '{"kind": "mess', "[1]", "3", '{"text": "a"}'])
+@pytest.mark.parametrize("line", ["", "epoch 1", '{"event": "mess', "[1]", "3", '{"text": "a"}'])
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(McwssError, match="expected a line of JSON"):
         from_line(line)
@@ -75,7 +93,7 @@ def test_what_is_no_event_is_refused(line):
 
 def test_a_damaged_field_is_named():
     with pytest.raises(McwssError, match=r"'epoch' is damaged: losses"):
-        from_line('{"kind": "epoch", "epoch": 1, "losses": 5, "validation": {}}')
+        from_line('{"event": "epoch", "epoch": 1, "losses": 5, "validation": {}}')
 
 
 def test_who_writes_knows_whether_it_has_ended():

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from napari_mcwss.training.packing import PackedImage
+
 
 @dataclass(frozen=True)
 class Started:
@@ -133,6 +135,25 @@ class Advice:
     text: str
 
 
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What the network sees now on the slice that the user looks at.
+
+    Attributes
+    ----------
+    scan : str
+        Name of the scan.
+    slice_index : int
+        Of the slice.
+    cams : ndarray
+        Uint8 ``(classes, y, x)``, 255 for a CAM of 1.
+    """
+
+    scan: str
+    slice_index: int
+    cams: PackedImage
+
+
 @dataclass(frozen=True)
 class Finished:
     """The run has reached its length and the model is in place.
@@ -155,4 +176,4 @@ class Finished:
     seconds: float
 
 
-Event = Started | Batch | Epoch | Checkpoint | Message | Advice | Finished
+Event = Started | Batch | Epoch | Checkpoint | Message | Advice | Preview | Finished

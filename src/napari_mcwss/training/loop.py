@@ -40,11 +40,13 @@ from napari_mcwss.training.memory import (
     ran_out,
     within_memory,
 )
+from napari_mcwss.training.preview import Previewer, Watched, nothing_watched
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.saving import TrainingFolder
 from napari_mcwss.training.slices import TaggedSlices
 from napari_mcwss.training.split import Split
 from napari_mcwss.training.state import TrainingState
+from napari_mcwss.training.trouble import poorly_learnt
 from napari_mcwss.training.unfinished import Unfinished
 from napari_mcwss.training.validation import evaluate_tags, score_slices
 
@@ -63,6 +65,7 @@ def train(
     scans: Sequence[str] | None = None,
     trusted: Mapping[str, NDArray[np.uint8]] | None = None,
     restart: bool = False,
+    watched: Watched = nothing_watched,
 ) -> Generator[Event, None, None]:
     """Train a model of a study on its tags.
 
@@ -89,6 +92,8 @@ def train(
         first stage.
     restart : bool
         Whether to give up an unfinished training of that name.
+    watched : callable
+        Gives the scan and slice that a user looks at, for `Preview`.
 
     Yields
     ------
@@ -118,10 +123,12 @@ def train(
             trusted=tuple(task.trusted),
             batch_size=config.batch_size,
         )
-        yield from _events(study, folder, task, state)
+        yield from _events(study, folder, task, state, watched)
 
 
-def resume(study: Study, name: str) -> Generator[Event, None, None]:
+def resume(
+    study: Study, name: str, *, watched: Watched = nothing_watched
+) -> Generator[Event, None, None]:
     """Go on with an unfinished training, as if it had not been interrupted.
 
     Settings, scans and masks given are those that it began with.
@@ -132,6 +139,8 @@ def resume(study: Study, name: str) -> Generator[Event, None, None]:
         Where scans and tags come from and the model goes.
     name : str
         Of the model.
+    watched : callable
+        As for `train`.
 
     Yields
     ------
@@ -148,13 +157,13 @@ def resume(study: Study, name: str) -> Generator[Event, None, None]:
         state = folder.read_state()
         split = Split(state.training, state.validation)
         task = Task.resumed(split, state.trusted, folder.working)
-        yield from _events(study, folder, task, state)
+        yield from _events(study, folder, task, state, watched)
 
 
 def _events(
-    study: Study, folder: TrainingFolder, task: Task, state: TrainingState
+    study: Study, folder: TrainingFolder, task: Task, state: TrainingState, watched: Watched
 ) -> Generator[Event, None, None]:
-    training = _Training(study, folder, task, state)
+    training = _Training(study, folder, task, state, watched)
     try:
         with closing(training.work()) as events:
             for event in events:
@@ -177,7 +186,12 @@ class _Training:
     """One training: its stages, and where it writes."""
 
     def __init__(
-        self, study: Study, folder: TrainingFolder, task: Task, state: TrainingState
+        self,
+        study: Study,
+        folder: TrainingFolder,
+        task: Task,
+        state: TrainingState,
+        watched: Watched,
     ) -> None:
         self.study, self.folder, self.task, self.state = study, folder, task, state
         self.config = training_config(**state.config)
@@ -187,6 +201,8 @@ class _Training:
         self.cadence = Cadence(self.clock)
         self.pace = Pace()
         self.material = Material(study, task, self.config, state.digests)
+        self.previewer = Previewer(study, self.material.reading, self.device, watched)
+        self.told_of: set[str] = set()
         self.tags: NDArray[np.int8] = np.empty((0, len(study.classes)), np.int8)
         self.run: Run | None = None
         self.can_write = True
@@ -272,7 +288,16 @@ class _Training:
             yield Epoch(
                 self.state.epochs, losses, areas, str(self.device), peak_memory(self.device)
             )
+            yield from self._trouble(areas)
             yield from written
+
+    def _trouble(self, areas: Mapping[str, float]) -> Iterator[Advice]:
+        """Tell once of each class that is not learnt."""
+        found = poorly_learnt(
+            areas, self.tags, self.study.class_names, self.state.epochs, told=self.told_of
+        )
+        self.told_of.update(found)
+        yield from map(Advice, found.values())
 
     def _begin(self) -> Run:
         """Make the network of the stage and what optimises it, where they were left."""
@@ -309,6 +334,8 @@ class _Training:
                 self.pace.seconds_left(done),
                 self.pace.slices_per_second,
             )
+            if (preview := self.previewer.look(run.preset)) is not None:
+                yield preview
             if self.cadence.due(epoch_done=False):
                 yield from self._written(self._write_state, "state")
 

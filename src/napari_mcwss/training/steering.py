@@ -11,6 +11,9 @@ from typing import Any
 
 COMMANDS = ("pause", "resume", "cancel")
 
+WATCH = "watch"
+"""Begins the command that names a slice and, after it, the scan: ``watch 12 pat0001``."""
+
 
 @dataclass(frozen=True)
 class Paused:
@@ -33,12 +36,15 @@ class Steering:
     ----------
     paused, cancelled : bool
         What is wished; a run follows at its next event.
+    watched : tuple or None
+        The scan and the slice that the user looks at.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.paused = False
         self.cancelled = False
+        self.watched: tuple[str, int] | None = None
 
     def pause(self) -> None:
         """Have the run rest at its next event."""
@@ -53,13 +59,16 @@ class Steering:
         self._wish(cancelled=True)
 
     def obey(self, command: str) -> None:
-        """Do what one of `COMMANDS` says, and warn of any other."""
+        """Do what one of `COMMANDS`, or `WATCH`, says, and warn of any other."""
+        word, _, rest = command.partition(" ")
+        index, _, scan = rest.partition(" ")
         if command in COMMANDS:
             getattr(self, command)()
+        elif word == WATCH and scan and index.isdecimal():
+            self.watched = scan, int(index)
         elif command:
-            warnings.warn(
-                f"unknown command {command!r}: expected {', '.join(COMMANDS)}", stacklevel=2
-            )
+            expected = f"{', '.join(COMMANDS)} or {WATCH} SLICE SCAN"
+            warnings.warn(f"unknown command {command!r}: expected {expected}", stacklevel=2)
 
     def listen(self, commands: Iterable[str]) -> None:
         """Obey commands as they come, in a thread that ends with the program."""

@@ -1,0 +1,95 @@
+"""A look at the maps of a network in training, on the slice that a user looks at."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_mcwss.model.devices import autocast
+from napari_mcwss.model.families import nest, pairs_of
+from napari_mcwss.model.inputs import Inputs, Reading, prepare
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.project import Study
+from napari_mcwss.training.events import Preview
+
+Watched = Callable[[], tuple[str, int] | None]
+"""Gives the scan and the slice that a user looks at, or None; asked in the training's thread."""
+
+
+def nothing_watched() -> None:
+    """Give None: nobody looks."""
+
+
+INTERVAL = 3.0
+"""Seconds between two previews."""
+
+SHARE = 0.05
+"""Of the time that previews may take."""
+
+
+class Previewer:
+    """Makes previews of a training, not too often.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    reading : Reading
+        How the network reads them.
+    device : torch.device
+        Of the network.
+    watched : Watched
+        Which slice to look at.
+    """
+
+    def __init__(
+        self, study: Study, reading: Reading, device: torch.device, watched: Watched
+    ) -> None:
+        self._study, self._reading, self._device = study, reading, device
+        self._watched = watched
+        self._inputs: tuple[str, Inputs] | None = None
+        self._next = time.monotonic() + INTERVAL
+
+    def look(self, preset: Preset) -> Preview | None:
+        """Preview the slice that is looked at; None if it is too early, or there is none.
+
+        The network is left as it was, and so are all random numbers.
+        """
+        start = time.monotonic()
+        if start < self._next:
+            return None
+        place = self._watched()
+        if place is None or place[0] not in self._study.scan_names:
+            return None
+        scan, index = place
+        cams = self._cams(preset, scan, index)
+        end = time.monotonic()
+        self._next = end + max(INTERVAL, (end - start) / SHARE)
+        return Preview(scan, index, np.round(255 * cams).astype(np.uint8))
+
+    @torch.inference_mode()
+    def _cams(self, preset: Preset, scan: str, index: int) -> NDArray[np.float32]:
+        """Give the CAMs of a slice, float32 ``(classes, y, x)``."""
+        inputs = self._read(scan)
+        cams = np.zeros((preset.classes, *inputs.size), np.float32)
+        if index < len(inputs.images) and inputs.tissue[index].any():
+            images = inputs.images[index, None].to(self._device).float()
+            tissue = inputs.tissue[index, None].to(self._device)
+            training = preset.training
+            preset.eval()
+            with autocast(self._device):
+                found = preset.predict(images, tissue).cams
+            preset.train(training)
+            cams[(slice(None), *inputs.window)] = inputs.restore(found.float().cpu())[0].numpy()
+            nest(cams, pairs_of(preset.nesting))
+        return cams
+
+    def _read(self, name: str) -> Inputs:
+        # One scan is kept: who looks at a slice goes on to the next one.
+        if self._inputs is None or self._inputs[0] != name:
+            scan = self._study.scan(name)
+            self._inputs = name, prepare(scan.volume(), scan.geometry.spacing, self._reading)
+            scan.release()
+        return self._inputs[1]
