@@ -35,6 +35,7 @@ from napari_mcwss.training.events import (
 from napari_mcwss.training.material import Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
+    forget_locals,
     free_memory,
     peak_memory,
     ran_out,
@@ -160,7 +161,8 @@ def _events(
                 with training.clock.paused():
                     yield event
         return
-    except (MemoryError, RuntimeError) as error:
+    except BaseException as error:
+        forget_locals(error)
         if not ran_out(error):
             raise
     finally:
