@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from statistics import fmean
+from typing import Literal
 
 import numpy as np
 import torch
@@ -346,7 +347,7 @@ class _Training:
             yield from self._written(self._write_state, "state")
 
     def _written(
-        self, write: Callable[[], None], kind: str, *, needed: bool = False
+        self, write: Callable[[], None], kind: Literal["model", "state"], *, needed: bool = False
     ) -> Iterator[Event]:
         """Write and tell; what the disk does not take is told once, and tried again later."""
         try:
@@ -361,7 +362,7 @@ class _Training:
         self.can_write = True
         epoch, batch = self._place()
         folder = self.study.model_folder(self.folder.name)
-        yield Checkpoint(folder, epoch, "state" if kind == "state" else "model", batch)
+        yield Checkpoint(folder, epoch, kind, batch)
 
     def _place(self) -> tuple[int, int]:
         """Give the epoch that the training is in or has just done, and its batches done."""
