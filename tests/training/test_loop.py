@@ -101,6 +101,16 @@ def test_a_run_in_stages_tells_the_losses_of_each(tagged_study: Study):
     assert (first["contrast"], last["extent"]) == ("", "")
 
 
+def test_a_step_has_the_losses_of_its_own_stage_alone(tagged_study: Study):
+    # A single epoch crosses from one stage into the other.
+    events = list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 1})))
+    terms = [frozenset(event.losses) for event in events if isinstance(event, Batch)]
+    assert set(terms) == {
+        frozenset({"classification", "extent", "total"}),
+        frozenset({"contrast", "total"}),
+    }
+
+
 def test_validation_gives_an_area_per_class(tagged_study: Study, monkeypatch):
     monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
     events = list(train(tagged_study, "m", TINY))

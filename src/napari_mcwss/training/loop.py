@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from statistics import fmean
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from napari_mcwss.training.events import (
 from napari_mcwss.training.material import Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
+    forget_locals,
     free_memory,
     peak_memory,
     ran_out,
@@ -170,7 +172,8 @@ def _events(
                 with training.clock.paused():
                     yield event
         return
-    except (MemoryError, RuntimeError) as error:
+    except BaseException as error:
+        forget_locals(error)
         if not ran_out(error):
             raise
     finally:
@@ -377,7 +380,7 @@ class _Training:
             yield from self._written(self._write_state, "state")
 
     def _written(
-        self, write: Callable[[], None], kind: str, *, needed: bool = False
+        self, write: Callable[[], None], kind: Literal["model", "state"], *, needed: bool = False
     ) -> Iterator[Event]:
         """Write and tell; what the disk does not take is told once, and tried again later."""
         try:
@@ -392,7 +395,7 @@ class _Training:
         self.can_write = True
         epoch, batch = self._place()
         folder = self.study.model_folder(self.folder.name)
-        yield Checkpoint(folder, epoch, "state" if kind == "state" else "model", batch)
+        yield Checkpoint(folder, epoch, kind, batch)
 
     def _place(self) -> tuple[int, int]:
         """Give the epoch that the training is in or has just done, and its batches done."""

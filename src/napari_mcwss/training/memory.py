@@ -1,6 +1,7 @@
 """What is done when memory runs out: half the slices a step, then the same again."""
 
 import gc
+import traceback
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
@@ -38,6 +39,17 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def forget_locals(error: BaseException) -> None:
+    """Let an error go of all that the functions it came through had made: networks, slices.
+
+    Whoever keeps the error to show it would keep them.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        traceback.clear_frames(found.__traceback__)
+        found = found.__cause__ or found.__context__
 
 
 class BatchSize:

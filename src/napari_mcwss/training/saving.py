@@ -185,7 +185,10 @@ class TrainingFolder:
             target = self.target.with_name(name)
             old = self.target.with_name(f".{name}.old")
             if old.exists() and not target.exists():
-                old.rename(target)
+                try:
+                    old.rename(target)
+                except OSError as error:
+                    raise cannot_write(target, error) from error
 
 
 def _key(folder: Path) -> str | None:
