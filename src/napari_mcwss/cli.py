@@ -175,13 +175,6 @@ def train(
     by the system's request to end, or by a command.
     """
     from napari_mcwss.training.config import training_config
-    from napari_mcwss.training.reporting import report
-    from napari_mcwss.training.steering import (
-        RunCancelled,
-        Steering,
-        cancelled_by_signals,
-        steered,
-    )
 
     settings = {
         "preset": preset,
@@ -194,7 +187,6 @@ def train(
         "device": device,
         "seed": seed,
     }
-    steering = Steering()
 
     def run() -> Generator[Any, None, None]:
         config = training_config(**settings)
@@ -205,15 +197,29 @@ def train(
         trusted = None if trust is None else _trusted(opened, trust, values, names)
         yield from events_of(opened, model, config, scans=names, trusted=trusted)
 
+    _show_training(run(), model, events)
+
+
+def _show_training(run: Generator[Any, None, None], model: str, target: str | None) -> None:
+    """Show a run, or tell it as lines, until it ends or is cancelled."""
+    from napari_mcwss.training.reporting import report
+    from napari_mcwss.training.steering import (
+        RunCancelled,
+        Steering,
+        cancelled_by_signals,
+        steered,
+    )
+
+    steering = Steering()
     try:
-        with cancelled_by_signals(steering), closing(steered(run(), steering)) as steps:
-            if events is None:
+        with cancelled_by_signals(steering), closing(steered(run, steering)) as events:
+            if target is None:
                 with progress() as bar:
-                    show_events(bar, steps)
+                    show_events(bar, events)
             else:
-                with report(events, model, steering) as tell:
-                    for step in steps:
-                        tell(step)
+                with report(target, model, steering) as tell:
+                    for event in events:
+                        tell(event)
     except RunCancelled:
         raise typer.Exit(CANCELLED) from None
 
