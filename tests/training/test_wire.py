@@ -48,7 +48,7 @@ def test_an_event_comes_back_as_it_was(event):
     assert from_line(line) == event
     assert line.isascii()
     assert "\n" not in line
-    assert json.loads(line)["kind"] == type(event).__name__.lower()
+    assert json.loads(line)["event"] == type(event).__name__.lower()
 
 
 def test_a_number_that_is_none_comes_back_as_none():
@@ -58,16 +58,16 @@ def test_a_number_that_is_none_comes_back_as_none():
 
 
 def test_fields_of_a_newer_version_are_left_out():
-    line = json.dumps({"kind": "message", "text": "reading", "colour": "red"})
+    line = json.dumps({"event": "message", "text": "reading", "colour": "red"})
     assert from_line(line) == Message("reading")
 
 
 def test_a_kind_of_a_newer_version_is_refused_by_its_name():
     with pytest.raises(McwssError, match=r"unknown event 'dream'.*newer version"):
-        from_line('{"kind": "dream", "text": "sheep"}')
+        from_line('{"event": "dream", "text": "sheep"}')
 
 
-@pytest.mark.parametrize("line", ["", "epoch 1", '{"kind": "mess', "[1]", "3", '{"text": "a"}'])
+@pytest.mark.parametrize("line", ["", "epoch 1", '{"event": "mess', "[1]", "3", '{"text": "a"}'])
 def test_what_is_no_event_is_refused(line):
     with pytest.raises(McwssError, match="expected a line of JSON"):
         from_line(line)
@@ -75,7 +75,7 @@ def test_what_is_no_event_is_refused(line):
 
 def test_a_damaged_field_is_named():
     with pytest.raises(McwssError, match=r"'epoch' is damaged: losses"):
-        from_line('{"kind": "epoch", "epoch": 1, "losses": 5, "validation": {}}')
+        from_line('{"event": "epoch", "epoch": 1, "losses": 5, "validation": {}}')
 
 
 def test_who_writes_knows_whether_it_has_ended():

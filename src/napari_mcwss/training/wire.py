@@ -83,10 +83,10 @@ def to_line(event: Line) -> str:
     Returns
     -------
     str
-        Its ``kind``, the name of its class in small letters, and its fields.
+        Its kind as ``event``, the name of its class in small letters, and its fields.
     """
     kind = _kind(type(event))
-    return json.dumps({"kind": kind, **_adapters()[kind].dump_python(event, mode="json")})
+    return json.dumps({"event": kind, **_adapters()[kind].dump_python(event, mode="json")})
 
 
 def from_line(line: str) -> Line:
@@ -109,7 +109,7 @@ def from_line(line: str) -> Line:
     """
     try:
         values = json.loads(line)
-        kind = values.pop("kind")
+        kind = values.pop("event")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise McwssError(f"{_shortened(line)} is no event: expected a line of JSON") from error
     if kind not in _adapters():
