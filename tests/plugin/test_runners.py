@@ -345,7 +345,7 @@ class TestProcess:
         run.make()
         # Of a process that had the number of this one, years ago; it was killed at its last line.
         began = Began("m", time="2001-01-01T00:00:00+00:00")
-        run.events.write_text(to_line(began) + '\n{"kind": "message", "text": "a"}\n{"kind": "ba')
+        run.events.write_text(to_line(began) + '\n{"event": "message", "text": "a"}\n{"event": "ba')
         assert not run.live
         events: list[object] = []
         bench.runner.event_received.connect(events.append)
@@ -355,10 +355,26 @@ class TestProcess:
         assert "has ended without a word, as when it is killed" in told[0].message
         assert RunFolder.all(bench.study) == []
 
+    def test_a_run_of_another_computer_says_what_to_do(self, bench):
+        run = RunFolder.of(bench.study, "quick")
+        run.make()
+        run.events.write_text(f"{to_line(Began('quick', host='another'))}\n")
+        assert run.live
+        assert not run.here
+        with pytest.raises(McwssError, match=r"on another, .*if it no longer runs, remove '.*run'"):
+            bench.runner.start(bench.job("quick"))
+
+    def test_a_program_that_is_not_there_is_told(self, bench, told):
+        run = RunFolder.of(bench.study, "m")
+        with bench.ended():
+            bench.runner.start(ProcessJob(run, ["no such program"]))
+        assert "cannot start the training of m: No such file" in told[0].message
+        assert RunFolder.all(bench.study) == []
+
     def test_events_of_a_newer_version_are_refused(self, bench, told):
         run = RunFolder.of(bench.study, "m")
         run.make()
-        run.events.write_text(f"{to_line(Began('m'))}\n{json.dumps({'kind': 'dream'})}\n")
+        run.events.write_text(f"{to_line(Began('m'))}\n{json.dumps({'event': 'dream'})}\n")
         with bench.ended():
             bench.runner.attach(run)
         assert "cannot follow the training of m: unknown event 'dream'" in told[0].message

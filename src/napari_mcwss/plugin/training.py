@@ -141,7 +141,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         study = self.session.study
         if study is None or self.background.running:
             return False
-        runs = [run for run in RunFolder.all(study) if run.began not in self._told]
+        runs = [run for run in RunFolder.all(study) if run.here and run.began not in self._told]
         if not runs:
             return False
         run = runs[-1]

@@ -1,7 +1,6 @@
 """Training in a process of its own, followed from here by the events that it writes."""
 
 import logging
-import signal
 import subprocess
 import sys
 import time
@@ -57,9 +56,26 @@ def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None
         Program and arguments; it writes its events to the run's.
     run : RunFolder
         Made for it.
+
+    Raises
+    ------
+    McwssError
+        If it cannot be started; and as for `follow`.
     """
+    try:
+        process = _start(command, run)
+    except OSError as error:
+        run.remove()
+        raise McwssError(
+            f"cannot start the training of {run.model}: {error.strerror or error}: train without "
+            "a separate process"
+        ) from error
+    yield from follow(run, process)
+
+
+def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
     with run.output.open("wb") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -69,7 +85,6 @@ def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-    yield from follow(run, process)
 
 
 def follow(
@@ -151,7 +166,7 @@ def _death(model: str, code: int | None, output: str) -> str:
             "pixels"
         )
     elif code < 0:
-        how = f"was ended by {signal.Signals(-code).name}"
+        how = f"was ended by signal {-code}"
     else:
         how = f"has ended without a word (exit code {code})"
     said = [line.strip() for line in output.split("\n") if line.strip()]

@@ -1,6 +1,7 @@
 """What a training in a process of its own leaves for others to read, and they for it."""
 
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -78,6 +79,11 @@ class RunFolder:
         except OSError:
             return False
 
+    @property
+    def here(self) -> bool:
+        """Whether its process belongs to this computer, which knows whether it runs."""
+        return (began := self.began) is None or began.host == socket.gethostname()
+
     def make(self) -> None:
         """Make it for a new process, in place of what an ended one has left.
 
@@ -90,6 +96,7 @@ class RunFolder:
             raise McwssError(
                 f"the training of {self.model} is under way in a separate process"
                 f"{f' ({self.began.holder})' if self.began else ''}: wait or cancel it"
+                f"{'' if self.here else f'; if it no longer runs, remove {str(self.folder)!r}'}"
             )
         self.remove()
         try:
