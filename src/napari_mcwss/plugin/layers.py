@@ -28,7 +28,7 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     geometry : Geometry
         Of the scan.
     kind : str
-        ``scan``, ``cam`` or ``mask``.
+        ``scan``, ``cam``, ``mask`` or ``preview``.
 
     Notes
     -----
@@ -160,6 +160,50 @@ def show_prediction_layers(
     _claim(layer)
     # The mask follows the threshold: what was painted into it would be lost.
     layer.editable = False
+
+
+def show_preview_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    classes: Sequence[ClassSpec],
+    slice_index: int,
+    cams: NDArray[np.uint8],
+) -> None:
+    """Show the CAMs of a slice from a network in training; other slices keep what they had.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    geometry : Geometry
+        Of the scan.
+    classes : sequence of ClassSpec
+        In the order of the CAMs.
+    slice_index : int
+        The slice.
+    cams : ndarray
+        Uint8 ``(classes, y, x)``, 255 for a CAM of 1.
+    """
+    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "preview")}
+    for spec, cam in zip(classes, cams, strict=True):
+        if spec.name in old:
+            old[spec.name].data[slice_index] = cam
+            old[spec.name].visible = True
+            old[spec.name].refresh()
+            continue
+        volume = np.zeros(geometry.shape, np.uint8)
+        volume[slice_index] = cam
+        layer = viewer.add_image(
+            volume,
+            name=f"{spec.name}, learning",
+            colormap=class_colormap(spec),
+            contrast_limits=(0, 255),
+            blending="additive",
+            opacity=0.6,
+            **placement(geometry, "preview"),
+        )
+        layer.metadata["class"] = spec.name
+        _claim(layer)
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:

@@ -10,7 +10,7 @@ from superqt.utils import create_worker
 from napari_mcwss.plugin.background import Background, Job
 from napari_mcwss.training.processes import follow, run_process
 from napari_mcwss.training.run_folder import RunFolder
-from napari_mcwss.training.steering import Paused, Resumed
+from napari_mcwss.training.steering import WATCH, Paused, Resumed
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,10 @@ class ProcessRunner(Background):
         """Ask the process to end; it does at its next event, or now if it is paused."""
         self._tell("cancel")
         self._cancelled = True
+
+    def watch(self, scan: str, slice_index: int) -> None:
+        """Tell which slice the user looks at, to get previews of it."""
+        self._tell(f"{WATCH} {slice_index} {scan}")
 
     def leave(self) -> None:
         """Follow the process no more, and leave it running."""

@@ -12,19 +12,26 @@ from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.left_running import LeftRunning
+from napari_mcwss.plugin.live_maps import LiveMaps
 from napari_mcwss.plugin.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.training_progress import TrainingProgress
 from napari_mcwss.plugin.training_settings import TrainingSettings, row
 from napari_mcwss.plugin.words import free_name
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Batch, Event
-from napari_mcwss.training.processes import train_command
+from napari_mcwss.training.events import Batch, Event, Preview
+from napari_mcwss.training.processes import Beginning, train_command
 from napari_mcwss.training.run_folder import RunFolder
 from napari_mcwss.training.steering import Paused, Resumed
+from napari_mcwss.training.unfinished import (
+    Unfinished,
+    unfinished_training,
+    unfinished_trainings,
+)
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
+    from napari_mcwss.training.preview import Watched
     from napari_mcwss.training.wire import Began
 
 NO_STUDY = "Open or make a study in the Tagging dock first."
@@ -48,6 +55,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         What to train, how and where.
     progress : TrainingProgress
         How it goes.
+    live_maps : LiveMaps
+        What the network sees while it learns.
     background : Background
         Runs the training, in a thread or in a process.
     """
@@ -80,14 +89,23 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train")
         self.train_button.clicked.connect(self.train)
+        self.anew_button = QPushButton("Begin anew")
+        self.anew_button.setToolTip(
+            "Give up the training that was left, and begin with these settings"
+        )
+        self.anew_button.clicked.connect(self.begin_anew)
         self.pause_button = QPushButton("Pause")
         self.pause_button.clicked.connect(self.pause_or_resume)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.cancel)
         self.progress = TrainingProgress(theme)
+        self.live_maps = LiveMaps(self.session)
+        self.live_maps.watched_changed.connect(self._process.watch)
         layout = QVBoxLayout(self)
         layout.addWidget(self.settings)
-        layout.addWidget(row(self.train_button, self.pause_button, self.cancel_button))
+        layout.addWidget(row(self.train_button, self.anew_button))
+        layout.addWidget(row(self.pause_button, self.cancel_button))
+        layout.addWidget(self.live_maps)
         layout.addWidget(self.progress, 1)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
@@ -101,12 +119,19 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             LeftRunning(place.parentWidget(), self._process)
 
     def train(self) -> None:
-        """Start a training with the settings on screen."""
+        """Start a training with the settings on screen, or go on with the one that was left."""
+        self._try_to_start(Beginning.RESUME if self._unfinished() else Beginning.NEW)
+
+    def begin_anew(self) -> None:
+        """Give up the training that was left, and start one with the settings on screen."""
+        self._try_to_start(Beginning.RESTART)
+
+    def _try_to_start(self, beginning: Beginning) -> None:
         study = self.session.study
         if study is None:
             return
         try:
-            self._start(study)
+            self._start(study, beginning)
         except McwssError as error:
             show_error(str(error))
 
@@ -118,16 +143,16 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         """Ask the training to stop; it does after the batch that it is at."""
         self._steer(self.background.cancel)
 
-    def _start(self, study: "Study") -> None:
+    def _start(self, study: "Study", beginning: Beginning) -> None:
         if self.background.running or self._follow_left_run():
             raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
         name, config = self.settings.model, self.settings.config
         run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
         if self.settings.separate.isChecked():
-            self._process.start(ProcessJob(run, train_command(study, name, config)))
+            self._process.start(ProcessJob(run, train_command(study, name, config, beginning)))
             self.background = self._process
         else:
-            events = _training(study, name, config)
+            events = _training(study, name, config, beginning, self.live_maps.watched)
             job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
             self._thread.start(job)
             self.background = self._thread
@@ -156,6 +181,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _begin(self, study: "Study", news: str) -> None:
         self._study, self._models_before = study, set(study.model_names())
         self._rests = False
+        self.live_maps.tell()
         self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
         self._refresh()
 
@@ -169,12 +195,15 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _show_event(self, event: Event | Paused | Resumed) -> None:
         if isinstance(event, Paused | Resumed):
             self._rests = isinstance(event, Paused)
+        if isinstance(event, Preview):
+            self.live_maps.show_preview(event)
         self.progress.show_event(event)
         self._refresh()
         self.event_received.emit(event)
 
     def _show_end(self, outcome: Outcome) -> None:
         study, self._study = self._study, None
+        self.live_maps.end()
         if outcome.cancelled or outcome.error is not None:
             new = set(study.model_names()) - self._models_before if study else set()
             kept = f" What it had learned is kept as {new.pop()}." if new else ""
@@ -194,17 +223,37 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _suggest_name(self) -> None:
         study = self.session.study
         if study is not None and not self.background.running:
-            self.settings.name.setText(free_name("model", study.model_names()))
+            left = [found.name for found in unfinished_trainings(study) if not found.running]
+            self.settings.name.setText(
+                left[-1] if left else free_name("model", study.model_names())
+            )
         self._refresh()
+
+    def _unfinished(self) -> Unfinished | None:
+        """Give the training of the model on screen that was left, if there is one."""
+        study, name = self.session.study, self.settings.model
+        if study is None or not name or self.background.running:
+            return None
+        try:
+            found = unfinished_training(study, name)
+        except McwssError:  # a name that cannot be a folder's
+            return None
+        return None if found is None or found.running else found
 
     def _refresh(self) -> None:
         running, study = self.background.running, self.session.study
         self.settings.setEnabled(study is not None and not running)
         name = self.settings.model
         taken = study is not None and not running and name in study.model_names()
-        self.train_button.setText(f"Replace {name}" if taken else "Train")
+        left = self._unfinished()
+        self.anew_button.setVisible(left is not None)
+        if left is not None:
+            self.train_button.setText(f"Go on with {name}")
+            self.train_button.setToolTip(f"It was left in {left.place}; its settings are its own")
+        else:
+            self.train_button.setText(f"Replace {name}" if taken else "Train")
+            self.train_button.setToolTip(f"{name} stays until the new one is done" if taken else "")
         self.train_button.setEnabled(study is not None and not running and bool(name))
-        self.train_button.setToolTip(f"{name} stays until the new one is done" if taken else "")
         steerable = running and not self.background.cancelling
         self.pause_button.setText("Resume" if self.background.paused else "Pause")
         self.pause_button.setEnabled(steerable)
@@ -224,12 +273,16 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
 
 def _training(
-    study: "Study", name: str, config: TrainingConfig
+    study: "Study", name: str, config: TrainingConfig, beginning: Beginning, watched: "Watched"
 ) -> Callable[[], Generator[Event, None, None]]:
     def events() -> Generator[Event, None, None]:
-        from napari_mcwss.training.loop import train
+        from napari_mcwss.training.loop import resume, train
 
-        yield from train(study, name, config)
+        if beginning is Beginning.RESUME:
+            yield from resume(study, name, watched=watched)
+        else:
+            restart = beginning is Beginning.RESTART
+            yield from train(study, name, config, restart=restart, watched=watched)
 
     return events
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from enum import StrEnum
 from itertools import zip_longest
 
 from napari_mcwss.errors import McwssError
@@ -23,7 +24,17 @@ INTERVAL = 0.1
 """Seconds between two looks at what a process has written."""
 
 
-def train_command(study: Study, model: str, config: TrainingConfig) -> list[str]:
+class Beginning(StrEnum):
+    """How a training begins: new, or where another one of the name was left."""
+
+    NEW = "new"
+    RESUME = "resume"
+    RESTART = "restart"
+
+
+def train_command(
+    study: Study, model: str, config: TrainingConfig, beginning: Beginning = Beginning.NEW
+) -> list[str]:
     """Give the command that trains a model in a process of its own.
 
     Parameters
@@ -34,6 +45,8 @@ def train_command(study: Study, model: str, config: TrainingConfig) -> list[str]
         Name of the model.
     config : TrainingConfig
         Settings; those that the command line has no option for stay as they are usually.
+    beginning : Beginning
+        How; one that is resumed has settings of its own.
 
     Returns
     -------
@@ -41,7 +54,10 @@ def train_command(study: Study, model: str, config: TrainingConfig) -> list[str]
         Program and arguments; the events go to the model's `RunFolder`.
     """
     command = [sys.executable, "-m", "napari_mcwss", "train", str(study.folder), "--model", model]
-    for name, value in config.model_dump(exclude_defaults=True).items():
+    if beginning is not Beginning.NEW:
+        command.append(f"--{beginning}")
+    settings = {} if beginning is Beginning.RESUME else config.model_dump(exclude_defaults=True)
+    for name, value in settings.items():
         option = f"--{name.replace('_', '-')}"
         command += [option] if value is True else [option, str(value)]
     return [*command, "--events", str(RunFolder.of(study, model).events)]
