@@ -22,6 +22,7 @@ LIGHT = (
     "napari_mcwss.tags.spreadsheets",
     "napari_mcwss.tags.store",
     "napari_mcwss.tags.table",
+    "napari_mcwss.training.processes",
 )
 HEAVY = {"torch", "monai", "napari", "qtpy", "PyQt6", "nibabel", "scipy", "skimage", "PIL"}
 
