@@ -1,0 +1,323 @@
+"""The stages of a training, epoch by epoch, and what is written down after each."""
+
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+import torch
+
+from napari_mcwss import __version__
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName
+from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.project import Study
+from napari_mcwss.tags.advice import advise
+from napari_mcwss.tags.relations import parents, precedence
+from napari_mcwss.training.clock import Cadence, Clock, Pace
+from napari_mcwss.training.config import training_config
+from napari_mcwss.training.events import (
+    Advice,
+    Batch,
+    Checkpoint,
+    Epoch,
+    Event,
+    Finished,
+    Message,
+    Started,
+)
+from napari_mcwss.training.material import Material, Task
+from napari_mcwss.training.memory import (
+    BatchSize,
+    peak_memory,
+    within_memory,
+)
+from napari_mcwss.training.run import Run
+from napari_mcwss.training.saving import TrainingFolder
+from napari_mcwss.training.slices import TaggedSlices
+from napari_mcwss.training.state import TrainingState
+from napari_mcwss.training.unfinished import Unfinished
+from napari_mcwss.training.validation import evaluate_tags, score_slices
+
+AUC_TOLERANCE = 0.01
+"""A later epoch is preferred over an earlier one that is better by less than this."""
+
+SECOND_STAGE: PresetName = "refined"
+"""The preset of `TrainingConfig.refine`."""
+
+
+class Training:
+    """One training: its stages, and where it writes.
+
+    Parameters
+    ----------
+    study : Study
+        What it belongs to.
+    folder : TrainingFolder
+        Where it writes; entered.
+    task : Task
+        What it learns from.
+    state : TrainingState
+        Where it begins or goes on.
+
+    Attributes
+    ----------
+    clock : Clock
+        Counts its seconds; to be paused while its driver waits.
+    """
+
+    def __init__(
+        self, study: Study, folder: TrainingFolder, task: Task, state: TrainingState
+    ) -> None:
+        self.study, self.folder, self.task, self.state = study, folder, task, state
+        self.config = training_config(**state.config)
+        self.device = choose_device(self.config.device)
+        self.clock = Clock(state.seconds)
+        self.batch = BatchSize(state.batch_size)
+        self.cadence = Cadence(self.clock)
+        self.pace = Pace()
+        self.material = Material(study, task, self.config, state.digests)
+        self.tags = np.empty((0, len(study.classes)), np.int8)
+        self.run: Run | None = None
+        self.can_write = True
+
+    @property
+    def stages(self) -> list[PresetName]:
+        """Presets in their order."""
+        if len(self.task.trusted) == len(self.task.split.training):
+            return [SECOND_STAGE]
+        return [self.config.preset, SECOND_STAGE] if self.config.refine else [self.config.preset]
+
+    def work(self) -> Generator[Event, None, None]:
+        """Train all stages that are left; closing the generator keeps what was learnt."""
+        new = not self.state.digests
+        complete = PRESETS[self.stages[0]].needs_complete_tags
+        data = yield from self.material.tagged(complete=complete)
+        held_back = yield from self.material.held_back()
+        draws = len(data)
+        self.config = self.config.with_length(draws)
+        self.state.config = self.config.model_dump()
+        self.state.digests = self.material.digests
+        yield self._started(draws)
+        split = self.task.split
+        used = {scan: self.study.tags(scan).values for scan in split.training}
+        for text in advise(used, self.study.class_names):
+            yield Advice(text)
+        self.tags = data.tags.numpy()
+        if new:
+            self.folder.clear()
+            self.task.keep_masks(self.folder.working)
+        else:
+            yield Message(f"going on after {self.state.epochs} epochs")
+        try:
+            while self.state.stage < len(self.stages):
+                if self.stages[self.state.stage] == SECOND_STAGE:
+                    del data
+                    data = yield from self.material.labelled(self.folder.working, draws, self.batch)
+                yield from self._stage(data, held_back)
+        except GeneratorExit:
+            self._stop()
+            raise
+        except BaseException:
+            # In the middle of a step: what is in memory may be half of one.
+            with suppress(McwssError):
+                self.folder.keep(self.state.key)
+            raise
+        place = self.folder.finish()
+        yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
+
+    def _started(self, slices: int) -> Started:
+        epochs, split = self.config.epochs, self.task.split
+        return Started(
+            self.folder.name,
+            str(self.device),
+            split.training,
+            split.validation,
+            slices,
+            None if epochs is None else epochs * len(self.stages),
+        )
+
+    def _stage(
+        self, data: TaggedSlices, held_back: TaggedSlices | None
+    ) -> Generator[Event, None, None]:
+        """Train a stage, or what is left of it."""
+        run = self._begin()
+        over = False
+        while not over:
+            losses = yield from within_memory(lambda: self._epoch(run, data), self.batch)
+            scores = None
+            if held_back is not None:
+                scores = yield from within_memory(
+                    lambda: self._scores(run.preset, held_back), self.batch
+                )
+            areas = evaluate_tags(scores, held_back, self.study.class_names)
+            over = run.over(self.state.epochs + 1 - self.state.before)
+            # On the disk first: whoever stops at one of these events has them all.
+            written = list(self._ended(run, losses, areas, over=over))
+            yield Epoch(
+                self.state.epochs, losses, areas, str(self.device), peak_memory(self.device)
+            )
+            yield from written
+
+    def _begin(self) -> Run:
+        """Make the network of the stage and what optimises it, where they were left."""
+        preset = self._network(self.stages[self.state.stage])
+        preset.learn_relations(parents(self.tags).tolist())
+        run = Run(preset, self.config, self.device, self.clock, self.batch)
+        if self.state.run is not None:
+            run.restore(self.state.run)
+        self.run, self.state.run = run, None
+        self.state.progress = (self.state.stage + run.progress) / len(self.stages)
+        self.pace = Pace()
+        return run
+
+    def _epoch(self, run: Run, data: TaggedSlices) -> Generator[Event, None, dict[str, float]]:
+        """Train an epoch, its progress seen as that of all stages."""
+        steps = run.epoch(data, self.state.epochs + 1 - self.state.before)
+        last = self.clock.seconds
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                losses: dict[str, float] = end.value
+                return losses
+            done = (self.state.stage + step.progress) / len(self.stages)
+            now = self.clock.seconds
+            self.pace.add(now - last, done - self.state.progress, step.slices)
+            last, self.state.progress = now, done
+            yield Batch(
+                self.state.epochs + 1,
+                step.batch,
+                step.batches,
+                step.losses,
+                done,
+                self.pace.seconds_left(done),
+                self.pace.slices_per_second,
+            )
+            if self.cadence.due(epoch_done=False):
+                yield from self._written(self._write_state, "state")
+
+    def _scores(
+        self, preset: Preset, held_back: TaggedSlices
+    ) -> Generator[Event, None, torch.Tensor]:
+        """Score the held-back slices."""
+        # Without gradients twice as many slices fit.
+        steps = score_slices(preset, held_back, self.device, 2 * self.batch.slices)
+        while True:
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                scores: torch.Tensor = end.value
+                return scores
+            yield Message(f"validating ({done} of {len(held_back)} slices)")
+
+    def _ended(
+        self, run: Run, losses: Mapping[str, float], areas: Mapping[str, float], *, over: bool
+    ) -> Iterator[Event]:
+        """Write down an epoch that is done: its model if it is worth it, and the state."""
+        state, preset = self.state, run.preset
+        state.epochs, state.batches = state.epochs + 1, run.batches
+        state.history.append(
+            {"epoch": state.epochs, **losses, **{f"auc_{k}": v for k, v in areas.items()}}
+        )
+        score = fmean(areas.values()) if areas else math.inf
+        good = preset.keeps_last_epoch or score >= state.best - AUC_TOLERANCE
+        # An unfinished second stage is worth less than the first.
+        if over if state.stage else good:
+            state.best = max(state.best, score)
+            for event in self._written(lambda: self._write_model(run), "model", needed=over):
+                state.saved = state.saved or isinstance(event, Checkpoint)
+                yield event
+        if over:
+            state.stage, state.before, state.best = state.stage + 1, state.epochs, -math.inf
+            self.run = None
+        if over or self.cadence.due(epoch_done=True):
+            yield from self._written(self._write_state, "state")
+
+    def _written(
+        self, write: Callable[[], None], kind: Literal["model", "state"], *, needed: bool = False
+    ) -> Iterator[Event]:
+        """Write and tell; what the disk does not take is told once, and tried again later."""
+        try:
+            write()
+        except McwssError as error:
+            if needed:
+                raise
+            if self.can_write:
+                yield Advice(f"{error}; the training goes on, and tries again")
+            self.can_write = False
+            return
+        self.can_write = True
+        epoch, batch = self._place()
+        folder = self.study.model_folder(self.folder.name)
+        yield Checkpoint(folder, epoch, kind, batch)
+
+    def _place(self) -> tuple[int, int]:
+        """Give the epoch that the training is in or has just done, and its batches done."""
+        if self.run is None or not self.run.epochs:
+            return self.state.epochs, self.state.batches
+        return self.state.before + self.run.epochs, self.run.batches
+
+    def _stop(self) -> None:
+        """Keep what was learnt, if anything was: as a state, and as a model."""
+        state, run = self.state, self.run
+        if not (state.epochs or state.run or (run and run.batches)):
+            self.folder.clear()
+            return
+        last_counts = run and (run.preset.keeps_last_epoch or not self.task.split.validation)
+        if run and not (state.saved and (state.stage or not last_counts)):
+            self._write_model(run)
+        self._write_state()
+        self.folder.keep(state.key)
+
+    def _write_state(self) -> None:
+        epoch, batch = self._place()
+        run = self.state.run if self.run is None else self.run.state()
+        state = replace(
+            self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
+        )
+        epochs = self.config.epochs
+        summary = Unfinished(
+            name=self.folder.name,
+            epoch=epoch,
+            batch=batch,
+            epochs=None if epochs is None else epochs * len(self.stages),
+            progress=state.progress,
+            seconds=state.seconds,
+            saved=datetime.now().astimezone(),
+            config=state.config,
+        )
+        with self.cadence.writing():
+            self.folder.write_state(state, summary)
+
+    def _write_model(self, run: Run) -> None:
+        rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
+        info = ModelInfo(
+            preset=self.stages[self.state.stage],
+            classes=self.study.class_names,
+            channels=self.study.channels,
+            width=self.config.width,
+            pixel=self.material.reading.pixel,
+            place=self.material.reading.place,
+            precedence=rules,
+            scans=self.task.split.training,
+            validation_scans=self.task.split.validation,
+            trusted_scans=tuple(self.task.trusted),
+            epochs=self._place()[0],
+            training=self.config.model_dump(),
+            software=__version__,
+            key=self.state.key,
+        )
+        self.folder.write_model(run.preset, info, self.state.history)
+
+    def _network(self, preset: PresetName) -> Preset:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            channels = self.material.reading.channels(len(self.study.channels))
+            classes, config = len(self.study.classes), self.config
+            return PRESETS[preset](channels, classes, config.width, self.material.reading.pixel)
