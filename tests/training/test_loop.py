@@ -11,7 +11,7 @@ from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.model.local import REGION_STAGE
 from napari_mcwss.project import Study
 from napari_mcwss.training import clock as clocks
-from napari_mcwss.training import loop
+from napari_mcwss.training import stages
 from napari_mcwss.training.config import TrainingConfig, training_config
 from napari_mcwss.training.events import (
     Advice,
@@ -76,7 +76,7 @@ def test_training_leaves_the_callers_random_numbers_alone(tagged_study: Study):
 
 
 def test_a_model_is_saved_whatever_its_score(tagged_study: Study, monkeypatch):
-    monkeypatch.setattr(loop, "evaluate_tags", lambda *_: {"TC": 0.0, "ED": 0.0})
+    monkeypatch.setattr(stages, "evaluate_tags", lambda *_: {"TC": 0.0, "ED": 0.0})
     list(train(tagged_study, "m", TINY))
     assert read_info(tagged_study.model_folder("m")).epochs == 2
 
@@ -86,7 +86,7 @@ def test_the_best_epoch_by_held_back_tags_is_kept_unless_stages_build_on_each_ot
     tagged_study: Study, monkeypatch, preset, kept
 ):
     scores = iter([0.6, 0.9, 0.5])
-    monkeypatch.setattr(loop, "evaluate_tags", lambda *_: {"TC": next(scores)})
+    monkeypatch.setattr(stages, "evaluate_tags", lambda *_: {"TC": next(scores)})
     list(train(tagged_study, "m", TINY.model_copy(update={"epochs": 3, "preset": preset})))
     assert read_info(tagged_study.model_folder("m")).epochs == kept
 
@@ -149,7 +149,7 @@ def test_a_failing_run_leaves_the_old_model_in_place(tagged_study: Study, monkey
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(loop, "evaluate_tags", fail)
+    monkeypatch.setattr(stages, "evaluate_tags", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         list(train(tagged_study, "m", TINY))
     after = weights(tagged_study, "m")

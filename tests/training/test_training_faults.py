@@ -16,7 +16,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.model.local import Local
 from napari_mcwss.project import Study
-from napari_mcwss.training import loop, material, saving
+from napari_mcwss.training import material, saving, stages
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
     Advice,
@@ -142,14 +142,14 @@ def test_too_little_memory_for_the_scans_ends_with_advice(tagged_study: Study, m
 @pytest.mark.parametrize("how", ["cancel", "failure"])
 def test_nothing_is_kept_alive_after_the_end(tagged_study: Study, monkeypatch, how):
     alive = []
-    network = loop._Training._network
+    network = stages.Training._network
 
     def watched(self, preset):
         made = network(self, preset)
         alive.append(weakref.ref(made))
         return made
 
-    monkeypatch.setattr(loop._Training, "_network", watched)
+    monkeypatch.setattr(stages.Training, "_network", watched)
     events = train(tagged_study, "m", TINY)
     next(event for event in events if isinstance(event, Batch))
     failure = None

@@ -10,15 +10,9 @@ from numpy.typing import NDArray
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import (
-    Event,
-)
+from napari_mcwss.training.events import Event
 from napari_mcwss.training.material import Task
-from napari_mcwss.training.memory import (
-    forget_locals,
-    free_memory,
-    ran_out,
-)
+from napari_mcwss.training.memory import forget_locals, free_memory, ran_out
 from napari_mcwss.training.preview import Watched, nothing_watched
 from napari_mcwss.training.saving import TrainingFolder
 from napari_mcwss.training.split import Split

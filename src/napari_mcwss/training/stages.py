@@ -1,4 +1,4 @@
-"""The stages of a training, from the first slice that is read to the last model written."""
+"""The stages of a training, epoch by epoch, and what is written down after each."""
 
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -59,15 +59,20 @@ class Training:
     Parameters
     ----------
     study : Study
-        Where scans and tags come from.
+        What it belongs to.
     folder : TrainingFolder
-        Where it writes; its lock is held.
+        Where it writes; entered.
     task : Task
-        What to learn from.
+        What it learns from.
     state : TrainingState
-        Where to begin; kept up to date.
+        Where it begins or goes on.
     watched : callable
         Gives the scan and slice that a user looks at.
+
+    Attributes
+    ----------
+    clock : Clock
+        Counts its seconds; to be paused while its driver waits.
     """
 
     def __init__(
@@ -100,7 +105,7 @@ class Training:
         return [self.config.preset, SECOND_STAGE] if self.config.refine else [self.config.preset]
 
     def work(self) -> Generator[Event, None, None]:
-        """Train all stages that are left."""
+        """Train all stages that are left; closing the generator keeps what was learnt."""
         new = not self.state.digests
         complete = PRESETS[self.stages[0]].needs_complete_tags
         data = yield from self.material.tagged(complete=complete)
