@@ -15,7 +15,8 @@ from napari_mcwss.training.events import Epoch, Message, Preview
 from napari_mcwss.training.unfinished import unfinished_training
 
 pytestmark = pytest.mark.gui
-PATIENCE = 60_000
+PATIENCE = 120_000
+"""Milliseconds for what takes some seconds, on a busy machine too."""
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Sequence
 
 import torch
-from monai.metrics import compute_roc_auc
 from torch import Tensor
 
 from napari_mcwss.model.devices import autocast
@@ -63,6 +62,9 @@ def evaluate_tags(
     """
     if scores is None or slices is None:
         return {}
+    # MONAI takes seconds to load; trainings that hold nothing back do without.
+    from monai.metrics import compute_roc_auc
+
     areas = {}
     for index, name in enumerate(classes):
         tags = slices.tags[:, index]
