@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_mcwss import __version__
+from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Map,
     Masks,
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tags_app, name="tags")
+app.add_typer(models_app, name="model")
 
 ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
