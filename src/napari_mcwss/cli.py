@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from napari_mcwss import __version__
+from napari_mcwss.cli_export import export_app
 from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Map,
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tags_app, name="tags")
+app.add_typer(export_app, name="export")
 app.add_typer(models_app, name="model")
 
 ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]

@@ -17,10 +17,10 @@ from napari_mcwss.project import Study
 
 
 @pytest.fixture
-def packed(run, trained_study: Study, tmp_path: Path) -> Path:
+def packed(run, segmented: Study, tmp_path: Path) -> Path:
     path = tmp_path / "shared.zip"
     options = ("--licence", "CC-BY-4.0", "--data", "generated heads")
-    assert run("model", "pack", trained_study.folder, path, "--model", "model-1", *options)[0] == 0
+    assert run("model", "pack", segmented.folder, path, "--model", "model-1", *options)[0] == 0
     return path
 
 
@@ -50,11 +50,11 @@ def forge(path: Path, *, config=None, weights=None) -> None:
     write(path, members)
 
 
-def test_an_unpacked_model_is_the_packed_one(run, packed, trained_study: Study):
-    code, out, _ = run("model", "unpack", trained_study.folder, packed, "--model", "copy")
+def test_an_unpacked_model_is_the_packed_one(run, packed, segmented: Study):
+    code, out, _ = run("model", "unpack", segmented.folder, packed, "--model", "copy")
     assert (code, "copy" in out) == (0, True)
     first, second = (
-        load_model(trained_study.model_folder(name), device="cpu") for name in ("model-1", "copy")
+        load_model(segmented.model_folder(name), device="cpu") for name in ("model-1", "copy")
     )
     for mine, theirs in zip(
         first.preset.state_dict().values(), second.preset.state_dict().values(), strict=True
@@ -63,27 +63,27 @@ def test_an_unpacked_model_is_the_packed_one(run, packed, trained_study: Study):
     assert second.info.classes == first.info.classes
 
 
-def test_names_of_scans_stay_at_home(packed, trained_study: Study):
-    learnt = read_info(trained_study.model_folder("model-1")).scans
+def test_names_of_scans_stay_at_home(packed, segmented: Study):
+    learnt = read_info(segmented.model_folder("model-1")).scans
     content = b"".join(members_of(packed).values())
     assert learnt
     assert not [name for name in learnt if name.encode() in content]
     assert read_card(packed).training_scans == len(learnt)
 
 
-def test_info_tells_licence_data_and_figures(run, trained_study: Study, tmp_path):
+def test_info_tells_licence_data_and_figures(run, segmented: Study, tmp_path):
     figures = tmp_path / "result.json"
     figures.write_text(json.dumps({"scans": {}, "mean": {"TC": {"dice": 0.8125}}}))
     path, options = tmp_path / "m.zip", ("--licence", "MIT", "--figures", figures)
-    run("model", "pack", trained_study.folder, path, "--model", "model-1", *options)
+    run("model", "pack", segmented.folder, path, "--model", "model-1", *options)
     _, out, _ = run("model", "info", path)
     for text in ("MIT", "TC, ED", "t1c, flair", "dice 0.812"):
         assert text in out
 
 
-def test_nothing_is_replaced(refused, packed, trained_study: Study):
+def test_nothing_is_replaced(refused, packed, segmented: Study):
     before = packed.read_bytes()
-    folder = trained_study.folder
+    folder = segmented.folder
     assert "exists already" in refused("model", "pack", folder, packed, "--model", "model-1")
     assert packed.read_bytes() == before
     assert "has a model 'model-1'" in refused("model", "unpack", folder, packed)
@@ -122,21 +122,21 @@ def in_a_circle(weights):
         ({"weights": in_a_circle}, "circle"),
     ],
 )
-def test_a_forged_model_is_refused(refused, packed, trained_study: Study, changes, message):
+def test_a_forged_model_is_refused(refused, packed, segmented: Study, changes, message):
     forge(packed, **changes)
-    assert message in refused("model", "unpack", trained_study.folder, packed, "--model", "new")
-    assert [path.name for path in (trained_study.folder / "models").iterdir()] == ["model-1"]
+    assert message in refused("model", "unpack", segmented.folder, packed, "--model", "new")
+    assert [path.name for path in (segmented.folder / "models").iterdir()] == ["model-1"]
 
 
 @pytest.mark.parametrize(
     "name", ["../../evil.py", "/etc/evil", "sub/card.json", "evil.pkl", "card.json"]
 )
-def test_a_file_with_more_in_it_is_refused(refused, packed, trained_study: Study, name, tmp_path):
+def test_a_file_with_more_in_it_is_refused(refused, packed, segmented: Study, name, tmp_path):
     with pytest.warns(UserWarning, match="Duplicate") if name == "card.json" else nullcontext():  # noqa: SIM117
         with zipfile.ZipFile(packed, "a") as file:
             file.writestr(name, "x")
     before = sorted(tmp_path.rglob("*"))
-    assert "it holds" in refused("model", "unpack", trained_study.folder, packed, "--model", "new")
+    assert "it holds" in refused("model", "unpack", segmented.folder, packed, "--model", "new")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -167,8 +167,8 @@ def test_a_flipped_bit_is_refused(packed):
         read_card(packed)
 
 
-def test_a_model_of_other_channels_is_refused(refused, packed, trained_study: Study, tmp_path):
-    files = {"one": list(trained_study.files(trained_study.scan_names[0]))}
+def test_a_model_of_other_channels_is_refused(refused, packed, segmented: Study, tmp_path):
+    files = {"one": list(segmented.files(segmented.scan_names[0]))}
     other = Study.create(tmp_path / "other", scans=files, channels=["a", "b"], classes=["TC", "ED"])
     assert "channels t1c, flair" in refused("model", "unpack", other.folder, packed)
     assert not other.model_names()
