@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 
 from napari_mcwss import __version__
+from napari_mcwss.cli_export import export_app
+from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Device,
     Map,
@@ -39,6 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tags_app, name="tags")
+app.add_typer(export_app, name="export")
+app.add_typer(models_app, name="model")
 
 app.command(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"

@@ -80,8 +80,8 @@ class Local(Preset):
         self.register_buffer("parents", torch.full((classes,), -1))
         # A run that was stopped in its first stage has regions alone to show.
         self.register_buffer("contrasted", torch.tensor(False))
-        # Of tags that the shallow head explains, by class.
-        self.register_buffer("shallow_loss", torch.full((classes,), torch.inf))
+        # Of the tags of each class; more than guessing takes, so that short runs prove nothing.
+        self.register_buffer("shallow_loss", torch.ones(classes))
 
     @property
     def nesting(self) -> list[int]:
@@ -161,8 +161,7 @@ class Local(Preset):
         losses = losses * tag_weights(batch.tags, batch.frequency)
         known = (batch.tags != UNKNOWN).sum(0)
         mean = losses.sum(0) / known.clamp_min(1)
-        before = torch.where(self.shallow_loss.isinf(), mean, self.shallow_loss)
-        after = MEMORY * before + (1 - MEMORY) * mean
+        after = MEMORY * self.shallow_loss + (1 - MEMORY) * mean
         self.shallow_loss.copy_(torch.where(known > 0, after, self.shallow_loss))
 
     def _joined(self, deep: Tensor, shallow: Tensor) -> Tensor:

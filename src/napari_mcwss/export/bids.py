@@ -1,0 +1,118 @@
+"""Masks and CAMs as a derivative of the Brain Imaging Data Structure (BIDS)."""
+
+import csv
+import json
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mcwss import __version__
+from napari_mcwss.errors import McwssError
+from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
+from napari_mcwss.files import replacing
+from napari_mcwss.project import Study
+from napari_mcwss.scans.writing import write_volume
+
+VERSION = "1.10.0"
+"""Of the standard."""
+
+
+def export_bids(
+    study: Study, model: str, names: Sequence[str], out: Path
+) -> Generator[Outcome, None, None]:
+    """Write masks (``dseg``) and CAMs (``probseg``); the folder appears when it is whole.
+
+    ``participants.tsv`` in it tells which participant is which scan.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    model : str
+        Whose results.
+    names : sequence of str
+        Of the scans.
+    out : Path
+        Folder to make.
+
+    Yields
+    ------
+    Outcome
+        After every scan.
+
+    Raises
+    ------
+    McwssError
+        If the folder is there already.
+    """
+    participants = plain_names(names)
+    labels = plain_names(study.class_names)
+    segmentation = plain_names([model])[model]
+    with new_folder(out) as folder:
+
+        def write(case: Case) -> None:
+            participant = participants[case.scan.name]
+            stem = f"sub-{participant}_space-orig_seg-{segmentation}"
+            anat, geometry = folder / f"sub-{participant}" / "anat", case.scan.geometry
+            common = {"SpatialReference": "orig"}
+            mask = anat / f"{stem}_dseg.nii.gz"
+            write_volume(mask, case.mask, geometry, dtype=np.uint8)
+            _write_json(anat / f"{stem}_dseg.json", {"Manual": False, **common})
+            for (name, label), cam in zip(labels.items(), case.cams, strict=True):
+                cam_stem = f"{stem}_label-{label}_probseg"
+                write_volume(
+                    anat / f"{cam_stem}.nii.gz", cam, geometry, dtype=np.uint8, scale=1 / 255
+                )
+                about = f"Class activation map of {name}, 0 to 1, learnt from slice tags"
+                _write_json(
+                    anat / f"{cam_stem}.json", {"Description": about, "Manual": False, **common}
+                )
+
+        done = []
+        for outcome in each_case(study, model, names, write):
+            if outcome.problem is None:
+                done.append(outcome.scan)
+            yield outcome
+        if not done:
+            raise McwssError("no scan could be exported: segment some first")
+        _write_json(
+            folder / "dataset_description.json",
+            {
+                "Name": f"Segmentations of model {model}",
+                "BIDSVersion": VERSION,
+                "DatasetType": "derivative",
+                "GeneratedBy": [{"Name": "napari-mcwss", "Version": __version__}],
+            },
+        )
+        with replacing(folder / "README") as path:
+            path.write_text(
+                f"Masks and class activation maps of model {model}, made by napari-mcwss from "
+                "slice tags. Not for diagnosis or treatment.\n",
+                encoding="utf-8",
+            )
+        _write_table(
+            folder / "dseg.tsv",
+            [("index", "name", "abbreviation", "color"), (0, "background", "BG", "#000000")]
+            + [
+                (index, spec.name, labels[spec.name], spec.colour)
+                for index, spec in enumerate(study.classes, 1)
+            ],
+        )
+        _write_table(
+            folder / "participants.tsv",
+            [("participant_id", "scan"), *((f"sub-{participants[n]}", n) for n in done)],
+        )
+        about = {"scan": {"Description": "Name of the scan in the study that it comes from"}}
+        _write_json(folder / "participants.json", about)
+
+
+def _write_json(file: Path, content: Mapping[str, Any]) -> None:
+    with replacing(file) as path:
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
+    with replacing(file) as path, path.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened, delimiter="\t", lineterminator="\n").writerows(rows)

@@ -1,0 +1,161 @@
+"""What all exports share: results scan by scan, names that fit everywhere, a folder made whole."""
+
+import os
+import re
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import cannot_write
+from napari_mcwss.project import Study
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.results import load_mask, load_result
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A scan with a model's results.
+
+    Attributes
+    ----------
+    scan : Scan
+        The scan itself.
+    mask : NDArray of uint8, shape (z, y, x)
+        0 background, k + 1 for class k.
+    cams : NDArray of float32, shape (K, z, y, x)
+        In 0..1.
+    scores : NDArray of float32, shape (z, K)
+        In 0..1.
+    """
+
+    scan: Scan
+    mask: NDArray[np.uint8]
+    cams: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one scan: None for `problem` if it was exported."""
+
+    scan: str
+    problem: str | None
+
+
+def read_case(study: Study, model: str, name: str) -> Case:
+    """Read a scan's results.
+
+    Raises
+    ------
+    McwssError
+        If it was not segmented by this model, or a file is missing or damaged.
+    """
+    mask = load_mask(study, model, name)
+    found = load_result(study, model, name)
+    assert found is not None  # Or there were no mask.
+    scan = study.scan(name)
+    if found.scores.shape != (scan.slices, len(study.class_names)):
+        raise McwssError(f"scores of scan {name} do not fit it: segment it again")
+    if mask.min() < 0 or mask.max() > len(study.class_names):
+        raise McwssError(
+            f"mask of scan {name} has values from {mask.min()} to {mask.max()}, expected 0 to "
+            f"{len(study.class_names)}: segment it again"
+        )
+    return Case(scan, mask.astype(np.uint8), found.cams, found.scores)
+
+
+def each_case(
+    study: Study, model: str, names: Sequence[str], write: Callable[[Case], None]
+) -> Iterator[Outcome]:
+    """Export one scan after the other; what one lacks does not stop the rest.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    model : str
+        Whose results.
+    names : sequence of str
+        Of the scans.
+    write : callable
+        Writes one; only its McwssError is taken as the scan's.
+
+    Yields
+    ------
+    Outcome
+        After every scan.
+    """
+    for name in names:
+        try:
+            case = read_case(study, model, name)
+            write(case)
+            case.scan.release()
+        except McwssError as error:
+            yield Outcome(name, str(error))
+        else:
+            yield Outcome(name, None)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Make a folder that appears when it is whole, and never if the block raises.
+
+    Parameters
+    ----------
+    out : Path
+        Missing, or an empty folder.
+
+    Yields
+    ------
+    Path
+        A hidden folder beside it to write to.
+
+    Raises
+    ------
+    McwssError
+        If there is something already, or it cannot be written.
+    """
+    out = Path(os.path.realpath(out))
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise McwssError(f"'{out}' exists already: remove it or name another folder")
+    working = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
+    try:
+        working.mkdir(parents=True)
+        yield working
+        if out.exists():
+            out.rmdir()
+        working.rename(out)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+
+
+def plain_names(names: Sequence[str]) -> dict[str, str]:
+    """Give every name one of ASCII letters and digits alone, unlike all others in any case.
+
+    Examples
+    --------
+    >>> plain_names(["pat_01", "pat-01", "Müller (2)"])
+    {'pat_01': 'pat01', 'pat-01': 'pat01x2', 'Müller (2)': 'Muller2'}
+    """
+    given: dict[str, str] = {}
+    used: set[str] = set()
+    for name in names:
+        ascii_text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        stem = re.sub(r"[^A-Za-z0-9]", "", ascii_text) or "scan"
+        plain, number = stem, 1
+        while plain.casefold() in used:
+            number += 1
+            plain = f"{stem}x{number}"
+        used.add(plain.casefold())
+        given[name] = plain
+    return given
