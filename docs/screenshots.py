@@ -4,6 +4,8 @@ napari-mcwss demo --out demo
 python tests/run_with_display.py python docs/screenshots.py demo/study docs/images
 """
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +17,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_mcwss.plugin.launch import add_docks
 from napari_mcwss.training.events import Epoch
+from napari_mcwss.training.run_folder import RunFolder
+from napari_mcwss.training.unfinished import give_up_training
 
 SCAN = "phantom07"
 
@@ -30,7 +34,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
 
 
 def main(study: Path, images: Path) -> None:
-    """Tag, train two epochs, show a result; a picture of each."""
+    """Tag, train some epochs, pause, fail, show a result; a picture of each."""
     viewer = napari.Viewer(title="napari-mcwss")
     tagging, training, results = add_docks(viewer)
     viewer.window.resize(1400, 860)
@@ -63,11 +67,28 @@ def main(study: Path, images: Path) -> None:
     )
     bring_forward(training)
     training.settings.name.setText("picture")
+    training.live_maps.box.setChecked(True)
     training.train_button.click()
-    wait_for(lambda: len(epochs) >= 3)
+    wait_for(lambda: len(epochs) >= 3 and any("learning" in layer.name for layer in viewer.layers))
     take("training")
+    training.pause_button.click()
+    wait_for(lambda: training.progress.status.text().startswith("Paused"))
+    take("training-paused")
     training.cancel_button.click()
     wait_for(lambda: not training.background.running)
+    training.live_maps.box.setChecked(False)
+
+    # Fails as one that the system kills.
+    epochs.clear()
+    training.settings.separate.setChecked(True)
+    training.anew_button.click()
+    wait_for(lambda: bool(epochs))
+    began = RunFolder.of(tagging.session.study, "picture").began
+    assert began is not None
+    os.kill(began.process, signal.SIGKILL)
+    wait_for(lambda: not training.background.running)
+    take("training-failed")
+    give_up_training(tagging.session.study, "picture")
 
     bring_forward(results)
     results.model.setCurrentText("demo")
