@@ -59,8 +59,7 @@ def _add(plot: pg.PlotItem, row: Row) -> None:
     bar = pg.ErrorBarItem(x=np.log10(x), y=y, height=np.array([2 * pstdev(values)]), pen=colour)
     plot.addItem(bar)
     # Where there is room.
-    anchor = (row.hours > 2, colour != BOTH)
-    text = pg.TextItem(row.name.replace("`", ""), color=colour, anchor=anchor)
+    text = pg.TextItem(row.name.replace("`", ""), color=colour, anchor=(row.hours > 1, 1))
     text.setPos(np.log10(row.hours), fmean(values))
     plot.addItem(text)
 
