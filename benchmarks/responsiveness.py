@@ -24,6 +24,7 @@ from qtpy.QtCore import Qt
 from tagging import Bench, TimedStrip, make_study, pause, wait
 
 from napari_mcwss.plugin import slice_tagging
+from napari_mcwss.training.unfinished import give_up_training
 
 SHAPE, CLASSES = (200, 128, 128), 3
 WARM_UP = 5
@@ -87,6 +88,9 @@ def measure(bench: Bench, seconds: float) -> None:
         read(bench, WARM_UP)
         print(row(what, read(bench, seconds), idle), flush=True)
         bench.stop_training()
+        # The keys changed its tags: nothing could go on with it.
+        give_up_training(bench.training.session.study, bench.training.settings.model)
+        bench.training.session.models_changed.emit()
 
 
 def main() -> None:
