@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mcwss.cli_options import Scans, StudyFolder, chosen, progress, split
+from napari_mcwss.cli_options import ModelName, Scans, StudyFolder, chosen, progress, split
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 export_app = typer.Typer(help="Results for other programs.", no_args_is_help=True)
 
-ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
 Out = Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")]
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_mcwss.cli_options import StudyFolder
+from napari_mcwss.cli_options import ModelName, StudyFolder
 from napari_mcwss.project import Study
 
 models_app = typer.Typer(help="Models to be shared.", no_args_is_help=True)
@@ -22,7 +22,7 @@ ModelFile = Annotated[Path, typer.Argument(help="File of a packed model.", metav
 def pack(
     study: StudyFolder,
     out: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
-    model: Annotated[str, typer.Option("--model", help="Name of the model.")],
+    model: ModelName,
     licence: Annotated[str, typer.Option(help="Under which the model is given.")] = "not stated",
     data: Annotated[str, typer.Option(help="What it was trained on, in words.")] = "not stated",
     figures: Annotated[

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from napari_mcwss import __version__
-from napari_mcwss.errors import McwssError
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
@@ -70,13 +69,7 @@ def export_bids(
                     anat / f"{cam_stem}.json", {"Description": about, "Manual": False, **common}
                 )
 
-        done = []
-        for outcome in each_case(study, model, names, write):
-            if outcome.problem is None:
-                done.append(outcome.scan)
-            yield outcome
-        if not done:
-            raise McwssError("no scan could be exported: segment some first")
+        done = yield from each_case(study, model, names, write)
         _write_json(
             folder / "dataset_description.json",
             {

@@ -5,7 +5,7 @@ import re
 import secrets
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,7 @@ def read_case(study: Study, model: str, name: str) -> Case:
 
 def each_case(
     study: Study, model: str, names: Sequence[str], write: Callable[[Case], None]
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, list[str]]:
     """Export one scan after the other; what one lacks does not stop the rest.
 
     Parameters
@@ -92,16 +92,33 @@ def each_case(
     ------
     Outcome
         After every scan.
+
+    Returns
+    -------
+    list of str
+        Scans that were exported.
+
+    Raises
+    ------
+    McwssError
+        If there is none, once all were tried.
     """
+    done = []
     for name in names:
         try:
             case = read_case(study, model, name)
-            write(case)
-            case.scan.release()
+            try:
+                write(case)
+            finally:
+                case.scan.release()
         except McwssError as error:
             yield Outcome(name, str(error))
         else:
+            done.append(name)
             yield Outcome(name, None)
+    if not done:
+        raise McwssError("no scan could be exported: see the reasons above")
+    return done
 
 
 @contextmanager

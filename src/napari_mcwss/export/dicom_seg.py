@@ -74,12 +74,7 @@ def export_dicom_seg(
                 raise McwssError(f"mask of scan {case.scan.name} is empty: nothing to write")
             segmentation(study, model, mask, images).save_as(folder / f"{case.scan.name}.dcm")
 
-        outcomes = []
-        for outcome in each_case(study, model, names, write):
-            outcomes.append(outcome)
-            yield outcome
-        if all(outcome.problem for outcome in outcomes):
-            raise McwssError("no scan could be exported: see the reasons above")
+        yield from each_case(study, model, names, write)
 
 
 def read_series(folder: Path) -> list["Dataset"]:

@@ -73,12 +73,7 @@ def export_figures(
             for index, figure in zip(found, draw(case, shown, colours, found), strict=True):
                 figure.save(folder / f"{case.scan.name}_slice{index:03}.png")
 
-        outcomes = []
-        for outcome in each_case(study, model, names, write):
-            outcomes.append(outcome)
-            yield outcome
-        if all(outcome.problem for outcome in outcomes):
-            raise McwssError("no scan could be shown: segment some first")
+        yield from each_case(study, model, names, write)
 
 
 def draw(

@@ -106,13 +106,7 @@ def export_nnunet(
                 write_volume(path, channel, geometry, dtype=np.float32)
             write_volume(folder / "labelsTr" / f"{name}.nii.gz", labels, geometry, dtype=np.uint8)
 
-        done = []
-        for outcome in each_case(study, model, names, write):
-            if outcome.problem is None:
-                done.append(outcome.scan)
-            yield outcome
-        if not done:
-            raise McwssError("no scan could be exported: segment some first")
+        done = yield from each_case(study, model, names, write)
         labels = {"background": 0, **{n: k for k, n in enumerate(study.class_names, 1)}}
         description = {
             "channel_names": {str(n): channel for n, channel in enumerate(study.channels)},

@@ -134,17 +134,7 @@ def show_prediction_layers(
         if spec.name in old:
             old[spec.name].data = cams[spec.name]
             continue
-        cam = viewer.add_image(
-            cams[spec.name],
-            name=f"CAM {spec.name}",
-            colormap=class_colormap(spec),
-            contrast_limits=(0, 1),
-            blending="additive",
-            opacity=0.6,
-            **placement(geometry, "cam"),
-        )
-        cam.metadata["class"] = spec.name
-        _claim(cam)
+        _add_cam(viewer, geometry, spec, cams[spec.name], f"CAM {spec.name}", 1, "cam")
     for layer in study_layers(viewer, "mask"):
         layer.data = mask
         layer.editable = False
@@ -193,17 +183,30 @@ def show_preview_layers(
             continue
         volume = np.zeros(geometry.shape, np.uint8)
         volume[slice_index] = cam
-        layer = viewer.add_image(
-            volume,
-            name=f"{spec.name}, learning",
-            colormap=class_colormap(spec),
-            contrast_limits=(0, 255),
-            blending="additive",
-            opacity=0.6,
-            **placement(geometry, "preview"),
-        )
-        layer.metadata["class"] = spec.name
-        _claim(layer)
+        _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
+
+
+def _add_cam(
+    viewer: Viewer,
+    geometry: Geometry,
+    spec: ClassSpec,
+    cam: NDArray[np.generic],
+    name: str,
+    highest: float,
+    kind: str,
+) -> None:
+    """Add the layer of a class's CAM ``(z, y, x)``, from 0 to its highest value."""
+    layer = viewer.add_image(
+        cam,
+        name=name,
+        colormap=class_colormap(spec),
+        contrast_limits=(0, highest),
+        blending="additive",
+        opacity=0.6,
+        **placement(geometry, kind),
+    )
+    layer.metadata["class"] = spec.name
+    _claim(layer)
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:
