@@ -1,11 +1,11 @@
 """How good masks are, on scans whose masks the training never saw: one command a row.
 
-    MCWSS_DATA=... python benchmarks/accuracy.py run glioma local --minutes 5 --cache DIR
-    python benchmarks/accuracy.py table --cache DIR
+    MCWSS_DATA=... python benchmarks/accuracy.py run glioma local --minutes 5
+    python benchmarks/accuracy.py table
 
 The first makes one row: a cohort, a method, a length, a seed. Each fold's
-figures go to a file of the cache as soon as there are any; a fold that is
-there is not run again. The second makes ``accuracy.md`` of what the cache holds.
+figures go to a file in ``figures`` as soon as there are any, to be committed: a
+fold that is there is not run again. The second makes ``accuracy.md`` of these.
 ``run --quick`` puts every method through generated scans, for tests.
 
 Methods that learn from tags get a study, whose tags were made from the masks
@@ -38,6 +38,9 @@ from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.segmentation.measure import Case, evaluate
 from napari_mcwss.training.config import TrainingConfig, training_config
+
+FIGURES = Path(__file__).parent / "figures"
+"""Where the figures of rows are kept."""
 
 CODE = {
     "empty": ["segmentation/measure.py"],
@@ -90,13 +93,13 @@ def run_row(
     name: str,
     method: str,
     config: TrainingConfig,
-    cache: Path,
+    figures: Path,
     *,
     given: Given = TAGS_ALONE,
     only: Sequence[str] = (),
     again: bool = False,
 ) -> None:
-    """Run the folds of a row that the cache lacks, and keep each as soon as it is done.
+    """Run the folds of a row that are not there yet, and keep each as soon as it is done.
 
     Parameters
     ----------
@@ -104,14 +107,14 @@ def run_row(
         Of `COHORTS` and `METHODS`.
     config : TrainingConfig
         Length, seed, device; see `configured`.
-    cache : Path
-        Folder of the figures, made if missing.
+    figures : Path
+        Their folder, made if missing.
     given : Given
         What it gets beside tags.
     only : sequence of str
         Folds to run; all if none is named.
     again : bool
-        Run folds that the cache has as well.
+        Run folds that are there as well.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def run_row(
         for fold, tested in folds.items():
             if only and fold not in only:
                 continue
-            path = cache / file_name(row, fold)
+            path = figures / file_name(row, fold)
             if path.exists() and not again:
                 _tell_kept(path, row)
                 continue
@@ -138,14 +141,14 @@ def run_row(
             start = time.monotonic()
             epochs, predict = learn(method, bench, config, training, given)
             minutes = (time.monotonic() - start) / 60
-            figures = {}
+            measured = {}
             for scan in tested:
                 free, gated = predict(scan)
-                figures[scan] = {
+                measured[scan] = {
                     "unused": score(bench, scan, free),
                     "gate": score(bench, scan, gated),
                 }
-            record = {**row, "fold": fold, "folds": len(folds), "scans": figures}
+            record = {**row, "fold": fold, "folds": len(folds), "scans": measured}
             record |= {"minutes": minutes, "epochs": epochs, "machine": _machine(row["device"])}
             record["reader_hours"] = reader_hours(method, bench, training, given)
             with replacing(path) as temporary:
@@ -164,8 +167,10 @@ def describe(
 ) -> dict[str, object]:
     """Say what a row is: all that its figures depend on."""
     untrained = method in UNTRAINED
-    settings = config.model_dump(exclude={"preset", "seed", "device"})
-    settings |= {**asdict(given)}
+    elsewhere = {"preset", "seed", "device"} | ({"refine"} if method == "supervised" else set())
+    # Defaults are left out: a row stays the same row when the product gets another setting.
+    settings = config.model_dump(exclude=elsewhere, exclude_defaults=True)
+    settings |= {name: value for name, value in asdict(given).items() if value}
     return {
         "cohort": name,
         "union": COHORTS[name].union,
@@ -183,9 +188,8 @@ def file_name(row: Mapping[str, object], fold: str) -> str:
     The code is not part of it: otherwise a comment changed in a source would
     throw away what took hours. It is noted, and the table tells.
     """
-    key = json.dumps([row["settings"], row["device"]], sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
-    return f"{row['cohort']}-{row['method']}-{digest}-seed{row['seed']}-{fold}.json"
+    settings = "".join(f"-{key}_{value:g}" for key, value in sorted(row["settings"].items()))
+    return f"{row['cohort']}-{row['method']}{settings}-{row['device']}-{row['seed']}-{fold}.json"
 
 
 def _tell_kept(path: Path, row: Mapping[str, object]) -> None:
@@ -221,15 +225,17 @@ def main() -> None:
     table = commands.add_parser("table", help="write the table of all rows")
     table.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     for command in (run, table):
-        command.add_argument("--cache", type=Path, required=True, help="folder of the figures")
+        command.add_argument("--figures", type=Path, default=FIGURES, help="their folder")
     options = parser.parse_args()
     try:
         if options.command == "table":
-            write_table(options.cache, options.out, {method: code_of(method) for method in METHODS})
+            write_table(
+                options.figures, options.out, {method: code_of(method) for method in METHODS}
+            )
         elif options.quick:
             config = training_config(epochs=1, minutes=0.1, width=4, device=options.device)
             for method in METHODS:
-                run_row("quick", method, config, options.cache)
+                run_row("quick", method, config, options.figures)
         elif options.method is None:
             parser.error("name a cohort and a method, or --quick")
         else:
@@ -246,7 +252,7 @@ def main() -> None:
                 options.cohort,
                 options.method,
                 config,
-                options.cache,
+                options.figures,
                 given=Given(options.scans, options.masks),
                 only=options.fold,
                 again=options.again,

@@ -1,6 +1,6 @@
-"""Dice against the hours of a reader: a picture of the rows in the cache of `accuracy.py`.
+"""Dice against the hours of a reader: a picture of the rows of `accuracy.py`.
 
-    python tests/run_with_display.py python benchmarks/accuracy_curve.py --cache DIR
+    python tests/run_with_display.py python benchmarks/accuracy_curve.py
 
 Each finished row is a point: its hours, and the Dice of all classes
 together, tags of the tested scans unused. Bars are the deviation over seeds.
@@ -12,6 +12,7 @@ from statistics import fmean, pstdev
 
 import numpy as np
 import pyqtgraph as pg
+from accuracy import FIGURES
 from accuracy_table import Row, read_rows
 from pyqtgraph.exporters import ImageExporter
 
@@ -20,20 +21,20 @@ TAGS, BOTH, MASKS = "#0072b2", "#009e73", "#d55e00"
 """Okabe and Ito's blue, green and vermilion: learnt from tags, from both, from masks."""
 
 
-def draw(cache: Path, out: Path) -> None:
+def draw(figures: Path, out: Path) -> None:
     """Draw a plot for each cohort, side by side.
 
     Parameters
     ----------
-    cache : Path
-        Folder of the figures.
+    figures : Path
+        Their folder.
     out : Path
         PNG file to write.
     """
     pg.mkQApp()
     pg.setConfigOptions(background="w", foreground="k", antialias=True)
     window = pg.GraphicsLayoutWidget(size=(1400, 560))
-    cohorts = read_rows(cache)
+    cohorts = read_rows(figures)
     for cohort in COHORTS:
         rows = [row for row in cohorts[cohort] if row.finished and row.hours]
         plot = window.addPlot(title=f"{cohort}: Dice of all classes together")
@@ -66,7 +67,7 @@ def _add(plot: pg.PlotItem, row: Row) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, required=True, help="folder of the figures")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="their folder")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "accuracy.png")
     options = parser.parse_args()
-    draw(options.cache, options.out)
+    draw(options.figures, options.out)

@@ -1,4 +1,4 @@
-"""From the figures in the cache to ``accuracy.md``."""
+"""From the figures of rows to ``accuracy.md``."""
 
 import json
 from collections import Counter, defaultdict
@@ -92,7 +92,7 @@ class Row:
     method : str
         Its name.
     records : sequence
-        What the cache holds of it, a fold and a seed each.
+        What is known of it, a fold and a seed each.
     """
 
     method: str
@@ -106,7 +106,6 @@ class Row:
             text.format(settings[name])
             for name, (default, text) in EXTRAS.items()
             if settings.get(name, default) != default
-            and not (self.method == "supervised" and name == "refine")
         ]
         return ", ".join([f"`{self.method}`", *extras])
 
@@ -176,20 +175,20 @@ class Row:
         return [summary(values) for values in self.values(column, name, scans) if values]
 
 
-def write_table(cache: Path, out: Path, code: Mapping[str, str]) -> None:
+def write_table(figures: Path, out: Path, code: Mapping[str, str]) -> None:
     """Write the file anew, but for its remarks.
 
     Parameters
     ----------
-    cache : Path
-        Folder of the figures.
+    figures : Path
+        Their folder.
     out : Path
         The file.
     code : mapping of str to str
         Digest of the present code of each method; rows of other code are marked.
     """
     sections = [HEADER]
-    for cohort, rows in sorted(read_rows(cache).items()):
+    for cohort, rows in sorted(read_rows(figures).items()):
         sections.append("\n".join(_section(cohort, rows, code)))
     old = out.read_text(encoding="utf-8") if out.exists() else ""
     remarks = old.partition(f"\n{REMARKS}\n")[2] or "\nNone yet.\n"
@@ -197,10 +196,10 @@ def write_table(cache: Path, out: Path, code: Mapping[str, str]) -> None:
         path.write_text("\n".join([*sections, f"{REMARKS}\n{remarks}"]), encoding="utf-8")
 
 
-def read_rows(cache: Path) -> dict[str, list[Row]]:
-    """Read the rows of each cohort that a cache holds, in the order of the table."""
+def read_rows(figures: Path) -> dict[str, list[Row]]:
+    """Read the rows of each cohort that there are figures of, in the order of the table."""
     cohorts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for path in sorted(cache.glob("*.json")):
+    for path in sorted(figures.glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         cohorts[record["cohort"]].append(record)
     return {cohort: _rows(records) for cohort, records in cohorts.items()}

@@ -65,18 +65,18 @@ def test_only_the_prior_and_the_ceiling_need_masks(bench_without_masks, method):
 
 @pytest.mark.slow
 def test_quick_runs_every_method_once(tmp_path, monkeypatch, capsys):
-    cache, out = tmp_path / "cache", tmp_path / "accuracy.md"
-    run(monkeypatch, "run", "--quick", "--cache", cache, "--device", "cpu")
-    assert len(list(cache.iterdir())) == len(accuracy.METHODS)
+    figures, out = tmp_path / "figures", tmp_path / "accuracy.md"
+    run(monkeypatch, "run", "--quick", "--figures", figures, "--device", "cpu")
+    assert len(list(figures.iterdir())) == len(accuracy.METHODS)
     capsys.readouterr()
-    run(monkeypatch, "run", "--quick", "--cache", cache, "--device", "cpu")
+    run(monkeypatch, "run", "--quick", "--figures", figures, "--device", "cpu")
     assert capsys.readouterr().out.count("there already") == len(accuracy.METHODS)
 
-    run(monkeypatch, "table", "--cache", cache, "--out", out)
+    run(monkeypatch, "table", "--figures", figures, "--out", out)
     text = out.read_text(encoding="utf-8")
     assert all(f"| `{method}`" in text for method in accuracy.METHODS)
     out.write_text(text.replace("None yet.", "Trust nobody."), encoding="utf-8")
-    run(monkeypatch, "table", "--cache", cache, "--out", out)
+    run(monkeypatch, "table", "--figures", figures, "--out", out)
     assert out.read_text(encoding="utf-8") == text.replace("None yet.", "Trust nobody.")
 
 
