@@ -133,7 +133,7 @@ def _learn_classic(
 ) -> tuple[int, Predictor]:
     reading = Reading(config.pixel or own_pixel(study, training))
     device = choose_device(config.device)
-    data = gather([load_scan(study, scan, reading, complete=False) for scan in training])
+    data = gather([load_scan(study, scan, reading, usable="tagged") for scan in training])
     config = config.with_length(len(data))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

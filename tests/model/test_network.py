@@ -68,7 +68,7 @@ def test_prediction_never_builds_the_affinity(monkeypatch):
 def test_another_reference_slice_changes_the_decomposed_features(tagged_study: Study):
     slices = gather(
         [
-            load_scan(tagged_study, name, Reading(), complete=True)
+            load_scan(tagged_study, name, Reading(), usable="complete")
             for name in tagged_study.scan_names
         ]
     )

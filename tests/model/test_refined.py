@@ -5,7 +5,7 @@ import torch
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.preset import TaggedBatch
-from napari_mcwss.model.refined import Refined
+from napari_mcwss.model.refined import Refined, RefinedVolume
 
 
 def refined(parents, channels=1) -> Refined:
@@ -60,3 +60,26 @@ def test_scores_and_cams_lie_in_0_to_1_and_background_has_none():
     assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
     assert not maps.cams[~tissue.expand_as(maps.cams)].any()
     assert ((maps.scores >= 0) & (maps.scores <= 1)).all()
+
+
+def test_in_a_stack_each_slice_counts_for_its_neighbours_alone():
+    torch.manual_seed(0)
+    preset = RefinedVolume(1, 1, 4).train()
+    images = torch.randn(2 * preset.depth, 1, 16, 16)
+    labels = torch.zeros(2 * preset.depth, 16, 16, dtype=torch.uint8)
+    images.requires_grad_()
+    preset._logits(images)[5].sum().backward()
+    assert images.grad is not None
+    seen = images.grad.flatten(1).any(1)
+    assert seen[: preset.depth].all()
+    assert not seen[preset.depth :].any()
+    whole = TaggedBatch(images, images > -9, labels[:, 0, :1], torch.ones(1), labels=labels)
+    assert all(torch.isfinite(loss) for loss in preset.losses(whole).values())
+
+
+def test_a_stack_may_be_shorter_and_of_any_size():
+    preset = RefinedVolume(2, 1, 4).eval()
+    tissue = torch.ones(5, 1, 13, 21, dtype=torch.bool)
+    maps = preset.predict(torch.randn(5, 2, 13, 21), tissue)
+    assert maps.cams.shape == (5, 1, 13, 21)
+    assert maps.scores.shape == (5, 1)

@@ -87,7 +87,7 @@ def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spa
 def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
     name = tagged_study.scan_names[0]
     reading = Reading(pixel=2.0, place=True)
-    loaded = load_scan(tagged_study, name, reading, complete=False)
+    loaded = load_scan(tagged_study, name, reading, usable="tagged")
     scan = tagged_study.scan(name)
     seen = prepare(scan.volume(), scan.geometry.spacing, reading)
     assert torch.equal(loaded.images, seen.images[seen.occupied])

@@ -7,7 +7,10 @@ import torch
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.project import Study
-from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
+from napari_mcwss.segmentation.predict import Prediction, predict
+from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training import pseudo_labels
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
@@ -212,3 +215,25 @@ def test_coarse_pixels_and_place_are_those_of_the_model(tagged_study: Study):
     model = load_model(tagged_study.model_folder("m"), device="cpu")
     assert (model.info.pixel, model.info.place) == (2.0, True)
     assert model.preset.channels == len(tagged_study.channels) + 3
+
+
+def test_the_second_stage_of_deep_scans_reads_stacks_of_all_slices(tmp_path, monkeypatch):
+    write_phantom(tmp_path / "scans", scans=2, size=(17, 40, 36))
+    study = Study.create(
+        tmp_path / "study",
+        scans=find_scans(tmp_path / "scans", PHANTOM_CHANNELS),
+        channels=PHANTOM_CHANNELS,
+        classes=list(PHANTOM_CLASSES),
+    )
+    for name in study.scan_names:
+        values = np.full((17, 2), -1, np.int8)
+        values[4:9], values[9:14] = 0, 1
+        study.save_tags(name, TagTable(study.class_names, values))
+    seen = watched_data(monkeypatch)
+    list(train(study, "m", TINY))
+    tagged, all_slices = (set(data.place[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))
+    assert tagged == set(range(4, 14)) < all_slices
+    model = load_model(study.model_folder("m"), device="cpu")
+    assert model.info.preset == "refined_volume"
+    (*_, prediction) = iter_with_value(predict(model, study.scan(study.scan_names[0])))
+    assert prediction.cams.shape == (2, 17, 40, 36)

@@ -19,7 +19,40 @@ def slices_of(tags: list[list[int]], scan: list[int]) -> TaggedSlices:
         torch.ones(count, 1, 4, 4).bool(),
         torch.tensor(tags, dtype=torch.int8),
         torch.tensor(scan),
+        torch.arange(count),
+        (1,) * (max(scan) + 1),
     )
+
+
+def test_stacks_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it():
+    data = replace(
+        slices_of([[1]] * 9, [0] * 5 + [1] * 4),
+        place=torch.tensor([3, 4, 5, 6, 7, 0, 1, 2, 4]),
+        strides=(1, 2),
+    )
+    generator = torch.Generator().manual_seed(0)
+    anchors = torch.tensor([0, 7] * 20)
+    first, second = data.stacks(anchors, 4, generator).view(20, 2, 4).unbind(1)
+    assert set(map(tuple, first.tolist())) == {(-1, -1, 0, 1), (2, 1, 0, -1)}
+    assert set(map(tuple, second.tolist())) == {(-1, 5, 7, 8), (-1, 8, 7, 5)}
+
+
+def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
+    data = slices_of([[1], [0]], [0, 0])
+    data = replace(data, images=data.images + 3, labels=torch.full((2, 4, 4), 2).byte())
+    taken = data.take(torch.tensor([1, -1]))
+    assert taken.tags.tolist() == [[0], [-1]]
+    for part, there in ((taken.images, 3), (taken.tissue, 1), (taken.labels, 2)):
+        assert (part[0] == there).all()
+        assert not part[1].any()
+
+
+def test_slices_of_a_stack_get_one_view():
+    images, generator = torch.zeros(6, 2, 8, 8), torch.Generator().manual_seed(0)
+    views = draw_views(images, generator, depth=3)
+    for drawn in (views.grid, views.gain, views.offset):
+        assert torch.equal(drawn[0], drawn[2])
+        assert not torch.equal(drawn[2], drawn[3])
 
 
 def test_references_share_a_present_class_and_come_from_another_scan():

@@ -18,15 +18,16 @@ from napari_mcwss.model.local import Local
 from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.published import Published
-from napari_mcwss.model.refined import Refined
+from napari_mcwss.model.refined import Refined, RefinedVolume
 
-PresetName = Literal["local", "mcwss", "published", "refined"]
+PresetName = Literal["local", "mcwss", "published", "refined", "refined_volume"]
 
 PRESETS: dict[PresetName, type[Preset]] = {
     "local": Local,
     "mcwss": Mcwss,
     "published": Published,
     "refined": Refined,
+    "refined_volume": RefinedVolume,
 }
 FORMAT = 1
 

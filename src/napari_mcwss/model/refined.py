@@ -2,11 +2,11 @@
 
 A network of small reach cannot be fooled by the surroundings, but cannot use
 them either. Once it has said where the classes are, a network that sees the
-whole slice may learn from that.
+whole slice, or the whole lesion, may learn from that.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.model.families import family_maximum, pairs_of
 from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
+
+STRIDE = 16
+"""Voxels of the finest resolution that are one of the coarsest, along each axis."""
 
 
 class Refined(Preset):
@@ -33,6 +36,9 @@ class Refined(Preset):
     rate: ClassVar[float] = 2.5
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
     follows_image: ClassVar[bool] = True
+    dimensions: ClassVar[Literal[2, 3]] = 2
+    # Instances are single slices: their own norm would hide how bright they are in their scan.
+    norm: ClassVar[str] = "batch"
 
     parents: Tensor
 
@@ -43,8 +49,8 @@ class Refined(Preset):
 
         super().__init__(channels, classes, width, pixel)
         features = (width, width, 2 * width, 4 * width, 8 * width, width)
-        # Instances are single slices: their own norm would hide how bright they are in their scan.
-        self.network = BasicUNet(2, channels, classes + 1, features, norm="batch")
+        norm = (self.norm, {"affine": True})
+        self.network = BasicUNet(self.dimensions, channels, classes + 1, features, norm=norm)
         self.register_buffer("parents", torch.full((classes,), -1))
         self._dice = DiceLoss(include_background=False, batch=True)
 
@@ -68,7 +74,7 @@ class Refined(Preset):
         """
         if batch.labels is None:
             raise McwssError("the second stage learns from labels, found none: train with refine")
-        logits = self.network(batch.images).float()
+        logits = self._logits(batch.images).float()
         labels = batch.labels.long()
         target = F.one_hot(labels, self.classes + 1).movedim(-1, 1)
         return {
@@ -79,7 +85,7 @@ class Refined(Preset):
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs: those of families, and the share of a class in its parent's."""
         pairs = pairs_of(self.nesting)
-        outputs = self.network(images).float().softmax(1)
+        outputs = self._logits(images).float().softmax(1)
         background, own = outputs[:, :1], outputs[:, 1:]
         families = family_maximum(own, pairs)
         # At 0.5 as the larger output would have it: a class against the background,
@@ -92,3 +98,32 @@ class Refined(Preset):
             found[:, child] = torch.minimum(found[:, parent], cams[:, child])
         scores = smooth_maximum(torch.logit(found, 1e-4), tissue.to(cams.dtype)).sigmoid()
         return Maps(scores, cams)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Give the outputs ``(slices, classes + 1, h, w)`` for slices of any size."""
+        logits: Tensor = self.network(images)
+        return logits
+
+
+class RefinedVolume(Refined):
+    """The same in 3-D: it reads stacks of slices, so that each one counts for its neighbours.
+
+    Parameters
+    ----------
+    channels, classes, width, pixel
+        As in `Preset`.
+    """
+
+    depth: ClassVar[int] = 32
+    dimensions: ClassVar[Literal[2, 3]] = 3
+    # A stack shows most of what there is: its own norm takes away how its scanner differs.
+    norm: ClassVar[str] = "instance"
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Give the outputs of stacks, one after another, or of a single shorter one."""
+        stacks = images.unflatten(0, (-1, min(self.depth, len(images)))).transpose(1, 2)
+        size = stacks.shape[-3:]
+        padding = [amount for n in reversed(size) for amount in (0, -n % STRIDE)]
+        logits: Tensor = self.network(F.pad(stacks, padding))
+        found = logits[..., : size[0], : size[1], : size[2]]
+        return found.transpose(1, 2).flatten(0, 1)

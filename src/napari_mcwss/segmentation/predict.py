@@ -13,6 +13,7 @@ from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.families import nest, pairs_of
 from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.model.stacks import stride_of, windows
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.borders import follow_image
 
@@ -59,7 +60,8 @@ def predict(
     """Predict all slices of a scan; the prediction is the generator's return value.
 
     Only the single branch runs, on the crop that holds tissue, on slices that
-    hold any, averaged over the slice and its mirror image.
+    hold any, averaged over the slice and its mirror image; of networks that read
+    stacks, over the stacks that a slice is in.
 
     Parameters
     ----------
@@ -85,15 +87,16 @@ def predict(
     slices, classes = len(inputs.images), len(model.info.classes)
     scores = np.zeros((slices, classes), np.float32)
     cams = np.zeros((classes, slices, *inputs.size), np.float32)
-    occupied = inputs.occupied
-    done = slices - len(occupied)
-    yield Progress(done, slices)
-    for indices in occupied.split(batch_size):
+    done = float(slices - len(inputs.occupied))
+    yield Progress(round(done), slices)
+    for indices, weights in _windows(model, inputs, scan, batch_size):
         batch_scores, batch_cams = _mirror_mean(model, inputs, indices)
-        scores[indices] = batch_scores.numpy()
-        cams[(slice(None), indices.numpy(), *inputs.window)] = batch_cams.transpose(0, 1).numpy()
-        done += len(indices)
-        yield Progress(done, slices)
+        where = indices.numpy()
+        scores[where] += (batch_scores * weights[:, None]).numpy()
+        weighted = batch_cams.transpose(0, 1) * weights[:, None, None]
+        cams[(slice(None), where, *inputs.window)] += weighted.numpy()
+        done += float(weights.sum())
+        yield Progress(round(done), slices)
     _finish(cams, scores, inputs, model, scan)
     return Prediction(scan.name, model.info.classes, scores, cams)
 
@@ -110,16 +113,23 @@ def predict_scores(
     model.info.check(scan.channels, model.info.classes)
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
     scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
-    done = len(scores) - len(inputs.occupied)
-    for indices in inputs.occupied.split(batch_size):
+    done = float(len(scores) - len(inputs.occupied))
+    for indices, weights in _windows(model, inputs, scan, batch_size):
         images = inputs.images[indices].to(model.device).float()
         tissue = inputs.tissue[indices].to(model.device)
         with torch.inference_mode(), autocast(model.device):
             found = model.preset.score(images, tissue)
-        scores[indices] = found.float().cpu().numpy()
-        done += len(indices)
-        yield Progress(done, len(scores))
+        scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
+        done += float(weights.sum())
+        yield Progress(round(done), len(scores))
     return scores
+
+
+def _windows(
+    model: TrainedModel, inputs: Inputs, scan: Scan, batch_size: int
+) -> list[tuple[Tensor, Tensor]]:
+    stride = stride_of(scan.geometry.spacing[0], model.info.pixel)
+    return windows(inputs.occupied, model.preset.depth, stride, batch_size)
 
 
 def _finish(

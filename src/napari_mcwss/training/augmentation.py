@@ -44,7 +44,7 @@ class Views:
         return seen[:, 0].to(labels.dtype)
 
 
-def draw_views(images: Tensor, generator: torch.Generator) -> Views:
+def draw_views(images: Tensor, generator: torch.Generator, depth: int = 1) -> Views:
     """Draw flips, rotations, scales and shifts, and changes of each channel's intensity.
 
     Parameters
@@ -53,8 +53,11 @@ def draw_views(images: Tensor, generator: torch.Generator) -> Views:
         ``(slices, channels, h, w)``: their size and device are those of the views.
     generator : torch.Generator
         On the CPU, so that a seed gives the same views on every device.
+    depth : int
+        So many slices, one after another, get the same view: those of a stack.
     """
     count, channels, height, width = images.shape
+    count //= depth
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator) * 2 - 1
@@ -76,4 +79,5 @@ def draw_views(images: Tensor, generator: torch.Generator) -> Views:
     gain = 1 + draw(count, channels, 1, 1) * GAIN
     offset = draw(count, channels, 1, 1) * OFFSET
     grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
-    return Views(grid, gain.to(images.device), offset.to(images.device))
+    drawn = (grid, gain.to(images.device), offset.to(images.device))
+    return Views(*(part.repeat_interleave(depth, 0) for part in drawn))

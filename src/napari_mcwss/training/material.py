@@ -33,6 +33,7 @@ from napari_mcwss.training.pseudo_labels import (
 )
 from napari_mcwss.training.slices import (
     TaggedSlices,
+    Usable,
     check_tags,
     gather,
     load_scan,
@@ -45,6 +46,16 @@ T = TypeVar("T")
 
 TRUSTED, LABELS = "trusted", "labels"
 """Folders in that of the training: masks that were given, and labels of the first stage."""
+
+
+SHALLOWEST = 16
+"""Slices that a scan has at least for its second stage to be in 3-D."""
+
+THICKEST = 3.0
+"""Distance between slices up to which it is, in pixels."""
+
+VOLUME_SIDE = 96
+"""Pixels along a side of the volumes that it reads, about; finer ones take too long."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class Material:
     digests : dict
         Of what was read so far.
     reading : Reading
-        How the network reads them.
+        How the network of the present stage reads them.
 
     Raises
     ------
@@ -165,10 +176,20 @@ class Material:
         scans = (*task.split.training, *task.split.validation)
         self.reading = Reading(config.pixel or own_pixel(study, scans), config.place)
         self._known = known
+        self._side = 0.0
         self.digests: dict[str, str] = {}
         self._note(study_digests(study, scans))
         for scan, labels in task.trusted.items():
             self._note(mask_digest(scan, labels))
+
+    @property
+    def deep(self) -> bool:
+        """Whether all scans have so many slices, so close together, that 3-D makes sense."""
+        geometries = [self.study.scan(name).geometry for name in self.task.split.training]
+        return all(
+            scan.shape[0] >= SHALLOWEST and scan.spacing[0] <= THICKEST * min(scan.spacing[1:])
+            for scan in geometries
+        )
 
     def tagged(self, *, complete: bool) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on.
@@ -184,7 +205,8 @@ class Material:
             If there are none.
         """
         names = self.task.split.training
-        data = yield from self._load(names, complete=complete)
+        data = yield from self._load(names, "complete" if complete else "tagged")
+        self._side = self.reading.pixel * max(data.images.shape[-2:])
         if not len(data):
             raise McwssError(
                 f"none of the tagged slices of {', '.join(names)} can be trained on: preset "
@@ -197,14 +219,15 @@ class Material:
     def held_back(self) -> Generator[Event, None, TaggedSlices | None]:
         """Read the slices to validate on, if there are any."""
         names = self.task.split.validation
-        return (yield from self._load(names, complete=False)) if names else None
+        return (yield from self._load(names, "tagged")) if names else None
 
     def labelled(
         self, folder: Path, draws: int, batch: BatchSize
     ) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on with labels: trusted ones or the first stage's.
 
-        Few scans are drawn more often: an epoch stays as long as it was.
+        Few scans are drawn more often: an epoch stays as long as it was. Of deep
+        scans all slices that hold tissue are read, tagged or not, with coarser pixels.
 
         Parameters
         ----------
@@ -227,14 +250,16 @@ class Material:
                     "the first stage does not find the classes where the masks given say that they "
                     f"are: the second stage learns from the masks of {', '.join(names)} alone"
                 )
-        data = yield from self._load(names, complete=False, labels=labels)
+        if self.deep:
+            pixel = max(self.reading.pixel, self._side / VOLUME_SIDE)
+            self.reading = replace(self.reading, pixel=pixel)
+        data = yield from self._load(names, "all" if self.deep else "tagged", labels)
         return replace(self._balanced(data, names), draws=draws)
 
     def _load(
         self,
         names: Sequence[str],
-        *,
-        complete: bool,
+        usable: Usable,
         labels: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Generator[Event, None, TaggedSlices]:
         scans = []
@@ -243,7 +268,7 @@ class Material:
             if f"scan {name}" not in self.digests:
                 self._note(scan_digest(self.study, name))
             given = None if labels is None else labels[name]
-            scans.append(load_scan(self.study, name, self.reading, complete=complete, labels=given))
+            scans.append(load_scan(self.study, name, self.reading, usable=usable, labels=given))
         return gather(scans)
 
     def _note(self, digests: Mapping[str, str]) -> None:

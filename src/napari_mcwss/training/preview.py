@@ -11,6 +11,7 @@ from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.families import nest, pairs_of
 from napari_mcwss.model.inputs import Inputs, Reading, prepare
 from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.stacks import stack_around, stride_of
 from napari_mcwss.project import Study
 from napari_mcwss.training.events import Preview
 
@@ -75,12 +76,16 @@ class Previewer:
         inputs = self._read(scan)
         cams = np.zeros((preset.classes, *inputs.size), np.float32)
         if index < len(inputs.images) and inputs.tissue[index].any():
-            images = inputs.images[index, None].to(self._device).float()
-            tissue = inputs.tissue[index, None].to(self._device)
+            spacing = self._study.scan(scan).geometry.spacing[0]
+            stack = stack_around(
+                index, len(inputs.images), preset.depth, stride_of(spacing, self._reading.pixel)
+            )
+            images = inputs.images[stack].to(self._device).float()
+            tissue = inputs.tissue[stack].to(self._device)
             training = preset.training
             preset.eval()
             with autocast(self._device):
-                found = preset.predict(images, tissue).cams
+                found = preset.predict(images, tissue).cams[stack == index]
             preset.train(training)
             cams[(slice(None), *inputs.window)] = inputs.restore(found.float().cpu())[0].numpy()
             nest(cams, pairs_of(preset.nesting))

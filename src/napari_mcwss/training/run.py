@@ -141,15 +141,15 @@ class Run:
         An epoch that was left in its middle, by an error or another run whose
         state was restored, goes on there.
         """
-        pairs = 2 if self.preset.compares_pairs else 1
-        units = data.drawn // pairs
+        unit = self.preset.depth * (2 if self.preset.compares_pairs else 1)
+        units = max(1, data.drawn // unit)
         if self._place is None or self._place.epoch != epoch:
             self._place = _Place(epoch, data.order(self._random)[:units])
         place = self._place
         self.preset.train()
         progress = self.progress
         while place.done < units and (progress < 1 or not place.batches):
-            size = self._batch.slices // pairs
+            size = max(1, self._batch.slices // unit)
             shuffled = place.order[place.done : place.done + size]
             losses = self._drawn_step(data, shuffled, progress)
             for term, value in losses.items():
@@ -158,7 +158,7 @@ class Run:
             place.batches += 1
             batches = place.batches + math.ceil((units - place.done) / size)
             progress = self.progress
-            yield Step(place.batches, batches, losses, progress, pairs * len(shuffled))
+            yield Step(place.batches, batches, losses, progress, unit * len(shuffled))
         return {term: fmean(values) for term, values in place.losses.items()}
 
     def _progress(self, epochs: float) -> float:
@@ -192,6 +192,8 @@ class Run:
             )
         if self.preset.compares_pairs:
             shuffled = torch.cat([shuffled, data.draw_references(shuffled, self._random)])
+        if self.preset.depth > 1:
+            shuffled = data.stacks(shuffled, self.preset.depth, self._random)
         return shuffled
 
     def _step(self, data: TaggedSlices, indices: Tensor, progress: float) -> dict[str, float]:
@@ -201,16 +203,15 @@ class Run:
         rate *= warm * (1 + math.cos(math.pi * stage)) / 2
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        images = data.images[indices].to(self.device).float()
-        views = draw_views(images, self._random)
-        images, tissue = views.images(images, data.tissue[indices].to(self.device))
-        labels = None
-        if data.labels is not None:
-            labels = views.labels(data.labels[indices].to(self.device))
+        taken = data.take(indices)
+        images = taken.images.to(self.device).float()
+        views = draw_views(images, self._random, self.preset.depth)
+        images, tissue = views.images(images, taken.tissue.to(self.device))
+        labels = None if taken.labels is None else views.labels(taken.labels.to(self.device))
         batch = TaggedBatch(
             images.contiguous(memory_format=torch.channels_last),
             tissue,
-            data.tags[indices].to(self.device),
+            taken.tags.to(self.device),
             data.frequency.to(self.device),
             progress,
             labels,

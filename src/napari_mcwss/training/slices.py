@@ -1,9 +1,10 @@
-"""Tagged slices for training: loading, splitting by scan, drawing references."""
+"""Slices for training: loading, drawing references, stacks of neighbours."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +15,31 @@ from torch.nn import functional as F
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.inputs import Reading, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
+from napari_mcwss.model.stacks import stride_of
 from napari_mcwss.project import Study
 
 FINEST_PIXEL = 1.0
 """Millimetres between the pixels that are read of scans whose own are finer."""
 
 
+Usable = Literal["complete", "tagged", "all"]
+"""Which of the slices that hold tissue are read: those on which every class has a
+known tag, those on which any has, or all.
+"""
+
+
+class Taken(NamedTuple):
+    """What a batch is made of: the fields of `TaggedSlices`, of some slices."""
+
+    images: Tensor
+    tissue: Tensor
+    tags: Tensor
+    labels: Tensor | None
+
+
 @dataclass(frozen=True)
 class TaggedSlices:
-    """All usable slices of some scans: tagged, and not empty.
+    """All usable slices of some scans, scan after scan.
 
     Attributes
     ----------
@@ -34,6 +51,10 @@ class TaggedSlices:
         Int8 ``(slices, classes)``.
     scan : Tensor
         Index of each slice's scan ``(slices,)``.
+    place : Tensor
+        Index of each slice in its scan ``(slices,)``.
+    strides : tuple of int
+        Of each scan, as `stride_of` gives it.
     labels : Tensor, optional
         Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
     weights : Tensor, optional
@@ -47,6 +68,8 @@ class TaggedSlices:
     tissue: Tensor
     tags: Tensor
     scan: Tensor
+    place: Tensor
+    strides: tuple[int, ...]
     labels: Tensor | None = None
     weights: Tensor | None = None
     draws: int | None = None
@@ -111,6 +134,43 @@ class TaggedSlices:
         rounds = math.ceil(self.drawn / len(self))
         passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
         return torch.cat(passes)[: self.drawn]
+
+    def stacks(self, anchors: Tensor, depth: int, generator: torch.Generator) -> Tensor:
+        """Give the stack around each slice, one after another; half of them upside down.
+
+        Parameters
+        ----------
+        anchors : Tensor
+            Indices of slices ``(n,)``.
+        depth : int
+            Slices of a stack.
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(n * depth,)``, -1 where a scan has no such slice.
+        """
+        index = torch.full((len(self.strides), int(self.place.max()) + 1), -1)
+        index[self.scan, self.place] = torch.arange(len(self))
+        scan = self.scan[anchors, None]
+        steps = (torch.arange(depth) - depth // 2) * torch.tensor(self.strides)[scan]
+        upside_down = torch.rand(len(anchors), 1, generator=generator) < 0.5
+        place = self.place[anchors, None] + torch.where(upside_down, -steps, steps)
+        inside = (place >= 0) & (place < index.shape[1])
+        return torch.where(inside, index[scan, place.clamp(0, index.shape[1] - 1)], -1).flatten()
+
+    def take(self, indices: Tensor) -> Taken:
+        """Give some slices; -1 is an empty one, of which nothing is known."""
+        there = indices >= 0
+        tags = self.tags[indices].masked_fill(~there[:, None], UNKNOWN)
+        images, tissue = self.images[indices], self.tissue[indices] & there[:, None, None, None]
+        images = images.masked_fill(~there[:, None, None, None], 0)
+        labels = None
+        if self.labels is not None:
+            labels = self.labels[indices].masked_fill(~there[:, None, None], 0)
+        return Taken(images, tissue, tags, labels)
 
 
 def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
@@ -177,6 +237,8 @@ class LoadedScan:
     images: Tensor
     tissue: Tensor
     tags: Tensor
+    place: Tensor
+    stride: int
     labels: Tensor | None = None
 
 
@@ -185,7 +247,7 @@ def load_scan(
     name: str,
     reading: Reading,
     *,
-    complete: bool,
+    usable: Usable,
     labels: NDArray[np.uint8] | None = None,
 ) -> LoadedScan:
     """Read one scan's usable slices and their tags.
@@ -198,8 +260,8 @@ def load_scan(
         The scan.
     reading : Reading
         How the network reads it.
-    complete : bool
-        Whether to leave out slices on which any class is unknown.
+    usable : str
+        Which slices, see `Usable`.
     labels : ndarray, optional
         Uint8 label image ``(z, y, x)`` of the scan, to be cropped with it.
     """
@@ -208,14 +270,20 @@ def load_scan(
     scan.release()
     tags = torch.from_numpy(study.tags(name).values)
     known = tags != UNKNOWN
-    usable = (known.all(1) if complete else known.any(1)) & inputs.tissue.flatten(1).any(1)
+    chosen = inputs.tissue.flatten(1).any(1)
+    if usable != "all":
+        chosen &= known.all(1) if usable == "complete" else known.any(1)
     cropped = None
     if labels is not None:
         rows, columns = inputs.window
-        cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[usable]
+        cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[chosen]
         height, width = inputs.images.shape[-2:]
         cropped = resample_labels(cropped, (height, width))
-    return LoadedScan(inputs.images[usable], inputs.tissue[usable], tags[usable], cropped)
+    stride = stride_of(scan.geometry.spacing[0], reading.pixel)
+    place = chosen.nonzero().squeeze(1)
+    return LoadedScan(
+        inputs.images[chosen], inputs.tissue[chosen], tags[chosen], place, stride, cropped
+    )
 
 
 def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
@@ -233,5 +301,7 @@ def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
         torch.cat([centred(scan.tissue) for scan in scans]),
         torch.cat([scan.tags for scan in scans]),
         torch.cat([torch.full((len(scan.tags),), index) for index, scan in enumerate(scans)]),
+        torch.cat([scan.place for scan in scans]),
+        tuple(scan.stride for scan in scans),
         torch.cat(labels) if labels else None,
     )

@@ -49,8 +49,8 @@ from napari_mcwss.training.validation import evaluate_tags, score_slices
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
 
-SECOND_STAGE: PresetName = "refined"
-"""The preset of `TrainingConfig.refine`."""
+SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
+"""The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
 
 
 class Training:
@@ -91,7 +91,7 @@ class Training:
         self.cadence = Cadence(self.clock)
         self.pace = Pace()
         self.material = Material(study, task, self.config, state.digests)
-        self.previewer = Previewer(study, self.material.reading, self.device, watched)
+        self.watched = watched
         self.told_of: set[str] = set()
         self.tags = np.empty((0, len(study.classes)), np.int8)
         self.run: Run | None = None
@@ -100,9 +100,10 @@ class Training:
     @property
     def stages(self) -> list[PresetName]:
         """Presets in their order."""
+        second = SECOND_STAGES[self.material.deep]
         if len(self.task.trusted) == len(self.task.split.training):
-            return [SECOND_STAGE]
-        return [self.config.preset, SECOND_STAGE] if self.config.refine else [self.config.preset]
+            return [second]
+        return [self.config.preset, second] if self.config.refine else [self.config.preset]
 
     def work(self) -> Generator[Event, None, None]:
         """Train all stages that are left; closing the generator keeps what was learnt."""
@@ -132,9 +133,10 @@ class Training:
             yield Message(f"going on after {self.state.epochs} epochs")
         try:
             while self.state.stage < len(self.stages):
-                if self.stages[self.state.stage] == SECOND_STAGE:
-                    del data
+                if self.stages[self.state.stage] in SECOND_STAGES:
+                    del data, held_back
                     data = yield from self.material.labelled(self.folder.working, draws, self.batch)
+                    held_back = yield from self.material.held_back()
                 yield from self._stage(data, held_back)
         except GeneratorExit:
             self._stop()
@@ -193,6 +195,7 @@ class Training:
         """Make the network of the stage and what optimises it, where they were left."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
+        self.previewer = Previewer(self.study, self.material.reading, self.device, self.watched)
         run = Run(preset, self.config, self.device, self.clock, self.batch)
         if self.state.run is not None:
             run.restore(self.state.run)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
+from napari_mcwss.model.stacks import windows
 from napari_mcwss.training.slices import TaggedSlices
 
 
@@ -29,16 +30,21 @@ def score_slices(
     Yields
     ------
     int
-        Before every batch, the number of slices that are done.
+        Before every batch, the number of slices that are done, about.
     """
     preset.eval()
-    scores = []
-    for batch in torch.arange(len(slices)).split(batch_size):
-        yield int(batch[0])
-        images = slices.images[batch].to(device).float()
-        with torch.inference_mode(), autocast(device):
-            scores.append(preset.score(images, slices.tissue[batch].to(device)).float().cpu())
-    return torch.cat(scores)
+    scores = torch.zeros(slices.tags.shape)
+    done = 0.0
+    for scan, stride in enumerate(slices.strides):
+        own = (slices.scan == scan).nonzero().squeeze(1)
+        for batch, weights in windows(own, preset.depth, stride, batch_size):
+            yield round(done)
+            images = slices.images[batch].to(device).float()
+            with torch.inference_mode(), autocast(device):
+                found = preset.score(images, slices.tissue[batch].to(device))
+            scores[batch] += found.float().cpu() * weights[:, None]
+            done += float(weights.sum())
+    return scores
 
 
 def evaluate_tags(
