@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from run_with_display import take_screen
 
 from napari_mcwss import cli
 from napari_mcwss.project import Study
@@ -19,6 +20,13 @@ from napari_mcwss.tags.importing import tags_from_mask
 # Every run tries the same examples, and takes the time that a busy machine needs.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let processes that share the tests share neither a screen nor cores."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        config.add_cleanup(take_screen())
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 napari draws nothing without a screen, and keyboard shortcuts reach a window
 only where a window manager gives it the focus. On Linux the command gets a
 private Xvfb with herbstluftwm, so that no window opens on the user's desktop;
-elsewhere it runs as it is.
+elsewhere it runs as it is. Where tests run side by side, each process takes a
+screen for itself with `take_screen`: the keyboard belongs to one window a screen.
 """
 
 import os
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PACKAGES = [
@@ -68,6 +69,31 @@ def run_on_private_display(command: list[str]) -> int:
         with ended(subprocess.Popen(manager, env=environment, stderr=subprocess.DEVNULL)):
             wait_for(["herbstclient", "version"], environment)
             return subprocess.run(command, env=environment, check=False).returncode
+
+
+def take_screen() -> Callable[[], None]:
+    """Give this process a screen of its own from here on; return what ends it.
+
+    Another process holds the screen until the pipe between them is closed, by
+    the death of this one, too. Where no screen can be had, nothing changes.
+    """
+    if not sys.platform.startswith("linux") or not shutil.which("Xvfb"):
+        return lambda: None
+    script = 'echo "$DISPLAY" && exec cat'
+    holder = subprocess.Popen(
+        [sys.executable, __file__, "sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def end() -> None:
+        holder.communicate()
+
+    display = holder.stdout.readline().strip() if holder.stdout else ""
+    if display:
+        os.environ.update(DISPLAY=display, QT_QPA_PLATFORM="xcb")
+    return end
 
 
 def main(command: list[str]) -> int | str:

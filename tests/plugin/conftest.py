@@ -1,5 +1,6 @@
 """What tests of several docks share."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from qtpy.QtWidgets import QWidget
 from strips import PATIENCE, Asked, specs, unknown, watch
 
 from napari_mcwss.plugin.tag_strip import TagStrip
+
+
+@pytest.fixture(autouse=True, scope="session")
+def frozen_modules() -> None:
+    """Keep what was imported out of the garbage collections that each viewer costs."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -47,12 +47,13 @@ def test_a_run_tells_its_story_in_order(tagged_study: Study):
 
 @pytest.mark.parametrize("preset", ["local", "mcwss", "published"])
 def test_a_run_leaves_a_model_that_can_be_loaded(tagged_study: Study, preset):
-    list(train(tagged_study, "m", TINY.model_copy(update={"preset": preset, "epochs": 1})))
+    config, scans = TINY.model_copy(update={"preset": preset, "epochs": 1}), ("phantom02",)
+    list(train(tagged_study, "m", config, scans=scans))
     info = load_model(tagged_study.model_folder("m"), device="cpu").info
     assert info.preset == preset
     assert info.classes == tagged_study.class_names
     assert info.channels == tagged_study.channels
-    assert info.scans == tagged_study.scan_names
+    assert info.scans == scans
     assert info.precedence[0][1], "the core is found only where oedema is"
     with (tagged_study.model_folder("m") / "history.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]

@@ -97,7 +97,8 @@ def test_a_run_in_two_stages_ends_with_the_second(tagged_study: Study):
 
 @pytest.mark.parametrize("preset", ["mcwss", "published"])
 def test_any_first_stage_can_be_refined(tagged_study: Study, preset):
-    list(train(tagged_study, "m", TINY.model_copy(update={"preset": preset, "epochs": 1})))
+    config = TINY.model_copy(update={"preset": preset, "epochs": 1})
+    list(train(tagged_study, "m", config, scans=tagged_study.scan_names[:1]))
     assert read_info(tagged_study.model_folder("m")).preset == "refined"
 
 
