@@ -29,7 +29,7 @@ from napari_mcwss.training.events import (
 )
 from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.memory import ran_out
-from napari_mcwss.training.unfinished import unfinished_training, working_folder
+from napari_mcwss.training.unfinished import unfinished_training
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and no SIGKILL")
@@ -290,103 +290,3 @@ def test_a_file_system_that_runs_full(tagged_study: Study):
     assert error.startswith("cannot write")
     assert first == 2
     assert tagged_study.model_names() == ["m"]
-
-
-# Forked from one process, since each start of Python takes seconds. The child
-# trains, or goes on, and tells each event on a pipe, until it is killed.
-KILLS = """
-import json, os, random, select, signal, sys, time
-from pathlib import Path
-import torch
-from napari_mcwss.project import Study
-from napari_mcwss.training import clock
-from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Checkpoint, Finished
-from napari_mcwss.training.loop import resume, train
-from napari_mcwss.training.unfinished import unfinished_training, working_folder
-from napari_mcwss.training.state import read_state
-
-torch.set_num_threads(1)
-# As often as it can: kills are to fall into the writing of a state, too.
-clock.MINUTE, clock.SHARE = 0.0, 1e9
-study, kills = Study.open(Path(sys.argv[1])), int(sys.argv[2])
-config = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
-
-def work(events, pipe):
-    for event in events:
-        if isinstance(event, Checkpoint) and event.kind == "state":
-            os.write(pipe, json.dumps([event.epoch, event.batch]).encode() + b"\\n")
-        elif isinstance(event, Finished):
-            os.write(pipe, b"finished\\n")
-        else:
-            os.write(pipe, b"\\n")
-
-problems, restarts, states, finished = [], 0, 0, 0
-place = None
-for seed in range(kills):
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read_end)
-        events = resume(study, "m") if place else train(study, "m", config, restart=True)
-        try:
-            work(events, write_end)
-            os._exit(0)
-        except BaseException as error:
-            os.write(write_end, json.dumps(f"{type(error).__name__}: {error}").encode() + b"\\n")
-            os._exit(1)
-    os.close(write_end)
-    # Killed a while after a random one of its events.
-    received, wanted = b"", random.Random(seed).randrange(1, 30)
-    while received.count(b"\\n") < wanted and (found := os.read(read_end, 4096)):
-        received += found
-    time.sleep(random.Random(-seed).uniform(0, 0.03))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    while found := os.read(read_end, 4096):
-        received += found
-    os.close(read_end)
-    lines = received.decode().split("\\n")
-    problems += [json.loads(line) for line in lines if line.startswith('"')]
-    announced = [tuple(json.loads(line)) for line in lines if line.startswith("[")]
-    states += len(announced)
-    if "finished" in lines:
-        finished, place = finished + 1, None
-        continue
-    last = max([*announced, place or (0, 0)])
-    unfinished = unfinished_training(study, "m")
-    if unfinished is None:
-        # It may have ended between its last state and telling so.
-        if last != (0, 0) and "m" not in study.model_names():
-            problems.append(f"nothing is left of {last}")
-        place = None
-        continue
-    state = read_state(working_folder(study, "m") / "resume.pt")
-    run = state.run and state.run["place"]
-    there = (state.before + run["epoch"], run["batches"]) if run else (state.epochs, state.batches)
-    if there < last:
-        problems.append(f"{there} is older than {last}")
-    place = there
-if place:
-    list(resume(study, "m"))
-    finished += 1
-print(json.dumps({"problems": problems, "states": states, "finished": finished}))
-"""
-
-
-@posix_only
-@pytest.mark.slow
-def test_kills_at_random_moments_lose_nothing_that_was_announced(tagged_study: Study):
-    kills = os.environ.get("MCWSS_KILLS", "5")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLS, tagged_study.folder, kills],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["problems"] == []
-    assert result["states"] >= int(kills)
-    assert result["finished"]
-    assert not working_folder(tagged_study, "m").exists()
