@@ -66,6 +66,7 @@ class Local(Preset):
     rate: ClassVar[float] = 2.5
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
     follows_image: ClassVar[bool] = True
+    adapts_to_scan: ClassVar[bool] = True
 
     parents: Tensor
     contrasted: Tensor

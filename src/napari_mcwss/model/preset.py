@@ -90,6 +90,8 @@ class Preset(nn.Module):
         scan are smoothed with; 0 leaves an axis as it is.
     follows_image : bool
         Whether CAMs of a whole scan end where its intensities say.
+    adapts_to_scan : bool
+        Whether its batch norms take over what features look like in the scan.
     depth : int
         Slices of a stack: neighbours, in their order, that the network reads at once.
         Batches are then of whole stacks, and `predict` is given a single one, which
@@ -102,6 +104,7 @@ class Preset(nn.Module):
     rate: ClassVar[float] = 1.0
     smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
     follows_image: ClassVar[bool] = False
+    adapts_to_scan: ClassVar[bool] = False
     depth: ClassVar[int] = 1
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.families import nest, pairs_of
 from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.stacks import stride_of, windows
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.adaptation import adapted
 from napari_mcwss.segmentation.borders import follow_image
 
 
@@ -59,9 +62,9 @@ def predict(
 ) -> Generator[Progress, None, Prediction]:
     """Predict all slices of a scan; the prediction is the generator's return value.
 
-    Only the single branch runs, on the crop that holds tissue, on slices that
-    hold any, averaged over the slice and its mirror image; of networks that read
-    stacks, over the stacks that a slice is in.
+    The network is adapted to the scan first. Only the single branch runs, on the crop
+    that holds tissue, on slices that hold any, averaged over the slice and its mirror
+    image; of networks that read stacks, over the stacks that a slice is in.
 
     Parameters
     ----------
@@ -89,8 +92,9 @@ def predict(
     cams = np.zeros((classes, slices, *inputs.size), np.float32)
     done = float(slices - len(inputs.occupied))
     yield Progress(round(done), slices)
+    preset = yield from _adapted(model, inputs, batch_size, Progress(round(done), slices))
     for indices, weights in _windows(model, inputs, scan, batch_size):
-        batch_scores, batch_cams = _mirror_mean(model, inputs, indices)
+        batch_scores, batch_cams = _mirror_mean(preset, model.device, inputs, indices)
         where = indices.numpy()
         scores[where] += (batch_scores * weights[:, None]).numpy()
         weighted = batch_cams.transpose(0, 1) * weights[:, None, None]
@@ -114,15 +118,35 @@ def predict_scores(
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
     scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
     done = float(len(scores) - len(inputs.occupied))
+    begun = Progress(round(done), len(scores))
+    preset = yield from _adapted(model, inputs, batch_size, begun, "score")
     for indices, weights in _windows(model, inputs, scan, batch_size):
         images = inputs.images[indices].to(model.device).float()
         tissue = inputs.tissue[indices].to(model.device)
         with torch.inference_mode(), autocast(model.device):
-            found = model.preset.score(images, tissue)
+            found = preset.score(images, tissue)
         scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
         done += float(weights.sum())
         yield Progress(round(done), len(scores))
     return scores
+
+
+def _adapted(
+    model: TrainedModel,
+    inputs: Inputs,
+    batch_size: int,
+    progress: Progress,
+    look: Literal["predict", "score"] = "predict",
+) -> Generator[Progress, None, Preset]:
+    """Adapt the network to the scan, in steps between which this can be cancelled."""
+    steps = adapted(model, inputs, batch_size, look)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            preset: Preset = end.value
+            return preset
+        yield progress
 
 
 def _windows(
@@ -163,13 +187,15 @@ def _smooth(
 
 
 @torch.inference_mode()
-def _mirror_mean(model: TrainedModel, inputs: Inputs, indices: Tensor) -> tuple[Tensor, Tensor]:
-    images = inputs.images[indices].to(model.device).float()
+def _mirror_mean(
+    preset: Preset, device: torch.device, inputs: Inputs, indices: Tensor
+) -> tuple[Tensor, Tensor]:
+    images = inputs.images[indices].to(device).float()
     images = images.contiguous(memory_format=torch.channels_last)
-    tissue = inputs.tissue[indices].to(model.device)
-    with autocast(model.device):
-        plain = model.preset.predict(images, tissue)
-        mirrored = model.preset.predict(images.flip(-1), tissue.flip(-1))
+    tissue = inputs.tissue[indices].to(device)
+    with autocast(device):
+        plain = preset.predict(images, tissue)
+        mirrored = preset.predict(images.flip(-1), tissue.flip(-1))
     scores = (plain.scores + mirrored.scores) / 2
     cams = inputs.restore((plain.cams + mirrored.cams.flip(-1)) / 2)
     return scores.float().cpu(), cams.float().cpu()
