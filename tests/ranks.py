@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-# Each process is forked off one that has loaded torch but done nothing with it.
+# Each process is forked off one that has loaded what takes seconds, but done nothing with it.
+LOADED = ["napari_mcwss.training.loop", "napari_mcwss.cli", "torch._dynamo", "monai.metrics"]
 CONTEXT = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
-    multiprocessing.set_forkserver_preload(["napari_mcwss.training.loop", "napari_mcwss.cli"])
+    multiprocessing.set_forkserver_preload(LOADED)
 
 
 class Processes:

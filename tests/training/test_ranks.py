@@ -100,7 +100,7 @@ def test_a_training_of_two_processes_is_stopped_and_resumed(tagged_study: Study,
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("killed", [0, 1])
 def test_when_a_process_is_killed_the_others_say_so_and_end(tagged_study: Study, killed):
-    config = TINY.model_copy(update={"epochs": 1000})
+    config = TINY.model_copy(update={"epochs": 1000, "batch_size": 16})
     together = Processes(learn, tagged_study.folder, config, -1)
     events = together.tells(0)
     next(event for event in events if isinstance(event, Epoch))

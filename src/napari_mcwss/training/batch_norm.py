@@ -45,7 +45,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
         # In double precision: the variance of all is a small difference of large numbers.
         variance, mean = variance.double(), mean.double()
         count = torch.full_like(mean, input.numel() / input.shape[1])
-        sums = _SumOverRanks.apply(torch.stack([count, count * mean, count * (variance + mean**2)]))
+        sums = _sum_over_ranks(torch.stack([count, count * mean, count * (variance + mean**2)]))
         count = sums[0].detach()
         mean = sums[1] / count
         variance = sums[2] / count - mean**2
@@ -63,6 +63,11 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         self.num_batches_tracked += 1
+
+
+def _sum_over_ranks(values: Tensor) -> Tensor:
+    total: Tensor = _SumOverRanks.apply(values)  # type: ignore[no-untyped-call]
+    return total
 
 
 class _SumOverRanks(torch.autograd.Function):

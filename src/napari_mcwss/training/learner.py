@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from napari_mcwss.model.counts import counting
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.training.augmentation import Views
@@ -17,6 +18,9 @@ from napari_mcwss.training.slices import TaggedSlices
 
 WARM_UP = 0.1
 """Share of a stage over which the learning rate rises."""
+
+SENT = ("images", "tissue", "tags", "scan")
+"""What followers get of `TaggedSlices`, beside labels where there are some."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Learner:
     ) -> None:
         self.preset = preset.to(device)
         self._config, self._device, self._ranks = config, device, ranks
-        self._losses = ranks.together(_Losses(self.preset), device)
+        self._losses = ranks.together(_Losses(self.preset), device, parts=preset.trains_in_parts)
         self._optimiser = torch.optim.AdamW(
             preset.parameters(), config.learning_rate, weight_decay=config.weight_decay
         )
@@ -120,7 +124,7 @@ class Learner:
         self._set_rate(draw.progress)
         self.preset.train()
         batch, share = self._share(data, draw)
-        with autocast(self._device):
+        with autocast(self._device), counting(lambda found: self._ranks.count(found, share)):
             terms: dict[str, Tensor] = self._losses(batch)
         total = torch.stack(list(terms.values())).sum()
         values = torch.stack([*terms.values(), total]).detach().float()
@@ -180,7 +184,7 @@ def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
     """Have the followers begin a stage, with slices of their own; nothing where there are none."""
     if ranks.size > 1:
         ranks.tell(stage)
-        found = {name: getattr(data, name) for name in ("images", "tissue", "tags", "scan")}
+        found = {name: getattr(data, name) for name in SENT}
         ranks.spread(found if data.labels is None else found | {"labels": data.labels})
 
 
@@ -199,7 +203,8 @@ def follow(ranks: Ranks) -> None:
     while (word := ranks.hear()) is not None:
         match word:
             case Stage():
-                data = TaggedSlices(**ranks.spread())
+                found = ranks.spread()
+                data = TaggedSlices(*(found[name] for name in SENT), found.get("labels"))
                 device = ranks.device(torch.device(word.device))
                 learner = Learner(word.preset, word.config, device, ranks)
                 if word.state is not None:

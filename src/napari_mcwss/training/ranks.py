@@ -122,6 +122,21 @@ class Ranks:
         rows = torch.arange(count).tensor_split(self.size)[self.launch.rank]
         return (rows, len(rows) / count) if len(rows) else (torch.zeros(1, dtype=torch.long), 0.0)
 
+    def count(self, found: Tensor, share: float) -> Tensor:
+        """Give what a rank divides a sum by so that the ranks' `average` is a mean over all.
+
+        Parameters
+        ----------
+        found : Tensor
+            Number of this rank's slices that a loss applies to, a scalar.
+        share : float
+            Of the batch.
+        """
+        total = found.float() * (share > 0)
+        if self.size > 1:
+            distributed.all_reduce(total)
+        return total.clamp_min(1) * (share or 1.0)
+
     def average(self, tensors: Sequence[Tensor], share: float) -> None:
         """Replace tensors by their means over all ranks, weighted by the shares of a batch."""
         if self.size == 1:
@@ -132,8 +147,18 @@ class Ranks:
         for tensor, part in zip(tensors, parts, strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def together(self, module: nn.Module, device: torch.device) -> nn.Module:
-        """Have a module learn from what all ranks see: its norms, and its gradients' mean."""
+    def together(self, module: nn.Module, device: torch.device, *, parts: bool) -> nn.Module:
+        """Have a module learn from what all ranks see: its norms, and its gradients' mean.
+
+        Parameters
+        ----------
+        module : nn.Module
+            Itself no norm.
+        device : torch.device
+            Where it is.
+        parts : bool
+            Whether steps may leave some of its parameters out.
+        """
         if self.size == 1:
             return module
         with self.guarded():
@@ -141,7 +166,7 @@ class Ranks:
             return DistributedDataParallel(
                 module,
                 device_ids=None if device.type == "cpu" else [device],
-                find_unused_parameters=True,
+                find_unused_parameters=parts,
             )
 
     @contextmanager
