@@ -49,8 +49,8 @@ def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
 
 def test_slices_of_a_stack_get_one_view():
     images, generator = torch.zeros(6, 2, 8, 8), torch.Generator().manual_seed(0)
-    views = draw_views(images, generator, depth=3)
-    for drawn in (views.grid, views.gain, views.offset):
+    views = draw_views(images.shape, generator, depth=3)
+    for drawn in (views.theta, views.gain, views.offset):
         assert torch.equal(drawn[0], drawn[2])
         assert not torch.equal(drawn[2], drawn[3])
 

@@ -19,7 +19,7 @@ from napari_mcwss.training.slices import TaggedSlices
 WARM_UP = 0.1
 """Share of a stage over which the learning rate rises."""
 
-SENT = ("images", "tissue", "tags", "scan")
+SENT = ("images", "tissue", "tags", "scan", "place")
 """What followers get of `TaggedSlices`, beside labels where there are some."""
 
 
@@ -30,8 +30,8 @@ class Draw:
     Attributes
     ----------
     slices : Tensor
-        Indices ``(n,)``; for presets that compare slices in pairs, the second
-        half are the references of the first.
+        Indices ``(n,)``, of stacks one after another; for presets that compare
+        slices in pairs, the second half are the references of the first.
     views : Views
         How each is seen.
     progress : float
@@ -148,20 +148,18 @@ class Learner:
 
     def _share(self, data: TaggedSlices, draw: Draw) -> tuple[TaggedBatch, float]:
         """Give this rank's part of a batch, and which share of it that is."""
-        parts = 2 if self.preset.compares_pairs else 1
-        rows, share = self._ranks.share(len(draw.slices) // parts)
-        # A slice and its reference stay together.
+        parts, depth = 2 if self.preset.compares_pairs else 1, self.preset.depth
+        # A slice stays with its reference, and a stack whole.
+        units, share = self._ranks.share(len(draw.slices) // (parts * depth))
+        rows = (units[:, None] * depth + torch.arange(depth)).flatten()
         rows = torch.cat([rows + part * len(draw.slices) // parts for part in range(parts)])
-        indices, views, device = draw.slices[rows], draw.views[rows], self._device
-        images = data.images[indices].to(device).float()
-        images, tissue = views.images(images, data.tissue[indices].to(device))
-        labels = None
-        if data.labels is not None:
-            labels = views.labels(data.labels[indices].to(device))
+        taken, views, device = data.take(draw.slices[rows]), draw.views[rows], self._device
+        images, tissue = views.images(taken.images.to(device).float(), taken.tissue.to(device))
+        labels = None if taken.labels is None else views.labels(taken.labels.to(device))
         batch = TaggedBatch(
             images.contiguous(memory_format=torch.channels_last),
             tissue,
-            data.tags[indices].to(device),
+            taken.tags.to(device),
             data.frequency.to(device),
             draw.progress,
             labels,
@@ -188,6 +186,12 @@ def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
         ranks.spread(found if data.labels is None else found | {"labels": data.labels})
 
 
+def _slices(sent: dict[str, Tensor]) -> TaggedSlices:
+    images, tissue, tags, scan, place = (sent[name] for name in SENT)
+    # What is drawn from scans, the leader draws: followers need no strides.
+    return TaggedSlices(images, tissue, tags, scan, place, (), sent.get("labels"))
+
+
 def follow(ranks: Ranks) -> None:
     """Learn with the leader until nothing is left.
 
@@ -203,8 +207,7 @@ def follow(ranks: Ranks) -> None:
     while (word := ranks.hear()) is not None:
         match word:
             case Stage():
-                found = ranks.spread()
-                data = TaggedSlices(*(found[name] for name in SENT), found.get("labels"))
+                data = _slices(ranks.spread())
                 device = ranks.device(torch.device(word.device))
                 learner = Learner(word.preset, word.config, device, ranks)
                 if word.state is not None:
