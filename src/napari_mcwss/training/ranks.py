@@ -4,19 +4,22 @@ One leads: it reads, draws, writes and is steered, as if it were alone. The
 others follow: they wait for its word, and take their share of each step.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from __future__ import annotations
+
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.torchrun import Launch
 from napari_mcwss.training.batch_norm import synchronise
 from napari_mcwss.training.memory import ran_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 PATIENCE = timedelta(days=365)
 """How long followers wait for a word: the leader may pause, validate or read for long."""
@@ -161,6 +164,9 @@ class Ranks:
         """
         if self.size == 1:
             return module
+        # There are builds of torch without it.
+        from torch.nn.parallel import DistributedDataParallel
+
         with self.guarded():
             synchronise(module, device)
             return DistributedDataParallel(
