@@ -33,6 +33,7 @@ from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
+from napari_mcwss.torchrun import Launch
 
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
@@ -134,22 +135,41 @@ def segment(
     ] = 0.5,
     device: Device = "auto",
 ) -> None:
-    """Segment scans: CAMs, scores and exclusive masks in the source geometry."""
+    """Segment scans: CAMs, scores and exclusive masks in the source geometry.
+
+    Started by torchrun, several processes or GPUs share the scans.
+    """
     from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.model.devices import choose_device
     from napari_mcwss.segmentation.segment import segment_scan
 
-    opened = Study.open(study)
-    trained = load_model(opened.model_folder(model), device=device)
+    opened, launch = Study.open(study), Launch.of_environment()
+    own_device = launch.device(str(choose_device(device)))
+    trained = load_model(opened.model_folder(model), device=own_device)
     names = chosen(scans) or opened.scan_names
-    with progress() as bar:
-        for name in names:
+    mine = launch.share(names)
+    with progress(shown=launch.rank == 0) as bar:
+        for name in mine:
             task = bar.add_task(name, total=None)
             tags = None if ignore_tags else opened.tags(name).values
             steps = segment_scan(opened, model, trained, name, tags=tags, gate=gate)
             for step in steps:
                 bar.update(task, completed=step.done, total=step.total)
             opened.scan(name).release()
-    typer.echo(f"{len(names)} scans: {opened.result_folder(model, names[0]).parent}")
+    share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
+    typer.echo(f"{share}{len(mine)} scans: {opened.result_folder(model, names[0]).parent}")
+
+
+@app.command(epilog="Example: napari-mcwss devices")
+def devices() -> None:
+    """List what can be trained and segmented on here, and why a GPU is missing."""
+    from napari_mcwss.model.devices import choose_device, list_devices, missing_devices
+
+    for found in list_devices():
+        typer.echo(f"{found.name:<8}{found.text}")
+    for reason in missing_devices():
+        typer.echo(reason)
+    typer.echo(f"auto is {choose_device()}")
 
 
 @app.command(

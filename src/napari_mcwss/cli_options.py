@@ -23,12 +23,14 @@ Masks = Annotated[
     str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...; the command devices lists them.")
+]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
 
-def progress() -> Progress:
-    """Make a progress bar on standard error."""
+def progress(*, shown: bool = True) -> Progress:
+    """Make a progress bar on standard error; one that is not shown draws nothing."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,6 +38,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        disable=not shown,
     )
 
 

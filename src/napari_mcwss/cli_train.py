@@ -1,6 +1,6 @@
 """The command that trains, and how its events look on the command line."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -20,8 +20,10 @@ from napari_mcwss.cli_options import (
 )
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
+from napari_mcwss.torchrun import Launch
 
 if TYPE_CHECKING:
+    from napari_mcwss.training.ranks import Ranks
     from napari_mcwss.training.steering import Steering
 
 T = TypeVar("T")
@@ -64,6 +66,9 @@ def train(
     place: Annotated[
         bool, typer.Option("--place", help="Let it read where a pixel lies: for aligned scans.")
     ] = False,
+    batch_size: Annotated[
+        int, typer.Option(help="Slices a step, references included, of all processes together.")
+    ] = 16,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
     resume: Annotated[
@@ -89,7 +94,13 @@ def train(
     Ctrl+C stops it and keeps what it has learnt; --resume goes on from there. It ends with exit
     code 0, with 2 after a mistake, or with 130 if it was cancelled: by Ctrl+C, by the system's
     request to end, or by a command.
+
+    Started by torchrun, several processes or GPUs share each step; the first one does the rest.
     """
+    launch = Launch.of_environment()
+    if launch.rank:
+        _follow(launch)
+        return
     settings = {
         "preset": preset,
         "refine": refine,
@@ -98,6 +109,7 @@ def train(
         "width": width,
         "pixel": pixel,
         "place": place,
+        "batch_size": batch_size,
         "device": device,
         "seed": seed,
     }
@@ -106,13 +118,14 @@ def train(
 
     steering = Steering()
 
-    def run() -> Generator[Any, None, None]:
+    def run(ranks: "Ranks | None" = None) -> Generator[Any, None, None]:
         # All within the run: whoever reads its events is told what is wrong with the settings, too.
         if resume:
             _refuse_settings(context)
             from napari_mcwss.training.loop import resume as resumed
 
-            yield from resumed(Study.open(study), model, watched=lambda: steering.watched)
+            opened = Study.open(study)
+            yield from resumed(opened, model, watched=lambda: steering.watched, ranks=ranks)
             return
         from napari_mcwss.training.config import training_config
 
@@ -130,9 +143,29 @@ def train(
             trusted=trusted,
             restart=restart,
             watched=lambda: steering.watched,
+            ranks=ranks,
         )
 
-    _drive(run(), model, events, steering)
+    _drive(run() if launch.size == 1 else _leading(launch, run), model, events, steering)
+
+
+def _leading(
+    launch: Launch, run: Callable[["Ranks"], Generator[Any, None, None]]
+) -> Generator[Any, None, None]:
+    """Do a run with the processes that were started with this one."""
+    from napari_mcwss.training.ranks import joined
+
+    with joined(launch) as ranks:
+        yield from run(ranks)
+
+
+def _follow(launch: Launch) -> None:
+    """Take a share of each step of a run that the first process does."""
+    from napari_mcwss.training.learner import follow
+    from napari_mcwss.training.ranks import joined
+
+    with joined(launch) as ranks:
+        follow(ranks)
 
 
 def _drive(

@@ -181,10 +181,10 @@ def test_a_batch_belongs_to_the_stage_that_it_falls_into(tagged_study: Study, mo
     draw = Run._draw
 
     def watched(self, data, shuffled, progress):
-        indices = draw(self, data, shuffled, progress)
-        together = (data.tags[indices, 1] == 1).all()
+        drawn = draw(self, data, shuffled, progress)
+        together = (data.tags[drawn.slices, 1] == 1).all()
         stages.append((progress >= REGION_STAGE, bool(together)))
-        return indices
+        return drawn
 
     monkeypatch.setattr(Run, "_draw", watched)
     # A single epoch crosses from one stage into the other.

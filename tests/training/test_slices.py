@@ -49,8 +49,8 @@ def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
 
 def test_slices_of_a_stack_get_one_view():
     images, generator = torch.zeros(6, 2, 8, 8), torch.Generator().manual_seed(0)
-    views = draw_views(images, generator, depth=3)
-    for drawn in (views.grid, views.gain, views.offset):
+    views = draw_views(images.shape, generator, depth=3)
+    for drawn in (views.theta, views.gain, views.offset):
         assert torch.equal(drawn[0], drawn[2])
         assert not torch.equal(drawn[2], drawn[3])
 
@@ -122,7 +122,7 @@ def test_augmentation_moves_image_and_tissue_together():
     images = torch.zeros(16, 2, 40, 60)
     images[:, :, 10:20, 15:40] = 1
     tissue = images[:, :1] > 0
-    views = draw_views(images, torch.Generator().manual_seed(0))
+    views = draw_views(images.shape, torch.Generator().manual_seed(0))
     moved, moved_tissue = views.images(images, tissue)
     assert moved.shape == images.shape
     assert not torch.equal(moved, images)
@@ -137,7 +137,7 @@ def test_labels_move_with_their_slices():
     images = torch.zeros(4, 1, 48, 40)
     images[:, :, 8:20, 10:30] = 10
     labels = torch.where(images[:, 0] > 5, 255, 0).to(torch.uint8)
-    views = draw_views(images, torch.Generator().manual_seed(3))
+    views = draw_views(images.shape, torch.Generator().manual_seed(3))
     moved, _ = views.images(images, torch.ones(4, 1, 48, 40).bool())
     seen = views.labels(labels)
     assert not torch.equal(seen, labels)
@@ -148,7 +148,7 @@ def test_labels_move_with_their_slices():
 def test_augmentation_keeps_angles_on_slices_that_are_not_square():
     images = torch.zeros(64, 1, 40, 80)
     images[:, :, 10:30, 30:50] = 1
-    views = draw_views(images, torch.Generator().manual_seed(1))
+    views = draw_views(images.shape, torch.Generator().manual_seed(1))
     _, tissue = views.images(images, images > 0)
     # A square stays one: its area is that of its side along both diagonals of any turn.
     rows = tissue.any(3).sum((1, 2)).float()
@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_views():
     images = torch.rand(4, 2, 20, 30)
     tissue = torch.ones(4, 1, 20, 30).bool()
     one, other, third = (
-        draw_views(images, torch.Generator().manual_seed(seed)).images(images, tissue)[0]
+        draw_views(images.shape, torch.Generator().manual_seed(seed)).images(images, tissue)[0]
         for seed in (0, 0, 1)
     )
     assert torch.equal(one, other)

@@ -12,8 +12,8 @@ from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.project import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Event, Finished, Started
+from napari_mcwss.training.learner import Learner
 from napari_mcwss.training.loop import resume, train
-from napari_mcwss.training.run import Run
 from napari_mcwss.training.unfinished import (
     SUMMARY,
     TrainingLockedError,
@@ -180,7 +180,7 @@ def test_what_has_learnt_nothing_leaves_nothing(tagged_study: Study, monkeypatch
         def fail(*_):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(Run, "_step", fail)
+        monkeypatch.setattr(Learner, "learn", fail)
         with pytest.raises(ZeroDivisionError):
             list(train(tagged_study, "m", TINY))
     assert tagged_study.model_names() == []
@@ -189,19 +189,19 @@ def test_what_has_learnt_nothing_leaves_nothing(tagged_study: Study, monkeypatch
 
 def test_a_failure_leaves_the_last_state(tagged_study: Study, monkeypatch):
     list(train(tagged_study, "whole", TINY))
-    step, left = Run._step, iter(range(8))
+    learn, left = Learner.learn, iter(range(8))
 
     def fail(*arguments):
         if next(left, None) is None:
             raise ZeroDivisionError
-        return step(*arguments)
+        return learn(*arguments)
 
     monkeypatch.setattr("napari_mcwss.training.clock.MINUTE", 0.0)
     monkeypatch.setattr("napari_mcwss.training.clock.SHARE", 1e9)
-    monkeypatch.setattr(Run, "_step", fail)
+    monkeypatch.setattr(Learner, "learn", fail)
     with pytest.raises(ZeroDivisionError):
         list(train(tagged_study, "m", TINY))
-    monkeypatch.setattr(Run, "_step", step)
+    monkeypatch.setattr(Learner, "learn", learn)
     found = unfinished_training(tagged_study, "m")
     assert (found.epoch - 1) * 5 + found.batch == 8
     list(resume(tagged_study, "m"))
@@ -227,12 +227,12 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
 INTERRUPTED = """
 import os, signal, sys
 from napari_mcwss import cli
-from napari_mcwss.training.run import Run
-step = Run._step
+from napari_mcwss.training.learner import Learner
+learn = Learner.learn
 def interrupted(*arguments):
     os.kill(os.getpid(), signal.SIGINT)
-    return step(*arguments)
-Run._step = interrupted
+    return learn(*arguments)
+Learner.learn = interrupted
 sys.argv = ["napari-mcwss", "train", sys.argv[1], "--model", "m", "--epochs", "2", "--width", "2"]
 cli.main()
 """

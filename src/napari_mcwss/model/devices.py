@@ -1,5 +1,9 @@
 """Where the network runs."""
 
+import os
+import sys
+from typing import NamedTuple
+
 import torch
 
 from napari_mcwss.errors import McwssError
@@ -30,6 +34,54 @@ def choose_device(name: str = "auto") -> torch.device:
             f"device {name!r} cannot be used ({reason}): choose auto, cpu, cuda, cuda:0 ... or mps"
         ) from error
     return device
+
+
+class Device(NamedTuple):
+    """A device of this machine.
+
+    Attributes
+    ----------
+    name : str
+        As `choose_device` takes it.
+    text : str
+        What it is, for a user.
+    """
+
+    name: str
+    text: str
+
+
+def list_devices() -> list[Device]:
+    """List what this torch can compute on here: the CPU first."""
+    found = [Device("cpu", f"CPU, {os.cpu_count()} cores")]
+    found += [
+        Device(f"cuda:{index}", torch.cuda.get_device_name(index))
+        for index in range(torch.cuda.device_count())
+    ]
+    if torch.backends.mps.is_available():
+        found.append(Device("mps", "Apple GPU"))
+    return found
+
+
+def missing_devices() -> list[str]:
+    """Say, in a line each, why devices that a user may expect are not there."""
+    reasons = []
+    if not torch.cuda.is_available():
+        built = torch.version.cuda or torch.version.hip
+        reasons.append(
+            f"no CUDA: this torch, built for CUDA {built}, finds no GPU or no driver that it can "
+            "use"
+            if built
+            else f"no CUDA: this torch ({torch.__version__}) is a CPU build"
+        )
+    if sys.platform == "darwin" and not torch.backends.mps.is_available():
+        built_in = torch.backends.mps.is_built()
+        reasons.append(
+            "no mps: this Mac's processor or its system is too old"
+            if built_in
+            else "no mps: this torch is built without it"
+        )
+    return reasons
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_mcwss.model.counts import count
 from napari_mcwss.model.maps import mean_within, smooth_maximum
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 
@@ -163,4 +164,4 @@ def mutual_exclusion_loss(
 
 
 def _mean(losses: Tensor, applies: Tensor) -> Tensor:
-    return (losses * applies).sum() / applies.sum().clamp_min(1)
+    return (losses * applies).sum() / count(applies)

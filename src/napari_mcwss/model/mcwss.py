@@ -1,5 +1,7 @@
 """The ``mcwss`` preset: the paper's method, corrected."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,8 @@ class Mcwss(Preset):
     channels, classes, width, pixel
         As in `Preset`.
     """
+
+    trains_in_parts: ClassVar[bool] = False
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__(channels, classes, width, pixel)

@@ -83,6 +83,8 @@ class Preset(nn.Module):
         Whether batches hold a reference slice for each slice.
     keeps_last_epoch : bool
         Whether the last epoch is the model, whatever held-back tags say.
+    trains_in_parts : bool
+        Whether a step may leave parameters of the network as they are.
     rate : float
         What the configured learning rate is multiplied with.
     smoothing : tuple of float
@@ -101,6 +103,7 @@ class Preset(nn.Module):
     needs_complete_tags: ClassVar[bool] = False
     compares_pairs: ClassVar[bool] = True
     keeps_last_epoch: ClassVar[bool] = False
+    trains_in_parts: ClassVar[bool] = True
     rate: ClassVar[float] = 1.0
     smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
     follows_image: ClassVar[bool] = False

@@ -147,6 +147,7 @@ class Published(Preset):
     """
 
     needs_complete_tags: ClassVar[bool] = True
+    trains_in_parts: ClassVar[bool] = False
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         if classes != 2:

@@ -32,6 +32,7 @@ class Refined(Preset):
 
     compares_pairs: ClassVar[bool] = False
     keeps_last_epoch: ClassVar[bool] = True
+    trains_in_parts: ClassVar[bool] = False
     # At a lower rate short runs end before the U-Net has learnt anything.
     rate: ClassVar[float] = 2.5
     smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)

@@ -149,7 +149,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         name, config = self.settings.model, self.settings.config
         run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
         if self.settings.separate.isChecked():
-            self._process.start(ProcessJob(run, train_command(study, name, config, beginning)))
+            ranks = self.settings.device.ranks
+            command = train_command(study, name, config, beginning, ranks)
+            self._process.start(ProcessJob(run, command))
             self.background = self._process
         else:
             events = _training(study, name, config, beginning, self.live_maps.watched)

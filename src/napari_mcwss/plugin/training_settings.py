@@ -69,6 +69,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             "Train in a program of its own: it can go on when napari is closed, and gives all "
             "memory back when it ends. It takes some seconds to start"
         )
+        self.device.currentIndexChanged.connect(self._separate_for_several)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -78,6 +79,12 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         form.addRow("Width", self.width_choice)
         form.addRow("Pixels", self.pixel)
         form.addRow("Device", row(self.device, self.separate))
+
+    def _separate_for_several(self) -> None:
+        """Several GPUs take a process each, none of which can be napari's own."""
+        several = self.device.ranks > 1
+        self.separate.setChecked(several or self.separate.isChecked())
+        self.separate.setEnabled(not several)
 
     @property
     def model(self) -> str:
@@ -98,7 +105,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             refine=self.refine.isChecked(),
             width=self.width_choice.value(),
             pixel=self.pixel.value() or None,
-            device=self.device.currentText(),
+            device=self.device.device,
             **{self.unit.currentText(): self.length.value() or None},
         )
 

@@ -1,5 +1,6 @@
 """Random views of slices, batched on the device; their tags stay true."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,52 +16,62 @@ OFFSET = 0.1
 
 @dataclass(frozen=True)
 class Views:
-    """A view of each slice of a batch: where it is seen from, and how bright.
+    """A view of each slice of a batch: where it is seen from, and how bright; on the CPU.
 
     Attributes
     ----------
-    grid : Tensor
-        ``(slices, h, w, 2)``, where each pixel of the view lies in the slice.
+    theta : Tensor
+        ``(slices, 2, 3)``, as `affine_grid` takes it.
     gain, offset : Tensor
         ``(slices, channels, 1, 1)``.
     """
 
-    grid: Tensor
+    theta: Tensor
     gain: Tensor
     offset: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Views":
+        """Give the views of some slices."""
+        return Views(self.theta[rows], self.gain[rows], self.offset[rows])
 
     def images(self, images: Tensor, tissue: Tensor) -> tuple[Tensor, Tensor]:
         """View images ``(slices, channels, h, w)`` and their tissue, bool ``(slices, 1, h, w)``."""
         both = torch.cat([images, tissue.to(images.dtype)], 1)
-        both = F.grid_sample(both, self.grid, align_corners=False)
+        both = F.grid_sample(both, self._grid(images), align_corners=False)
         tissue = both[:, -1:] > 0.5
-        return (both[:, :-1] * self.gain + self.offset) * tissue, tissue
+        gain, offset = self.gain.to(images.device), self.offset.to(images.device)
+        return (both[:, :-1] * gain + offset) * tissue, tissue
 
     def labels(self, labels: Tensor) -> Tensor:
         """View label images ``(slices, h, w)``; what comes in from outside is 0."""
         seen = F.grid_sample(
-            labels[:, None].float(), self.grid, mode="nearest", align_corners=False
+            labels[:, None].float(), self._grid(labels), mode="nearest", align_corners=False
         )
         return seen[:, 0].to(labels.dtype)
 
+    def _grid(self, maps: Tensor) -> Tensor:
+        """Give where each pixel of the views lies in the slices, ``(slices, h, w, 2)``."""
+        size = [len(maps), 1, *maps.shape[-2:]]
+        return F.affine_grid(self.theta.to(maps.device), size, align_corners=False)
 
-def draw_views(images: Tensor, generator: torch.Generator, depth: int = 1) -> Views:
+
+def draw_views(shape: Sequence[int], generator: torch.Generator, depth: int = 1) -> Views:
     """Draw flips, rotations, scales and shifts, and changes of each channel's intensity.
 
     Parameters
     ----------
-    images : Tensor
-        ``(slices, channels, h, w)``: their size and device are those of the views.
+    shape : sequence of int
+        Of the images: slices, channels, height, width.
     generator : torch.Generator
         On the CPU, so that a seed gives the same views on every device.
     depth : int
         So many slices, one after another, get the same view: those of a stack.
     """
-    count, channels, height, width = images.shape
+    count, channels, height, width = shape
     count //= depth
 
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator) * 2 - 1
+    def draw(*size: int) -> Tensor:
+        return torch.rand(*size, generator=generator) * 2 - 1
 
     angle = draw(count) * ROTATION
     scale = 1 + draw(count) * SCALE
@@ -75,9 +86,7 @@ def draw_views(images: Tensor, generator: torch.Generator, depth: int = 1) -> Vi
         ],
         1,
     )
-    theta = torch.cat([turn, draw(count, 2, 1) * SHIFT], 2).to(images.device)
+    theta = torch.cat([turn, draw(count, 2, 1) * SHIFT], 2)
     gain = 1 + draw(count, channels, 1, 1) * GAIN
     offset = draw(count, channels, 1, 1) * OFFSET
-    grid = F.affine_grid(theta, [count, 1, height, width], align_corners=False)
-    drawn = (grid, gain.to(images.device), offset.to(images.device))
-    return Views(*(part.repeat_interleave(depth, 0) for part in drawn))
+    return Views(*(part.repeat_interleave(depth, 0) for part in (theta, gain, offset)))

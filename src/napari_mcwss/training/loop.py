@@ -14,6 +14,7 @@ from napari_mcwss.training.events import Event
 from napari_mcwss.training.material import Task
 from napari_mcwss.training.memory import forget_locals, free_memory, ran_out
 from napari_mcwss.training.preview import Watched, nothing_watched
+from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.saving import TrainingFolder
 from napari_mcwss.training.split import Split
 from napari_mcwss.training.stages import Training
@@ -29,6 +30,7 @@ def train(
     trusted: Mapping[str, NDArray[np.uint8]] | None = None,
     restart: bool = False,
     watched: Watched = nothing_watched,
+    ranks: Ranks | None = None,
 ) -> Generator[Event, None, None]:
     """Train a model of a study on its tags.
 
@@ -57,6 +59,9 @@ def train(
         Whether to give up an unfinished training of that name.
     watched : callable
         Gives the scan and slice that a user looks at, for `Preview`.
+    ranks : Ranks, optional
+        Processes that follow this one and take a share of each step; it is alone
+        if not given.
 
     Yields
     ------
@@ -86,11 +91,15 @@ def train(
             trusted=tuple(task.trusted),
             batch_size=config.batch_size,
         )
-        yield from _events(study, folder, task, state, watched)
+        yield from _events(Training(study, folder, task, state, watched, ranks or Ranks()))
 
 
 def resume(
-    study: Study, name: str, *, watched: Watched = nothing_watched
+    study: Study,
+    name: str,
+    *,
+    watched: Watched = nothing_watched,
+    ranks: Ranks | None = None,
 ) -> Generator[Event, None, None]:
     """Go on with an unfinished training, as if it had not been interrupted.
 
@@ -102,7 +111,7 @@ def resume(
         Where scans and tags come from and the model goes.
     name : str
         Of the model.
-    watched : callable
+    watched, ranks
         As for `train`.
 
     Yields
@@ -120,13 +129,10 @@ def resume(
         state = folder.read_state()
         split = Split(state.training, state.validation)
         task = Task.resumed(split, state.trusted, folder.working)
-        yield from _events(study, folder, task, state, watched)
+        yield from _events(Training(study, folder, task, state, watched, ranks or Ranks()))
 
 
-def _events(
-    study: Study, folder: TrainingFolder, task: Task, state: TrainingState, watched: Watched
-) -> Generator[Event, None, None]:
-    training = Training(study, folder, task, state, watched)
+def _events(training: Training) -> Generator[Event, None, None]:
     try:
         with closing(training.work()) as events:
             for event in events:

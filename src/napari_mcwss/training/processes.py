@@ -33,7 +33,11 @@ class Beginning(StrEnum):
 
 
 def train_command(
-    study: Study, model: str, config: TrainingConfig, beginning: Beginning = Beginning.NEW
+    study: Study,
+    model: str,
+    config: TrainingConfig,
+    beginning: Beginning = Beginning.NEW,
+    ranks: int = 1,
 ) -> list[str]:
     """Give the command that trains a model in a process of its own.
 
@@ -47,13 +51,18 @@ def train_command(
         Settings; those that the command line has no option for stay as they are usually.
     beginning : Beginning
         How; one that is resumed has settings of its own.
+    ranks : int
+        Processes that share each step; the first one does the rest.
 
     Returns
     -------
     list of str
         Program and arguments; the events go to the model's `RunFolder`.
     """
-    command = [sys.executable, "-m", "napari_mcwss", "train", str(study.folder), "--model", model]
+    command = [sys.executable, "-m"]
+    if ranks > 1:
+        command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
+    command += ["napari_mcwss", "train", str(study.folder), "--model", model]
     if beginning is not Beginning.NEW:
         command.append(f"--{beginning}")
     settings = {} if beginning is Beginning.RESUME else config.model_dump(exclude_defaults=True)
@@ -186,4 +195,6 @@ def _death(model: str, code: int | None, output: str) -> str:
     else:
         how = f"has ended without a word (exit code {code})"
     said = [line.strip() for line in output.split("\n") if line.strip()]
+    # What torchrun says at the end, of many lines, tells less than what its processes did.
+    said = [line for line in said if line.startswith("error: ")] or said
     return f"the training of {model} {how}" + (f"; it said: {said[-1]}" if said else "")

@@ -1,4 +1,4 @@
-"""The optimisation itself: batches, learning rate, clock."""
+"""The course of a stage: which slices a step learns from, epoch by epoch, and its clock."""
 
 import math
 from collections.abc import Generator
@@ -10,16 +10,14 @@ import torch
 from torch import Tensor
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.devices import autocast
-from napari_mcwss.model.preset import Preset, TaggedBatch
+from napari_mcwss.model.preset import Preset
 from napari_mcwss.training.augmentation import draw_views
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.learner import Draw, Learner
 from napari_mcwss.training.memory import BatchSize
+from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.slices import TaggedSlices
-
-WARM_UP = 0.1
-"""Share of a stage over which the learning rate rises."""
 
 
 class Step(NamedTuple):
@@ -70,6 +68,8 @@ class Run:
         Counts the minutes; one of its own if not given.
     batch : BatchSize, optional
         Slices a step; those of the configuration if not given.
+    ranks : Ranks, optional
+        Who takes a share of each step; this process alone if not given.
 
     Attributes
     ----------
@@ -84,15 +84,14 @@ class Run:
         device: torch.device,
         clock: Clock | None = None,
         batch: BatchSize | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.preset = preset.to(device)
         self.config = config
-        self.device = device
+        self._ranks = ranks or Ranks()
+        self._learner = Learner(preset, config, device, self._ranks)
+        self.preset = self._learner.preset
         self._clock = clock or Clock()
         self._batch = batch or BatchSize(config.batch_size)
-        self._optimiser = torch.optim.AdamW(
-            preset.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
         self._random = torch.Generator().manual_seed(config.seed)
         self._start = self._clock.seconds
         self._place: _Place | None = None
@@ -116,8 +115,7 @@ class Run:
     def state(self) -> dict[str, Any]:
         """Give all that the run goes on from, in tensors and plain values; valid until it does."""
         return {
-            "network": self.preset.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            **self._learner.state(),
             "random": self._random.get_state(),
             "seconds": self._clock.seconds - self._start,
             "place": asdict(self._place) if self._place else None,
@@ -125,8 +123,7 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Be where another run was when it gave its state."""
-        self.preset.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        self._learner.restore(state)
         self._random.set_state(state["random"])
         self._start = self._clock.seconds - state["seconds"]
         self._place = _Place(**state["place"]) if state["place"] else None
@@ -146,7 +143,6 @@ class Run:
         if self._place is None or self._place.epoch != epoch:
             self._place = _Place(epoch, data.order(self._random)[:units])
         place = self._place
-        self.preset.train()
         progress = self.progress
         while place.done < units and (progress < 1 or not place.batches):
             size = max(1, self._batch.slices // unit)
@@ -176,14 +172,21 @@ class Run:
         """Draw a batch and learn from it; if that fails, nothing was drawn."""
         before = self._random.get_state()
         try:
-            return self._step(data, self._draw(data, shuffled, progress), progress)
+            draw = self._draw(data, shuffled, progress)
+            self._ranks.tell(draw)
+            losses = self._learner.learn(data, draw)
         except BaseException:
             self._random.set_state(before)
-            self._optimiser.zero_grad(set_to_none=True)
             raise
+        if not math.isfinite(losses["total"]):
+            raise McwssError(
+                f"the loss became {losses['total']}: train again with another seed, or tag more "
+                "slices"
+            )
+        return losses
 
-    def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Tensor:
-        """Give a batch: the shuffled slices, unless some are to be drawn more often."""
+    def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Draw:
+        """Draw a batch: the shuffled slices, unless some are to be drawn more often."""
         weights = self.preset.draw_weights(data.tags, progress)
         weights = data.weights if weights is None else weights
         if weights is not None:
@@ -194,38 +197,5 @@ class Run:
             shuffled = torch.cat([shuffled, data.draw_references(shuffled, self._random)])
         if self.preset.depth > 1:
             shuffled = data.stacks(shuffled, self.preset.depth, self._random)
-        return shuffled
-
-    def _step(self, data: TaggedSlices, indices: Tensor, progress: float) -> dict[str, float]:
-        stage = self.preset.stage_progress(progress)
-        warm = min(1.0, (stage + 1e-3) / WARM_UP)
-        rate = self.config.learning_rate * self.preset.rate
-        rate *= warm * (1 + math.cos(math.pi * stage)) / 2
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        taken = data.take(indices)
-        images = taken.images.to(self.device).float()
-        views = draw_views(images, self._random, self.preset.depth)
-        images, tissue = views.images(images, taken.tissue.to(self.device))
-        labels = None if taken.labels is None else views.labels(taken.labels.to(self.device))
-        batch = TaggedBatch(
-            images.contiguous(memory_format=torch.channels_last),
-            tissue,
-            taken.tags.to(self.device),
-            data.frequency.to(self.device),
-            progress,
-            labels,
-        )
-        with autocast(self.device):
-            terms = self.preset.losses(batch)
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):
-            raise McwssError(
-                f"the loss became {total.item()}: train again with another seed, or tag more slices"
-            )
-        self._optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        self._optimiser.step()
-        names = [*terms, "total"]
-        values = torch.stack([*terms.values(), total]).detach().float().tolist()
-        return dict(zip(names, values, strict=True))
+        shape = (len(shuffled), *data.images.shape[1:])
+        return Draw(shuffled, draw_views(shape, self._random, self.preset.depth), progress)

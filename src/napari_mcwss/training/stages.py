@@ -31,6 +31,7 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
+from napari_mcwss.training.learner import Stage, begin
 from napari_mcwss.training.material import Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
@@ -38,6 +39,7 @@ from napari_mcwss.training.memory import (
     within_memory,
 )
 from napari_mcwss.training.preview import Previewer, Watched
+from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.saving import TrainingFolder
 from napari_mcwss.training.slices import TaggedSlices
@@ -68,6 +70,8 @@ class Training:
         Where it begins or goes on.
     watched : callable
         Gives the scan and slice that a user looks at.
+    ranks : Ranks
+        Who trains with this process.
 
     Attributes
     ----------
@@ -82,11 +86,13 @@ class Training:
         task: Task,
         state: TrainingState,
         watched: Watched,
+        ranks: Ranks,
     ) -> None:
         self.study, self.folder, self.task, self.state = study, folder, task, state
-        self.config = training_config(**state.config)
-        self.device = choose_device(self.config.device)
+        self.config, self.ranks = training_config(**state.config), ranks
+        self.device = ranks.device(choose_device(self.config.device))
         self.clock = Clock(state.seconds)
+        ranks.refuse_smaller(state.batch_size)
         self.batch = BatchSize(state.batch_size)
         self.cadence = Cadence(self.clock)
         self.pace = Pace()
@@ -150,10 +156,10 @@ class Training:
         yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
-        epochs, split = self.config.epochs, self.task.split
+        epochs, split, ranks = self.config.epochs, self.task.split, self.ranks.size
         return Started(
             self.folder.name,
-            str(self.device),
+            str(self.device) if ranks == 1 else f"{self.device} and {ranks - 1} more like it",
             split.training,
             split.validation,
             slices,
@@ -164,7 +170,7 @@ class Training:
         self, data: TaggedSlices, held_back: TaggedSlices | None
     ) -> Generator[Event, None, None]:
         """Train a stage, or what is left of it."""
-        run = self._begin()
+        run = self._begin(data)
         over = False
         while not over:
             losses = yield from within_memory(lambda: self._epoch(run, data), self.batch)
@@ -191,12 +197,13 @@ class Training:
         self.told_of.update(found)
         yield from map(Advice, found.values())
 
-    def _begin(self) -> Run:
+    def _begin(self, data: TaggedSlices) -> Run:
         """Make the network of the stage and what optimises it, where they were left."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
         self.previewer = Previewer(self.study, self.material.reading, self.device, self.watched)
-        run = Run(preset, self.config, self.device, self.clock, self.batch)
+        begin(self.ranks, Stage(preset, self.config, self.device.type, self.state.run), data)
+        run = Run(preset, self.config, self.device, self.clock, self.batch, self.ranks)
         if self.state.run is not None:
             run.restore(self.state.run)
         self.run, self.state.run = run, None

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Train one model on the GPUs of several machines, under Slurm.
+#
+#     STUDY=/shared/my-study MODEL=first sbatch examples/slurm_train.sh
+#
+# All machines see the study and its scans. When the time limit comes near, the training stops by
+# itself and keeps its state; the same command goes on from there.
+
+#SBATCH --job-name=napari-mcwss
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=4
+#SBATCH --cpus-per-task=16
+#SBATCH --time=04:00:00
+#SBATCH --signal=TERM@300
+
+set -euo pipefail
+: "${STUDY:?name the folder of the study}" "${MODEL:?name the model}"
+GPUS=${GPUS:-4}
+
+# A training that was left is resumed with its own settings.
+if [[ -e "$STUDY/models/.$MODEL.training/resume.pt" ]]; then
+    settings=(--resume)
+else
+    # The slices of a step are those of all GPUs together: each should have some.
+    settings=(--device cuda --width 64 --batch-size $((8 * GPUS * SLURM_JOB_NUM_NODES)))
+fi
+
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+srun --kill-on-bad-exit=1 torchrun \
+    --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$GPUS" \
+    --rdzv-backend c10d --rdzv-endpoint "$first:29500" --rdzv-id "$SLURM_JOB_ID" \
+    -m napari_mcwss train "$STUDY" --model "$MODEL" "${settings[@]}"
+
+# The scans are shared out likewise.
+srun torchrun \
+    --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$GPUS" \
+    --rdzv-backend c10d --rdzv-endpoint "$first:29501" --rdzv-id "$SLURM_JOB_ID-segment" \
+    -m napari_mcwss segment "$STUDY" --model "$MODEL" --device cuda
