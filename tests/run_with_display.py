@@ -44,7 +44,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
         process.wait()
 
 
-def wait_for(command: list[str], environment: dict[str, str], seconds: float = 20) -> None:
+def wait_for(command: list[str], environment: dict[str, str], seconds: float = 60) -> None:
     """Wait until a command succeeds."""
     end = time.monotonic() + seconds
     while subprocess.run(command, env=environment, capture_output=True, check=False).returncode:

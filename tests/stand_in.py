@@ -13,10 +13,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 import napari_mcwss.training
 from napari_mcwss.cli import main
 from napari_mcwss.errors import McwssError
-from napari_mcwss.training.events import Batch, Epoch, Event, Finished, Message, Started
+from napari_mcwss.training.events import (
+    Batch,
+    Epoch,
+    Event,
+    Finished,
+    Message,
+    Preview,
+    Started,
+)
 
 
 def train(_: object, kind: str, *__: object, **___: Any) -> Iterator[Event]:
@@ -64,6 +74,33 @@ def endless() -> Iterator[Event]:
         yield Epoch(epoch, {"total": 1}, {"TC": 0.5})
 
 
+def labelling() -> Iterator[Event]:
+    """Labels for ever, after one epoch."""
+    yield Started("labelling", "cpu", ("pat1",), (), 10, 2)
+    yield Batch(1, 1, 1, {"total": 1}, 0.5, 1)
+    yield Epoch(1, {"total": 1}, {})
+    while True:
+        yield Message("labelling pat1")
+        time.sleep(0.01)
+
+
+def previewing() -> Iterator[Event]:
+    """Shows for ever what it sees, after one batch."""
+    yield Started("previewing", "cpu", ("pat1",), (), 10, 1)
+    yield Batch(1, 1, 1, {"total": 1}, 1, 0)
+    while True:
+        yield Preview("pat1", 0, np.zeros((2, 100, 100), np.uint8))
+        time.sleep(0.01)
+
+
+def stuck() -> Iterator[Event]:
+    """Never comes to its second batch."""
+    yield Started("stuck", "cpu", ("pat1",), (), 10, 1)
+    yield Batch(1, 1, 2, {"total": 1}, 0.5, 1)
+    while True:
+        time.sleep(1)
+
+
 def mistaken() -> Iterator[Event]:
     """Fails as a user's mistake does."""
     yield Message("reading pat1")
@@ -71,8 +108,9 @@ def mistaken() -> Iterator[Event]:
 
 
 def broken() -> Iterator[Event]:
-    """Fails as no programmer expected."""
-    yield Message("reading pat1")
+    """Fails after a batch, as no programmer expected."""
+    yield Started("broken", "cpu", ("pat1",), (), 10, 1)
+    yield Batch(1, 1, 2, {"total": 1}, 0.5, 1)
     raise RuntimeError("two and two are five")
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.project import Study
-from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Started
+from napari_mcwss.training import processes
+from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Preview, Started
+from napari_mcwss.training.reporting import commands_file
 from napari_mcwss.training.run_folder import RunFolder
 from napari_mcwss.training.steering import Paused, Resumed
-from napari_mcwss.training.wire import Began, to_line
+from napari_mcwss.training.wire import Began, Cancelled, to_line
 
 pytestmark = pytest.mark.gui
-PATIENCE = 30_000
+PATIENCE = 120_000
 """Milliseconds for what takes a second, on a busy machine too."""
 
 
@@ -127,7 +129,14 @@ def test_all_events_come_in_order(bench):
 
 @both
 @pytest.mark.parametrize(
-    ("kind", "until"), [("reading", Message), ("endless", Batch), ("validation", Message)]
+    ("kind", "until"),
+    [
+        ("reading", Message),
+        ("endless", Batch),
+        ("validation", Message),
+        ("previewing", Preview),
+        ("labelling", Epoch),
+    ],
 )
 def test_it_can_be_cancelled_in_each_phase(bench, kind, until):
     bench.start(kind, until)
@@ -213,21 +222,47 @@ def test_a_second_start_is_refused(bench):
     assert bench.run("quick")[1] == Outcome()
 
 
+BARE = """
+import pathlib, sys, time
+events, commands = map(pathlib.Path, sys.argv[1:3])
+*first, last = sys.argv[3:]
+events.write_text("".join(f"{line}\\n" for line in first))
+while not commands.exists(): time.sleep(0.005)
+with events.open("a") as file: file.write(f"{last}\\n")
+"""
+"""Python alone, which starts in a moment: a batch, and the end once there is a command."""
+
+
+@pytest.fixture
+def quick_job(bench, monkeypatch) -> Callable[[], Job | ProcessJob]:
+    """Give trainings that take no time to start or to end."""
+    if not bench.is_process:
+        return lambda: bench.job("endless")
+    monkeypatch.setattr(processes, "INTERVAL", 0.005)
+    run = RunFolder.of(bench.study, "bare")
+    lines = map(to_line, (Began("bare"), Batch(1, 1, 1, {"total": 1}, 1, 0), Cancelled()))
+    command = [sys.executable, "-S", "-c", BARE, str(run.events), str(commands_file(run.events))]
+    command += lines
+    return lambda: ProcessJob(run, command)
+
+
 @both
-def test_cycles_of_start_and_cancel_leave_nothing_behind(bench):
+def test_50_cycles_of_start_and_cancel_leave_nothing_behind(bench, quick_job):
     program = psutil.Process()
     handles = program.num_handles if os.name == "nt" else program.num_fds
 
     def cycles(count: int) -> tuple[int, int, int]:
         for _ in range(count):
-            bench.start("endless", Batch)
-            with bench.ended():
+            with bench.event(Batch):
+                bench.runner.start(quick_job())
+            with bench.ended() as ended:
                 bench.runner.cancel()
+            assert ended.args[0] == Outcome(cancelled=True)
         gc.collect()
         return program.num_threads(), handles(), program.memory_info().rss
 
-    threads, opened, memory = cycles(2)
-    later = cycles(3 if bench.is_process else 50)
+    threads, opened, memory = cycles(3)
+    later = cycles(50)
     # Qt keeps a thread or two for what comes next, each with a handle.
     assert later[0] <= threads + 2
     assert later[1] <= opened + 2
@@ -313,6 +348,26 @@ class TestProcess:
         with second.ended() as theirs, bench.ended() as ours:
             second.runner.cancel()
         assert ours.args[0] == theirs.args[0] == Outcome(cancelled=True)
+
+    def test_one_that_is_stuck_can_be_ended_at_once(self, bench, told):
+        bench.start("stuck", Batch)
+        process = psutil.Process(RunFolder.of(bench.study, "stuck").began.process)
+        bench.runner.cancel()
+        with bench.ended() as ended:
+            bench.runner.end_now()
+        assert ended.args[0] == Outcome(cancelled=True)
+        assert told == []
+        assert not process.is_running()
+        assert not (bench.closed / "stuck").exists()
+        assert RunFolder.all(bench.study) == []
+
+    def test_it_leaves_a_core_to_the_screen_and_lets_others_go_first(self, bench):
+        bench.start("endless", Batch)
+        process = psutil.Process(RunFolder.of(bench.study, "endless").began.process)
+        usual = str(max(1, os.cpu_count() - 1))
+        assert process.environ()["OMP_NUM_THREADS"] == os.environ.get("OMP_NUM_THREADS", usual)
+        if os.name == "posix":
+            assert process.nice() == max(10, psutil.Process().nice())
 
     def test_a_model_in_training_elsewhere_is_refused(self, bench, second):
         bench.start("endless", Epoch)

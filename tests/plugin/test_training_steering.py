@@ -22,7 +22,7 @@ from napari_mcwss.training.steering import Paused, Resumed
 from napari_mcwss.training.wire import Began, to_line
 
 pytestmark = pytest.mark.gui
-PATIENCE = 60_000
+PATIENCE = 120_000
 LEFT = Qt.MouseButton.LeftButton
 
 NewDock = Callable[[], TrainingDock]
@@ -125,6 +125,21 @@ def test_pause_resume_and_cancel_by_clicks(qtbot, dock, process):
     assert ended.args[0] == Outcome(cancelled=True)
     assert dock.progress.status.text() == "Cancelled."
     assert dock.pause_button.text() == "Pause"
+    assert dock.train_button.isEnabled()
+
+
+def test_a_process_that_does_not_answer_is_ended_by_a_click(qtbot, dock):
+    dock._patience.setInterval(100)
+    start(qtbot, dock, "stuck", Batch, process=True)
+    click(qtbot, dock.cancel_button)
+    assert not dock.end_button.isVisible()
+    qtbot.waitUntil(dock.end_button.isVisible, timeout=PATIENCE)
+    assert dock.progress.status.text() == "Cancelling … The process does not answer."
+    with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
+        click(qtbot, dock.end_button)
+    assert ended.args[0] == Outcome(cancelled=True)
+    assert dock.progress.status.text() == "Cancelled."
+    assert not dock.end_button.isVisible()
     assert dock.train_button.isEnabled()
 
 

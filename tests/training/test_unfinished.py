@@ -158,9 +158,18 @@ def test_an_older_model_stays_until_a_resumed_training_is_done(tagged_study: Stu
     stop(train(tagged_study, "m", TINY.model_copy(update={"seed": 1})))
     stop(resume(tagged_study, "m"))
     assert read_info(tagged_study.model_folder("m")).run == run
-    assert tagged_study.model_names() == ["m", "m-stopped"]
+    assert set(tagged_study.model_names()) == {"m", "m-stopped"}
     list(resume(tagged_study, "m"))
     assert read_info(tagged_study.model_folder("m")).run != run
+    assert tagged_study.model_names() == ["m"], "what it had learnt when it was stopped is in it"
+    assert hidden(tagged_study) == []
+
+
+def test_what_another_training_has_left_stays(tagged_study: Study):
+    list(train(tagged_study, "m", TINY))
+    stop(train(tagged_study, "m", TINY.model_copy(update={"seed": 1})))
+    list(train(tagged_study, "m", TINY, restart=True))
+    assert set(tagged_study.model_names()) == {"m", "m-stopped"}
 
 
 def test_a_model_whose_name_was_taken_by_a_kill_gets_it_back(tagged_study: Study):

@@ -1,7 +1,6 @@
 """Work in a thread beside the screen: training and segmentation as streams of events."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -14,6 +13,7 @@ from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.training.beside_screen import spare_threads
 from napari_mcwss.training.steering import RunCancelled, Steering, steered
 
 logger = logging.getLogger(__name__)
@@ -258,4 +258,5 @@ def _stream() -> Generator[None, None, None]:
 def _leave_a_core_to_the_screen() -> None:
     import torch
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    # No lower priority: a thread that rests with Python's lock in its hands stops the screen.
+    torch.set_num_threads(min(torch.get_num_threads(), spare_threads()))

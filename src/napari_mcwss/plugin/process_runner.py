@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 from superqt.utils import create_worker
 
-from napari_mcwss.plugin.background import Background, Job
+from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.training.processes import follow, run_process
 from napari_mcwss.training.run_folder import RunFolder
 from napari_mcwss.training.steering import WATCH, Paused, Resumed
@@ -44,7 +44,7 @@ class ProcessRunner(Background):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._run: RunFolder | None = None
-        self._paused = self._cancelled = self._left = False
+        self._paused = self._cancelled = self._killed = self._left = False
 
     @property
     def paused(self) -> bool:
@@ -95,6 +95,18 @@ class ProcessRunner(Background):
         self._tell("cancel")
         self._cancelled = True
 
+    def end_now(self) -> None:
+        """Kill the process if it does not obey: its last state stays.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be killed from here.
+        """
+        if self._run is not None and self.running:
+            self._run.kill()
+            self._cancelled = self._killed = True
+
     def watch(self, scan: str, slice_index: int) -> None:
         """Tell which slice the user looks at, to get previews of it."""
         self._tell(f"{WATCH} {slice_index} {scan}")
@@ -105,7 +117,8 @@ class ProcessRunner(Background):
         self._quit()
 
     def _follow(self, run: RunFolder, events: Callable[[], Generator[Any, None, None]]) -> None:
-        self._run, self._paused, self._cancelled, self._left = run, False, False, False
+        self._run = run
+        self._paused = self._cancelled = self._killed = self._left = False
         job = Job(f"training of {run.model}", events, lambda _: False, lasts=True)
         # superqt's, as napari's would register it among what closing the window ends.
         self._work(job, create_worker)
@@ -120,6 +133,10 @@ class ProcessRunner(Background):
         super()._receive(event)
 
     def _finish(self) -> None:
+        worker = self._worker
         if self._left:
             self._worker = None
+        elif self._killed and worker is not None and worker.outcome and worker.outcome.error:
+            # That it died without a word is what the user wanted.
+            worker.outcome = Outcome(cancelled=True)
         super()._finish()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from napari_mcwss.project import Study
     from napari_mcwss.training.preview import Watched
     from napari_mcwss.training.wire import Began
+
+STUCK_MILLISECONDS = 10_000
+"""How long a process may take to obey before it is offered to end it."""
 
 NO_STUDY = "Open or make a study in the Tagging dock first."
 
@@ -98,13 +101,20 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.pause_button.clicked.connect(self.pause_or_resume)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.cancel)
+        self.end_button = QPushButton("End it now")
+        self.end_button.setToolTip(
+            "The process does not answer: kill it. What it had last written stays, to go on from"
+        )
+        self.end_button.clicked.connect(self.end_now)
+        self._patience = QTimer(self, singleShot=True, interval=STUCK_MILLISECONDS)
+        self._patience.timeout.connect(self._refresh)
         self.progress = TrainingProgress(theme)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
         layout = QVBoxLayout(self)
         layout.addWidget(self.settings)
         layout.addWidget(row(self.train_button, self.anew_button))
-        layout.addWidget(row(self.pause_button, self.cancel_button))
+        layout.addWidget(row(self.pause_button, self.cancel_button, self.end_button))
         layout.addWidget(self.live_maps)
         layout.addWidget(self.progress, 1)
 
@@ -141,7 +151,12 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
     def cancel(self) -> None:
         """Ask the training to stop; it does after the batch that it is at."""
+        self._patience.start()
         self._steer(self.background.cancel)
+
+    def end_now(self) -> None:
+        """Kill the process of a training that does not stop; its last state stays."""
+        self._steer(self._process.end_now)
 
     def _start(self, study: "Study", beginning: Beginning) -> None:
         if self.background.running or self._follow_left_run():
@@ -260,15 +275,24 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.pause_button.setText("Resume" if self.background.paused else "Pause")
         self.pause_button.setEnabled(steerable)
         self.cancel_button.setEnabled(steerable)
+        self.end_button.setVisible(self._is_stuck)
         self.progress.status.setText(self._status())
 
     def _status(self) -> str:
         """Say what happens now; until it does, what the user wants."""
+        if self._is_stuck:
+            return "Cancelling … The process does not answer."
         if self.background.cancelling:
             return "Cancelling …"
         if self.background.paused:
             return f"Paused. {self.progress.news}" if self._rests else "Pausing …"
         return self.progress.news
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether a process was told to end long ago, and has not."""
+        told = self._process.cancelling and self.background is self._process
+        return told and not self._patience.isActive()
 
     def _theme_changed(self, event: Any) -> None:
         self.progress.curves.set_theme(event.value)

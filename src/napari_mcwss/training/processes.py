@@ -1,16 +1,18 @@
 """Training in a process of its own, followed from here by the events that it writes."""
 
 import logging
+import math
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from enum import StrEnum
-from itertools import zip_longest
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
+from napari_mcwss.training.beside_screen import give_precedence, sparing
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Batch, Finished
 from napari_mcwss.training.run_folder import RunFolder
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 INTERVAL = 0.1
 """Seconds between two looks at what a process has written."""
+
+BATCHES = 300
+"""About how many batches are told of one look: the first goes over all that was before."""
 
 
 class Beginning(StrEnum):
@@ -75,6 +80,8 @@ def train_command(
 def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None, None, None]:
     """Start a process that outlives this one, and follow it, as `follow` does.
 
+    It leaves a core to the screen, and other programs go before it.
+
     Parameters
     ----------
     command : sequence of str
@@ -100,8 +107,9 @@ def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None
 
 def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
     with run.output.open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
+            env=sparing(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -110,6 +118,8 @@ def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+    give_precedence(process)
+    return process
 
 
 def follow(
@@ -117,8 +127,8 @@ def follow(
 ) -> Generator[Line | None, None, None]:
     """Tell what a process tells, from its first event on, until it has ended.
 
-    Closing the generator leaves the process running. Of several batches in a
-    row only the last is told.
+    Closing the generator leaves the process running. Of many batches at once,
+    as of a process that was found again, some are left out, evenly.
 
     Parameters
     ----------
@@ -173,12 +183,11 @@ def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
 
 
 def _thinned(events: list[Line]) -> list[Line]:
-    """Leave out batches that another one follows."""
-    return [
-        event
-        for event, after in zip_longest(events, events[1:])
-        if not (isinstance(event, Batch) and isinstance(after, Batch))
-    ]
+    """Leave out batches where there are many, but not the last one."""
+    places = [place for place, event in enumerate(events) if isinstance(event, Batch)]
+    step = math.ceil(len(places) / BATCHES) or 1
+    left_out = {*places} - {*places[::-step]}
+    return [event for place, event in enumerate(events) if place not in left_out]
 
 
 def _death(model: str, code: int | None, output: str) -> str:

@@ -3,7 +3,10 @@
 import shutil
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import cannot_write
@@ -122,6 +125,25 @@ class RunFolder:
             return
         except OSError as error:
             raise cannot_write(path, error) from error
+
+    def kill(self) -> None:
+        """End its process at once, and those that it has started: what it has written stays.
+
+        Raises
+        ------
+        McwssError
+            If it has not told yet which process it is, or runs on another computer.
+        """
+        if (began := self.began) is None or not self.here:
+            where = "it has not begun yet: wait a moment" if began is None else f"on {began.host}"
+            raise McwssError(f"the training of {self.model} cannot be ended from here: {where}")
+        if began.holder.gone:
+            return
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(began.process)
+            for each in (process, *process.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
 
     def output_text(self) -> str:
         """Give what the process wrote beside its events."""

@@ -3,6 +3,7 @@
 import csv
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from napari_mcwss.errors import McwssError
@@ -135,9 +136,20 @@ class TrainingFolder:
         """Remove what was written."""
         remove_folder(self.working)
 
-    def finish(self) -> Path:
-        """Put the written model in place of any older one, and end the training."""
+    def finish(self, key: str) -> Path:
+        """Put the written model in place of any older one, and end the training.
+
+        What it has left under the name with ``-stopped`` goes: it is a part of
+        what the model has learnt.
+
+        Parameters
+        ----------
+        key : str
+            Of the training.
+        """
         self._publish(self.target)
+        if _key(self._stopped) == key:
+            _remove_model(self._stopped)
         self.clear()
         return self.target
 
@@ -158,13 +170,18 @@ class TrainingFolder:
         if not (self.working / "config.json").exists():
             return None
         own = not self.target.exists() or _key(self.target) == key
-        target = self.target if own else self.study.model_folder(self.name + STOPPED)
+        target = self.target if own else self._stopped
         self._publish(target)
         return target
 
+    @property
+    def _stopped(self) -> Path:
+        """Where a stopped training puts its model if an older one has the name."""
+        return self.target.with_name(self.name + STOPPED)
+
     def _publish(self, target: Path) -> None:
         """Copy the model to its place, in one step but for the moment between two names."""
-        new, old = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+        new, old = target.with_name(f".{target.name}.new"), _old(target)
         try:
             for folder in (new, old):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -181,14 +198,27 @@ class TrainingFolder:
 
     def _mend(self) -> None:
         """Give an older model its name back if a program was killed between the two."""
-        for name in (self.name, self.name + STOPPED):
-            target = self.target.with_name(name)
-            old = self.target.with_name(f".{name}.old")
+        for target in (self.target, self._stopped):
+            old = _old(target)
             if old.exists() and not target.exists():
                 try:
                     old.rename(target)
                 except OSError as error:
                     raise cannot_write(target, error) from error
+
+
+def _old(target: Path) -> Path:
+    """Give the place of a model while another takes its own."""
+    return target.with_name(f".{target.name}.old")
+
+
+def _remove_model(target: Path) -> None:
+    """Remove a model, in one step for whoever lists models; one that is in use may stay."""
+    old = _old(target)
+    shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):
+        target.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _key(folder: Path) -> str | None:

@@ -152,7 +152,7 @@ class Training:
             with suppress(McwssError):
                 self.folder.keep(self.state.key)
             raise
-        place = self.folder.finish()
+        place = self.folder.finish(self.state.key)
         yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
