@@ -133,6 +133,10 @@ def test_ranks_share_all_rows_of_a_batch_once():
     assert len(Ranks(Launch(2, 3)).share(2)[0]) == 1
 
 
+def test_a_network_that_notes_nothing_has_nothing_to_share():
+    Ranks(Launch(0, 2)).average([], 0.5)
+
+
 def test_a_gpu_is_each_process_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)

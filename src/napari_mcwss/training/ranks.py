@@ -142,7 +142,7 @@ class Ranks:
 
     def average(self, tensors: Sequence[Tensor], share: float) -> None:
         """Replace tensors by their means over all ranks, weighted by the shares of a batch."""
-        if self.size == 1:
+        if self.size == 1 or not tensors:
             return
         joined = torch.cat([tensor.flatten() for tensor in tensors]) * share
         distributed.all_reduce(joined)
