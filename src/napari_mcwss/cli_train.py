@@ -55,6 +55,10 @@ def train(
         typer.Option(help="Length of a stage in epochs; if not given, 20 or more of few slices."),
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Go on until so many epochs have not made it better, as 5."),
+    ] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
     pixel: Annotated[
         float | None,
@@ -106,6 +110,7 @@ def train(
         "refine": refine,
         "epochs": epochs,
         "minutes": minutes,
+        "patience": patience,
         "width": width,
         "pixel": pixel,
         "place": place,

@@ -51,6 +51,7 @@ from napari_mcwss.training.validation import evaluate_tags, score_slices
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
 
+
 SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
 """The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
 
@@ -156,7 +157,7 @@ class Training:
         yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
-        epochs, split, ranks = self.config.epochs, self.task.split, self.ranks.size
+        epochs, split, ranks = self.config.known_epochs, self.task.split, self.ranks.size
         return Started(
             self.folder.name,
             str(self.device) if ranks == 1 else f"{self.device} and {ranks - 1} more like it",
@@ -180,6 +181,7 @@ class Training:
                     lambda: self._scores(run.preset, held_back), self.batch
                 )
             areas = evaluate_tags(scores, held_back, self.study.class_names)
+            run.length.judge(self.state.epochs + 1 - self.state.before, losses, areas)
             over = run.over(self.state.epochs + 1 - self.state.before)
             # On the disk first: whoever stops at one of these events has them all.
             written = list(self._ended(run, losses, areas, over=over))
@@ -223,7 +225,11 @@ class Training:
                 return losses
             done = (self.state.stage + step.progress) / len(self.stages)
             now = self.clock.seconds
-            self.pace.add(now - last, done - self.state.progress, step.slices)
+            moved = done - self.state.progress
+            if run.length.waits and self.config.epochs:
+                # The share of the training stands still; what is left after the waiting does not.
+                moved = step.share / self.config.epochs / len(self.stages)
+            self.pace.add(now - last, moved, step.slices)
             last, self.state.progress = now, done
             yield Batch(
                 self.state.epochs + 1,
@@ -233,6 +239,7 @@ class Training:
                 done,
                 self.pace.seconds_left(done),
                 self.pace.slices_per_second,
+                run.length.waits,
             )
             if (preview := self.previewer.look(run.preset)) is not None:
                 yield preview
@@ -318,7 +325,7 @@ class Training:
         state = replace(
             self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
         )
-        epochs = self.config.epochs
+        epochs = self.config.known_epochs
         summary = Unfinished(
             name=self.folder.name,
             epoch=epoch,
