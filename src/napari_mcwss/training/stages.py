@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
@@ -32,7 +33,7 @@ from napari_mcwss.training.events import (
     Started,
 )
 from napari_mcwss.training.learner import Stage, begin
-from napari_mcwss.training.material import Material, Task
+from napari_mcwss.training.material import SECOND_STAGES, Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
     peak_memory,
@@ -50,10 +51,6 @@ from napari_mcwss.training.validation import evaluate_tags, score_slices
 
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
-
-
-SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
-"""The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
 
 
 class Training:
@@ -104,13 +101,10 @@ class Training:
         self.run: Run | None = None
         self.can_write = True
 
-    @property
+    @cached_property
     def stages(self) -> list[PresetName]:
         """Presets in their order."""
-        second = SECOND_STAGES[self.material.deep]
-        if len(self.task.trusted) == len(self.task.split.training):
-            return [second]
-        return [self.config.preset, second] if self.config.refine else [self.config.preset]
+        return self.task.stages(self.study, self.config)
 
     def work(self) -> Generator[Event, None, None]:
         """Train all stages that are left; closing the generator keeps what was learnt."""
