@@ -1,6 +1,7 @@
 """The stages of a training, epoch by epoch, and what is written down after each."""
 
 import math
+import platform
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ import torch
 from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName
-from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.devices import choose_device, describe_device
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
 from napari_mcwss.tags.advice import advise
@@ -43,7 +44,7 @@ from napari_mcwss.training.preview import Previewer, Watched
 from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.saving import TrainingFolder
-from napari_mcwss.training.slices import TaggedSlices
+from napari_mcwss.training.slices import TaggedSlices, count_tags
 from napari_mcwss.training.state import TrainingState
 from napari_mcwss.training.trouble import poorly_learnt
 from napari_mcwss.training.unfinished import Unfinished
@@ -348,6 +349,16 @@ class Training:
             trusted_scans=tuple(self.task.trusted),
             epochs=self._place()[0],
             training=self.config.model_dump(),
+            slices=len(self.tags),
+            tags=count_tags(self.tags, self.study.class_names),
+            seconds=round(self.clock.seconds, 1),
+            device=describe_device(self.device),
+            finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+            versions={
+                "napari-mcwss": __version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
             software=__version__,
             key=self.state.key,
         )
