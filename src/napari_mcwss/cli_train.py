@@ -82,6 +82,13 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Give up the unfinished training of that name.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Measure some steps, say what time and memory it takes, train nothing.",
+        ),
+    ] = False,
     events: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +126,11 @@ def train(
         "seed": seed,
     }
 
+    if dry_run:
+        if resume:
+            raise McwssError("--dry-run is for a training to come: leave out --resume")
+        _tell_estimate(Study.open(study), settings, chosen(scans), trust, values)
+        return
     from napari_mcwss.training.steering import Steering
 
     steering = Steering()
@@ -152,6 +164,24 @@ def train(
         )
 
     _drive(run() if launch.size == 1 else _leading(launch, run), model, events, steering)
+
+
+def _tell_estimate(
+    study: Study,
+    settings: dict[str, Any],
+    scans: Sequence[str] | None,
+    trust: str | None,
+    values: Sequence[str] | None,
+) -> None:
+    from napari_mcwss.plugin.words import estimate_words
+    from napari_mcwss.training.config import training_config
+    from napari_mcwss.training.estimate import estimate
+
+    config = training_config(**settings)
+    trusted = None if trust is None else _trusted(study, trust, values, scans)
+    with progress() as bar, closing(estimate(study, config, scans=scans, trusted=trusted)) as steps:
+        found = show_events(bar, steps)
+    typer.echo(estimate_words(found))
 
 
 def _leading(
