@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
@@ -89,6 +90,10 @@ def train(
             help="Measure some steps, say what time and memory it takes, train nothing.",
         ),
     ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the curves in TensorBoard, where that is installed."),
+    ] = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -163,7 +168,12 @@ def train(
             ranks=ranks,
         )
 
-    _drive(run() if launch.size == 1 else _leading(launch, run), model, events, steering)
+    steps = run() if launch.size == 1 else _leading(launch, run)
+    if tensorboard is not None:
+        from napari_mcwss.training.tensorboard import logged
+
+        steps = logged(steps, tensorboard)
+    _drive(steps, model, events, steering)
 
 
 def _tell_estimate(
@@ -227,7 +237,7 @@ def _drive(
 
 def _refuse_settings(context: typer.Context) -> None:
     """Refuse settings beside ``--resume``: they are those that the training began with."""
-    allowed = {"study", "model", "resume", "events"}
+    allowed = {"study", "model", "resume", "events", "tensorboard"}
     given = [
         parameter.opts[0]
         for parameter in context.command.params
