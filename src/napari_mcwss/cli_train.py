@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
@@ -55,6 +56,10 @@ def train(
         typer.Option(help="Length of a stage in epochs; if not given, 20 or more of few slices."),
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Go on until so many epochs have not made it better, as 5."),
+    ] = None,
     width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
     pixel: Annotated[
         float | None,
@@ -78,6 +83,17 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Give up the unfinished training of that name.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Measure some steps, say what time and memory it takes, train nothing.",
+        ),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the curves in TensorBoard, where that is installed."),
+    ] = None,
     events: Annotated[
         str | None,
         typer.Option(
@@ -106,6 +122,7 @@ def train(
         "refine": refine,
         "epochs": epochs,
         "minutes": minutes,
+        "patience": patience,
         "width": width,
         "pixel": pixel,
         "place": place,
@@ -114,6 +131,11 @@ def train(
         "seed": seed,
     }
 
+    if dry_run:
+        if resume:
+            raise McwssError("--dry-run is for a training to come: leave out --resume")
+        _tell_estimate(Study.open(study), settings, chosen(scans), trust, values)
+        return
     from napari_mcwss.training.steering import Steering
 
     steering = Steering()
@@ -146,7 +168,30 @@ def train(
             ranks=ranks,
         )
 
-    _drive(run() if launch.size == 1 else _leading(launch, run), model, events, steering)
+    steps = run() if launch.size == 1 else _leading(launch, run)
+    if tensorboard is not None:
+        from napari_mcwss.training.tensorboard import logged
+
+        steps = logged(steps, tensorboard)
+    _drive(steps, model, events, steering)
+
+
+def _tell_estimate(
+    study: Study,
+    settings: dict[str, Any],
+    scans: Sequence[str] | None,
+    trust: str | None,
+    values: Sequence[str] | None,
+) -> None:
+    from napari_mcwss.plugin.words import estimate_words
+    from napari_mcwss.training.config import training_config
+    from napari_mcwss.training.estimate import estimate
+
+    config = training_config(**settings)
+    trusted = None if trust is None else _trusted(study, trust, values, scans)
+    with progress() as bar, closing(estimate(study, config, scans=scans, trusted=trusted)) as steps:
+        found = show_events(bar, steps)
+    typer.echo(estimate_words(found))
 
 
 def _leading(
@@ -192,7 +237,7 @@ def _drive(
 
 def _refuse_settings(context: typer.Context) -> None:
     """Refuse settings beside ``--resume``: they are those that the training began with."""
-    allowed = {"study", "model", "resume", "events"}
+    allowed = {"study", "model", "resume", "events", "tensorboard"}
     given = [
         parameter.opts[0]
         for parameter in context.command.params

@@ -9,6 +9,7 @@ from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.model.checkpoint import read_info
+from napari_mcwss.plugin.run_comparison import RunComparison
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.training import NO_STUDY, TrainingDock
 from napari_mcwss.training import loop
@@ -198,3 +199,22 @@ def test_docks_of_one_viewer_share_the_study(ready, qtbot):
     qtbot.addWidget(second)
     assert second.session is Session.of(ready.session.viewer) is ready.session
     assert second.train_button.isEnabled()
+
+
+def test_it_says_how_long_before_and_compares_after(qtbot, ready, tagged_study, told, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.estimate.STEPS", 1)
+    click(qtbot, ready.compare_button)
+    assert [notification.message for notification in told] == [
+        "there is no model to compare yet: train one"
+    ]
+    with qtbot.waitSignal(ready.estimate.background.ended, timeout=PATIENCE):
+        click(qtbot, ready.estimate.button)
+    assert "for 2 epochs" in ready.estimate.answer.text()
+    ready.settings.length.setValue(1)
+    assert not ready.estimate.answer.isVisible(), "that was of other settings"
+    train(qtbot, ready)
+    click(qtbot, ready.compare_button)
+    (window,) = ready.findChildren(RunComparison)
+    qtbot.waitUntil(lambda: "total beside" in window.curves.lines, timeout=PATIENCE)
+    assert window.isVisible()
+    window.close()

@@ -57,7 +57,19 @@ class ModelInfo(BaseModel):
     epochs : int
         Epochs trained.
     training : dict
-        The training configuration, as a record.
+        The training configuration with its seed, as a record.
+    slices : int
+        Tagged slices that were learnt from; 0 if it is not known.
+    tags : dict
+        Class to how many of them are tagged ``present``, ``absent`` and ``unknown``.
+    seconds : float
+        Time that the training took, its pauses excepted; 0 if it is not known.
+    device : str
+        Where it ran, with the name of a GPU.
+    finished : str
+        When this was written, in ISO 8601 with the offset from UTC.
+    versions : dict
+        Of what computed it: ``napari-mcwss``, ``torch``, ``python``.
     run : str
         Tells one training from another of the same name, so that results are
         not taken for those of a later model.
@@ -82,6 +94,12 @@ class ModelInfo(BaseModel):
     trusted_scans: tuple[str, ...] = ()
     epochs: int
     training: dict[str, Any] = {}
+    slices: int = 0
+    tags: dict[str, dict[str, int]] = {}
+    seconds: float = 0.0
+    device: str = ""
+    finished: str = ""
+    versions: dict[str, str] = {}
     software: str = ""
     key: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))

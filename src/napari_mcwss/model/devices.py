@@ -84,6 +84,16 @@ def missing_devices() -> list[str]:
     return reasons
 
 
+def describe_device(device: torch.device) -> str:
+    """Name a device for a record: ``cuda:0 (NVIDIA H100)``, ``cpu (4 threads)``."""
+    match device.type:
+        case "cuda":
+            return f"{device} ({torch.cuda.get_device_name(device)})"
+        case "cpu":
+            return f"{device} ({torch.get_num_threads()} threads)"
+    return str(device)
+
+
 def autocast(device: torch.device) -> torch.autocast:
     """Compute in bfloat16 where the device is faster with it."""
     enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()

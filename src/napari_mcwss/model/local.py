@@ -104,13 +104,10 @@ class Local(Preset):
                 weights += chosen / chosen.sum().clamp_min(1)
         return weights
 
-    def stage_progress(self, progress: float) -> float:
-        """Give the share of the stage, regions or contrast, that is done."""
-        if not self._pairs():
-            return progress
-        if progress < REGION_STAGE:
-            return progress / REGION_STAGE
-        return (progress - REGION_STAGE) / (1 - REGION_STAGE)
+    @property
+    def stage_starts(self) -> tuple[float, ...]:
+        """Where regions and, if there is anything to tell apart, contrast begin."""
+        return (0.0, REGION_STAGE) if self._pairs() else (0.0,)
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give classification and extent terms of the regions, or the contrast term."""

@@ -141,9 +141,16 @@ class Preset(nn.Module):
         """
         return None
 
+    @property
+    def stage_starts(self) -> tuple[float, ...]:
+        """The progress at which each stage begins, 0..1; `losses` are those of one stage."""
+        return (0.0,)
+
     def stage_progress(self, progress: float) -> float:
         """Give the share of the present stage that is done; the learning rate follows it."""
-        return progress
+        *_, start = (at for at in self.stage_starts if at <= progress)
+        end = min((at for at in self.stage_starts if at > progress), default=1.0)
+        return (progress - start) / (end - start)
 
     @abstractmethod
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:

@@ -11,6 +11,9 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 """Okabe and Ito's palette, those that can be seen on dark and on light ground."""
 
+BESIDE = "beside"
+"""Follows the names of a second training's curves."""
+
 DRAWING_INTERVAL = 100
 """Milliseconds between two drawings, however fast points come."""
 
@@ -29,7 +32,7 @@ class Curves(QWidget):  # type: ignore[misc]
         The two plots; the second one is hidden until it has something to show.
     lines : dict
         Each curve by its name: ``batches``, ``total``, the loss terms, and
-        ``AUC <class>``.
+        ``AUC <class>``; those of a second training with ``beside`` after it.
     """
 
     def __init__(self, theme: str) -> None:
@@ -108,7 +111,12 @@ class Curves(QWidget):  # type: ignore[misc]
         self._add("batches", epochs, total)
 
     def add_epoch(
-        self, epoch: int, losses: Mapping[str, float], validation: Mapping[str, float]
+        self,
+        epoch: int,
+        losses: Mapping[str, float],
+        validation: Mapping[str, float],
+        *,
+        beside: bool = False,
     ) -> None:
         """Take the mean losses of an epoch, and its validation.
 
@@ -120,16 +128,19 @@ class Curves(QWidget):  # type: ignore[misc]
             Loss term to mean; ``total`` is drawn bold.
         validation : mapping
             Class to area under the ROC curve; may be empty.
+        beside : bool
+            Whether it belongs to a second training, whose curves are dashed.
         """
         for name, value in losses.items():
             # A later stage of a training brings terms of its own.
             place = self._terms.setdefault(name, len(self._terms))
             colour = self._text if name == "total" else COLOURS[place % len(COLOURS)]
-            self._add_to(self.losses, name, epoch, value, colour)
+            self._add_to(self.losses, name, epoch, value, colour, beside=beside)
         for name, value in validation.items():
             self.validation.show()
             self.losses.hideAxis("bottom")  # the plot below has the same one
-            self._add_to(self.validation, f"AUC {name}", epoch, value, self._colours.get(name))
+            colour = self._colours.get(name) or self._text
+            self._add_to(self.validation, f"AUC {name}", epoch, value, colour, beside=beside)
 
     def draw(self) -> None:
         """Draw now what has come since the last time."""
@@ -138,21 +149,33 @@ class Curves(QWidget):  # type: ignore[misc]
         self._new.clear()
 
     def _add_to(
-        self, plot: pg.PlotWidget, name: str, epoch: float, value: float, colour: str | None
+        self,
+        plot: pg.PlotWidget,
+        name: str,
+        epoch: float,
+        value: float,
+        colour: str,
+        *,
+        beside: bool,
     ) -> None:
-        if name not in self.lines:
-            colour = colour or self._text
-            self.lines[name] = plot.plot(
-                pen=pg.mkPen(colour, width=3 if name == "total" else 2),
+        line = f"{name} {BESIDE}" if beside else name
+        if line not in self.lines:
+            style = Qt.PenStyle.DashLine if beside else Qt.PenStyle.SolidLine
+            self.lines[line] = plot.plot(
+                pen=pg.mkPen(colour, width=3 if name == "total" else 2, style=style),
                 symbol="o",
                 symbolSize=5,
                 symbolBrush=colour,
                 symbolPen=None,
             )
-            entry = f"<span style='color:{colour}'>&#9632;</span>&nbsp;{name}"
-            before = self.legend.text()
+            self._explain(name, colour)
+        self._add(line, epoch, value)
+
+    def _explain(self, name: str, colour: str) -> None:
+        entry = f"<span style='color:{colour}'>&#9632;</span>&nbsp;{name}"
+        before = self.legend.text()
+        if entry not in before:  # both trainings have it
             self.legend.setText(f"{before} &nbsp; {entry}" if before else entry)
-        self._add(name, epoch, value)
 
     def _add(self, name: str, x: float, y: float) -> None:
         xs, ys = self._points[name]

@@ -14,7 +14,9 @@ from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.left_running import LeftRunning
 from napari_mcwss.plugin.live_maps import LiveMaps
 from napari_mcwss.plugin.process_runner import ProcessJob, ProcessRunner
+from napari_mcwss.plugin.run_comparison import RunComparison
 from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.training_estimate import TrainingEstimate
 from napari_mcwss.plugin.training_progress import TrainingProgress
 from napari_mcwss.plugin.training_settings import TrainingSettings, row
 from napari_mcwss.plugin.words import free_name
@@ -58,6 +60,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         What to train, how and where.
     progress : TrainingProgress
         How it goes.
+    estimate : TrainingEstimate
+        What the next one would take.
     live_maps : LiveMaps
         What the network sees while it learns.
     background : Background
@@ -88,6 +92,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _make_widgets(self, theme: str) -> None:
+        self._theme = theme
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train")
@@ -108,6 +113,11 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.end_button.clicked.connect(self.end_now)
         self._patience = QTimer(self, singleShot=True, interval=STUCK_MILLISECONDS)
         self._patience.timeout.connect(self._refresh)
+        self.estimate = TrainingEstimate(self._asked)
+        self.settings.changed.connect(self.estimate.forget)
+        self.compare_button = QPushButton("Compare …")
+        self.compare_button.setToolTip("See the curves of two trainings over each other")
+        self.compare_button.clicked.connect(self.compare)
         self.progress = TrainingProgress(theme)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
@@ -115,6 +125,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.settings)
         layout.addWidget(row(self.train_button, self.anew_button))
         layout.addWidget(row(self.pause_button, self.cancel_button, self.end_button))
+        layout.addWidget(row(self.estimate.button, self.compare_button))
+        layout.addWidget(self.estimate)
         layout.addWidget(self.live_maps)
         layout.addWidget(self.progress, 1)
 
@@ -158,10 +170,24 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         """Kill the process of a training that does not stop; its last state stays."""
         self._steer(self._process.end_now)
 
+    def compare(self) -> None:
+        """Show two trainings of the study over each other."""
+        study = self.session.study
+        if study is not None and study.model_names():
+            RunComparison(self, study, self._theme).show()
+        elif study is not None:
+            show_error("there is no model to compare yet: train one")
+
+    def _asked(self) -> "tuple[Study, TrainingConfig]":
+        """Give what the next training would learn from, and how."""
+        if self.session.study is None:
+            raise McwssError(NO_STUDY)
+        return self.session.study, self.settings.config
+
     def _start(self, study: "Study", beginning: Beginning) -> None:
         if self.background.running or self._follow_left_run():
             raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
-        name, config = self.settings.model, self.settings.config
+        name, config = self.settings.model, self.estimate.fitted(self.settings.config)
         run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
         if self.settings.separate.isChecked():
             ranks = self.settings.device.ranks
@@ -198,6 +224,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _begin(self, study: "Study", news: str) -> None:
         self._study, self._models_before = study, set(study.model_names())
         self._rests = False
+        self.estimate.forget()
         self.live_maps.tell()
         self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
         self._refresh()
@@ -232,6 +259,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._follow_left_run()
 
     def _study_changed(self) -> None:
+        self.estimate.forget()
         if not self.background.running:
             self.progress.news = NO_STUDY if self.session.study is None else ""
         self._suggest_name()
@@ -271,6 +299,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             self.train_button.setText(f"Replace {name}" if taken else "Train")
             self.train_button.setToolTip(f"{name} stays until the new one is done" if taken else "")
         self.train_button.setEnabled(study is not None and not running and bool(name))
+        self.estimate.button.setEnabled(study is not None and not running)
+        self.compare_button.setEnabled(study is not None)
         steerable = running and not self.background.cancelling
         self.pause_button.setText("Resume" if self.background.paused else "Pause")
         self.pause_button.setEnabled(steerable)
@@ -295,7 +325,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         return told and not self._patience.isActive()
 
     def _theme_changed(self, event: Any) -> None:
-        self.progress.curves.set_theme(event.value)
+        self._theme = event.value
+        self.progress.curves.set_theme(self._theme)
 
 
 def _training(

@@ -85,7 +85,12 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 self.bar.setValue(round(event.progress * STEPS))
                 done = event.epoch - 1 + event.batch / event.batches
                 self.curves.add_batch(done, event.losses["total"])
-                self.news = f"Epoch {event.epoch}: about {duration(event.seconds_left)} left"
+                left = duration(event.seconds_left)
+                self.news = (
+                    f"Epoch {event.epoch}: {left} left once it gets no better"
+                    if event.open_ended
+                    else f"Epoch {event.epoch}: about {left} left"
+                )
             case Epoch():
                 self.curves.add_epoch(event.epoch, event.losses, event.validation)
             case Started():

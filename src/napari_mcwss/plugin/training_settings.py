@@ -1,5 +1,6 @@
 """The form that says what to train, how and where."""
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -12,7 +13,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.plugin.devices import DeviceChoice
-from napari_mcwss.training.config import DEFAULT_EPOCHS, TrainingConfig, training_config
+from napari_mcwss.training.config import (
+    DEFAULT_EPOCHS,
+    DEFAULT_PATIENCE,
+    TrainingConfig,
+    training_config,
+)
 
 PRESETS = {
     "local": "local",
@@ -20,6 +26,8 @@ PRESETS = {
     "published (to compare)": "published",
 }
 AUTOMATIC = "automatic"
+UNITS = {"epochs": "epochs", "minutes": "minutes", "until it stops improving": "patience"}
+"""What a length can be, and the setting that it is."""
 
 
 class TrainingSettings(QWidget):  # type: ignore[misc]
@@ -31,7 +39,11 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         Of the model.
     separate : QCheckBox
         Whether to train in a process of its own.
+    changed : Signal
+        Something is set otherwise that shapes the training.
     """
+
+    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,10 +58,12 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         self.length.setRange(0, 100_000)
         self.length.setSpecialValueText(AUTOMATIC)
         self.length.setToolTip(
-            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few"
+            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few.\n"
+            "Until it stops improving: how many epochs without gain it waits for a better one, "
+            f"{AUTOMATIC}: {DEFAULT_PATIENCE}"
         )
         self.unit = QComboBox()
-        self.unit.addItems(["epochs", "minutes"])
+        self.unit.addItems(list(UNITS))
         self.width_choice = QSpinBox()
         self.width_choice.setRange(1, 256)
         self.width_choice.setValue(16)
@@ -70,6 +84,11 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             "memory back when it ends. It takes some seconds to start"
         )
         self.device.currentIndexChanged.connect(self._separate_for_several)
+        for choice in (self.preset, self.unit, self.device):
+            choice.currentTextChanged.connect(self.changed)
+        for number in (self.length, self.width_choice, self.pixel):
+            number.valueChanged.connect(self.changed)
+        self.refine.toggled.connect(self.changed)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -100,13 +119,15 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         McwssError
             If they are no valid configuration.
         """
+        unit = UNITS[self.unit.currentText()]
+        automatic = DEFAULT_PATIENCE if unit == "patience" else None
         return training_config(
             preset=PRESETS[self.preset.currentText()],
             refine=self.refine.isChecked(),
             width=self.width_choice.value(),
             pixel=self.pixel.value() or None,
             device=self.device.device,
-            **{self.unit.currentText(): self.length.value() or None},
+            **{unit: self.length.value() or automatic},
         )
 
 

@@ -1,6 +1,10 @@
 """Numbers as a user reads them, and names to suggest."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_mcwss.training.estimate import Estimate
 
 
 def duration(seconds: float) -> str:
@@ -24,6 +28,23 @@ def duration(seconds: float) -> str:
         return _count(minutes, "minute")
     hours, minutes = divmod(minutes, 60)
     return _count(hours, "hour") + (f" {_count(minutes, 'minute')}" if minutes else "")
+
+
+def estimate_words(estimate: "Estimate") -> str:
+    """Say what a training would take, in lines of text."""
+    gib = 2**30
+    slices = f"{estimate.slices} tagged slices of {estimate.scans} scans, on {estimate.device}."
+    memory = (
+        f"Memory: about {estimate.slice_memory / gib:.1f} GiB for the slices, "
+        f"{estimate.step_memory / gib:.1f} GiB for steps of {estimate.batch_size}; "
+        f"{estimate.free_memory / gib:.1f} GiB are free."
+    )
+    if estimate.advice:
+        return f"{slices}\n{memory}\nIt will not fit: {estimate.advice}."
+    whole = f"{'at least' if estimate.open_ended else 'about'} {duration(estimate.seconds)}"
+    epochs = _count(estimate.epochs, "epoch")
+    each = duration(estimate.epoch_seconds)
+    return f"{slices}\nAbout {each} an epoch, {whole} for {epochs}.\n{memory}"
 
 
 def free_name(stem: str, taken: Collection[str]) -> str:

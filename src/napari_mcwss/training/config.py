@@ -3,7 +3,14 @@
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from napari_mcwss.errors import McwssError
 
@@ -12,6 +19,10 @@ DEFAULT_EPOCHS = 20
 
 DEFAULT_DRAWS = 10_000
 """Slices that such a stage draws at least: a network needs steps, however few the slices."""
+
+
+DEFAULT_PATIENCE = 5
+"""Epochs that a training waits for a better one where it may choose itself."""
 
 
 class TrainingConfig(BaseModel):
@@ -30,6 +41,10 @@ class TrainingConfig(BaseModel):
     minutes : float, optional
         Length of each stage in minutes. Without epochs and minutes, 20 epochs, or
         of few slices as many as draw 10,000.
+    patience : int, optional
+        Each stage lasts until so many epochs have not made it better, and then as
+        long as its learning rate takes to fall, see `Length`. `epochs` are those of
+        a stage that need not wait. Goes without minutes.
     width : int
         Features at full resolution, the network's first block.
     pixel : float, optional
@@ -58,6 +73,7 @@ class TrainingConfig(BaseModel):
     refine: bool = False
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
     width: int = Field(default=16, ge=1, le=256)
     pixel: float | None = Field(default=None, ge=0.1, le=10)
     place: bool = False
@@ -67,6 +83,18 @@ class TrainingConfig(BaseModel):
     validation_share: float = Field(default=0.2, ge=0, le=0.5)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
+
+    @field_validator("patience")
+    @classmethod
+    def _goes_without_minutes(cls, patience: int | None, info: ValidationInfo) -> int | None:
+        if patience is not None and info.data.get("minutes") is not None:
+            raise ValueError("goes without minutes, leave one of both out")
+        return patience
+
+    @property
+    def known_epochs(self) -> int | None:
+        """Epochs of each stage; None where minutes or patience decide."""
+        return self.epochs if self.patience is None else None
 
     def with_length(self, slices: int) -> "TrainingConfig":
         """Settle the length for so many slices, where it is left open."""
@@ -89,4 +117,5 @@ def training_config(**settings: object) -> TrainingConfig:
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"]))
-        raise McwssError(f"{name} = {problem['input']!r}: {problem['msg']}") from error
+        message = problem["msg"].removeprefix("Value error, ")
+        raise McwssError(f"{name} = {problem['input']!r}: {message}") from error

@@ -21,7 +21,7 @@ class Started:
     slices : int
         Tagged slices trained on.
     epochs : int or None
-        Epochs to come, None where minutes limit the run.
+        Epochs to come, None where minutes or patience limit the run.
     """
 
     model: str
@@ -48,6 +48,8 @@ class Batch:
         Expected from the time that the last batches took.
     slices_per_second : float
         Slices drawn a second, references among them: the mean of the last batches.
+    open_ended : bool
+        Whether it takes longer than that if the network still gets better.
     """
 
     epoch: int
@@ -57,6 +59,7 @@ class Batch:
     progress: float
     seconds_left: float
     slices_per_second: float = 0.0
+    open_ended: bool = False
 
 
 @dataclass(frozen=True)

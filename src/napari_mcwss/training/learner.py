@@ -13,11 +13,9 @@ from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.training.augmentation import Views
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.length import WARM_UP
 from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.slices import TaggedSlices
-
-WARM_UP = 0.1
-"""Share of a stage over which the learning rate rises."""
 
 SENT = ("images", "tissue", "tags", "scan", "place")
 """What followers get of `TaggedSlices`, beside labels where there are some."""
@@ -182,8 +180,9 @@ def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
     """Have the followers begin a stage, with slices of their own; nothing where there are none."""
     if ranks.size > 1:
         ranks.tell(stage)
-        found = {name: getattr(data, name) for name in SENT}
-        ranks.spread(found if data.labels is None else found | {"labels": data.labels})
+        names = SENT if data.labels is None else (*SENT, "labels")
+        every = torch.arange(len(data))
+        ranks.spread({name: getattr(data, name)[every] for name in names})
 
 
 def _slices(sent: dict[str, Tensor]) -> TaggedSlices:

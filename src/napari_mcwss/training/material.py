@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import TrainedModel, load_model
+from napari_mcwss.model.checkpoint import PresetName, TrainedModel, load_model
 from napari_mcwss.model.inputs import Reading
 from napari_mcwss.project import Study
 from napari_mcwss.training.config import TrainingConfig
@@ -31,6 +31,7 @@ from napari_mcwss.training.pseudo_labels import (
     read_labels,
     write_labels,
 )
+from napari_mcwss.training.slice_store import SliceStore
 from napari_mcwss.training.slices import (
     TaggedSlices,
     Usable,
@@ -44,6 +45,9 @@ from napari_mcwss.training.split import Split, split_scans
 
 T = TypeVar("T")
 
+SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
+"""The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
+
 TRUSTED, LABELS = "trusted", "labels"
 """Folders in that of the training: masks that were given, and labels of the first stage."""
 
@@ -56,6 +60,20 @@ THICKEST = 3.0
 
 VOLUME_SIDE = 96
 """Pixels along a side of the volumes that it reads, about; finer ones take too long."""
+
+
+def are_deep(study: Study, scans: Sequence[str]) -> bool:
+    """Tell whether all scans have so many slices, so close together, that 3-D makes sense."""
+    geometries = [study.scan(name).geometry for name in scans]
+    return all(
+        scan.shape[0] >= SHALLOWEST and scan.spacing[0] <= THICKEST * min(scan.spacing[1:])
+        for scan in geometries
+    )
+
+
+def volume_reading(reading: Reading, side: float) -> Reading:
+    """Give how volumes are read whose larger side has so many millimetres."""
+    return replace(reading, pixel=max(reading.pixel, side / VOLUME_SIDE))
 
 
 @dataclass(frozen=True)
@@ -110,6 +128,13 @@ class Task:
         split = split_scans(tags, config.validation_share, config.seed, keep=keep)
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
+
+    def stages(self, study: Study, config: TrainingConfig) -> list[PresetName]:
+        """Give the presets of the training's stages, in their order."""
+        second = SECOND_STAGES[are_deep(study, self.split.training)]
+        if len(self.trusted) == len(self.split.training):
+            return [second]
+        return [config.preset, second] if config.refine else [config.preset]
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
@@ -177,19 +202,11 @@ class Material:
         self.reading = Reading(config.pixel or own_pixel(study, scans), config.place)
         self._known = known
         self._side = 0.0
+        self._told_of_disk = False
         self.digests: dict[str, str] = {}
         self._note(study_digests(study, scans))
         for scan, labels in task.trusted.items():
             self._note(mask_digest(scan, labels))
-
-    @property
-    def deep(self) -> bool:
-        """Whether all scans have so many slices, so close together, that 3-D makes sense."""
-        geometries = [self.study.scan(name).geometry for name in self.task.split.training]
-        return all(
-            scan.shape[0] >= SHALLOWEST and scan.spacing[0] <= THICKEST * min(scan.spacing[1:])
-            for scan in geometries
-        )
 
     def tagged(self, *, complete: bool) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on.
@@ -250,10 +267,10 @@ class Material:
                     "the first stage does not find the classes where the masks given say that they "
                     f"are: the second stage learns from the masks of {', '.join(names)} alone"
                 )
-        if self.deep:
-            pixel = max(self.reading.pixel, self._side / VOLUME_SIDE)
-            self.reading = replace(self.reading, pixel=pixel)
-        data = yield from self._load(names, "all" if self.deep else "tagged", labels)
+        deep = are_deep(self.study, self.task.split.training)
+        if deep:
+            self.reading = volume_reading(self.reading, self._side)
+        data = yield from self._load(names, "all" if deep else "tagged", labels)
         return replace(self._balanced(data, names), draws=draws)
 
     def _load(
@@ -262,13 +279,20 @@ class Material:
         usable: Usable,
         labels: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Generator[Event, None, TaggedSlices]:
-        scans = []
+        scans, store = [], SliceStore()
         for index, name in enumerate(names, 1):
             yield Message(f"reading {name} ({index} of {len(names)})")
             if f"scan {name}" not in self.digests:
                 self._note(scan_digest(self.study, name))
             given = None if labels is None else labels[name]
-            scans.append(load_scan(self.study, name, self.reading, usable=usable, labels=given))
+            scan = load_scan(self.study, name, self.reading, usable=usable, labels=given)
+            scans.append(store.keep(scan))
+            if store.on_disk and not self._told_of_disk:
+                self._told_of_disk = True
+                yield Advice(
+                    "the slices do not fit in memory: what does not is read from the disk again "
+                    "and again, which may be slower"
+                )
         return gather(scans)
 
     def _note(self, digests: Mapping[str, str]) -> None:

@@ -2,10 +2,13 @@
 
 import gc
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+import psutil
 import torch
+from torch import Tensor
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.training.events import Advice
@@ -30,6 +33,48 @@ def ran_out(error: BaseException) -> bool:
 def peak_memory(device: torch.device) -> int | None:
     """Give the bytes of a device that tensors took at most; None if it does not count them."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def available_memory(device: torch.device) -> int:
+    """Give the bytes that are free on a device now; those of the computer where it has none."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)
+
+
+class SavedMemory:
+    """Counts the memory of what steps keep for their gradients.
+
+    Attributes
+    ----------
+    bytes : int
+        So far.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+@contextmanager
+def saved_memory(weights: Iterable[Tensor]) -> Iterator[SavedMemory]:
+    """Count what is kept for gradients in a block, but the weights, which are there anyway.
+
+    Parameters
+    ----------
+    weights : iterable of Tensor
+        Of the network.
+    """
+    saved, seen = SavedMemory(), {weight.untyped_storage().data_ptr() for weight in weights}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            saved.bytes += storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield saved
 
 
 def free_memory() -> None:

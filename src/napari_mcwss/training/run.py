@@ -15,6 +15,7 @@ from napari_mcwss.training.augmentation import draw_views
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.learner import Draw, Learner
+from napari_mcwss.training.length import Length
 from napari_mcwss.training.memory import BatchSize
 from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.slices import TaggedSlices
@@ -33,6 +34,8 @@ class Step(NamedTuple):
         Share of the run that is done, 0..1.
     slices : int
         In the step.
+    share : float
+        Of an epoch, 0..1.
     """
 
     batch: int
@@ -40,6 +43,7 @@ class Step(NamedTuple):
     losses: dict[str, float]
     progress: float
     slices: int
+    share: float
 
 
 @dataclass
@@ -75,6 +79,8 @@ class Run:
     ----------
     preset : Preset
         The network.
+    length : Length
+        How long it goes on.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class Run:
         self._clock = clock or Clock()
         self._batch = batch or BatchSize(config.batch_size)
         self._random = torch.Generator().manual_seed(config.seed)
+        self.length = Length(config, preset.stage_starts)
         self._start = self._clock.seconds
         self._place: _Place | None = None
 
@@ -118,6 +125,7 @@ class Run:
             **self._learner.state(),
             "random": self._random.get_state(),
             "seconds": self._clock.seconds - self._start,
+            "length": self.length.state(),
             "place": asdict(self._place) if self._place else None,
         }
 
@@ -126,6 +134,7 @@ class Run:
         self._learner.restore(state)
         self._random.set_state(state["random"])
         self._start = self._clock.seconds - state["seconds"]
+        self.length.restore(state.get("length", {}))
         self._place = _Place(**state["place"]) if state["place"] else None
 
     def over(self, epoch: int) -> bool:
@@ -147,29 +156,34 @@ class Run:
         while place.done < units and (progress < 1 or not place.batches):
             size = max(1, self._batch.slices // unit)
             shuffled = place.order[place.done : place.done + size]
-            losses = self._drawn_step(data, shuffled, progress)
+            losses = self.learn(data, shuffled, progress)
             for term, value in losses.items():
                 place.losses.setdefault(term, []).append(value)
             place.done += len(shuffled)
             place.batches += 1
             batches = place.batches + math.ceil((units - place.done) / size)
             progress = self.progress
-            yield Step(place.batches, batches, losses, progress, unit * len(shuffled))
+            count = len(shuffled)
+            yield Step(place.batches, batches, losses, progress, unit * count, count / units)
         return {term: fmean(values) for term, values in place.losses.items()}
 
-    def _progress(self, epochs: float) -> float:
-        """Share of the run that is done: by epochs or by the clock, what is further."""
-        last, minutes = self.config.epochs, self.config.minutes
-        elapsed = self._clock.seconds - self._start
-        return min(
-            1.0,
-            max(epochs / last if last else 0.0, elapsed / (60 * minutes) if minutes else 0.0),
-        )
+    def learn(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> dict[str, float]:
+        """Make a step; if that fails, nothing was drawn.
 
-    def _drawn_step(
-        self, data: TaggedSlices, shuffled: Tensor, progress: float
-    ) -> dict[str, float]:
-        """Draw a batch and learn from it; if that fails, nothing was drawn."""
+        Parameters
+        ----------
+        data : TaggedSlices
+            What is learnt from.
+        shuffled : Tensor
+            Indices of slices ``(n,)``; of presets that compare pairs, without references.
+        progress : float
+            Share of the run that is done, 0..1.
+
+        Returns
+        -------
+        dict
+            Each loss term by name, and ``total``.
+        """
         before = self._random.get_state()
         try:
             draw = self._draw(data, shuffled, progress)
@@ -184,6 +198,9 @@ class Run:
                 "slices"
             )
         return losses
+
+    def _progress(self, epochs: float) -> float:
+        return self.length.share(epochs, self._clock.seconds - self._start)
 
     def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Draw:
         """Draw a batch: the shuffled slices, unless some are to be drawn more often."""

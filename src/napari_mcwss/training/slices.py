@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.inputs import Reading, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.stacks import stride_of
 from napari_mcwss.project import Study
+from napari_mcwss.training.slice_stack import SliceStack
 
 FINEST_PIXEL = 1.0
 """Millimetres between the pixels that are read of scans whose own are finer."""
@@ -43,9 +43,9 @@ class TaggedSlices:
 
     Attributes
     ----------
-    images : Tensor
+    images : Tensor or SliceStack
         Float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan.
-    tissue : Tensor
+    tissue : Tensor or SliceStack
         Bool ``(slices, 1, h, w)``.
     tags : Tensor
         Int8 ``(slices, classes)``.
@@ -55,7 +55,7 @@ class TaggedSlices:
         Index of each slice in its scan ``(slices,)``.
     strides : tuple of int
         Of each scan, as `stride_of` gives it.
-    labels : Tensor, optional
+    labels : Tensor or SliceStack, optional
         Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
     weights : Tensor, optional
         Chance of each slice to be drawn ``(slices,)``, any scale; without it
@@ -64,13 +64,13 @@ class TaggedSlices:
         How many slices an epoch draws; as many as there are if not given.
     """
 
-    images: Tensor
-    tissue: Tensor
+    images: Tensor | SliceStack
+    tissue: Tensor | SliceStack
     tags: Tensor
     scan: Tensor
     place: Tensor
     strides: tuple[int, ...]
-    labels: Tensor | None = None
+    labels: Tensor | SliceStack | None = None
     weights: Tensor | None = None
     draws: int | None = None
 
@@ -192,6 +192,23 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
     return tagged
 
 
+def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count the slices of each class that are tagged present, absent and unknown.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)``.
+    classes : sequence of str
+        Their names.
+    """
+    words = {"present": PRESENT, "absent": ABSENT, "unknown": UNKNOWN}
+    return {
+        name: {word: int((tags[:, index] == tag).sum()) for word, tag in words.items()}
+        for index, name in enumerate(classes)
+    }
+
+
 def own_pixel(study: Study, scans: Sequence[str]) -> float:
     """Give the pixels of scans in mm, the median of their finer side, but `FINEST_PIXEL` at least.
 
@@ -241,6 +258,12 @@ class LoadedScan:
     stride: int
     labels: Tensor | None = None
 
+    @property
+    def maps(self) -> tuple[Tensor, ...]:
+        """What has the size of slices: images, tissue and, if there are any, labels."""
+        labels = () if self.labels is None else (self.labels,)
+        return (self.images, self.tissue, *labels)
+
 
 def load_scan(
     study: Study,
@@ -288,20 +311,13 @@ def load_scan(
 
 def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
     """Join scans into one set, each centred in the largest scan's size."""
-    height = max(scan.images.shape[-2] for scan in scans)
-    width = max(scan.images.shape[-1] for scan in scans)
-
-    def centred(maps: Tensor) -> Tensor:
-        rows, columns = height - maps.shape[-2], width - maps.shape[-1]
-        return F.pad(maps, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
-
-    labels = [centred(scan.labels) for scan in scans if scan.labels is not None]
+    labels = [scan.labels for scan in scans if scan.labels is not None]
     return TaggedSlices(
-        torch.cat([centred(scan.images) for scan in scans]),
-        torch.cat([centred(scan.tissue) for scan in scans]),
+        SliceStack([scan.images for scan in scans]),
+        SliceStack([scan.tissue for scan in scans]),
         torch.cat([scan.tags for scan in scans]),
         torch.cat([torch.full((len(scan.tags),), index) for index, scan in enumerate(scans)]),
         torch.cat([scan.place for scan in scans]),
         tuple(scan.stride for scan in scans),
-        torch.cat(labels) if labels else None,
+        SliceStack(labels) if labels else None,
     )

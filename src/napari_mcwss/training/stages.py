@@ -1,10 +1,12 @@
 """The stages of a training, epoch by epoch, and what is written down after each."""
 
 import math
+import platform
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
@@ -14,7 +16,7 @@ import torch
 from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName
-from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.devices import choose_device, describe_device
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
 from napari_mcwss.tags.advice import advise
@@ -32,7 +34,7 @@ from napari_mcwss.training.events import (
     Started,
 )
 from napari_mcwss.training.learner import Stage, begin
-from napari_mcwss.training.material import Material, Task
+from napari_mcwss.training.material import SECOND_STAGES, Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
     peak_memory,
@@ -42,7 +44,7 @@ from napari_mcwss.training.preview import Previewer, Watched
 from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.saving import TrainingFolder
-from napari_mcwss.training.slices import TaggedSlices
+from napari_mcwss.training.slices import TaggedSlices, count_tags
 from napari_mcwss.training.state import TrainingState
 from napari_mcwss.training.trouble import poorly_learnt
 from napari_mcwss.training.unfinished import Unfinished
@@ -50,9 +52,6 @@ from napari_mcwss.training.validation import evaluate_tags, score_slices
 
 AUC_TOLERANCE = 0.01
 """A later epoch is preferred over an earlier one that is better by less than this."""
-
-SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
-"""The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
 
 
 class Training:
@@ -103,13 +102,10 @@ class Training:
         self.run: Run | None = None
         self.can_write = True
 
-    @property
+    @cached_property
     def stages(self) -> list[PresetName]:
         """Presets in their order."""
-        second = SECOND_STAGES[self.material.deep]
-        if len(self.task.trusted) == len(self.task.split.training):
-            return [second]
-        return [self.config.preset, second] if self.config.refine else [self.config.preset]
+        return self.task.stages(self.study, self.config)
 
     def work(self) -> Generator[Event, None, None]:
         """Train all stages that are left; closing the generator keeps what was learnt."""
@@ -156,7 +152,7 @@ class Training:
         yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
-        epochs, split, ranks = self.config.epochs, self.task.split, self.ranks.size
+        epochs, split, ranks = self.config.known_epochs, self.task.split, self.ranks.size
         return Started(
             self.folder.name,
             str(self.device) if ranks == 1 else f"{self.device} and {ranks - 1} more like it",
@@ -180,6 +176,7 @@ class Training:
                     lambda: self._scores(run.preset, held_back), self.batch
                 )
             areas = evaluate_tags(scores, held_back, self.study.class_names)
+            run.length.judge(self.state.epochs + 1 - self.state.before, losses, areas)
             over = run.over(self.state.epochs + 1 - self.state.before)
             # On the disk first: whoever stops at one of these events has them all.
             written = list(self._ended(run, losses, areas, over=over))
@@ -223,7 +220,11 @@ class Training:
                 return losses
             done = (self.state.stage + step.progress) / len(self.stages)
             now = self.clock.seconds
-            self.pace.add(now - last, done - self.state.progress, step.slices)
+            moved = done - self.state.progress
+            if run.length.waits and self.config.epochs:
+                # The share of the training stands still; what is left after the waiting does not.
+                moved = step.share / self.config.epochs / len(self.stages)
+            self.pace.add(now - last, moved, step.slices)
             last, self.state.progress = now, done
             yield Batch(
                 self.state.epochs + 1,
@@ -233,6 +234,7 @@ class Training:
                 done,
                 self.pace.seconds_left(done),
                 self.pace.slices_per_second,
+                run.length.waits,
             )
             if (preview := self.previewer.look(run.preset)) is not None:
                 yield preview
@@ -318,7 +320,7 @@ class Training:
         state = replace(
             self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
         )
-        epochs = self.config.epochs
+        epochs = self.config.known_epochs
         summary = Unfinished(
             name=self.folder.name,
             epoch=epoch,
@@ -347,6 +349,16 @@ class Training:
             trusted_scans=tuple(self.task.trusted),
             epochs=self._place()[0],
             training=self.config.model_dump(),
+            slices=len(self.tags),
+            tags=count_tags(self.tags, self.study.class_names),
+            seconds=round(self.clock.seconds, 1),
+            device=describe_device(self.device),
+            finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+            versions={
+                "napari-mcwss": __version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
             software=__version__,
             key=self.state.key,
         )

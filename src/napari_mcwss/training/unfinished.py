@@ -28,7 +28,7 @@ class Unfinished(BaseModel):
     epoch, batch : int
         The epoch that it is in or has just done, and how many batches of it are done.
     epochs : int or None
-        Epochs in all, None where minutes limit it.
+        Epochs in all, None where minutes or patience limit it.
     progress : float
         Share of the training that is done, 0..1.
     seconds : float

@@ -1,0 +1,289 @@
+"""What a training would take, measured by some of its steps before it begins."""
+
+import math
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import PRESETS
+from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.preset import UNKNOWN
+from napari_mcwss.project import Study
+from napari_mcwss.tags.relations import parents
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Message
+from napari_mcwss.training.material import Task, volume_reading
+from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
+from napari_mcwss.training.run import Run
+from napari_mcwss.training.slice_stack import SliceStack
+from napari_mcwss.training.slice_store import MEMORY_SHARE
+from napari_mcwss.training.slices import (
+    LoadedScan,
+    TaggedSlices,
+    Usable,
+    load_scan,
+    own_pixel,
+)
+
+STEPS = 5
+"""Steps that are timed at most, of each stage of a preset."""
+
+SECONDS = 2.0
+"""After so long no further step is timed."""
+
+FEW = 4
+"""Slices of the step whose memory is measured: it fits nearly everywhere."""
+
+WORKSPACE = 1.5
+"""Memory of a step over that of what it keeps for its gradients: those, and workspace."""
+
+COPIES = 4
+"""A network's weights, their gradients, and two moments of the optimiser."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training would take.
+
+    Attributes
+    ----------
+    device : str
+        Where it would run.
+    scans, slices : int
+        Scans trained on, and their tagged slices, those without tissue among them.
+    epochs : int
+        In all stages: those configured, those that the minutes suffice for, or
+        those that patience takes at least.
+    open_ended : bool
+        Whether it takes longer if it gets better.
+    epoch_seconds : float
+        Time of an epoch, the mean over the stages.
+    seconds : float
+        Time of the whole with its reading, but without validation.
+    batch_size : int
+        Slices a step: those configured, fewer where a GPU has no room for them.
+    slice_memory : int
+        Bytes of all slices in the computer's memory, at most.
+    step_memory : int
+        Bytes that network and step take on the device.
+    free_memory : int
+        Bytes that are free on the device now.
+    advice : str
+        Why it will not fit, and what to do; empty if it will. There is no time then.
+    """
+
+    device: str
+    scans: int
+    slices: int
+    epochs: int
+    open_ended: bool
+    epoch_seconds: float
+    seconds: float
+    batch_size: int
+    slice_memory: int
+    step_memory: int
+    free_memory: int
+    advice: str = ""
+
+
+def estimate(
+    study: Study,
+    config: TrainingConfig,
+    *,
+    scans: Sequence[str] | None = None,
+    trusted: Mapping[str, NDArray[np.uint8]] | None = None,
+) -> Generator[Message, None, Estimate]:
+    """Measure what a training would take; the `Estimate` is the return value.
+
+    The scan with the largest slices is read, and a network learns from it for
+    some steps; nothing is kept.
+
+    Parameters
+    ----------
+    study, config, scans, trusted
+        As for `napari_mcwss.training.loop.train`.
+
+    Yields
+    ------
+    Message
+        Before what takes a while, and after each step: moments to stop.
+
+    Raises
+    ------
+    McwssError
+        As `train` does before it begins.
+    """
+    task = Task.of(study, config, scans, trusted or {})
+    device = choose_device(config.device)
+    names, stages = task.split.training, task.stages(study, config)
+    reading = Reading(config.pixel or own_pixel(study, names), config.place)
+    complete = PRESETS[stages[0]].needs_complete_tags
+    tags = _usable_tags(study, names, complete=complete)
+    usable: Usable = "complete" if complete else "tagged"
+    name, scan, reading_seconds = yield from _largest(study, names, reading, usable)
+    data = _like(scan, tags)
+    config = config.with_length(len(tags))
+    slice_memory = len(tags) * sum(maps.nbytes for maps in scan.maps) // len(scan.images)
+    free = room = available_memory(device)
+    if device.type == "cpu":
+        room -= min(slice_memory, int(MEMORY_SHARE * free))
+    batch, needed, epochs, epoch_seconds = BatchSize(config.batch_size), 0, 0, 0.0
+    for stage in stages:
+        if PRESETS[stage].depth > 1:
+            reading = volume_reading(reading, reading.pixel * max(scan.images.shape[-2:]))
+            data = _like(load_scan(study, name, reading, usable="all"), tags)
+        yield (message := Message(f"measuring steps of {stage}"))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            channels = reading.channels(len(study.channels))
+            preset = PRESETS[stage](channels, len(study.classes), config.width, reading.pixel)
+        preset.learn_relations(parents(tags).tolist())
+        run = Run(preset, config, device)
+        memory = _memory(run, data)
+        while memory(batch.slices) > room and device.type != "cpu" and batch.slices > SMALLEST:
+            batch.halve()
+        needed = max(needed, memory(batch.slices))
+        if needed > room:
+            break  # it would run out in the middle of measuring
+        units = max(1, len(tags) // _unit(run))
+        steps = math.ceil(units / len(_indices(run, data, batch.slices)))
+        stage_seconds = steps * (yield from _step_seconds(run, data, batch.slices, message))
+        epoch_seconds += stage_seconds / len(stages)
+        epochs += _epochs(config, stage_seconds, len(preset.stage_starts))
+    held_back = len(task.split.validation)
+    return Estimate(
+        device=str(device),
+        scans=len(names),
+        slices=len(tags),
+        epochs=epochs,
+        open_ended=config.patience is not None,
+        epoch_seconds=epoch_seconds,
+        seconds=epochs * epoch_seconds + reading_seconds * (len(names) * len(stages) + held_back),
+        batch_size=batch.slices,
+        slice_memory=slice_memory,
+        step_memory=needed,
+        free_memory=free,
+        advice=_advice(needed, room, batch.slices, reading.pixel),
+    )
+
+
+def _usable_tags(study: Study, names: Sequence[str], *, complete: bool) -> NDArray[np.int8]:
+    tags = np.concatenate([study.tags(name).values for name in names])
+    known = tags != UNKNOWN
+    usable: NDArray[np.int8] = tags[known.all(1) if complete else known.any(1)]
+    return usable
+
+
+def _largest(
+    study: Study, names: Sequence[str], reading: Reading, usable: Usable
+) -> Generator[Message, None, tuple[str, LoadedScan, float]]:
+    """Read the scan with the largest slices that can be learnt from; give the seconds, too."""
+
+    def area(name: str) -> float:
+        geometry = study.scan(name).geometry
+        return math.prod(geometry.shape[1:]) * math.prod(geometry.spacing[1:])
+
+    for name in sorted(names, key=area, reverse=True):
+        yield Message(f"reading {name}")
+        began = time.monotonic()
+        scan = load_scan(study, name, reading, usable=usable)
+        if len(scan.images):
+            return name, scan, time.monotonic() - began
+    raise McwssError(
+        f"none of the tagged slices of {', '.join(names)} can be trained on: tag slices that "
+        "hold tissue"
+    )
+
+
+def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> TaggedSlices:
+    """Give slices of one scan, again and again, with the tags of all."""
+    rounds, rest = divmod(len(tags), len(scan.images))
+
+    def repeated(maps: Tensor) -> SliceStack:
+        return SliceStack([*[maps] * rounds, maps[:rest]])
+
+    return TaggedSlices(
+        repeated(scan.images),
+        repeated(scan.tissue),
+        torch.from_numpy(tags),
+        torch.arange(len(tags)) // len(scan.images),
+        scan.place.repeat(rounds + 1)[: len(tags)],
+        (scan.stride,) * (rounds + 1),
+        repeated(scan.tissue[:, 0].to(torch.uint8)),
+    )
+
+
+def _middles(starts: Sequence[float]) -> list[tuple[float, float]]:
+    """Give the progress in the middle of each stage of a preset, and the stage's share."""
+    ends = (*starts[1:], 1.0)
+    return [((a + b) / 2, b - a) for a, b in zip(starts, ends, strict=True)]
+
+
+def _unit(run: Run) -> int:
+    """Give how many slices come together: pairs, stacks."""
+    return run.preset.depth * (2 if run.preset.compares_pairs else 1)
+
+
+def _indices(run: Run, data: TaggedSlices, slices: int) -> Tensor:
+    """Give what a step of so many slices draws, one for each of those that come together."""
+    return torch.arange(max(1, slices // _unit(run))) % len(data)
+
+
+def _memory(run: Run, data: TaggedSlices) -> Callable[[int], int]:
+    """Give what tells the bytes that a network and a step of some slices take."""
+    fixed = COPIES * sum(weight.nbytes for weight in run.preset.parameters())
+    kept = 0
+    for progress, _ in _middles(run.preset.stage_starts):
+        with saved_memory(run.preset.parameters()) as saved:
+            run.learn(data, _indices(run, data, FEW), progress)
+        kept = max(kept, saved.bytes)
+    each = WORKSPACE * kept / len(_indices(run, data, FEW))
+    return lambda slices: fixed + math.ceil(each * len(_indices(run, data, slices)))
+
+
+def _step_seconds(
+    run: Run, data: TaggedSlices, slices: int, message: Message
+) -> Generator[Message, None, float]:
+    """Time steps of each stage of a preset; give their mean as an epoch of the whole has it."""
+    mean = 0.0
+    for progress, share in _middles(run.preset.stage_starts):
+        indices = _indices(run, data, slices)
+        run.learn(data, indices, progress)  # the first one takes longer
+        began = time.monotonic()
+        times: list[float] = []
+        while not times or (len(times) < STEPS and time.monotonic() - began < SECONDS):
+            yield message
+            step = time.monotonic()
+            run.learn(data, indices, progress)
+            times.append(time.monotonic() - step)
+        mean += share * median(times)
+    return mean
+
+
+def _epochs(config: TrainingConfig, epoch_seconds: float, waits: int) -> int:
+    """Give the epochs of a stage."""
+    if config.minutes is None:
+        return (config.epochs or 1) + waits * (config.patience or 0)
+    within = max(1, math.ceil(60 * config.minutes / epoch_seconds))
+    return within if config.epochs is None else min(config.epochs, within)
+
+
+def _advice(needed: int, room: int, slices: int, pixel: float) -> str:
+    if needed <= room:
+        return ""
+    return (
+        f"steps of {slices} slices need about {_gib(needed)} GiB, {_gib(room)} are free: take "
+        f"pixels of {math.ceil(2 * pixel):g} mm, a smaller width, or close other programs"
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f}"

@@ -1,0 +1,48 @@
+"""Slices of many scans, of one size to whoever takes some of them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class SliceStack:
+    """Maps of slices, scan by scan; a smaller scan's are centred in the largest one's size.
+
+    They are brought to that size when they are taken: scans lie where they
+    were read to, in memory or in a file.
+
+    Parameters
+    ----------
+    scans : sequence of Tensor
+        One or more, ``(slices, ..., h, w)``, alike but for slices, h and w.
+    """
+
+    def __init__(self, scans: Sequence[Tensor]) -> None:
+        self._scans = tuple(scans)
+        counts = torch.tensor([len(scan) for scan in scans])
+        self._starts = counts.cumsum(0) - counts
+        self._count = int(counts.sum())
+        self._size = max(scan.shape[-2] for scan in scans), max(scan.shape[-1] for scan in scans)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of a tensor ``(slices, ..., h, w)``."""
+        return (self._count, *self._scans[0].shape[1:-2], *self._size)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        """Copy slices ``(n,)``, -1 the last, into a new tensor ``(n, ..., h, w)``."""
+        indices = indices % max(1, self._count)
+        first, (height, width) = self._scans[0], self._size
+        taken = first.new_zeros(len(indices), *first.shape[1:-2], height, width)
+        scans = torch.searchsorted(self._starts, indices, right=True) - 1
+        places = indices - self._starts[scans]
+        for target, scan, place in zip(taken, scans.tolist(), places.tolist(), strict=True):
+            maps = self._scans[scan][place]
+            rows, columns = maps.shape[-2:]
+            top, left = (height - rows) // 2, (width - columns) // 2
+            target[..., top : top + rows, left : left + columns] = maps
+        return taken

@@ -1,0 +1,59 @@
+"""The losses and areas of a training for TensorBoard, where that is installed."""
+
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import cannot_write
+from napari_mcwss.training.events import Batch, Epoch, Event
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+def logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
+    """Pass events on, and write what can be drawn as scalars.
+
+    Mean losses and areas of an epoch are ``epoch/loss/<term>`` and
+    ``epoch/auc/<class>``, by epochs; losses of single steps ``batch/loss/<term>``.
+
+    Parameters
+    ----------
+    events : generator
+        A training; it is closed with this.
+    folder : Path
+        Where to; made if it is missing. A training that is resumed goes on there.
+
+    Raises
+    ------
+    McwssError
+        If TensorBoard is not installed, or the folder cannot be written.
+    """
+    with closing(events), closing(_writer(folder)) as writer:
+        for event in events:
+            if isinstance(event, Batch):
+                step = (event.epoch - 1) * event.batches + event.batch
+                for term, value in event.losses.items():
+                    writer.add_scalar(f"batch/loss/{term}", value, step)
+            elif isinstance(event, Epoch):
+                for term, value in event.losses.items():
+                    writer.add_scalar(f"epoch/loss/{term}", value, event.epoch)
+                for name, value in event.validation.items():
+                    writer.add_scalar(f"epoch/auc/{name}", value, event.epoch)
+                writer.flush()
+            yield event
+
+
+def _writer(folder: Path) -> "SummaryWriter":
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise McwssError(
+            "TensorBoard is not installed: 'pip install tensorboard', or leave it out"
+        ) from error
+    try:
+        return SummaryWriter(str(folder))
+    except OSError as error:
+        raise cannot_write(folder, error) from error

@@ -1,0 +1,125 @@
+"""What a training would take is measured before it begins."""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+import torch
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.words import estimate_words
+from napari_mcwss.project import Study
+from napari_mcwss.training import estimate as estimates
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.estimate import estimate
+from napari_mcwss.training.memory import saved_memory
+
+T = TypeVar("T")
+
+TINY = TrainingConfig(width=2, epochs=3, batch_size=8, pixel=4, device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch) -> None:
+    monkeypatch.setattr(estimates, "STEPS", 1)
+
+
+def value(steps: Generator[object, None, T]) -> T:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def free(monkeypatch, size: int, device: str = "cpu") -> None:
+    monkeypatch.setattr(estimates, "available_memory", lambda _: size)
+    if device != "cpu":
+        where = type("Device", (), {"type": device, "__str__": lambda self: device})()
+        monkeypatch.setattr(estimates, "choose_device", lambda _: where)
+        monkeypatch.setattr(estimates, "Run", lambda p, c, _: RUN(p, c, torch.device("cpu")))
+
+
+RUN = estimates.Run
+
+
+def test_it_tells_time_and_memory_and_leaves_nothing(tagged_study: Study, monkeypatch):
+    free(monkeypatch, 2**30)
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    found = value(estimate(tagged_study, TINY))
+    assert torch.equal(torch.rand(3), expected)
+    assert (found.scans, found.slices, found.epochs, found.batch_size) == (4, 36, 3, 8)
+    assert found.seconds >= 3 * found.epoch_seconds > 0
+    assert not found.advice
+    assert found.slice_memory > 0
+    assert not (tagged_study.folder / "models").exists()
+    text = estimate_words(found)
+    assert "36 tagged slices of 4 scans, on cpu" in text
+    assert "for 3 epochs" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        ({"refine": True}, 6),
+        ({"patience": 5}, 3 + 2 * 5),
+        ({"preset": "mcwss", "patience": 5}, 3 + 5),
+    ],
+)
+def test_both_stages_and_what_patience_takes_at_least_count(tagged_study: Study, settings, epochs):
+    found = value(estimate(tagged_study, TINY.model_copy(update=settings)))
+    assert found.epochs == epochs
+    assert found.open_ended == ("patience" in settings)
+
+
+def test_minutes_are_told_in_epochs(tagged_study: Study):
+    config = TINY.model_copy(update={"epochs": None, "minutes": 1.0})
+    found = value(estimate(tagged_study, config))
+    assert found.epochs == pytest.approx(60 / found.epoch_seconds, abs=1)
+
+
+def test_a_computer_without_room_gives_advice_instead_of_a_time(tagged_study: Study, monkeypatch):
+    free(monkeypatch, 10_000)
+    found = value(estimate(tagged_study, TINY))
+    assert found.batch_size == 8
+    assert "8 slices need about 0.0 GiB, 0.0 are free: take pixels of 8 mm" in found.advice
+    assert "It will not fit: steps of 8" in estimate_words(found)
+
+
+def test_a_gpu_gets_as_many_slices_a_step_as_fit(tagged_study: Study, monkeypatch):
+    whole = value(estimate(tagged_study, TINY))
+    free(monkeypatch, whole.step_memory - 1, "cuda")
+    found = value(estimate(tagged_study, TINY))
+    assert found.batch_size == 4
+    assert found.step_memory < whole.step_memory
+    assert not found.advice
+    free(monkeypatch, 1000, "cuda")
+    assert "2 slices need" in value(estimate(tagged_study, TINY)).advice
+
+
+def test_what_gradients_need_is_counted_once_and_weights_are_not():
+    weight = torch.ones(10, requires_grad=True)
+    with saved_memory([weight]) as saved:
+        x = torch.ones(10) * weight  # keeps the ones
+        (x * x).sum() + (x * x).sum()  # keeps x
+    assert saved.bytes == 80
+
+
+def test_the_command_says_it_and_trains_nothing(run, tagged_study: Study):
+    options = ("--model", "m", "--width", 2, "--pixel", 4, "--epochs", 2, "--dry-run")
+    code, out, _ = run("train", tagged_study.folder, *options)
+    assert code == 0
+    assert "36 tagged slices of 4 scans" in out
+    assert "Memory: about" in out
+    assert not (tagged_study.folder / "models").exists()
+
+
+def test_tags_that_cannot_be_learnt_from_are_refused(tagged_study: Study):
+    for name in tagged_study.scan_names:
+        table = tagged_study.tags(name)
+        table.values[:] = 1
+        tagged_study.save_tags(name, table)
+    with pytest.raises(McwssError, match="absent"):
+        value(estimate(tagged_study, TINY))
