@@ -70,22 +70,22 @@ def figures(
 
 @export_app.command(
     "dicom-seg",
-    epilog="Example: napari-mcwss export dicom-seg my-study --model first --dicom series out",
+    epilog="Example: napari-mcwss export dicom-seg my-study --model first segmentations",
 )
 def dicom_seg(
     study: StudyFolder,
     out: Out,
     model: ModelName,
     dicom: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder with a sub-folder for each scan, of its name, that holds the DICOM "
-            "series it was converted from; or that of the only scan."
+            help="For scans that were converted from DICOM: a folder with a sub-folder for each "
+            "scan, of its name, that holds its series; or that of the only scan."
         ),
-    ],
+    ] = None,
     scans: Scans = None,
 ) -> None:
-    """Write masks as DICOM segmentations of the series that the scans were converted from."""
+    """Write masks as DICOM segmentations of the series that the scans were read from."""
     from napari_mcwss.export.dicom_seg import export_dicom_seg
 
     opened, names = _opened(study, model, scans)

@@ -81,8 +81,7 @@ def test_bids_has_names_tables_and_maps_of_the_standard(run, segmented: Study, t
     stem = "sub-phantom01_space-orig_seg-model1"
     anat = out / "sub-phantom01" / "anat"
     assert {path.name for path in anat.iterdir()} == {
-        f"{stem}{end}.nii.gz"
-        for end in ("_dseg", "_label-TC_probseg", "_label-ED_probseg")
+        f"{stem}{end}.nii.gz" for end in ("_dseg", "_label-TC_probseg", "_label-ED_probseg")
     }
     result = segmented.result_folder("model-1", "phantom01")
     assert np.array_equal(voxels(anat / f"{stem}_dseg.nii.gz"), voxels(result / MASK))
