@@ -111,9 +111,9 @@ def _summary(model: str, info: ModelInfo, shown: Sequence[str]) -> str:
     learnt = [name for name in shown if name in {*info.scans, *info.trusted_scans}]
     said = f"What the model {model}, which learnt from slice tags, found in {_counted(len(shown))}."
     if not learnt:
-        return f"{said} It was not trained on any of them."
+        return f"{said} It was not trained on {'it' if len(shown) == 1 else 'any of them'}."
     if len(learnt) == len(shown):
-        return f"{said} It was trained on the tags of these very scans: expect less of others."
+        return f"{said} It was trained on just that: expect less of other scans."
     return (
         f"{said} It was trained on the tags of {', '.join(learnt)}, which therefore say little of "
         "how it does on others."
