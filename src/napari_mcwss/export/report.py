@@ -235,5 +235,5 @@ def _findings(scan: ReportScan, classes: Mapping[str, str]) -> tuple[Finding, ..
         areas = np.count_nonzero(scan.mask == label, axis=(1, 2))
         if areas.any():
             volume = float(areas.sum()) * voxel_ml if len(scan.mask) > 1 else None
-            found.append(Finding(name, volume, np.count_nonzero(areas)))
+            found.append(Finding(name, volume, int(np.count_nonzero(areas))))
     return tuple(found)
