@@ -1,6 +1,7 @@
 """A study's report shows what was found, and says what the model knew before."""
 
 import re
+import shutil
 
 from napari_mcwss.project import Study
 
@@ -29,6 +30,16 @@ def test_without_references_it_tells_volumes(run, segmented: Study, tmp_path):
     assert "laid over t1c" in page
     assert "Measurements" not in page
     assert "phantom01" not in page
+
+
+def test_it_claims_nothing_of_a_model_that_was_trained_elsewhere(run, segmented, tmp_path):
+    folder, packed = segmented.model_folder("model-1"), tmp_path / "shared.zip"
+    run("model", "pack", segmented.folder, packed, "--model", "model-1")
+    shutil.rmtree(folder)
+    run("model", "unpack", segmented.folder, packed)
+    out = tmp_path / "report.html"
+    assert report(run, segmented, out, "--scans", "phantom02")[0] == 0
+    assert "trained elsewhere" in out.read_text(encoding="utf-8")
 
 
 def test_a_scan_without_results_is_named_and_stops_nothing(run, segmented: Study, tmp_path):

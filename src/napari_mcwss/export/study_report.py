@@ -97,7 +97,7 @@ def report_study(
     write_report(
         out,
         title=title or study.folder.name,
-        summary=_summary(model, info, done),
+        summary=_summary(study, model, info, done),
         classes=colours,
         scans=sections,
         evaluation=evaluation,
@@ -106,10 +106,13 @@ def report_study(
     )
 
 
-def _summary(model: str, info: ModelInfo, shown: Sequence[str]) -> str:
+def _summary(study: Study, model: str, info: ModelInfo, shown: Sequence[str]) -> str:
     """Say what is shown, and what of it the model learnt from: it does better there."""
     learnt = [name for name in shown if name in {*info.scans, *info.trusted_scans}]
     said = f"What the model {model}, which learnt from slice tags, found in {_counted(len(shown))}."
+    # A shared model keeps the names of its scans to itself.
+    if not set(info.scans) <= set(study.scan_names):
+        return f"{said} It was trained elsewhere, perhaps on some of the same scans."
     if not learnt:
         return f"{said} It was not trained on {'it' if len(shown) == 1 else 'any of them'}."
     if len(learnt) == len(shown):
