@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
-from napari_mcwss.export.report import ReportScan, write_report
+from napari_mcwss.export.report import ReportScan, draw_scan, write_report
 from napari_mcwss.segmentation.measure import EMPTY_MASK_POLICY, Case, Evaluation, evaluate
 
 CLASSES = {"TC": "#e69f00", "ED": "#56b4e9"}
@@ -83,15 +83,16 @@ def written(
         "training": {"Epochs": "12"},
         "losses": {"total": [2.0, 1.0, 0.5]},
     }
-    write_report(path, classes=classes, scans=scans, evaluation=evaluation, **(values | changes))
+    sections = [draw_scan(scan, classes) for scan in scans]
+    write_report(path, classes=classes, scans=sections, evaluation=evaluation, **(values | changes))
     return Page(path.read_text(encoding="utf-8"))
 
 
 def test_every_picture_is_there(tmp_path):
     page = written(tmp_path, scan(lesion()))
-    captions = ["t1c", "flair", "CAM TC", "CAM ED", "mask", "truth"]
-    assert list(page.images) == [f"a, slice {n}: {c}" for n in (2, 3, 4) for c in captions]
-    for text in ("slice 3 of 5", "TC", "ED", "20 mm", "Not a medical device."):
+    captions = ["t1c", "flair", "CAM TC", "CAM ED", "mask", "reference"]
+    assert list(page.images) == [f"a, slice {n}: {c}" for n in (1, 2, 3) for c in captions]
+    for text in ("slice 2 (0 to 4)", "TC", "ED", "20 mm", "Not a medical device."):
         assert text in page.text
 
 
@@ -104,15 +105,15 @@ def test_the_page_needs_no_other_file(tmp_path):
 
 def test_pictures_keep_the_proportions_of_the_patient(tmp_path):
     # The noise fills the scan: 40 rows of 1 mm, 30 columns of 2 mm.
-    picture = written(tmp_path, scan(lesion())).images["a, slice 3: t1c"]
+    picture = written(tmp_path, scan(lesion())).images["a, slice 2: t1c"]
     assert picture.width / picture.height == pytest.approx(60 / 40, rel=0.01)
     assert picture.width == pictures.PIXELS
 
 
 def test_overlays_lie_where_the_lesion_is_and_in_its_colour(tmp_path):
     page = written(tmp_path, scan(lesion()))
-    for caption in ("CAM TC", "mask", "truth"):
-        picture = np.asarray(page.images[f"a, slice 3: {caption}"]).astype(int)
+    for caption in ("CAM TC", "mask", "reference"):
+        picture = np.asarray(page.images[f"a, slice 2: {caption}"]).astype(int)
         colourful = np.ptp(picture, axis=-1) > 40
         rows, columns = np.nonzero(colourful)
         assert columns.mean() > 0.65 * picture.shape[1], "left and right are swapped"
@@ -124,7 +125,7 @@ def test_overlays_lie_where_the_lesion_is_and_in_its_colour(tmp_path):
 def test_a_scan_without_reference_has_no_truth(tmp_path):
     page = written(tmp_path, scan(None))
     assert len(page.images) == 15
-    assert not any("truth" in text for text in page.images)
+    assert not any("reference" in text for text in page.images)
 
 
 def test_nothing_found_and_nothing_there_shows_the_middle_slice(tmp_path):
@@ -133,7 +134,7 @@ def test_nothing_found_and_nothing_there_shows_the_middle_slice(tmp_path):
         mask=np.zeros(SHAPE, np.uint8),
         volume=np.zeros((2, *SHAPE), np.float32),
     )
-    assert {text.split(":")[0] for text in written(tmp_path, nothing).images} == {"a, slice 3"}
+    assert {text.split(":")[0] for text in written(tmp_path, nothing).images} == {"a, slice 2"}
 
 
 def test_a_single_picture_claims_no_size_and_no_side(tmp_path):
@@ -148,7 +149,7 @@ def test_a_single_picture_claims_no_size_and_no_side(tmp_path):
         background="grey",
     )
     page = written(tmp_path, flat, classes={"crack": "#e69f00"})
-    assert list(page.images) == [f"photo, slice 1: {c}" for c in ("grey", "CAM crack", "mask")]
+    assert list(page.images) == [f"photo, slice 0: {c}" for c in ("grey", "CAM crack", "mask")]
     assert not re.search(r"\bmm\b|\bR L\b", page.text.split("Training")[0])
 
 
@@ -165,7 +166,7 @@ def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):
 
 def test_names_cannot_break_the_page(tmp_path):
     page = written(tmp_path, scan(lesion(), name='<script>"&'), title="<b>bold</b>")
-    assert '<script>"&, slice 3: mask' in page.images
+    assert '<script>"&, slice 2: mask' in page.images
     assert "<b>bold</b>" in page.text
 
 
@@ -180,7 +181,7 @@ class TestTellingSlices:
         for z in range(4, 16):
             mask[z, : 10 - abs(z - 9)] = True
         chosen = pictures.telling_slices(mask, 3)
-        assert chosen == [7, 9, 12]
+        assert chosen == [6, 9, 12]
 
     def test_there_may_be_fewer(self):
         mask = np.zeros((20, 10, 10), bool)

@@ -22,11 +22,12 @@ from napari_mcwss.cli_options import (
     ModelName,
     Scans,
     StudyFolder,
-    assignment,
+    Unions,
     chosen,
     mapping,
     progress,
     split,
+    unions,
 )
 from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.cli_train import show_events, train
@@ -181,9 +182,7 @@ def evaluate(
     model: ModelName,
     masks: Masks,
     values: Map,
-    union: Annotated[
-        list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
-    ] = None,
+    union: Unions = None,
     scans: Scans = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the measurements here.")
@@ -199,7 +198,7 @@ def evaluate(
         model,
         masks,
         mapping(values, opened.class_names),
-        {name: split(members) for name, members in map(assignment, union or [])},
+        unions(union),
         chosen(scans),
     )
     if json_file is not None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mcwss.cli_options import ModelName, Scans, StudyFolder, chosen, progress, split
+from napari_mcwss.cli_options import (
+    ModelName,
+    Scans,
+    StudyFolder,
+    Unions,
+    chosen,
+    mapping,
+    progress,
+    split,
+    unions,
+)
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 
@@ -69,23 +79,62 @@ def figures(
 
 
 @export_app.command(
+    "report",
+    epilog="Example: napari-mcwss export report my-study --model first report.html --masks seg "
+    "--map TC=1,4 --map ED=2",
+)
+def report(
+    study: StudyFolder,
+    out: Annotated[Path, typer.Argument(help="File to write.", metavar="OUT")],
+    model: ModelName,
+    scans: Scans = None,
+    channel: Annotated[
+        str | None, typer.Option(help="Shown under CAMs and masks; by default the last.")
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            help="Reference masks to measure against: their name among each scan's files, or a "
+            "folder."
+        ),
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
+    ] = None,
+    union: Unions = None,
+) -> None:
+    """Write one HTML file for a browser: pictures, measurements, training."""
+    from napari_mcwss.export.study_report import References, report_study
+
+    opened, names = _opened(study, model, scans)
+    if masks is None and (values or union):
+        raise McwssError("--map and --union are about reference masks: name these with --masks")
+    references = None
+    if masks is not None:
+        mapped = mapping(values or [], opened.class_names)
+        references = References(masks, mapped, unions(union))
+    steps = report_study(opened, model, names, out, channel=channel, references=references)
+    _follow(steps, names, out)
+
+
+@export_app.command(
     "dicom-seg",
-    epilog="Example: napari-mcwss export dicom-seg my-study --model first --dicom series out",
+    epilog="Example: napari-mcwss export dicom-seg my-study --model first segmentations",
 )
 def dicom_seg(
     study: StudyFolder,
     out: Out,
     model: ModelName,
     dicom: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder with a sub-folder for each scan, of its name, that holds the DICOM "
-            "series it was converted from; or that of the only scan."
+            help="For scans that were converted from DICOM: a folder with a sub-folder for each "
+            "scan, of its name, that holds its series; or that of the only scan."
         ),
-    ],
+    ] = None,
     scans: Scans = None,
 ) -> None:
-    """Write masks as DICOM segmentations of the series that the scans were converted from."""
+    """Write masks as DICOM segmentations of the series that the scans were read from."""
     from napari_mcwss.export.dicom_seg import export_dicom_seg
 
     opened, names = _opened(study, model, scans)

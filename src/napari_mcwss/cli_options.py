@@ -28,6 +28,10 @@ Device = Annotated[
 ]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
+Unions = Annotated[
+    list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
+]
+
 
 def progress(*, shown: bool = True) -> Progress:
     """Make a progress bar on standard error; one that is not shown draws nothing."""
@@ -75,6 +79,17 @@ def assignment(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
     return name.strip(), value
+
+
+def unions(values: Sequence[str] | None) -> dict[str, list[str]]:
+    """Give the classes of each union that the options ``--union`` name.
+
+    Raises
+    ------
+    McwssError
+        If one is no assignment.
+    """
+    return {name: split(members) for name, members in map(assignment, values or [])}
 
 
 def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:

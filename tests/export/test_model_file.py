@@ -1,7 +1,9 @@
 """A shared model arrives whole, and whatever else a file might hold is refused."""
 
 import hashlib
+import io
 import json
+import pickle
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -35,9 +37,11 @@ def write(path: Path, members: dict[str, bytes], *, compression=zipfile.ZIP_STOR
             file.writestr(name, content)
 
 
-def forge(path: Path, *, config=None, weights=None) -> None:
-    """Change members of a packed model, and its checksums with them."""
+def forge(path: Path, *, config=None, weights=None, content: bytes | None = None) -> None:
+    """Change config or weights of a packed model, and its checksums with them."""
     members = members_of(path)
+    if content is not None:
+        members["weights.safetensors"] = content
     if config:
         changed = {**json.loads(members["config.json"]), **config}
         members["config.json"] = json.dumps(changed).encode()
@@ -125,6 +129,32 @@ def test_a_forged_model_is_refused(refused, packed, segmented: Study, changes, m
     forge(packed, **changes)
     assert message in refused("model", "unpack", segmented.folder, packed, "--model", "new")
     assert [path.name for path in (segmented.folder / "models").iterdir()] == ["model-1"]
+
+
+class Evil:
+    """Unpickling it would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("by", ["pickle", "torch"])
+def test_pickled_weights_are_refused_and_never_run(refused, packed, segmented, tmp_path, by):
+    evil = Evil(tmp_path / "evil")
+    buffer = io.BytesIO()
+    if by == "pickle":
+        pickle.dump(evil, buffer)
+    else:
+        torch.save({"weights": evil}, buffer)
+    forge(packed, content=buffer.getvalue())
+    message = refused("model", "unpack", segmented.folder, packed, "--model", "new")
+    assert "not a whole file of a model" in message
+    assert not evil.path.exists()
+    pickle.loads(pickle.dumps(evil))
+    assert evil.path.exists(), "it would have done no harm"
 
 
 @pytest.mark.parametrize(

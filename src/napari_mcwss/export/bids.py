@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from napari_mcwss import __version__
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
+from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 
 VERSION = "1.10.0"
 """Of the standard."""
+
+_SPACE, _MM = 7, 2
+"""The bits of a NIfTI header's ``xyzt_units`` that are the unit of space, and what mm are there."""
 
 
 def export_bids(
@@ -54,20 +59,13 @@ def export_bids(
         def write(case: Case) -> None:
             participant = participants[case.scan.name]
             stem = f"sub-{participant}_space-orig_seg-{segmentation}"
-            anat, geometry = folder / f"sub-{participant}" / "anat", case.scan.geometry
-            common = {"SpatialReference": "orig"}
+            anat = folder / f"sub-{participant}" / "anat"
+            geometry = _with_unit(case.scan.geometry)
             mask = anat / f"{stem}_dseg.nii.gz"
             write_volume(mask, case.mask, geometry, dtype=np.uint8)
-            _write_json(anat / f"{stem}_dseg.json", {"Manual": False, **common})
-            for (name, label), cam in zip(labels.items(), case.cams, strict=True):
-                cam_stem = f"{stem}_label-{label}_probseg"
-                write_volume(
-                    anat / f"{cam_stem}.nii.gz", cam, geometry, dtype=np.uint8, scale=1 / 255
-                )
-                about = f"Class activation map of {name}, 0 to 1, learnt from slice tags"
-                _write_json(
-                    anat / f"{cam_stem}.json", {"Description": about, "Manual": False, **common}
-                )
+            for label, cam in zip(labels.values(), case.cams, strict=True):
+                path = anat / f"{stem}_label-{label}_probseg.nii.gz"
+                write_volume(path, cam, geometry, dtype=np.uint8, scale=1 / 255)
 
         done = yield from each_case(study, model, names, write)
         _write_json(
@@ -81,10 +79,18 @@ def export_bids(
         )
         with replacing(folder / "README") as path:
             path.write_text(
-                f"Masks and class activation maps of model {model}, made by napari-mcwss from "
-                "slice tags. Not for diagnosis or treatment.\n",
+                f"Masks (dseg) and class activation maps (probseg) of model {model}, made by "
+                "napari-mcwss from slice tags.\nThey lie on the voxels of the scans that they were "
+                "made from.\nThis is research software: not for diagnosis or treatment.\n",
                 encoding="utf-8",
             )
+        # What stands at the top holds for the files of all participants.
+        common = {"Manual": False, "SpatialReference": "orig"}
+        about = f"Mask of model {model}, learnt from slice tags: each voxel has at most one class"
+        _write_json(folder / "dseg.json", {"Description": about, **common})
+        for name, label in labels.items():
+            about = f"Class activation map of {name}, 0 to 1, learnt from slice tags"
+            _write_json(folder / f"label-{label}_probseg.json", {"Description": about, **common})
         _write_table(
             folder / "dseg.tsv",
             [("index", "name", "abbreviation", "color"), (0, "background", "BG", "#000000")]
@@ -97,8 +103,20 @@ def export_bids(
             folder / "participants.tsv",
             [("participant_id", "scan"), *((f"sub-{participants[n]}", n) for n in done)],
         )
-        about = {"scan": {"Description": "Name of the scan in the study that it comes from"}}
-        _write_json(folder / "participants.json", about)
+        column = {"Description": "Name of the scan in the study that it comes from"}
+        _write_json(
+            folder / "participants.json",
+            {"Description": "Which participant is which scan", "scan": column},
+        )
+
+
+def _with_unit(geometry: Geometry) -> Geometry:
+    """Say that space is in mm, which is what a file that names no unit is taken to be in."""
+    placement = geometry.placement
+    if placement is None or placement.fields["xyzt_units"] & _SPACE:
+        return geometry
+    fields = {**placement.fields, "xyzt_units": placement.fields["xyzt_units"] | _MM}
+    return replace(geometry, placement=replace(placement, fields=fields))
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:

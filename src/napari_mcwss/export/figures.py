@@ -156,6 +156,9 @@ def _figure(
             stroke_width=1,
             stroke_fill="black",
         )
+        for side, place in (("R", 2 * GAP), ("L", width - GAP)):
+            middle = (place, top + height // 2)
+            pen.text(middle, side, "white", font, stroke_width=1, stroke_fill="black")
     left, line = float(GAP), top + height + GAP
     for (name, colour), space in zip(colours.items(), legend, strict=True):
         pen.rectangle((left, line + 2, left + 14, line + 16), colour)

@@ -21,9 +21,8 @@ Pixels = NDArray[np.uint8]
 def telling_slices(lesion: NDArray[np.bool_], count: int) -> list[int]:
     """Choose the slices with the most lesion, spread over its extent.
 
-    The slices that show lesion are divided into `count` runs, and each run
-    gives its largest. The largest of all is therefore always among them, and
-    its neighbours, which look the same, are not.
+    The largest comes first, then the largest of those far enough from the ones
+    that were chosen: neighbours look the same.
 
     Parameters
     ----------
@@ -40,8 +39,12 @@ def telling_slices(lesion: NDArray[np.bool_], count: int) -> list[int]:
     found = np.flatnonzero(areas)
     if not found.size:
         return [len(lesion) // 2]
-    runs = np.array_split(found, min(count, found.size))
-    return [int(run[np.argmax(areas[run])]) for run in runs]
+    apart = found.size / (count + 1)
+    chosen: list[int] = []
+    for z in found[np.argsort(-areas[found], kind="stable")].tolist():
+        if len(chosen) < count and all(abs(z - other) >= apart for other in chosen):
+            chosen.append(z)
+    return sorted(chosen)
 
 
 def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:

@@ -1,6 +1,6 @@
 """One HTML file that shows what a model found: pictures, numbers, training."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -59,10 +59,19 @@ class Panel:
 
 @dataclass(frozen=True)
 class SliceRow:
-    """The pictures of one slice, which is counted from 1."""
+    """The pictures of one slice, whose index counts from 0 as in napari."""
 
-    number: int
+    index: int
     panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How much of a class the mask of a scan holds; `volume_ml` is None for a single picture."""
+
+    class_name: str
+    volume_ml: float | None
+    slices: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,8 @@ class ScanSection:
         Scan, and the channel under its overlays.
     slices : int
         Number of slices of the scan.
+    findings : tuple of Finding
+        Classes that its mask holds.
     rows : tuple of SliceRow
     width, height : int
         Of each picture in pixels.
@@ -86,6 +97,7 @@ class ScanSection:
     name: str
     background: str
     slices: int
+    findings: tuple[Finding, ...]
     rows: tuple[SliceRow, ...]
     width: int
     height: int
@@ -99,11 +111,10 @@ def write_report(
     title: str,
     summary: str,
     classes: Mapping[str, str],
-    scans: Iterable[ReportScan],
+    scans: Sequence[ScanSection],
     evaluation: Evaluation | None,
     training: Mapping[str, str],
     losses: Mapping[str, Sequence[float]],
-    slices_per_scan: int = 3,
 ) -> None:
     """Write a report that needs no other file and no network.
 
@@ -115,16 +126,14 @@ def write_report(
         Heading, and a sentence or two below it.
     classes : Mapping
         Colour (``#rrggbb``) by class, in the order of the masks' values.
-    scans : iterable of ReportScan
-        Taken one at a time, so that a generator keeps one scan in memory.
+    scans : sequence of ScanSection
+        As `draw_scan` gives them.
     evaluation : Evaluation or None
         Measurements to be shown, of these scans or of more.
     training : Mapping
         What is to be said about the training: label and text.
     losses : Mapping
         Loss curves by name, one value an epoch.
-    slices_per_scan : int
-        At most so many slices are shown of each scan.
 
     Raises
     ------
@@ -141,7 +150,7 @@ def write_report(
         title=title,
         summary=summary,
         classes=classes,
-        scans=[_section(scan, classes, slices_per_scan) for scan in scans],
+        scans=scans,
         columns=COLUMNS,
         rows=measurement_rows(evaluation) if evaluation else [],
         note=NOTE,
@@ -155,8 +164,18 @@ def write_report(
         temporary.write_text(page, encoding="utf-8")
 
 
-def _section(scan: ReportScan, classes: Mapping[str, str], count: int) -> ScanSection:
-    """Draw the pictures of one scan."""
+def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -> ScanSection:
+    """Draw the pictures of one scan.
+
+    Parameters
+    ----------
+    scan : ReportScan
+        The scan, which is not needed any more afterwards.
+    classes : Mapping
+        Colour (``#rrggbb``) by class, in the order of the mask's values.
+    count : int
+        At most so many slices are shown.
+    """
     found = np.stack([scan.mask == k + 1 for k in range(len(classes))])
     lesion = found if scan.references is None or not scan.references.any() else scan.references
     chosen = pictures.telling_slices(np.logical_or.reduce(lesion), count)
@@ -182,7 +201,7 @@ def _section(scan: ReportScan, classes: Mapping[str, str], count: int) -> ScanSe
     for (name, colour), cam in zip(classes.items(), scan.cams, strict=True):
         overlay = pictures.with_cam(below, cut((255 * cam).round().astype(np.uint8)), colour)
         drawn.append((f"CAM {name}", colour, overlay))
-    masks = {"mask": found, "truth": scan.references}
+    masks = {"mask": found, "reference": scan.references}
     for caption, layers in masks.items():
         if layers is not None:
             sharp = np.stack([cut(layer).astype(bool) for layer in layers])
@@ -197,10 +216,9 @@ def _section(scan: ReportScan, classes: Mapping[str, str], count: int) -> ScanSe
         scan.name,
         scan.background,
         len(scan.mask),
+        _findings(scan, classes),
         tuple(
-            SliceRow(
-                z + 1, tuple(Panel(c, colour, pictures.png_uri(p[n])) for c, colour, p in drawn)
-            )
+            SliceRow(z, tuple(Panel(c, colour, pictures.png_uri(p[n])) for c, colour, p in drawn))
             for n, z in enumerate(chosen)
         ),
         size[1],
@@ -208,3 +226,14 @@ def _section(scan: ReportScan, classes: Mapping[str, str], count: int) -> ScanSe
         bar_mm,
         bar_percent,
     )
+
+
+def _findings(scan: ReportScan, classes: Mapping[str, str]) -> tuple[Finding, ...]:
+    voxel_ml = float(np.prod(scan.spacing)) / 1000
+    found = []
+    for label, name in enumerate(classes, 1):
+        areas = np.count_nonzero(scan.mask == label, axis=(1, 2))
+        if areas.any():
+            volume = float(areas.sum()) * voxel_ml if len(scan.mask) > 1 else None
+            found.append(Finding(name, volume, int(np.count_nonzero(areas))))
+    return tuple(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.scans.formats import SUFFIXES, names_text, stem_of, suffix_of
+from napari_mcwss.scans.formats import SUFFIXES, is_series, names_text, stem_of, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,7 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     file of another name is a scan whose file holds all channels; one with no
     such file is no scan. In a folder of files, what comes before the channel's
     name is the scan's; where no file is named after a channel, each is a scan.
+    A folder of DICOM images counts as a file.
 
     Parameters
     ----------
@@ -53,14 +54,16 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     scans = {
         sub.name: files
         for sub in sorted(folder.iterdir())
-        if sub.is_dir() and not sub.name.startswith(".")
+        if sub.is_dir() and not sub.name.startswith(".") and not is_series(sub)
         if (files := _scan_in(sub, channels))
     }
-    scans = scans or scans_among(images_in(folder), folder.name, channels)
+    images = [folder] if is_series(folder) else images_in(folder)
+    scans = scans or scans_among(images, folder.name, channels)
     if not scans:
         raise McwssError(
             f"no scans in '{folder}': expected sub-folders with files named after the channels "
-            f"({', '.join(channels)}), or files of their own ({', '.join(SUFFIXES)})"
+            f"({', '.join(channels)}), or files of their own ({', '.join(SUFFIXES)}, or folders of "
+            "DICOM series)"
         )
     return scans
 
@@ -131,18 +134,18 @@ def guess_channels(files: Iterable[Path]) -> list[str]:
     list of str
         Names in alphabetical order.
     """
-    stems = [stem_of(path) for path in files if suffix_of(path)]
+    stems = [stem_of(path) for path in files if suffix_of(path) or is_series(path)]
     names = {stem[max(map(stem.rfind, _SEPARATORS)) + 1 :] or stem for stem in stems}
     return sorted(name for name in names if name.lower() not in MASK_NAMES)
 
 
 def images_in(folder: Path) -> list[Path]:
-    """List the files of a folder that can be read as scans, hidden ones left out.
+    """List what can be read as scans in a folder, files and DICOM series; hidden ones left out.
 
     Parameters
     ----------
     folder : Path
-        Where to look; sub-folders are not entered.
+        Where to look; sub-folders are looked into for DICOM images alone.
 
     Returns
     -------
@@ -158,7 +161,8 @@ def images_in(folder: Path) -> list[Path]:
         return sorted(
             path
             for path in folder.iterdir()
-            if suffix_of(path) and not path.name.startswith(".") and path.is_file()
+            if not path.name.startswith(".")
+            if is_series(path) or (suffix_of(path) and path.is_file())
         )
     except OSError as error:
         raise McwssError(f"cannot look into '{folder}': {error.strerror}") from error

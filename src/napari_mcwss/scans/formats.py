@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
@@ -17,6 +19,12 @@ VOLUME_SUFFIXES = (".nii.gz", ".nii")
 PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SUFFIXES = VOLUME_SUFFIXES + PICTURE_SUFFIXES
 
+_PREAMBLE, _MAGIC = 128, b"DICM"
+"""A DICOM file's first bytes, which may be anything, and what comes after them."""
+
+_MOST_LOOKED_AT = 20
+"""Files of a folder that are opened to see whether they are a DICOM series."""
+
 
 @dataclass(frozen=True, eq=False)
 class Header:
@@ -25,7 +33,7 @@ class Header:
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the folder of a DICOM series.
     geometry : Geometry
         Of its three spatial axes.
     channels : int
@@ -47,9 +55,24 @@ def suffix_of(path: Path) -> str | None:
 
 
 def stem_of(path: Path) -> str:
-    """Give a file's name without the suffix of its format."""
-    suffix = suffix_of(path)
-    return path.name.removesuffix(path.name[-len(suffix) :]) if suffix else path.stem
+    """Give a file's name without the suffix of its format; a folder of a series has none."""
+    return path.name[: len(path.name) - len(suffix_of(path) or "")]
+
+
+def is_series(path: Path) -> bool:
+    """Tell whether a path is a folder of DICOM files, by some of those that are in it."""
+    if not path.is_dir():
+        return False
+    with suppress(OSError):
+        files = (file for file in path.iterdir() if file.is_file() and file.name != "DICOMDIR")
+        return any(map(_is_dicom, islice(files, _MOST_LOOKED_AT)))
+    return False
+
+
+def _is_dicom(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as opened:
+        return opened.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+    return False
 
 
 def size_text(shape: Iterable[int]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.scans.dicom import read_series_header, read_series_voxels
 from napari_mcwss.scans.formats import (
     PICTURE_SUFFIXES,
     SUFFIXES,
@@ -43,7 +44,7 @@ def read_header(path: Path) -> Header:
     Parameters
     ----------
     path : Path
-        A NIfTI volume or a picture.
+        A NIfTI volume, a picture, or the folder of a DICOM series.
 
     Returns
     -------
@@ -55,9 +56,12 @@ def read_header(path: Path) -> Header:
     McwssError
         If the file is missing, damaged, of another format or of other dimensions.
     """
+    if path.is_dir():
+        return read_series_header(path)
     if suffix_of(path) is None:
         raise McwssError(
-            f"'{path}' is not of a format that can be read: expected {', '.join(SUFFIXES)}"
+            f"'{path}' is not of a format that can be read: expected {', '.join(SUFFIXES)}, or "
+            "the folder of a DICOM series"
         )
     return read_picture_header(path) if _is_picture(path) else read_nifti_header(path)
 
@@ -187,7 +191,7 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
         difference = geometry.differs_from(header.geometry)
         if difference:
             warnings.warn(f"scan and mask '{path}' differ: {difference}", stacklevel=2)
-    voxels = read_picture_values(path) if _is_picture(path) else read_nifti_voxels(path)
+    voxels = read_picture_values(path) if _is_picture(path) else _voxels(header, 1)
     if len(voxels) > 1:
         raise McwssError(f"mask '{path}' has {len(voxels)} channels: expected one: split it")
     values = header.geometry.to_canonical(voxels[0])
@@ -216,6 +220,8 @@ def _channels_in(header: Header, wanted: int) -> int:
 def _voxels(header: Header, count: int) -> NDArray[np.generic]:
     if _is_picture(header.path):
         return read_picture_voxels(header.path, count)
+    if header.path.is_dir():
+        return read_series_voxels(header.path)
     return read_nifti_voxels(header.path)
 
 

@@ -1,0 +1,159 @@
+"""The report of a study's scans, from the files of a model's results."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.export.cases import Case, Outcome, each_case
+from napari_mcwss.export.report import ReportScan, ScanSection, draw_scan, write_report
+from napari_mcwss.model.checkpoint import ModelInfo, read_info
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.references import evaluate_model, read_references
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference masks, and how they are measured: arguments as of `evaluate_model`."""
+
+    masks: str
+    mapping: Mapping[str, Sequence[int]]
+    unions: Mapping[str, Sequence[str]]
+
+
+def report_study(
+    study: Study,
+    model: str,
+    names: Sequence[str],
+    out: Path,
+    *,
+    title: str | None = None,
+    channel: str | None = None,
+    references: References | None = None,
+) -> Generator[Outcome, None, None]:
+    """Write one HTML file: pictures of each scan, measurements, and how the model was trained.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    model : str
+        Whose results.
+    names : sequence of str
+        Of the scans.
+    out : Path
+        File to write.
+    title : str, optional
+        By default the name of the study's folder.
+    channel : str, optional
+        The one that CAMs and masks are laid over; the last if not given.
+    references : References, optional
+        What is shown beside the masks, and measured against.
+
+    Yields
+    ------
+    Outcome
+        After every scan.
+
+    Raises
+    ------
+    McwssError
+        If there is no such channel, nothing to show, or the file is there already.
+    """
+    background = study.channels[-1] if channel is None else channel
+    if background not in study.channels:
+        raise McwssError(f"no channel {background!r}: expected {', '.join(study.channels)}")
+    if out.exists():
+        raise McwssError(f"'{out}' exists already: remove it or name another file")
+    info = read_info(study.model_folder(model))
+    colours = {spec.name: spec.colour for spec in study.classes}
+    sections: list[ScanSection] = []
+
+    def draw(case: Case) -> None:
+        name, truth = case.scan.name, None
+        if references is not None:
+            read = read_references(study, references.masks, references.mapping, [name])
+            ((_, truth),) = read
+        shown = ReportScan(
+            name=name,
+            channels=case.scan.channels,
+            volume=case.scan.volume(),
+            cams=case.cams,
+            mask=case.mask,
+            references=truth,
+            spacing=case.scan.geometry.spacing,
+            background=background,
+        )
+        sections.append(draw_scan(shown, colours))
+
+    done = yield from each_case(study, model, names, draw)
+    evaluation = None
+    if references is not None:
+        evaluation = evaluate_model(
+            study, model, references.masks, references.mapping, references.unions, done
+        )
+    write_report(
+        out,
+        title=title or study.folder.name,
+        summary=_summary(study, model, info, done),
+        classes=colours,
+        scans=sections,
+        evaluation=evaluation,
+        training=_facts(study, info),
+        losses=_losses(study.model_folder(model) / "history.csv"),
+    )
+
+
+def _summary(study: Study, model: str, info: ModelInfo, shown: Sequence[str]) -> str:
+    """Say what is shown, and what of it the model learnt from: it does better there."""
+    learnt = [name for name in shown if name in {*info.scans, *info.trusted_scans}]
+    said = f"What the model {model}, which learnt from slice tags, found in {_counted(len(shown))}."
+    # A shared model keeps the names of its scans to itself.
+    if not set(info.scans) <= set(study.scan_names):
+        return f"{said} It was trained elsewhere, perhaps on some of the same scans."
+    if not learnt:
+        return f"{said} It was not trained on {'it' if len(shown) == 1 else 'any of them'}."
+    if len(learnt) == len(shown):
+        return f"{said} It was trained on just that: expect less of other scans."
+    return (
+        f"{said} It was trained on the tags of {', '.join(learnt)}, which therefore say little of "
+        "how it does on others."
+    )
+
+
+def _facts(study: Study, info: ModelInfo) -> dict[str, str]:
+    here = [name for name in info.scans if name in study.scan_names]
+    tagged = sum(int(study.tags(name).tagged.sum()) for name in here)
+    slices = f", {tagged} tagged slices" if len(here) == len(info.scans) else ""
+    return {
+        "Preset": info.preset,
+        "Trained on": f"{_counted(len(info.scans))}{slices}",
+        "Epochs": str(info.epochs),
+        "Classes": ", ".join(info.classes),
+        "Channels": ", ".join(info.channels),
+    }
+
+
+def _losses(history: Path) -> dict[str, list[float]]:
+    """Read the curves of a training; a model that was shared has none."""
+    curves: dict[str, list[float]] = defaultdict(list)
+    if not history.exists():
+        return curves
+    try:
+        with history.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                for name, value in row.items():
+                    if name != "epoch" and not name.startswith("auc_"):
+                        # A stage of the training leaves the terms of the others blank.
+                        curves[name].append(float(value or "nan"))
+    except (OSError, ValueError) as error:
+        raise McwssError(
+            f"'{history}' cannot be read ({error}): move it away to do without its curves"
+        ) from error
+    return curves
+
+
+def _counted(scans: int) -> str:
+    return f"{scans} scan{'s' if scans != 1 else ''}"
