@@ -81,6 +81,17 @@ def test_info_tells_licence_data_and_figures(run, segmented: Study, tmp_path):
         assert text in out
 
 
+def test_info_tells_of_a_model_in_a_study_and_of_its_shortcoming(run, refused, segmented: Study):
+    folder = segmented.folder
+    assert "name one of its models with --model (model-1)" in refused("model", "info", folder)
+    path = segmented.model_folder("model-1") / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"undivided": [["TC", "ED"]]}))
+    code, out, _ = run("model", "info", folder, "--model", "model-1")
+    assert code == 0
+    for text in ("TC, ED", "t1c, flair", "stopped before it had learnt to tell TC from ED"):
+        assert text in " ".join(out.replace("│", " ").split())
+
+
 def test_nothing_is_replaced(refused, packed, segmented: Study):
     before = packed.read_bytes()
     folder = segmented.folder
