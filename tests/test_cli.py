@@ -226,7 +226,10 @@ def test_results_of_a_replaced_model_do_not_count(run, refused, trained_study: S
     options = ("--model", "model-1", "--scans", name)
     run("segment", study, *options, "--device", "cpu")
     assert run("evaluate", study, *options, *MASKS)[0] == 0
-    run("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
+    again = ("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
+    assert "there is a model 'model-1' already" in refused(*again)
+    assert run("evaluate", study, *options, *MASKS)[0] == 0
+    assert run(*again, "--replace")[0] == 0
     assert "segment it first" in refused("evaluate", study, *options, *MASKS)
 
 
