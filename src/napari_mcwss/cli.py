@@ -33,6 +33,7 @@ from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
+from napari_mcwss.scans.formats import names_text
 from napari_mcwss.torchrun import Launch
 
 app = typer.Typer(
@@ -119,6 +120,22 @@ def new(
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"
+    )
+
+
+@app.command(epilog="Example: napari-mcwss relink my-study --scans /new/place/glioma")
+def relink(
+    study: StudyFolder,
+    scans: Annotated[Path, typer.Option(help="Folder that the scans are in now.")],
+) -> None:
+    """Find scans again, after they or the study were moved."""
+    from napari_mcwss.relinking import relink as find_again
+
+    opened = Study.open(study)
+    found = find_again(opened, scans)
+    missing = opened.missing_scans()
+    typer.echo(
+        f"found: {names_text(found, most=20)}; still missing: {names_text(missing, most=20)}"
     )
 
 
