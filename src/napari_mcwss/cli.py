@@ -226,8 +226,15 @@ def evaluate(
 
 
 @app.command("open", epilog="Example: napari-mcwss open my-study")
-def open_in_napari(study: StudyFolder) -> None:
-    """Open napari with the three docks on a study."""
+def open_in_napari(
+    study: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of the study; without it, make or open one there.", metavar="STUDY"
+        ),
+    ] = None,
+) -> None:
+    """Open napari with the three docks, on a study if one is given."""
     try:
         from napari_mcwss.plugin.launch import open_study
     except ImportError as error:
@@ -235,7 +242,8 @@ def open_in_napari(study: StudyFolder) -> None:
             f"napari cannot be opened here ({error}): install it with pip install "
             "'napari-mcwss[all]'"
         ) from error
-    Study.open(study)
+    if study is not None:
+        Study.open(study)
     open_study(study)
 
 
