@@ -116,6 +116,8 @@ def new(
     from napari_mcwss.scans.finding import find_scans
 
     names = split(channels)
+    if not names:
+        raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
     made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
@@ -164,6 +166,8 @@ def segment(
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names = chosen(scans) or opened.scan_names
+    for name in names:
+        opened.files(name)  # refuses a mistyped name before the others have taken minutes
     mine = launch.share(names)
     with progress(shown=launch.rank == 0) as bar:
         for name in mine:

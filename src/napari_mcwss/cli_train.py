@@ -140,6 +140,8 @@ def train(
         if not (replace or restart):
             _refuse_to_replace(opened, model)
         names = chosen(scans)
+        if values and trust is None:
+            raise McwssError("--map says what masks hold: name the masks with --trust, too")
         trusted = None if trust is None else _trusted(opened, trust, values, names)
         yield from begun(
             opened,

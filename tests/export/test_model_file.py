@@ -123,9 +123,10 @@ def in_a_circle(weights):
     [
         ({"config": {"width": 8}}, "expected"),
         ({"config": {"width": 10**9}}, "not that of a model"),
-        ({"config": {"pixel": -1}}, "different models"),
+        ({"config": {"pixel": -1}}, "pixel"),
+        ({"config": {"pixel": 3}}, "different models"),
         ({"config": {"preset": "os.system"}}, "preset"),
-        ({"config": {"precedence": [[True]]}}, "not that of a model"),
+        ({"config": {"precedence": [[True]]}}, "precedence is not 2 x 2"),
         ({"weights": without_head}, "expected"),
         ({"weights": of_another_shape}, "have shape"),
         ({"weights": not_finite}, "finite"),

@@ -270,8 +270,6 @@ def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
         and 0 < len(config.channels) <= _MOST
         and 0 < config.width <= 4 * _MOST
         and math.isfinite(config.pixel)
-        and config.pixel > 0
-        and [len(row) for row in config.precedence] == [count] * count
     )
     if not sensible:
         raise _damaged(path, "its config is not that of a model")

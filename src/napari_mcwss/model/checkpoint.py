@@ -4,10 +4,10 @@ import secrets
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -78,7 +78,7 @@ class ModelInfo(BaseModel):
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     width: int
-    pixel: float = 1.0
+    pixel: float = Field(default=1.0, gt=0)
     place: bool = False
     precedence: tuple[tuple[bool, ...], ...]
     scans: tuple[str, ...]
@@ -90,6 +90,13 @@ class ModelInfo(BaseModel):
     software: str = ""
     key: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))
+
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        count = len(self.classes)
+        if [len(row) for row in self.precedence] != [count] * count:
+            raise ValueError(f"precedence is not {count} x {count}")
+        return self
 
     @property
     def reading(self) -> Reading:
