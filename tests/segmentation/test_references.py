@@ -93,3 +93,11 @@ def test_a_class_that_only_other_scans_have_is_no_mistake(segmented_study: Study
     (segmented_study.files(first)[0].with_name("seg.nii.gz")).unlink()
     with pytest.raises(McwssError, match="no mask holds a value of TC"):
         evaluate_model(segmented_study, "m", "seg", PHANTOM_CLASSES, {}, [last])
+
+
+def test_help_of_a_scan_s_own_tags_is_told(segmented_study: Study):
+    name = segmented_study.scan_names[-1]
+    path = segmented_study.result_folder("m", name) / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tagged": True}))
+    with pytest.warns(UserWarning, match=f"own tags: {name}; segment with --ignore-tags"):
+        evaluate_model(segmented_study, "m", "seg", PHANTOM_CLASSES, {}, [name])

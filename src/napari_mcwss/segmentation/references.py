@@ -21,7 +21,7 @@ from napari_mcwss.segmentation.measure import (
     evaluate,
     write_measurements,
 )
-from napari_mcwss.segmentation.results import has_result, load_mask
+from napari_mcwss.segmentation.results import has_result, has_used_tags, load_mask
 from napari_mcwss.tags.mask_values import MaskValues
 
 
@@ -135,7 +135,8 @@ def evaluate_model(
     Warns
     -----
     UserWarning
-        Of segmented scans that are left out, and why.
+        Of segmented scans that are left out, and why; and of those in whose
+        masks their own tags have had a say.
     """
     info = read_info(study.model_folder(model))
     if scans is None:
@@ -147,6 +148,13 @@ def evaluate_model(
         for scan, references in read_references(study, masks, mapping, scans)
     )
     evaluation = evaluate(cases, study.class_names, unions=unions, prior=prior)
+    helped = [scan for scan in evaluation.scans if has_used_tags(study, model, scan)]
+    if helped:
+        warnings.warn(
+            f"segmented with the help of their own tags: {names_text(helped)}; segment with "
+            "--ignore-tags to measure the model alone",
+            stacklevel=2,
+        )
     for scan, measurements in evaluation.scans.items():
         write_measurements(_table(study, model, scan), measurements)
     return evaluation
