@@ -95,11 +95,14 @@ def test_every_scan_says_how_far_it_is_tagged(qtbot, dock, phantom_study):
     for index in (3, 4):
         phantom_study.tag("phantom02", index, "TC", Tag.ABSENT)
     dock.open_study(phantom_study.folder)
-    expected = ["phantom01   (0 of 25 slices tagged)", "phantom02   (2 of 25 slices tagged)"]
+    expected = [
+        "phantom01   (0 of 25 slices tagged)",
+        "phantom02   (2 of 25 slices tagged, 2 in part)",
+    ]
     qtbot.waitUntil(lambda: texts(dock) == expected, timeout=PATIENCE)
     qtbot.waitUntil(lambda: dock.session.scan == "phantom01", timeout=PATIENCE)
     click(qtbot, dock.slices.buttons.buttons[0])
-    assert texts(dock)[0] == "phantom01   (1 of 25 slices tagged)"
+    assert texts(dock)[0] == "phantom01   (1 of 25 slices tagged, 1 in part)"
 
 
 def test_a_scan_that_is_gone_is_marked_in_the_list(qtbot, dock, phantom_folder, tmp_path):

@@ -258,8 +258,10 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             return
         self.forget_range()
         self._do(lambda table, index: editing.with_range(table, name, first, index))
-        start, end = sorted((first, last))
-        self.note.setText(f"{name} is present on slices {start} to {end}, absent on all others.")
+        lowest, highest = sorted((first, last))
+        self.note.setText(
+            f"{name} is present on slices {lowest} to {highest}, absent on all others."
+        )
 
     def nowhere(self) -> None:
         """Tag the class with the arrow absent in the whole scan."""
