@@ -3,12 +3,13 @@
 python examples/train_and_segment.py my-folder
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from rich.console import Console
 
 from napari_mcwss.demo import make_phantom_study
+from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.phantom import PHANTOM_CLASSES
 from napari_mcwss.segmentation.references import evaluate_model
@@ -38,4 +39,9 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="a new folder, for scans and study")
+    try:
+        main(parser.parse_args().folder)
+    except McwssError as error:
+        parser.error(str(error))

@@ -205,7 +205,13 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--trust", "seg"), "train with refine"),
         (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
+        (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
+        (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),
+        (("train", "{study}", "--model", "m", "--device", "meta"), "device 'meta' cannot"),
+        (("train", "{study}", "--model", "m", "--resume"), "begin one without --resume"),
         (("segment", "{study}", "--model", "nothing"), "no model 'nothing'"),
+        (("segment", "{study}", "--model", "model-1", "--scans", "phantom01,no"), "no scan 'no'"),
+        (("new", "{study}/n", "--scans", "{study}", "--channels", ",", *CLASSES), "names none"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC"), "'TC' is no"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "XX=1"), "class 'XX'"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=a"), "TC=a"),
@@ -226,7 +232,10 @@ def test_results_of_a_replaced_model_do_not_count(run, refused, trained_study: S
     options = ("--model", "model-1", "--scans", name)
     run("segment", study, *options, "--device", "cpu")
     assert run("evaluate", study, *options, *MASKS)[0] == 0
-    run("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
+    again = ("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
+    assert "there is a model 'model-1' already" in refused(*again)
+    assert run("evaluate", study, *options, *MASKS)[0] == 0
+    assert run(*again, "--replace")[0] == 0
     assert "segment it first" in refused("evaluate", study, *options, *MASKS)
 
 
@@ -243,9 +252,18 @@ def test_a_model_of_scans_tagged_by_hand_is_evaluated_without_their_masks(
     assert "empty mask" in out
 
 
+@pytest.mark.parametrize("changes", [{"pixel": 0}, {"precedence": []}])
+def test_a_model_description_that_no_training_writes_is_refused(refused, trained_study, changes):
+    path = trained_study.model_folder("model-1") / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    line = refused("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")
+    assert "is no model description" in line
+
+
 def test_demo_leaves_a_folder_in_use_alone(refused, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert "is in use" in refused("demo", "--out", tmp_path)
+    assert "is in use" in refused("demo", "--out", tmp_path / "thesis.txt")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

@@ -52,7 +52,7 @@ def test_conflicts_are_decided_by_an_option(run, study, file, option, tag, chang
 
 def test_conflicts_without_a_decision_change_nothing(refused, study, file):
     line = refused("tags", "import", study.folder, file)
-    assert "1 conflicting tags, the first at phantom01, slice 4, TC" in line
+    assert "1 conflicting tags (1 without a name), the first at phantom01, slice 4, TC" in line
     assert "--overwrite" in line
     assert tagged(study) == 1
 
@@ -73,6 +73,64 @@ def test_only_some_of_many_conflicts_are_shown(run, tagged_study, tmp_path):
     assert "0 new tags, 72 conflicting" in out
     assert out.count(" here, ") == 5
     assert "and 67 more" in out
+
+
+def from_masks(study: Study, *more: object) -> tuple[object, ...]:
+    return ("tags", "from-masks", study.folder, "--masks", "seg", "--map", "ED=2", *more)
+
+
+def test_masks_conflict_with_tags_by_hand_until_it_is_decided(run, refused, study):
+    assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
+    before = tagged(study)
+    study.tag_book.reader = "Anna"
+    flipped = Tag(1 - study.tags("phantom02").get(3, "TC"))
+    study.tag("phantom02", 3, "TC", flipped)
+    line = refused(*from_masks(study, "--map", "TC=1"))
+    assert "found 1 conflicting tags (1 by Anna), the first at phantom02, slice 3, TC" in line
+    assert run(*from_masks(study, "--map", "TC=1", "--keep"))[0] == 0
+    assert study.tags("phantom02").get(3, "TC") is flipped
+    assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
+    assert study.tags("phantom02").get(3, "TC") is not flipped
+    assert tagged(study) == before
+
+
+def test_tags_of_masks_are_one_step_to_be_undone(run, study):
+    assert run(*from_masks(study))[0] == 0
+    assert tagged(study) == 51
+    again = Study.open(study.folder)
+    assert again.tag_book.undo() is not None
+    assert tagged(study) == 1
+
+
+def test_where_one_mask_is_damaged_no_scan_is_tagged(refused, study, phantom_folder, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for number in (1, 2):
+        source = phantom_folder / f"phantom0{number}" / "seg.nii.gz"
+        shutil.copy(source, masks / f"phantom0{number}.nii.gz")
+    last = masks / "phantom02.nii.gz"
+    last.write_bytes(last.read_bytes()[:200])
+    line = refused("tags", "from-masks", study.folder, "--masks", masks, "--map", "ED=2")
+    assert str(last) in line
+    assert tagged(study) == 1
+
+
+def test_a_class_that_is_in_no_mask_is_refused_and_the_values_found_are_told(refused, study):
+    line = refused(*from_masks(study, "--map", "TC=7"))
+    assert "no mask holds a value of TC (7), found 0, 1, 2: say which of these is TC" in line
+    assert tagged(study) == 1
+
+
+def test_a_class_that_may_be_absent_everywhere_is_told(run, study):
+    code, _, err = run(*from_masks(study, "--map", "ED=1", "--map", "TC=7", "--overwrite"))
+    assert code == 0
+    assert "found 0, 1, 2: TC is absent everywhere" in err
+
+
+def test_a_value_that_is_in_no_mask_is_told_where_another_is_left_out(run, study):
+    code, _, err = run("tags", "from-masks", study.folder, "--masks", "seg", "--map", "ED=2,4")
+    assert code == 0
+    assert "no mask holds the value 4; 1 is there and belongs to no class" in err
 
 
 def test_files_and_studies_are_imported(run, study, tmp_path):

@@ -34,6 +34,7 @@ from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
+from napari_mcwss.scans.formats import names_text
 from napari_mcwss.torchrun import Launch
 
 app = typer.Typer(
@@ -116,10 +117,28 @@ def new(
     from napari_mcwss.scans.finding import find_scans
 
     names = split(channels)
+    if not names:
+        raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
     made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"
+    )
+
+
+@app.command(epilog="Example: napari-mcwss relink my-study --scans /new/place/glioma")
+def relink(
+    study: StudyFolder,
+    scans: Annotated[Path, typer.Option(help="Folder that the scans are in now.")],
+) -> None:
+    """Find scans again, after they or the study were moved."""
+    from napari_mcwss.relinking import relink as find_again
+
+    opened = Study.open(study)
+    found = find_again(opened, scans)
+    missing = opened.missing_scans()
+    typer.echo(
+        f"found: {names_text(found, most=20)}; still missing: {names_text(missing, most=20)}"
     )
 
 
@@ -148,6 +167,8 @@ def segment(
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names = chosen(scans) or opened.scan_names
+    for name in names:
+        opened.files(name)  # refuses a mistyped name before the others have taken minutes
     mine = launch.share(names)
     with progress(shown=launch.rank == 0) as bar:
         for name in mine:
@@ -208,8 +229,15 @@ def evaluate(
 
 
 @app.command("open", epilog="Example: napari-mcwss open my-study")
-def open_in_napari(study: StudyFolder) -> None:
-    """Open napari with the three docks on a study."""
+def open_in_napari(
+    study: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of the study; without it, make or open one there.", metavar="STUDY"
+        ),
+    ] = None,
+) -> None:
+    """Open napari with the three docks, on a study if one is given."""
     try:
         from napari_mcwss.plugin.launch import open_study
     except ImportError as error:
@@ -217,7 +245,8 @@ def open_in_napari(study: StudyFolder) -> None:
             f"napari cannot be opened here ({error}): install it with pip install "
             "'napari-mcwss[all]'"
         ) from error
-    Study.open(study)
+    if study is not None:
+        Study.open(study)
     open_study(study)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from napari_mcwss.exchange import (
 )
 from napari_mcwss.project import Study
 from napari_mcwss.tags.agreement import class_agreement, disagreements
+from napari_mcwss.tags.importing import Conflict, ImportPlan
 from napari_mcwss.tags.table import Tag, TagTable
 
 tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
@@ -30,12 +32,25 @@ tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
 EXAMPLES = 5
 """How many conflicts an import shows."""
 
+Overwrite = Annotated[
+    bool | None,
+    typer.Option(
+        "--overwrite/--keep", help="Take over what conflicts with tags here, or keep these."
+    ),
+]
+
 
 @tags_app.command(
     "from-masks",
     epilog="Example: napari-mcwss tags from-masks my-study --masks seg --map TC=1,4 --map ED=2",
 )
-def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans = None) -> None:
+def tags_from_masks(
+    study: StudyFolder,
+    masks: Masks,
+    values: Map,
+    scans: Scans = None,
+    overwrite: Overwrite = None,
+) -> None:
     """Tag slices from masks: a class is present where a slice has a voxel of its values."""
     from napari_mcwss.scans.finding import find_masks
 
@@ -45,8 +60,10 @@ def tags_from_masks(study: StudyFolder, masks: Masks, values: Map, scans: Scans 
     files = find_masks(masks, {name: opened.files(name)[0] for name in names})
     with progress() as bar:
         found = tags_of_masks(opened, files, class_values)
-        for name, tags in bar.track(found, total=len(files), description="reading masks"):
-            opened.update_tags(name, tags)
+        tables = dict(bar.track(found, total=len(files), description="reading masks"))
+    plan = ImportPlan({name: opened.tags(name) for name in names}, tables)
+    _refuse_undecided(opened, plan.conflicts, overwrite)
+    apply_import(opened, plan, overwrite=bool(overwrite))
     for name in names:
         table = opened.tags(name)
         counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
@@ -65,12 +82,7 @@ def import_tags(
             metavar="FILE",
         ),
     ],
-    overwrite: Annotated[
-        bool | None,
-        typer.Option(
-            "--overwrite/--keep", help="Take over what conflicts with tags here, or keep these."
-        ),
-    ] = None,
+    overwrite: Overwrite = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
     ] = False,
@@ -87,23 +99,14 @@ def import_tags(
         f"{len(plan.imported)} scans: {plan.new} new tags, {len(conflicts)} conflicting, "
         f"{plan.unchanged} the same"
     )
-    shown = [
-        f"{c.scan}, slice {c.slice_index}, {c.class_name}: {c.current.name.lower()} here, "
-        f"{c.imported.name.lower()} there"
-        for c in conflicts[:EXAMPLES]
-    ]
-    for line in shown:
-        typer.echo(f"  {line}")
+    for conflict in conflicts[:EXAMPLES]:
+        typer.echo(f"  {_told(conflict)}")
     if len(conflicts) > EXAMPLES:
         typer.echo(f"  and {len(conflicts) - EXAMPLES} more")
     if dry_run:
         typer.echo("Nothing was changed.")
         return
-    if conflicts and overwrite is None:
-        raise McwssError(
-            f"found {len(conflicts)} conflicting tags, the first at {shown[0]}: nothing was "
-            "changed: add --overwrite to take the new ones, or --keep to keep those of the study"
-        )
+    _refuse_undecided(opened, conflicts, overwrite)
     typer.echo(f"{apply_import(opened, plan, overwrite=bool(overwrite))} tags changed.")
 
 
@@ -149,6 +152,30 @@ def status(
         for class_name, column in zip(mine.classes, different.T, strict=True):
             if column.any():
                 typer.echo(f"{scan}, {class_name}: slices {_ranges(column)} differ")
+
+
+def _refuse_undecided(study: Study, conflicts: Sequence[Conflict], overwrite: bool | None) -> None:
+    """Refuse an import that conflicts with tags of the study, unless it is said what counts."""
+    if not conflicts or overwrite is not None:
+        return
+    known = {scan: study.tag_book.readers(scan) for scan in {c.scan for c in conflicts}}
+    counts = Counter(known[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
+    by = ", ".join(
+        f"{count} by {reader}" if reader else f"{count} without a name"
+        for reader, count in counts.most_common()
+    )
+    raise McwssError(
+        f"found {len(conflicts)} conflicting tags ({by}), the first at {_told(conflicts[0])}: "
+        "nothing was changed: add --overwrite to take the new ones, or --keep to keep those of "
+        "the study"
+    )
+
+
+def _told(conflict: Conflict) -> str:
+    return (
+        f"{conflict.scan}, slice {conflict.slice_index}, {conflict.class_name}: "
+        f"{conflict.current.name.lower()} here, {conflict.imported.name.lower()} there"
+    )
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:

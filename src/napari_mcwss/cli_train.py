@@ -94,6 +94,10 @@ def train(
         Path | None,
         typer.Option(help="Folder for the curves in TensorBoard, where that is installed."),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Let it take the place of an older model of that name."),
+    ] = False,
     events: Annotated[
         str | None,
         typer.Option(
@@ -109,7 +113,7 @@ def train(
 
     Ctrl+C stops it and keeps what it has learnt; --resume goes on from there. It ends with exit
     code 0, with 2 after a mistake, or with 130 if it was cancelled: by Ctrl+C, by the system's
-    request to end, or by a command.
+    request to end, or by a command. An older model of that name stays until this one is done.
 
     Started by torchrun, several processes or GPUs share each step; the first one does the rest.
     """
@@ -155,7 +159,11 @@ def train(
         from napari_mcwss.training.loop import train as begun
 
         opened = Study.open(study)
+        if not (replace or restart):
+            _refuse_to_replace(opened, model)
         names = chosen(scans)
+        if values and trust is None:
+            raise McwssError("--map says what masks hold: name the masks with --trust, too")
         trusted = None if trust is None else _trusted(opened, trust, values, names)
         yield from begun(
             opened,
@@ -233,6 +241,17 @@ def _drive(
         if target is None:
             typer.echo("stopped; --resume goes on from here", err=True)
         raise typer.Exit(CANCELLED) from None
+
+
+def _refuse_to_replace(study: Study, model: str) -> None:
+    """Refuse to lose a model; what became of a training that was left is another question."""
+    from napari_mcwss.training.unfinished import unfinished_training
+
+    if model in study.model_names() and unfinished_training(study, model) is None:
+        raise McwssError(
+            f"there is a model {model!r} already: choose another name, or add --replace: it stays "
+            "until the new one is done, but what it has segmented does not count any more then"
+        )
 
 
 def _refuse_settings(context: typer.Context) -> None:

@@ -71,7 +71,7 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     McwssError
         If the folder holds anything, or the device is not there.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise McwssError(f"{folder} is in use: name an empty or a new folder with --out")
     choose_device(device)
     study = make_phantom_study(folder, scans=8)

@@ -14,6 +14,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.project import STUDY_FILE, Study
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
+from napari_mcwss.tags.mask_values import MaskValues
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import TagTable
@@ -106,7 +107,10 @@ def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> d
 
 
 def tags_of_masks(
-    study: Study, masks: Mapping[str, Path], mapping: Mapping[str, Sequence[int]]
+    study: Study,
+    masks: Mapping[str, Path],
+    mapping: Mapping[str, Sequence[int]],
+    warn: Callable[[str], None] = _warn,
 ) -> Iterator[tuple[str, TagTable]]:
     """Read what masks say of the slices of a study, one scan at a time.
 
@@ -118,23 +122,30 @@ def tags_of_masks(
         Scan to its mask, as `napari_mcwss.scans.finding.find_masks` finds them.
     mapping : mapping of str to sequence of int
         Class name to its values in the masks.
+    warn : callable
+        As for `MaskValues.check`.
 
     Yields
     ------
     tuple of (str, TagTable)
         The scan's name, and a table of all classes of the study, in which
-        those that the mapping lacks are unknown.
+        those that the mapping lacks are unknown. Use none before all are there.
 
     Raises
     ------
     McwssError
-        If a mask cannot be read or does not lie on its scan.
+        If a mask cannot be read or does not lie on its scan; and after the
+        last one, if the mapping does not fit them, as in `MaskValues.check`.
     """
+    values = MaskValues(mapping)
     for scan, path in masks.items():
         geometry = study.scan(scan).geometry
         table = TagTable.empty(geometry.shape[0], study.class_names)
-        table.update(tags_from_mask(read_mask(path, geometry), mapping))
+        mask = read_mask(path, geometry)
+        values.note(mask)
+        table.update(tags_from_mask(mask, mapping))
         yield scan, table
+    values.check(warn)
 
 
 def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:

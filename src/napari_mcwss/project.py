@@ -17,6 +17,7 @@ from napari_mcwss.description import (
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.reading import read_scan, refuse_time
 from napari_mcwss.tags.book import TagBook
+from napari_mcwss.tags.store import TagStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,6 +172,43 @@ class Study:
             read_scan(name, self.channels, files)
         self._save(changed)
 
+    def missing_scans(self) -> tuple[str, ...]:
+        """Name the scans of which a file is not where the study says, as after a move."""
+        return tuple(
+            name for name in self.scan_names if not all(file.exists() for file in self.files(name))
+        )
+
+    def move_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
+        """Refer to the files of scans at another place.
+
+        Parameters
+        ----------
+        scans : mapping of str to sequence of Path
+            Name of each scan that was moved to its files.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its channels or tags do not fit the
+            files; nothing is changed then.
+        """
+        for name, files in scans.items():
+            self.files(name)
+            slices = read_scan(name, self.channels, files).slices
+            TagStore(self.tag_book.folder, name, slices, self.class_names).read()
+        entries = tuple(
+            ScanEntry(
+                name=entry.name,
+                files=tuple(relative_path(file, self.folder) for file in scans[entry.name]),
+            )
+            if entry.name in scans
+            else entry
+            for entry in self._description.scans
+        )
+        self._save(self._changed(scans=entries))
+        for name in scans:
+            self._scans.pop(name, None)
+
     def add_classes(self, classes: Sequence[str | ClassSpec]) -> None:
         """Add classes; of them every slice is unknown.
 
@@ -231,8 +269,17 @@ class Study:
             If there is no such scan, or its files are missing or do not fit.
         """
         if name not in self._scans:
+            files = self.files(name)
+            lost = next((file for file in files if not file.exists()), None)
+            if lost is not None:
+                others = len(self.missing_scans()) - 1
+                more = f", nor do files of {others} other scans" if others > 0 else ""
+                raise McwssError(
+                    f"scan {name}: '{lost}' does not exist{more}: if scans or study were moved, "
+                    f"napari-mcwss relink '{self.folder}' --scans FOLDER finds them"
+                )
             # Whichever thread comes second gets what the first has opened.
-            self._scans.setdefault(name, read_scan(name, self.channels, self.files(name)))
+            self._scans.setdefault(name, read_scan(name, self.channels, files))
         return self._scans[name]
 
     def tags(self, scan: str) -> TagTable:

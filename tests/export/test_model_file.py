@@ -85,6 +85,17 @@ def test_info_tells_licence_data_and_figures(run, segmented: Study, tmp_path):
         assert text in out
 
 
+def test_info_tells_of_a_model_in_a_study_and_of_its_shortcoming(run, refused, segmented: Study):
+    folder = segmented.folder
+    assert "name one of its models with --model (model-1)" in refused("model", "info", folder)
+    path = segmented.model_folder("model-1") / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"undivided": [["TC", "ED"]]}))
+    code, out, _ = run("model", "info", folder, "--model", "model-1")
+    assert code == 0
+    for text in ("TC, ED", "t1c, flair", "stopped before it had learnt to tell TC from ED"):
+        assert text in " ".join(out.replace("│", " ").split())
+
+
 def test_nothing_is_replaced(refused, packed, segmented: Study):
     before = packed.read_bytes()
     folder = segmented.folder
@@ -116,9 +127,10 @@ def in_a_circle(weights):
     [
         ({"config": {"width": 8}}, "expected"),
         ({"config": {"width": 10**9}}, "not that of a model"),
-        ({"config": {"pixel": -1}}, "different models"),
+        ({"config": {"pixel": -1}}, "pixel"),
+        ({"config": {"pixel": 3}}, "different models"),
         ({"config": {"preset": "os.system"}}, "preset"),
-        ({"config": {"precedence": [[True]]}}, "not that of a model"),
+        ({"config": {"precedence": [[True]]}}, "precedence is not 2 x 2"),
         ({"weights": without_head}, "expected"),
         ({"weights": of_another_shape}, "have shape"),
         ({"weights": not_finite}, "finite"),

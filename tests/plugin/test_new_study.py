@@ -8,7 +8,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_mcwss.plugin import new_study
+from napari_mcwss.plugin import new_study, study_folder
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.scans.finding import find_scans
 
@@ -135,6 +135,41 @@ def test_a_folder_without_scans_is_told_and_can_be_chosen_again(qtbot, parent, t
     dialog.set_sources([tmp_path])
     qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
     assert dialog.channels.text() == "ct"
+
+
+def test_a_folder_of_the_user_s_own_is_proposed_and_none_is_made(
+    qtbot, parent, searches, phantom_folder, monkeypatch, tmp_path
+):
+    own, others = tmp_path / "own", tmp_path / "others"
+    (own / "others-study").mkdir(parents=True)
+    others.mkdir()
+    (others / "a.nii").touch()
+    monkeypatch.setattr(study_folder, "own_folder", lambda: own)
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    name = f"{phantom_folder.name}-study"
+    assert dialog.study_folder.text() == str(own / name)
+    dialog.set_sources([others / "a.nii"])
+    assert dialog.study_folder.text() == str(own / "others-study-2")
+    dialog.study_folder.setText("mine")
+    dialog.set_sources([phantom_folder])
+    assert dialog.study_folder.text() == "mine"
+    assert [path.name for path in own.iterdir()] == ["others-study"]
+
+
+def test_a_study_gets_a_folder_of_its_own_in_one_that_is_in_use(
+    qtbot, parent, searches, phantom_folder, monkeypatch, tmp_path
+):
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    empty, used = tmp_path / "empty", tmp_path / "used"
+    empty.mkdir()
+    used.mkdir()
+    (used / "letter.txt").touch()
+    for chosen, expected in ((empty, empty), (used, used / f"{phantom_folder.name}-study")):
+        monkeypatch.setattr(
+            study_folder.QFileDialog, "getExistingDirectory", lambda *_, chosen=chosen: str(chosen)
+        )
+        qtbot.mouseClick(dialog.study_folder.choose_button, Qt.MouseButton.LeftButton)
+        assert dialog.study_folder.text() == str(expected)
 
 
 def test_the_dialog_can_be_closed_during_a_search(qtbot, dialog, searches):

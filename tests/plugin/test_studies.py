@@ -11,6 +11,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog
 
+from napari_mcwss.plugin import lost_scans
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.tagging import TaggingDock
@@ -71,15 +72,37 @@ def new_study(qtbot, dock, scans, folder) -> QDialog:
     return dialog
 
 
+def test_moved_scans_are_told_and_found_again_by_a_click(
+    qtbot, dock, tagged_study, monkeypatch, told
+):
+    old = tagged_study.folder.parent / "scans"
+    new = old.rename(old.with_name("moved"))
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(tagged_study.folder)
+    assert "does not exist, nor do files of 3 other scans" in told[-1].message
+    assert dock.status.text() == "Choose a scan."
+    qtbot.waitUntil(dock.lost.isVisible, timeout=PATIENCE)
+    assert "phantom01, phantom02, phantom03, phantom04" in dock.lost.label.text()
+    monkeypatch.setattr(lost_scans.QFileDialog, "getExistingDirectory", lambda *_: str(new))
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        click(qtbot, dock.lost.find_button)
+    assert dock.session.scan == "phantom01"
+    qtbot.waitUntil(lambda: len(dock.scans.tables) == 4, timeout=PATIENCE)
+    assert not dock.lost.isVisible()
+
+
 def test_every_scan_says_how_far_it_is_tagged(qtbot, dock, phantom_study):
     for index in (3, 4):
         phantom_study.tag("phantom02", index, "TC", Tag.ABSENT)
     dock.open_study(phantom_study.folder)
-    expected = ["phantom01   (0 of 25 slices tagged)", "phantom02   (2 of 25 slices tagged)"]
+    expected = [
+        "phantom01   (0 of 25 slices tagged)",
+        "phantom02   (2 of 25 slices tagged, 2 in part)",
+    ]
     qtbot.waitUntil(lambda: texts(dock) == expected, timeout=PATIENCE)
     qtbot.waitUntil(lambda: dock.session.scan == "phantom01", timeout=PATIENCE)
     click(qtbot, dock.slices.buttons.buttons[0])
-    assert texts(dock)[0] == "phantom01   (1 of 25 slices tagged)"
+    assert texts(dock)[0] == "phantom01   (1 of 25 slices tagged, 1 in part)"
 
 
 def test_a_scan_that_is_gone_is_marked_in_the_list(qtbot, dock, phantom_folder, tmp_path):

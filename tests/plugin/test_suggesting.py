@@ -1,5 +1,7 @@
 """Suggestions in the Tagging dock: seen, accepted, gone over in the order of doubt."""
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -128,6 +130,20 @@ def test_a_model_that_was_trained_anew_suggests_nothing_until_it_is_asked(qtbot,
     dock.session.models_changed.emit()
     assert not dock.suggesting.here.text()
     assert dock.suggesting.model.currentText() == "model-1"
+
+
+def test_a_new_model_is_the_one_that_is_asked_and_a_choice_is_kept_otherwise(qtbot, dock):
+    models = dock.session.study.folder / "models"
+    shutil.copytree(models / "model-1", models / "anew")
+    os.utime(models / "anew" / "config.json")
+    dock.session.models_changed.emit()
+    assert dock.suggesting.model.currentText() == "anew"
+    dock.suggesting.model.setCurrentText("model-1")
+    dock.session.models_changed.emit()
+    assert dock.suggesting.model.currentText() == "model-1"
+    shutil.rmtree(models / "model-1")
+    dock.session.models_changed.emit()
+    assert dock.suggesting.model.currentText() == "anew"
 
 
 def test_a_scan_that_cannot_be_read_is_told_and_a_blind_reader_sees_no_name(

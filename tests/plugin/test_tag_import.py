@@ -133,7 +133,7 @@ def test_a_file_is_previewed_imported_in_one_step_and_shown(qtbot, dock, choices
     finish(qtbot, dialog)
     assert "absent" in dock.slices.buttons.buttons[1].text()
     assert study.tags("phantom02").get(3, "TC") == Tag.PRESENT
-    line = "phantom02   (1 of 25 slices tagged)"
+    line = "phantom02   (1 of 25 slices tagged, 1 in part)"
     qtbot.waitUntil(lambda: dock.scans.item(1).text() == line, timeout=PATIENCE)
     click(qtbot, dock.slices.edit_buttons["Undo"])
     assert same(before, study), "one step took all of it back"

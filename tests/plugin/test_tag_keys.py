@@ -114,6 +114,18 @@ def test_a_range_is_one_step(dock, keys):
     assert (dock.session.table.values == -1).all()
 
 
+def test_the_hint_of_a_range_follows_what_was_done(dock, keys):
+    keys(Key.Key_BracketLeft)
+    assert "TC starts at slice 12: press ]" in dock.slices.note.text()
+    keys(Key.Key_Comma, Key.Key_BracketRight)
+    assert dock.slices.note.text() == "TC is present on slices 11 to 12, absent on all others."
+    keys(Key.Key_Period)
+    assert not dock.slices.note.text()
+    keys(Key.Key_BracketRight)
+    assert "Press [" in dock.slices.note.text()
+    assert tags(dock, 13)[0] == 0
+
+
 def test_an_end_without_a_start_tags_nothing_and_says_why(dock, keys):
     keys(Key.Key_BracketRight)
     assert (dock.session.table.values == -1).all()

@@ -398,11 +398,3 @@ def test_open_layers_of_different_shapes_are_told_in_a_notification(qtbot, dock,
     dock.viewer.add_image(np.zeros((4, 30, 21)))
     click(qtbot, dock.layers_button)
     assert "4x30x20, 4x30x21" in told[-1].message
-
-
-def test_the_study_folder_is_suggested_beside_the_scans(dock, qtbot, phantom_folder: Path):
-    click(qtbot, dock.new_button)
-    dialog = dialog_of(dock, qtbot, ScansDialog)
-    dialog.set_sources([phantom_folder])
-    assert Path(dialog.study_folder.text()) == phantom_folder.with_name("phantom0-study")
-    dialog.reject()

@@ -63,6 +63,14 @@ def test_a_class_of_one_scan_is_told():
     assert line.startswith("TC is present in scan0 alone")
 
 
+def test_a_single_tagged_scan_is_told_once():
+    tags = scans(2, shifted=True)
+    tags["scan1"][:] = -1
+    (line,) = advise(tags, CLASSES)
+    assert line.startswith("scan0 is the only scan with tags")
+    assert advise({"scan0": tags["scan0"]}, CLASSES) == [line]
+
+
 def test_classes_that_always_come_together_are_told():
     tags = scans(6, shifted=True)
     for values in tags.values():

@@ -22,7 +22,7 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
-from napari_mcwss.training.loop import train
+from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.run import Run
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
@@ -130,6 +130,17 @@ def test_a_stopped_run_keeps_its_model_under_its_name(tagged_study: Study):
     assert weights(tagged_study, "m")
     hidden = [path.name for path in (tagged_study.folder / "models").glob(".*")]
     assert hidden == [".m.training"]
+
+
+def test_a_run_stopped_too_early_says_which_classes_it_cannot_tell_apart(tagged_study: Study):
+    events = train(tagged_study, "m", TINY)
+    next(event for event in events if isinstance(event, Epoch))
+    with pytest.warns(UserWarning, match="stopped before it had learnt to tell TC from ED"):
+        events.close()
+    with pytest.warns(UserWarning, match="model m: the training was stopped"):
+        load_model(tagged_study.model_folder("m"), device="cpu")
+    list(resume(tagged_study, "m"))
+    assert not load_model(tagged_study.model_folder("m"), device="cpu").info.shortcoming
 
 
 def test_a_stopped_run_leaves_the_old_model_in_place(tagged_study: Study):

@@ -57,6 +57,8 @@ class ModelCard(BaseModel):
         Under which the model is given.
     figures : dict
         Measurements by class, the mean over scans, as ``evaluate --json`` writes it.
+    shortcoming : str
+        As in `ModelInfo`.
     software : str
         Which version packed it.
     checksums : dict
@@ -76,6 +78,7 @@ class ModelCard(BaseModel):
     data: str = "not stated"
     licence: str = "not stated"
     figures: dict[str, dict[str, float | None]] = {}
+    shortcoming: str = ""
     software: str = __version__
     checksums: dict[str, str]
 
@@ -138,6 +141,7 @@ def pack_model(
         data=data,
         licence=licence,
         figures=_means(figures) if figures else {},
+        shortcoming=info.shortcoming,
         checksums={member: _checksum(content) for member, content in members.items()},
     )
     members = {CARD: card.model_dump_json(indent=2).encode(), **members}
@@ -266,8 +270,6 @@ def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
         and 0 < len(config.channels) <= _MOST
         and 0 < config.width <= 4 * _MOST
         and math.isfinite(config.pixel)
-        and config.pixel > 0
-        and [len(row) for row in config.precedence] == [count] * count
     )
     if not sensible:
         raise _damaged(path, "its config is not that of a model")

@@ -1,12 +1,13 @@
 """A trained model on disk: ``config.json`` and ``weights.safetensors``."""
 
 import secrets
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -54,6 +55,9 @@ class ModelInfo(BaseModel):
         Scans trained on, and those held back.
     trusted_scans : tuple of str
         Of those trained on, scans whose masks were given.
+    undivided : tuple of tuple of str
+        Class and the class around it, for each pair that the training was
+        stopped before it had learnt to tell apart.
     epochs : int
         Epochs trained.
     training : dict
@@ -86,12 +90,13 @@ class ModelInfo(BaseModel):
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     width: int
-    pixel: float = 1.0
+    pixel: float = Field(default=1.0, gt=0)
     place: bool = False
     precedence: tuple[tuple[bool, ...], ...]
     scans: tuple[str, ...]
     validation_scans: tuple[str, ...] = ()
     trusted_scans: tuple[str, ...] = ()
+    undivided: tuple[tuple[str, str], ...] = ()
     epochs: int
     training: dict[str, Any] = {}
     slices: int = 0
@@ -104,10 +109,29 @@ class ModelInfo(BaseModel):
     key: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))
 
+    @model_validator(mode="after")
+    def _is_square(self) -> Self:
+        count = len(self.classes)
+        if [len(row) for row in self.precedence] != [count] * count:
+            raise ValueError(f"precedence is not {count} x {count}")
+        return self
+
     @property
     def reading(self) -> Reading:
         """How the network reads scans."""
         return Reading(self.pixel, self.place)
+
+    @property
+    def shortcoming(self) -> str:
+        """What to know of a model whose training was stopped too early; empty if it was not."""
+        if not self.undivided:
+            return ""
+        pairs = " and ".join(f"{inner} from {outer}" for inner, outer in self.undivided)
+        classes = ", ".join(inner for inner, _ in self.undivided)
+        return (
+            f"the training was stopped before it had learnt to tell {pairs}: what the model shows "
+            f"as {classes} is not to be relied on; go on with the training"
+        )
 
     def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
         """Refuse scans or studies that the model was not made for.
@@ -209,8 +233,15 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     ------
     McwssError
         If the model is missing, damaged or of a newer format.
+
+    Warns
+    -----
+    UserWarning
+        Of its `ModelInfo.shortcoming`.
     """
     info = read_info(folder)
+    if info.shortcoming:
+        warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
     channels = info.reading.channels(len(info.channels))
     preset = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)

@@ -27,7 +27,7 @@ def choose_device(name: str = "auto") -> torch.device:
         )
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise McwssError(

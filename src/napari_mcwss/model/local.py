@@ -89,6 +89,11 @@ class Local(Preset):
         """Each class's parent, once the contrast has been trained."""
         return self.parents.tolist() if self.contrasted else super().nesting
 
+    @property
+    def divided_last(self) -> list[tuple[int, int]]:
+        """The pairs of the contrast stage."""
+        return self._pairs()
+
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note of each class's parent, -1 for none."""
         self.parents.copy_(torch.as_tensor(parents))

@@ -122,6 +122,11 @@ class Preset(nn.Module):
         """Index of the class that each class's map lies in, -1 for none."""
         return [-1] * self.classes
 
+    @property
+    def divided_last(self) -> list[tuple[int, int]]:
+        """Class and parent, for each pair that the last part of a training tells apart."""
+        return []
+
     def learn_relations(self, parents: Sequence[int]) -> None:
         """Take note, before the training, of each class's parent, -1 for none.
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.study_dialog import StudyDialog, side_by_side
+from napari_mcwss.plugin.study_folder import StudyFolder
 from napari_mcwss.plugin.words import names_in
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
@@ -86,8 +87,7 @@ class ScansDialog(StudyDialog):
         self.classes = QLineEdit()
         self.classes.setPlaceholderText("what to look for, such as TC, ED")
         self.classes.textChanged.connect(self.refresh)
-        self.study_folder = QLineEdit()
-        self.study_folder.setPlaceholderText("a new folder for tags, models and results")
+        self.study_folder = StudyFolder()
         self.study_folder.textChanged.connect(self.refresh)
         self.table = QTableWidget()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
@@ -98,9 +98,8 @@ class ScansDialog(StudyDialog):
         form.addRow("Channels", self.channels)
         if self._new:
             form.addRow("Classes", self.classes)
-            browse = QPushButton("Choose …")
-            browse.clicked.connect(self._ask_study_folder)
-            form.addRow("Study folder", side_by_side(self.study_folder, browse))
+            line = side_by_side(self.study_folder, self.study_folder.choose_button)
+            form.addRow("Study folder", line)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.table, 1)
@@ -116,9 +115,8 @@ class ScansDialog(StudyDialog):
         if self._new and sources:
             self._set_channels(())
             self._guessing = True
-            if not self.study_folder.text():
-                first = sources[0]
-                self.study_folder.setText(str(first.with_name(f"{first.name.split('.')[0]}-study")))
+            first = sources[0]
+            self.study_folder.propose((first if first.is_dir() else first.parent).name)
         self.refresh()
 
     def refresh(self) -> None:
@@ -207,11 +205,6 @@ class ScansDialog(StudyDialog):
         files, _ = QFileDialog.getOpenFileNames(self, "Files of scans")
         if files:
             self.set_sources([Path(file) for file in files])
-
-    def _ask_study_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the study")
-        if folder:
-            self.study_folder.setText(folder)
 
 
 def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:

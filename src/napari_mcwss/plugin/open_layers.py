@@ -10,13 +10,14 @@ import numpy as np
 from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_mcwss.description import check_names
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.files import geometry_of
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.study_dialog import StudyDialog, side_by_side
+from napari_mcwss.plugin.study_folder import StudyFolder
 from napari_mcwss.plugin.words import names_in
 from napari_mcwss.project import STUDY_FILE, Study
 from napari_mcwss.scans.formats import VOLUME_SUFFIXES, size_text, suffix_of
@@ -68,10 +69,8 @@ class OpenLayersDialog(StudyDialog):
         self.classes = QLineEdit()
         self.classes.setPlaceholderText("what to look for, such as TC, ED")
         self.scan_name = QLineEdit("scan1")
-        self.study_folder = QLineEdit()
-        self.study_folder.setPlaceholderText("a new folder for tags, models and results")
-        browse = QPushButton("Choose …")
-        browse.clicked.connect(self._ask_folder)
+        self.study_folder = StudyFolder()
+        self.study_folder.propose(Path(layers[0].name).name)
         self.reason.setText(
             "The study refers to the layers' NIfTI files; layers without one are written into "
             "its folder."
@@ -80,7 +79,8 @@ class OpenLayersDialog(StudyDialog):
         form.addRow("Channels", self.channels)
         form.addRow("Classes", self.classes)
         form.addRow("Name of the scan", self.scan_name)
-        form.addRow("Study folder", side_by_side(self.study_folder, browse))
+        line = side_by_side(self.study_folder, self.study_folder.choose_button)
+        form.addRow("Study folder", line)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self.reason)
@@ -127,11 +127,6 @@ class OpenLayersDialog(StudyDialog):
                 raise
 
         self.make("writing of the layers", create)
-
-    def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the study")
-        if folder:
-            self.study_folder.setText(folder)
 
 
 def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> list[Path]:

@@ -166,14 +166,16 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
 
 def tagged_text(table: TagTable) -> str:
-    """Say how many slices are tagged.
+    """Say how many slices are tagged, and how many of them lack tags of some classes.
 
     Examples
     --------
     >>> tagged_text(TagTable.empty(25, ["TC"]))
     '0 of 25 slices tagged'
     """
-    return f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
+    part = int((table.tagged & (table.values == Tag.UNKNOWN).any(1)).sum())
+    text = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
+    return f"{text}, {part} in part" if part else text
 
 
 def _counter(

@@ -253,8 +253,15 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             text = f"Press {start} at the first slice of {selected}, then {end} at the last."
             self.note.setText(text)
             return
-        name, first = self._range_start
+        (name, first), last = self._range_start, self.session.slice_index
+        if not self._usable or last is None:
+            return
+        self.forget_range()
         self._do(lambda table, index: editing.with_range(table, name, first, index))
+        lowest, highest = sorted((first, last))
+        self.note.setText(
+            f"{name} is present on slices {lowest} to {highest}, absent on all others."
+        )
 
     def nowhere(self) -> None:
         """Tag the class with the arrow absent in the whole scan."""

@@ -202,11 +202,13 @@ class Suggesting(QWidget):  # type: ignore[misc]
     def _study_changed(self) -> None:
         study, chosen = self._session.study, self.model.currentText()
         models: list[str] = [] if study is None else study.model_names()
+        new = any(self.model.findText(name) < 0 for name in models)
         self.model.blockSignals(True)
         self.model.clear()
         self.model.addItems(models)
-        if chosen in models:
-            self.model.setCurrentText(chosen)
+        # A new model is what the user has just waited for; the newest is last.
+        keep = chosen in models and not new
+        self.model.setCurrentIndex(models.index(chosen) if keep else len(models) - 1)
         self.model.blockSignals(False)
         self.setVisible(bool(models))
         if study is not self._study or self.model.currentText() != chosen:

@@ -303,4 +303,4 @@ def _read_masks(
     without = [scan for scan in files if scan not in found]
     if without:
         warn(f"scans without a mask, left out: {names_text(without)}")
-    return dict(tags_of_masks(study, found, mapping))
+    return dict(tags_of_masks(study, found, mapping, warn))

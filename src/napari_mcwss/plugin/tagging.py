@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.comparison import Comparison
+from napari_mcwss.plugin.lost_scans import LostScans
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
@@ -114,6 +115,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
         self.suggesting.place_wanted.connect(self._go_to)
         self.tag_menu = TagMenu(self.session, self.comparison)
+        self.lost = LostScans(self.session.order)
+        self.lost.found.connect(self._found_again)
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
         self.claim_button = QPushButton("Try again")
@@ -131,6 +134,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.suggesting)
         layout.addWidget(self.comparison)
         layout.addWidget(self.status)
+        layout.addWidget(self.lost)
         layout.addWidget(self.turn_button)
         layout.addWidget(self.claim_button)
         layout.addWidget(self._beneath(self.summary), 1)
@@ -273,6 +277,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.add_button.setEnabled(study is not None)
         self.slices.set_classes(() if study is None else study.classes)
         self.slices.note_reader()
+        self.lost.show_study(study)
         self.scans.show_study(study)
         self.scans.select(self.session.scan)
         self._refresh()
@@ -290,6 +295,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._refresh()
         else:
             self.scans.read_again(scan)
+
+    def _found_again(self) -> None:
+        study = self.session.study
+        self.scans.show_study(study)
+        if study is not None and self.session.scan is None:
+            self._read(study, self.session.order.names[0])
 
     def _order_changed(self) -> None:
         self._summarise()
@@ -324,7 +335,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if self.session.study is None:
             return NO_STUDY
         if self.session.scan is None:
-            return "Add scans to the study."
+            return "Choose a scan." if self.session.study.scan_names else "Add scans to the study."
         if self.session.damage:
             return self.session.order.hide(self.session.damage)
         if self.session.read_only:

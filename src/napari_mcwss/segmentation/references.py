@@ -1,5 +1,6 @@
 """Reference masks of a study's scans, and a model measured against them."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.formats import names_text
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.baselines import LocationPrior
 from napari_mcwss.segmentation.measure import (
@@ -19,7 +21,8 @@ from napari_mcwss.segmentation.measure import (
     evaluate,
     write_measurements,
 )
-from napari_mcwss.segmentation.results import has_result, load_mask
+from napari_mcwss.segmentation.results import has_result, has_used_tags, load_mask
+from napari_mcwss.tags.mask_values import MaskValues
 
 
 def read_references(
@@ -47,12 +50,23 @@ def read_references(
     ------
     McwssError
         If a mask is missing, unreadable or of another shape than its scan, or
-        the mapping does not name every class.
+        the mapping does not name every class; and after the last one, if it
+        does not fit the masks of the study, as in `MaskValues.check`.
     """
+    values = MaskValues(mapping)
     files = find_masks(masks, {scan: study.files(scan)[0] for scan in scans})
     for scan, path in files.items():
         mask = read_mask(path, study.scan(scan).geometry)
+        values.note(mask)
         yield scan, class_masks(mask, mapping, study.class_names)
+    # A class that these scans just do not have is in the masks of others.
+    for scan in study.scan_names:
+        if not values.missed:
+            break
+        if scan not in scans and scans_with_mask(study, masks, [scan]):
+            path = find_masks(masks, {scan: study.files(scan)[0]})[scan]
+            values.note(read_mask(path))
+    values.check()
 
 
 def scans_with_mask(study: Study, masks: str, scans: Sequence[str]) -> list[str]:
@@ -109,16 +123,24 @@ def evaluate_model(
     unions : mapping
         Name of a union to the classes it joins.
     scans : sequence of str, optional
-        Segmented scans to measure; all segmented ones if not given.
+        Segmented scans to measure; if not given, all segmented ones that have
+        a mask and that the model was not trained on.
 
     Raises
     ------
     McwssError
-        If there is nothing to measure or something does not fit.
+        If there is nothing to measure or something does not fit; no
+        ``measurements.csv`` is written then.
+
+    Warns
+    -----
+    UserWarning
+        Of segmented scans that are left out, and why; and of those in whose
+        masks their own tags have had a say.
     """
     info = read_info(study.model_folder(model))
     if scans is None:
-        scans = [scan for scan in study.scan_names if has_result(study, model, scan)]
+        scans = _unseen(study, model, masks, info.scans)
     learnt = [scan for scan in info.scans if scan not in scans and scan in study.scan_names]
     prior = _prior(study, masks, mapping, learnt)
     cases = (
@@ -126,9 +148,46 @@ def evaluate_model(
         for scan, references in read_references(study, masks, mapping, scans)
     )
     evaluation = evaluate(cases, study.class_names, unions=unions, prior=prior)
+    helped = [scan for scan in evaluation.scans if has_used_tags(study, model, scan)]
+    if helped:
+        warnings.warn(
+            f"segmented with the help of their own tags: {names_text(helped)}; segment with "
+            "--ignore-tags to measure the model alone",
+            stacklevel=2,
+        )
     for scan, measurements in evaluation.scans.items():
         write_measurements(_table(study, model, scan), measurements)
     return evaluation
+
+
+def _unseen(study: Study, model: str, masks: str, learnt: Sequence[str]) -> list[str]:
+    """Choose the segmented scans that tell how good a model is on others; say what is left out."""
+    segmented = [scan for scan in study.scan_names if has_result(study, model, scan)]
+    if not segmented:
+        raise McwssError(
+            f"there is no scan to measure: model {model} has segmented none: segment some first"
+        )
+    others = [scan for scan in segmented if scan not in learnt]
+    if not others:
+        raise McwssError(
+            f"there is no scan to measure: model {model} was trained on all that it has segmented "
+            f"({names_text(segmented)}): segment others, or name these with --scans to measure "
+            "how well it fits them"
+        )
+    measured = scans_with_mask(study, masks, others)
+    if not measured:
+        find_masks(masks, {scan: study.files(scan)[0] for scan in others})  # says why
+    if len(others) < len(segmented):
+        seen = names_text([scan for scan in segmented if scan in learnt])
+        warnings.warn(
+            f"left out, since the model was trained on them: {seen}; name them with --scans to "
+            "measure them, too",
+            stacklevel=3,
+        )
+    if len(measured) < len(others):
+        without = names_text([scan for scan in others if scan not in measured])
+        warnings.warn(f"left out, since they have no mask: {without}", stacklevel=3)
+    return measured
 
 
 def _prior(

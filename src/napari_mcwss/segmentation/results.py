@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ def save_result(
     prediction: Prediction,
     mask: NDArray[np.uint8],
     geometry: Geometry,
+    *,
+    tagged: bool = False,
 ) -> Path:
     """Write mask, CAMs and scores of one scan.
 
@@ -43,6 +46,8 @@ def save_result(
         Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
     geometry : Geometry
         Of the scan.
+    tagged : bool
+        Whether tags of the scan have had a say in the mask.
 
     Returns
     -------
@@ -68,7 +73,8 @@ def save_result(
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
     # This comes last: where it names the model's training, all is of it.
     with replacing(folder / RECORD) as path:
-        path.write_text(json.dumps({"run": run}) + "\n", encoding="utf-8")
+        record = {"run": run, "tagged": tagged}
+        path.write_text(json.dumps(record) + "\n", encoding="utf-8")
     return folder
 
 
@@ -80,12 +86,20 @@ def has_result(study: Study, model: str, scan: str) -> bool:
     McwssError
         If there is no such model.
     """
-    run = read_info(study.model_folder(model)).run
+    return bool(_record(study, model, scan).get("run") == read_info(study.model_folder(model)).run)
+
+
+def has_used_tags(study: Study, model: str, scan: str) -> bool:
+    """Tell whether tags of a segmented scan have had a say in its mask."""
+    return bool(_record(study, model, scan).get("tagged"))
+
+
+def _record(study: Study, model: str, scan: str) -> dict[str, Any]:
     try:
         record = json.loads((study.result_folder(model, scan) / RECORD).read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("run") == run
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
+from napari_mcwss.model.preset import UNKNOWN
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask, precedence_of
 from napari_mcwss.segmentation.predict import Prediction, Progress, predict
@@ -70,5 +71,6 @@ def segment_scan(
         gate=gate,
         tags=tags,
     )
-    save_result(study, name, model.info.run, prediction, mask, source.geometry)
+    tagged = tags is not None and bool((tags != UNKNOWN).any())
+    save_result(study, name, model.info.run, prediction, mask, source.geometry, tagged=tagged)
     return prediction

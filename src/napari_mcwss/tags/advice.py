@@ -82,9 +82,16 @@ def _few(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
 
 
 def _one_scan(tags: Tags, classes: Sequence[str]) -> Iterator[str]:
+    tagged = [scan for scan, values in tags.items() if (values != -1).any()]
+    if len(tagged) == 1:
+        yield (
+            f"{tagged[0]} is the only scan with tags: what is learnt from one scan seldom holds "
+            "for others. Tag slices of at least two more"
+        )
+        return
     for index, name in enumerate(classes):
         holding = [scan for scan, values in tags.items() if (values[:, index] == 1).any()]
-        if len(holding) == 1 < len(tags):
+        if len(holding) == 1:
             yield (
                 f"{name} is present in {holding[0]} alone: whatever is peculiar to that scan will "
                 "look like it. Tag it in others"

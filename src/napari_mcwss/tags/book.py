@@ -80,6 +80,31 @@ class TagBook:
         """
         return self._store(scan).read()
 
+    def readers(self, scan: str) -> dict[tuple[int, str], str]:
+        """Tell who gave the tags of a scan, as far as its journal knows.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+
+        Returns
+        -------
+        dict
+            Slice and class to the reader of the latest change; empty text
+            where no name was noted.
+
+        Raises
+        ------
+        McwssError
+            If the journal cannot be read.
+        """
+        return {
+            (change.slice_index, change.class_name): deed.reader
+            for deed in journal_of(self.folder, scan).deeds()
+            for change in deed.changes
+        }
+
     def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
         """Change one tag, as one step.
 

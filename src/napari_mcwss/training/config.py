@@ -81,7 +81,7 @@ class TrainingConfig(BaseModel):
     learning_rate: float = Field(default=2e-3, gt=0, le=1)
     weight_decay: float = Field(default=1e-4, ge=0)
     validation_share: float = Field(default=0.2, ge=0, le=0.5)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: str = "auto"
 
     @field_validator("patience")

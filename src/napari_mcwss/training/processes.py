@@ -68,8 +68,8 @@ def train_command(
     if ranks > 1:
         command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
     command += ["napari_mcwss", "train", str(study.folder), "--model", model]
-    if beginning is not Beginning.NEW:
-        command.append(f"--{beginning}")
+    # Whoever begins anew has seen, on the button, that it replaces a model.
+    command.append("--replace" if beginning is Beginning.NEW else f"--{beginning}")
     settings = {} if beginning is Beginning.RESUME else config.model_dump(exclude_defaults=True)
     for name, value in settings.items():
         option = f"--{name.replace('_', '-')}"

@@ -97,7 +97,8 @@ class TrainingFolder:
         if not (self.working / STATE).exists():
             others = ", ".join(found.name for found in unfinished_trainings(self.study))
             raise McwssError(
-                f"there is no unfinished training of '{self.name}': expected {others or 'none'}"
+                f"there is no unfinished training of '{self.name}': "
+                + (f"name one of {others}" if others else "begin one without --resume")
             )
         return read_state(self.working / STATE)
 

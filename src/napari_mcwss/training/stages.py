@@ -2,6 +2,7 @@
 
 import math
 import platform
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ import torch
 
 from napari_mcwss import __version__
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName, read_info
 from napari_mcwss.model.devices import choose_device, describe_device
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.project import Study
@@ -269,7 +270,9 @@ class Training:
         # An unfinished second stage is worth less than the first.
         if over if state.stage else good:
             state.best = max(state.best, score)
-            for event in self._written(lambda: self._write_model(run), "model", needed=over):
+            for event in self._written(
+                lambda: self._write_model(run, over=over), "model", needed=over
+            ):
                 state.saved = state.saved or isinstance(event, Checkpoint)
                 yield event
         if over:
@@ -310,9 +313,12 @@ class Training:
             return
         last_counts = run and (run.preset.keeps_last_epoch or not self.task.split.validation)
         if run and not (state.saved and (state.stage or not last_counts)):
-            self._write_model(run)
+            self._write_model(run, over=False)
         self._write_state()
-        self.folder.keep(state.key)
+        place = self.folder.keep(state.key)
+        if place is not None and (shortcoming := read_info(place).shortcoming):
+            # Whoever has closed the generator takes no more events.
+            warnings.warn(f"model {place.name}: {shortcoming}", stacklevel=2)
 
     def _write_state(self) -> None:
         epoch, batch = self._place()
@@ -334,11 +340,13 @@ class Training:
         with self.cadence.writing():
             self.folder.write_state(state, summary)
 
-    def _write_model(self, run: Run) -> None:
+    def _write_model(self, run: Run, *, over: bool) -> None:
+        classes = self.study.class_names
+        late = [] if over else run.preset.divided_last
         rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
         info = ModelInfo(
             preset=self.stages[self.state.stage],
-            classes=self.study.class_names,
+            classes=classes,
             channels=self.study.channels,
             width=self.config.width,
             pixel=self.material.reading.pixel,
@@ -347,6 +355,7 @@ class Training:
             scans=self.task.split.training,
             validation_scans=self.task.split.validation,
             trusted_scans=tuple(self.task.trusted),
+            undivided=tuple((classes[inner], classes[outer]) for inner, outer in late),
             epochs=self._place()[0],
             training=self.config.model_dump(),
             slices=len(self.tags),
