@@ -7,6 +7,7 @@ from napari_mcwss.model.checkpoint import ModelInfo, save_model
 from napari_mcwss.model.local import Local
 from napari_mcwss.project import Study
 from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Prediction
 from napari_mcwss.segmentation.results import save_result
 
@@ -31,5 +32,5 @@ def segmented(tagged_study: Study) -> Study:
         cams = np.stack([mask == 1, mask == 2]).astype(np.float32)
         scores = cams.any((2, 3)).T.astype(np.float32)
         found = Prediction(name, tagged_study.class_names, scores, cams)
-        save_result(tagged_study, "model-1", info.run, found, mask, scan.geometry)
+        save_result(tagged_study, "model-1", info.run, found, mask, Rules(), scan.geometry)
     return tagged_study
