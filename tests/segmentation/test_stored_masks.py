@@ -6,51 +6,19 @@ import numpy as np
 import pytest
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import ModelInfo, save_model
-from napari_mcwss.model.local import Local
-from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation import results
 from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Prediction
 from napari_mcwss.segmentation.reference_threshold import best_threshold
 from napari_mcwss.segmentation.results import (
     load_mask,
     save_mask,
-    save_result,
     stored_rules,
 )
 
 
 @pytest.fixture
-def study(tagged_study, tagged_folder):
-    """A study whose results are its true masks, each class in CAMs of 0.4 to 0.6, noise below."""
-    info = ModelInfo(
-        preset="local",
-        classes=tagged_study.class_names,
-        channels=tagged_study.channels,
-        width=2,
-        precedence=((False, True), (False, False)),
-        scans=(),
-        epochs=1,
-    )
-    network = Local(len(tagged_study.channels), 2, 2)
-    save_model(tagged_study.model_folder("model-1"), network, info)
-    rng = np.random.default_rng(0)
-    for name in tagged_study.scan_names[:2]:
-        scan = tagged_study.scan(name)
-        truth = read_mask(tagged_folder / "scans" / name / "seg.nii.gz", scan.geometry)
-        core, lesion = truth == 1, truth > 0
-        noise = rng.uniform(0.1, 0.35, (2, *truth.shape))
-        cams = np.where([core, lesion], 0.4 + 0.2 * rng.random(noise.shape), noise)
-        found = Prediction(
-            name,
-            tagged_study.class_names,
-            np.stack([core.any((1, 2)), lesion.any((1, 2))], 1).astype(np.float32),
-            cams.astype(np.float32),
-        )
-        empty = np.zeros(truth.shape, np.uint8)
-        save_result(tagged_study, "model-1", info.run, found, empty, Rules(), scan.geometry)
-    return tagged_study
+def study(segmented_study):
+    return segmented_study
 
 
 @pytest.fixture

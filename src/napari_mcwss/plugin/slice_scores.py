@@ -91,8 +91,12 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
             text = f"{said}, predicted {found.prediction.scores[index, column]:.2f}"
             if different[index, column]:
                 text = f"<b style='color:{STRIKING}'>{text}</b>"
-            rows.append(f"<tr><td style='padding-right:12px'>{escape(name)}</td><td>{text}</td>")
+            rows.append(
+                f"<tr><td style='padding-right:12px'>{escape(name)}</td><td>{text}</td></tr>"
+            )
         self.here.setText(f"<table>{''.join(rows)}</table>")
+        # Without this the first table that is shown keeps the height of one line.
+        self.here.setMinimumHeight(self.here.sizeHint().height())
 
     def _different(self) -> NDArray[np.bool_]:
         table, found = self._session.table, self._found
