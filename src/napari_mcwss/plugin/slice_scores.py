@@ -34,7 +34,6 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         self.here = QLabel()
         self.here.setTextFormat(Qt.TextFormat.RichText)
         self.count = QLabel()
-        self.count.setWordWrap(True)
         self.next_button = QPushButton("Next disagreement")
         self.next_button.setToolTip(
             "The next slice whose tag and score contradict each other: "
@@ -57,8 +56,8 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
     def follow(self, found: Found | None) -> None:
         """Speak of another result, or of none."""
         self._found = found
-        self.setVisible(found is not None)
         self.refresh()
+        self.setVisible(found is not None)
 
     def go_on(self) -> None:
         """Go to the next slice with a disagreement, after the last one to the first."""
@@ -96,7 +95,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
             )
         self.here.setText(f"<table>{''.join(rows)}</table>")
         # Without this the first table that is shown keeps the height of one line.
-        self.here.setMinimumHeight(self.here.sizeHint().height())
+        self.setMinimumHeight(self.layout().minimumSize().height())
 
     def _different(self) -> NDArray[np.bool_]:
         table, found = self._session.table, self._found
