@@ -15,11 +15,11 @@ from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import Reading
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.baselines import LocationPrior
-from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Prediction, predict
 from napari_mcwss.segmentation.references import read_labels
 from napari_mcwss.segmentation.results import load_mask
-from napari_mcwss.segmentation.segment import segment_scan, study_precedence
+from napari_mcwss.segmentation.segment import mask_of, segment_scan
 from napari_mcwss.tags.relations import precedence
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Epoch, Finished
@@ -159,24 +159,15 @@ def _learn_classic(
     def predict_scan(scan: str) -> tuple[Labels, Labels]:
         prediction = _finish(predict(model, study.scan(scan)))
         study.scan(scan).release()
-        return (
-            exclusive_mask(
-                prediction.cams, prediction.scores, precedence=study_precedence(study, info)
-            ),
-            _gated(study, model, prediction),
-        )
+        return mask_of(study, info, prediction), _gated(study, model, prediction)
 
     return epochs, predict_scan
 
 
 def _gated(study: Study, model: TrainedModel, prediction: Prediction) -> Labels:
     """Make the mask with the scan's own tags."""
-    return exclusive_mask(
-        prediction.cams,
-        prediction.scores,
-        precedence=study_precedence(study, model.info),
-        tags=study.tags(prediction.scan).values,
-    )
+    rules = Rules(tags=study.tags(prediction.scan).values)
+    return mask_of(study, model.info, prediction, rules)
 
 
 def _prior_of(bench: Bench, training: Sequence[str]) -> Predictor:

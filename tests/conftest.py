@@ -104,6 +104,46 @@ def tagged_study(tagged_folder: Path, tmp_path: Path) -> Study:
 
 
 @pytest.fixture
+def segmented_study(tagged_study: Study, tagged_folder: Path) -> Study:
+    """The tagged study with results of a model ``model-1`` on two scans.
+
+    CAMs are 0.4 to 0.6 where a class truly is, and noise up to 0.35 elsewhere; the
+    stored masks are empty.
+    """
+    import numpy as np
+
+    from napari_mcwss.model.checkpoint import ModelInfo, save_model
+    from napari_mcwss.model.local import Local
+    from napari_mcwss.segmentation.masks import Rules
+    from napari_mcwss.segmentation.predict import Prediction
+    from napari_mcwss.segmentation.results import save_result
+
+    info = ModelInfo(
+        preset="local",
+        classes=tagged_study.class_names,
+        channels=tagged_study.channels,
+        width=2,
+        precedence=((False, True), (False, False)),
+        scans=(),
+        epochs=1,
+    )
+    network = Local(len(tagged_study.channels), 2, 2)
+    save_model(tagged_study.model_folder("model-1"), network, info)
+    rng = np.random.default_rng(0)
+    for name in tagged_study.scan_names[:2]:
+        scan = tagged_study.scan(name)
+        truth = read_mask(tagged_folder / "scans" / name / "seg.nii.gz", scan.geometry)
+        core, lesion = truth == 1, truth > 0
+        noise = rng.uniform(0.1, 0.35, (2, *truth.shape))
+        cams = np.where([core, lesion], 0.4 + 0.2 * rng.random(noise.shape), noise)
+        scores = np.stack([core.any((1, 2)), lesion.any((1, 2))], 1).astype(np.float32)
+        found = Prediction(name, tagged_study.class_names, scores, cams.astype(np.float32))
+        empty = np.zeros(truth.shape, np.uint8)
+        save_result(tagged_study, "model-1", info.run, found, empty, Rules(), scan.geometry)
+    return tagged_study
+
+
+@pytest.fixture
 def trained_study(trained_folder: Path, tmp_path: Path) -> Study:
     """The same, with a model ``model-1`` that was hardly trained."""
     shutil.copytree(trained_folder, tmp_path / "copy")

@@ -14,14 +14,19 @@ from rich.console import Console
 
 from napari_mcwss import __version__
 from napari_mcwss.cli_export import export_app
+from napari_mcwss.cli_masks import mask, threshold
 from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Device,
+    Gate,
+    IgnoreTags,
     Map,
     Masks,
     ModelName,
     Scans,
+    Steps,
     StudyFolder,
+    Threshold,
     Unions,
     chosen,
     mapping,
@@ -47,6 +52,14 @@ app.add_typer(tags_app, name="tags")
 app.add_typer(export_app, name="export")
 app.add_typer(models_app, name="model")
 
+app.command(
+    epilog="Example: napari-mcwss mask my-study --model first --threshold 0.4 "
+    "--steps small=0.5,holes"
+)(mask)
+app.command(
+    epilog="Example: napari-mcwss threshold my-study --model first --masks seg --map TC=1,4 "
+    "--map ED=2"
+)(threshold)
 app.command(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
 )(train)
@@ -147,12 +160,10 @@ def segment(
     study: StudyFolder,
     model: ModelName,
     scans: Scans = None,
-    ignore_tags: Annotated[
-        bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
-    ] = False,
-    gate: Annotated[
-        float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")
-    ] = 0.5,
+    ignore_tags: IgnoreTags = False,
+    threshold: Threshold = 0.5,
+    gate: Gate = 0.5,
+    steps: Steps = "holes",
     device: Device = "auto",
 ) -> None:
     """Segment scans: CAMs, scores and exclusive masks in the source geometry.
@@ -161,8 +172,11 @@ def segment(
     """
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device
+    from napari_mcwss.segmentation.masks import Rules
+    from napari_mcwss.segmentation.refine import parse_steps
     from napari_mcwss.segmentation.segment import segment_scan
 
+    taken = parse_steps(steps)
     opened, launch = Study.open(study), Launch.of_environment()
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
@@ -174,9 +188,9 @@ def segment(
         for name in mine:
             task = bar.add_task(name, total=None)
             tags = None if ignore_tags else opened.tags(name).values
-            steps = segment_scan(opened, model, trained, name, tags=tags, gate=gate)
-            for step in steps:
-                bar.update(task, completed=step.done, total=step.total)
+            rules = Rules(threshold, gate, tags, taken)
+            for done in segment_scan(opened, model, trained, name, rules):
+                bar.update(task, completed=done.done, total=done.total)
             opened.scan(name).release()
     share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
     typer.echo(f"{share}{len(mine)} scans: {opened.result_folder(model, names[0]).parent}")

@@ -26,6 +26,22 @@ ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...; the command devices lists them.")
 ]
+IgnoreTags = Annotated[
+    bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
+]
+Threshold = Annotated[
+    float, typer.Option(min=0, max=1, help="CAM value from which a pixel can belong to a class.")
+]
+Gate = Annotated[
+    float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")
+]
+Steps = Annotated[
+    str,
+    typer.Option(
+        help="What is done with the mask then, in this order: none, or any of edges=0.6, "
+        "superpixels=4 (mm), smooth=2 (mm), small=0.1 (mL), holes, separated by commas."
+    ),
+]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
 Unions = Annotated[

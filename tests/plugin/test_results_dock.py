@@ -14,12 +14,12 @@ from napari.utils.notifications import (
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
 
-from napari_mcwss.plugin import segmenting
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
-from napari_mcwss.plugin.segmenting import Rules
+from napari_mcwss.segmentation import masks
 from napari_mcwss.segmentation import predict as predicting
 from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.tags.editing import nothing_here
 
@@ -67,7 +67,7 @@ class WholeMasks:
 @pytest.fixture
 def whole_masks(dock, trained_study, monkeypatch) -> Iterator[WholeMasks]:
     watched = WholeMasks(trained_study.scan(dock.session.scan).slices)
-    monkeypatch.setattr(segmenting, "exclusive_mask", watched.make)
+    monkeypatch.setattr(masks, "exclusive_mask", watched.make)
     yield watched
     watched.let_go()
 
@@ -80,6 +80,14 @@ def click(qtbot, button) -> None:
 def segment(qtbot, dock) -> None:
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
         click(qtbot, dock.segment_button)
+
+
+def whole_mask(dock, rules):
+    return dock.found.masked(rules).stages[-1]
+
+
+def tags(dock):
+    return dock.session.study.tags(dock.session.scan).values
 
 
 def mask_layer(dock):
@@ -97,7 +105,8 @@ def test_layers_lie_on_the_scan(qtbot, dock, trained_study):
         assert layer.data.shape == scan.geometry.shape
         assert tuple(layer.scale) == tuple(image.scale) == scan.geometry.spacing
     for layer, spec in zip(cams, trained_study.classes, strict=True):
-        assert layer.blending == "additive"
+        assert layer.blending == "translucent_no_depth"
+        assert layer.colormap.map([0.0])[0, 3] == 0
         assert layer.colormap.map([1.0])[0] == pytest.approx(
             [int(spec.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1]
         )
@@ -135,20 +144,15 @@ def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
         near_zero = QPoint(slider.width() // 10, slider.height() // 2)
         qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=near_zero)
     assert dock.threshold.value() < threshold
-    expected = exclusive_mask(
-        dock.found.prediction.cams,
-        dock.found.prediction.scores,
-        precedence=dock.found.precedence,
-        threshold=dock.threshold.value(),
-        tags=trained_study.tags(dock.session.scan).values,
-    )
+    # Once to be stored, once to be shown, and once for the slider.
+    assert len(whole_masks.threads) == 3
+    assert threading.get_ident() not in whole_masks.threads
+    expected = whole_mask(dock, Rules(dock.threshold.value(), tags=tags(dock)))
     np.testing.assert_array_equal(mask_layer(dock).data, expected)
     assert not np.array_equal(expected, before)
     voxel = np.prod(dock.found.geometry.spacing) / 1000
     for label in (1, 2):
         assert f">{(expected == label).sum() * voxel:.1f} mL<" in dock.volumes.text()
-    assert len(whole_masks.threads) == 2
-    assert threading.get_ident() not in whole_masks.threads
 
 
 def test_the_last_rules_win_over_a_mask_that_is_being_made(qtbot, dock, whole_masks):
@@ -165,7 +169,7 @@ def test_the_last_rules_win_over_a_mask_that_is_being_made(qtbot, dock, whole_ma
         here = mask_layer(dock).data[dock.session.slice_index].copy()
         whole_masks.let_go()
     data = mask_layer(dock).data
-    np.testing.assert_array_equal(data, dock.found.mask(dock.rules))
+    np.testing.assert_array_equal(data, whole_mask(dock, dock.rules))
     np.testing.assert_array_equal(data[dock.session.slice_index], here)
     assert len(changes) == 1
 
@@ -221,7 +225,7 @@ def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, tol
     (notification,) = told
     assert table.name in notification.message
     assert notification.severity == NotificationSeverity.ERROR
-    without_tags = dock.found.mask(Rules(0.01))
+    without_tags = whole_mask(dock, Rules(0.01))
     np.testing.assert_array_equal(mask_layer(dock).data, without_tags)
 
     table.write_bytes(whole)

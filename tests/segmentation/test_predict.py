@@ -74,7 +74,9 @@ def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spa
     scan = read_scan("s", ("a",), [tmp_path / "a.nii.gz"])
     prediction = run(brightness_model(), scan)
     assert prediction.cams.shape == (1, *scan.geometry.shape)
-    mask = exclusive_mask(prediction.cams, prediction.scores, precedence=np.zeros((1, 1), bool))
+    mask = exclusive_mask(
+        prediction.cams, prediction.scores >= 0.5, precedence=np.zeros((1, 1), bool)
+    )
     write_volume(tmp_path / "mask.nii.gz", mask, scan.geometry, dtype=np.uint8)
     written = nib.load(tmp_path / "mask.nii.gz")
     assert np.array_equal(written.affine, nib.load(tmp_path / "a.nii.gz").affine)

@@ -98,6 +98,6 @@ def test_a_class_that_only_other_scans_have_is_no_mistake(segmented_study: Study
 def test_help_of_a_scan_s_own_tags_is_told(segmented_study: Study):
     name = segmented_study.scan_names[-1]
     path = segmented_study.result_folder("m", name) / "result.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"tagged": True}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tags": True}))
     with pytest.warns(UserWarning, match=f"own tags: {name}; segment with --ignore-tags"):
         evaluate_model(segmented_study, "m", "seg", PHANTOM_CLASSES, {}, [name])

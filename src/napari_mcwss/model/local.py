@@ -151,6 +151,24 @@ class Local(Preset):
                 cams[:, child] = particular[:, child] * tissue[:, 0]
         return Maps(scores, cams)
 
+    @property
+    def inspected(self) -> nn.Module:
+        """The coarsest block of the region network."""
+        return self.regions.down[-1]
+
+    def other_maps(
+        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Give both heads of the regions, unfiltered, and the contrast of classes inside others."""
+        deep, shallow = (evidence.sigmoid() * tissue for evidence in self.regions(images))
+        maps = {"deep": deep, "shallow": shallow}
+        if self.contrasted:
+            contrast = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
+            inside = torch.zeros(self.classes, device=images.device)
+            inside[[child for child, _ in self._pairs()]] = 1
+            maps["contrast"] = contrast * inside[:, None, None] * tissue
+        return maps | super().other_maps(images, tissue, references)
+
     def _contrasts_at(self, progress: float) -> bool:
         return progress >= REGION_STAGE and bool(self._pairs())
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_mcwss.model.losses import (
     classification_loss,
@@ -11,7 +11,7 @@ from napari_mcwss.model.losses import (
     extent_loss,
     mutual_exclusion_loss,
 )
-from napari_mcwss.model.maps import evidence, fuse, pool, tissue_at
+from napari_mcwss.model.maps import evidence, fuse, pool, tissue_at, upsample
 from napari_mcwss.model.network import MultiLevelNetwork
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
@@ -71,6 +71,30 @@ class Mcwss(Preset):
         pooled = pool(levels, [tissue_at(tissue, level) for level in levels])
         cams = fuse(levels, (images.shape[-2], images.shape[-1])) * tissue
         return Maps(torch.stack(pooled).sigmoid().mean(0), cams)
+
+    @property
+    def inspected(self) -> nn.Module:
+        """The block below the shallow heads."""
+        return self.network.encoder.blocks[2]
+
+    def other_maps(
+        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Give each level and their product, of the single and of the decomposed branch."""
+        size = (images.shape[-2], images.shape[-1])
+        features = self.network.encode(images)
+        branches = {"single": list(self.network.single_heads(features))}
+        if references is not None:
+            pairs = self.network.encode(torch.cat([images, references]))
+            both = self.network.decompose(pairs)
+            branches["decomposed"] = [logits.chunk(2)[0] for logits in both]
+        maps = {}
+        for branch, logits in branches.items():
+            levels = [evidence(level) for level in logits]
+            maps[branch] = fuse(levels, size) * tissue
+            for name, level in zip(("shallow", "deep"), levels, strict=True):
+                maps[f"{branch}, {name}"] = upsample(level, size).sigmoid() * tissue
+        return maps | super().other_maps(images, tissue, references)
 
 
 def _classification(

@@ -7,6 +7,8 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from napari_mcwss.model.layer_cam import layer_cam
+
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
 
@@ -164,6 +166,35 @@ class Preset(nn.Module):
     @abstractmethod
     def predict(self, images: Tensor, tissue: Tensor) -> Maps:
         """Give scores and CAMs of slices ``(slices, channels, h, w)``."""
+
+    def other_maps(
+        self,
+        images: Tensor,
+        tissue: Tensor,
+        references: Tensor | None = None,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Give maps to compare the CAMs with, by name; prediction never makes them.
+
+        Parameters
+        ----------
+        images, tissue : Tensor
+            As in `predict`.
+        references : Tensor, optional
+            ``(slices, channels, h, w)``: a slice of another scan for each, for
+            presets that compare slices in pairs; without it such maps are left out.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Each ``(slices, classes, h, w)`` in 0..1. Networks have ``LayerCAM``
+            of the module that `inspected` names.
+        """
+        return {"LayerCAM": layer_cam(self, self.inspected, images, tissue)}
+
+    @property
+    @abstractmethod
+    def inspected(self) -> nn.Module:
+        """The module whose features LayerCAM is made of."""
 
     def score(self, images: Tensor, tissue: Tensor) -> Tensor:
         """Give the scores of `predict` alone, which may take less."""

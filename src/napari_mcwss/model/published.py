@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.model.layer_cam import layer_cam
 from napari_mcwss.model.network import MultiLevelNetwork
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
@@ -190,6 +191,32 @@ class Published(Preset):
         logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
         cams = _unframed(fused_maps(shallow, deep)[:, :, 1], images.shape[-2], images.shape[-1])
         return Maps(logits.softmax(-1)[..., 1], cams)
+
+    @property
+    def inspected(self) -> nn.Module:
+        """The block below the shallow heads."""
+        return self.network.encoder.blocks[2]
+
+    def other_maps(
+        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Give the present maps of each level and of the decomposed branch."""
+        height, width = images.shape[-2:]
+        levels = self.network(_framed(images))
+        maps = {
+            name: _unframed(_whole(scaled_maps(level)[:, :, 1]), height, width)
+            for name, level in zip(("shallow", "deep"), levels, strict=True)
+        }
+        if references is not None:
+            pairs = self.network.encode(_framed(torch.cat([images, references])))
+            shared = fused_maps(*self.network.decompose(pairs))
+            maps["decomposed"] = _unframed(shared[:, :, 1], height, width)
+        explained = layer_cam(self, self.inspected, _framed(images), _framed(tissue.float()))
+        return maps | {"LayerCAM": _unframed(explained, height, width)}
+
+
+def _whole(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, (SIZE, SIZE), mode="bilinear")
 
 
 def _framed(images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_mcwss.errors import McwssError
@@ -65,6 +65,12 @@ class Refined(Preset):
         """Take note of each class's parent, -1 for none."""
         self.parents.copy_(torch.as_tensor(parents))
 
+    @property
+    def inspected(self) -> nn.Module:
+        """The block of the third resolution."""
+        block: nn.Module = self.network.down_2
+        return block
+
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Give Dice and cross-entropy terms of the labels.
 
@@ -95,8 +101,9 @@ class Refined(Preset):
         found = cams.clone()
         for child, parent in pairs:
             share = families[:, child] / (families[:, child] + own[:, parent])
-            cams[:, child] = share * tissue[:, 0]
-            found[:, child] = torch.minimum(found[:, parent], cams[:, child])
+            cams[:, child] = inside = share * tissue[:, 0]
+            # A view of what changes next would have no gradient.
+            found[:, child] = torch.minimum(found[:, parent].clone(), inside)
         scores = smooth_maximum(torch.logit(found, 1e-4), tissue.to(cams.dtype)).sigmoid()
         return Maps(scores, cams)
 
@@ -119,6 +126,15 @@ class RefinedVolume(Refined):
     dimensions: ClassVar[Literal[2, 3]] = 3
     # A stack shows most of what there is: its own norm takes away how its scanner differs.
     norm: ClassVar[str] = "instance"
+
+    def other_maps(
+        self,
+        images: Tensor,  # noqa: ARG002
+        tissue: Tensor,  # noqa: ARG002
+        references: Tensor | None = None,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Give none: its features are of stacks, not of slices."""
+        return {}
 
     def _logits(self, images: Tensor) -> Tensor:
         """Give the outputs of stacks, one after another, or of a single shorter one."""

@@ -28,7 +28,7 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     geometry : Geometry
         Of the scan.
     kind : str
-        ``scan``, ``cam``, ``mask`` or ``preview``.
+        ``scan``, ``cam``, ``mask``, ``map`` or ``preview``.
 
     Notes
     -----
@@ -67,13 +67,13 @@ def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
         viewer.layers.remove(layer)
 
 
-def empty_prediction_layers(viewer: Viewer) -> None:
-    """Leave nothing to see in CAM and mask layers, which stay.
+def empty_layers(viewer: Viewer, *kinds: str) -> None:
+    """Leave nothing to see in the study's layers of these kinds, which stay.
 
     Layers that went while a single one of the scan stayed visible made Mesa's
     software OpenGL crash, at the second picture after.
     """
-    for layer in study_layers(viewer, "cam", "mask"):
+    for layer in study_layers(viewer, *kinds):
         layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
         layer.editable = False  # new data makes a layer editable
 
@@ -186,6 +186,42 @@ def show_preview_layers(
         _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
 
 
+def show_map_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    classes: Sequence[ClassSpec],
+    name: str,
+    slices: Sequence[int],
+    maps: NDArray[np.uint8],
+) -> None:
+    """Show other maps than the CAMs, one layer a class; it is empty on slices without.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    geometry : Geometry
+        Of the scan.
+    classes : sequence of ClassSpec
+        In the order of the maps.
+    name : str
+        Of the maps.
+    slices : sequence of int
+        Which slices they are of.
+    maps : ndarray
+        Uint8 ``(classes, slices, y, x)``, 255 for 1.
+    """
+    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "map")}
+    for spec, values in zip(classes, maps, strict=True):
+        volume = np.zeros(geometry.shape, np.uint8)
+        volume[list(slices)] = values
+        if spec.name in old:
+            old[spec.name].data = volume
+            old[spec.name].name = f"{spec.name}, {name}"
+        else:
+            _add_cam(viewer, geometry, spec, volume, f"{spec.name}, {name}", 255, "map")
+
+
 def _add_cam(
     viewer: Viewer,
     geometry: Geometry,
@@ -201,7 +237,8 @@ def _add_cam(
         name=name,
         colormap=class_colormap(spec),
         contrast_limits=(0, highest),
-        blending="additive",
+        # Added to a bright scan, every colour would be white.
+        blending="translucent_no_depth",
         opacity=0.6,
         **placement(geometry, kind),
     )
@@ -210,8 +247,8 @@ def _add_cam(
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:
-    """Make a colormap from nothing to the class's colour."""
-    return Colormap(["#000000", spec.colour], name=f"mcwss {spec.name}")
+    """Make a colormap from nothing to the class's colour: 0 is clear, what is doubtful pale."""
+    return Colormap([f"{spec.colour}00", spec.colour], name=f"mcwss {spec.name}")
 
 
 def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:

@@ -1,7 +1,6 @@
 """The dock that segments scans and shows what was found."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from napari.layers import Labels
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,21 +20,27 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QLabeledDoubleSlider
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
-from napari_mcwss.plugin.latest import Latest
-from napari_mcwss.plugin.layers import empty_prediction_layers, show_prediction_layers, study_layers
-from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
+from napari_mcwss.plugin.hovering import HoverLine
+from napari_mcwss.plugin.layers import empty_layers, show_prediction_layers, study_layers
+from napari_mcwss.plugin.mask_making import MaskMaking
+from napari_mcwss.plugin.more_maps import MoreMapsBox
+from napari_mcwss.plugin.reference_dialog import ChooseButton, ReferenceDialog
+from napari_mcwss.plugin.refining import RefiningBox
+from napari_mcwss.plugin.scrolling import scroll
+from napari_mcwss.plugin.segmenting import Found, Masked, look_up, segment
 from napari_mcwss.plugin.session import Session
-from napari_mcwss.segmentation.exclusive import THRESHOLD
+from napari_mcwss.plugin.slice_scores import SliceScores
+from napari_mcwss.plugin.sliders import ratio_slider
+from napari_mcwss.plugin.stored_mask import StoredMask
+from napari_mcwss.plugin.volumes import Volumes
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks import Rules
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
-
-SETTLED = 120
-"""Milliseconds without a change after which the mask of the whole scan follows."""
 
 
 class ResultsDock(QWidget):  # type: ignore[misc]
@@ -67,18 +72,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.session = Session.of(napari_viewer)
         self.found: Found | None = None
         self._on_screen: Found | None = None
+        self._masked: Masked | None = None
         self._told: str | None = None
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._segmented)
         self._lookup = Background(self)
         self._lookup.ended.connect(self._looked_up)
-        self._masks = Latest(self, "making of the mask")
-        self._masks.answered.connect(self._take_mask)
-        self._settled = QTimer(self)
-        self._settled.setSingleShot(True)
-        self._settled.setInterval(SETTLED)
-        self._settled.timeout.connect(self._remake_mask)
+        self._masks = MaskMaking(self)
+        self._masks.made.connect(self._take_mask)
         self._segmented_study: Study | None = None
         self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
@@ -102,17 +104,27 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.hint.setWordWrap(True)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.threshold = _slider(THRESHOLD, self._rules_changed)
+        self.threshold = ratio_slider(THRESHOLD, self._rules_changed)
         self.threshold.setToolTip("A pixel can belong to a class from this CAM value on")
-        self.cam_opacity = _slider(0.6, self._opacity_changed)
-        self.mask_opacity = _slider(0.5, self._opacity_changed)
+        self.choose_button = ChooseButton(self._reference_dialog)
+        self.choose_button.chosen.connect(self.threshold.setValue)
+        self.cam_opacity = ratio_slider(0.6, self._opacity_changed)
+        self.mask_opacity = ratio_slider(0.5, self._opacity_changed)
         self.gate = QCheckBox("Only slices that the classifier finds")
         self.use_tags = QCheckBox("Known tags overrule the classifier")
         for box in (self.gate, self.use_tags):
             box.setChecked(True)
             box.toggled.connect(self._rules_changed)
-        self.volumes = QLabel()
-        self.volumes.setTextFormat(Qt.TextFormat.RichText)
+        self.refining = RefiningBox()
+        self.refining.steps_changed.connect(self._rules_changed)
+        self.refining.stage_changed.connect(self._show_stage)
+        self._masks.refining_changed.connect(self.refining.show_work)
+        self.stored_mask = StoredMask(self.session)
+        self.stored_mask.settings_wanted.connect(self._set_rules)
+        self.volumes = Volumes()
+        self.hover = HoverLine(self.session)
+        self.slice_scores = SliceScores(self.session)
+        self.more_maps = MoreMapsBox(self.session)
 
         choice = QFormLayout()
         choice.addRow("Model", self.model)
@@ -123,11 +135,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         form = QFormLayout(self.settings)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Threshold", self.threshold)
+        form.addRow("", self.choose_button)
         form.addRow("CAM opacity", self.cam_opacity)
         form.addRow("Mask opacity", self.mask_opacity)
         form.addRow(self.gate)
         form.addRow(self.use_tags)
-        layout = QVBoxLayout(self)
+        form.addRow(self.refining)
+        form.addRow(self.stored_mask)
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
         layout.addLayout(choice)
         layout.addLayout(buttons)
         layout.addWidget(self.hint)
@@ -135,7 +151,11 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.status)
         layout.addWidget(self.settings)
         layout.addWidget(self.volumes)
+        layout.addWidget(self.hover)
+        layout.addWidget(self.slice_scores)
+        layout.addWidget(self.more_maps)
         layout.addStretch(1)
+        scroll(self, inside)
 
     @property
     def rules(self) -> Rules:
@@ -161,7 +181,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         return study.tags(scan).values
 
     def _rules_with(self, tags: NDArray[np.int8] | None) -> Rules:
-        return Rules(self.threshold.value(), self.gate.isChecked(), tags)
+        gate = GATE if self.gate.isChecked() else None
+        return Rules(self.threshold.value(), gate, tags, self.refining.steps)
+
+    def _set_rules(self, record: dict[str, Any]) -> None:
+        """Take over the settings of a stored mask, as far as they are known."""
+        self.threshold.setValue(record.get("threshold", THRESHOLD))
+        self.gate.setChecked(record.get("gate", GATE) is not None)
+        self.use_tags.setChecked(record.get("tags", True))
+        self.refining.read_steps(record.get("steps", ""))
 
     def segment(self) -> None:
         """Segment the scan on screen with the chosen model.
@@ -191,6 +219,12 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.background.cancel()
         self.status.setText("Cancelling …")
         self._refresh()
+
+    def _reference_dialog(self) -> ReferenceDialog | None:
+        study, found = self.session.study, self.found
+        if study is None or found is None:
+            return None
+        return ReferenceDialog(self, study, found.model, self.rules)
 
     def _show_progress(self, event: Any) -> None:
         if self.background.cancelling:
@@ -267,16 +301,26 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _remake_mask(self) -> None:
         if self.found is not None:
-            self._masks.ask(partial(self.found.masked, self.rules))
+            self._masks.make(self.found, self.rules)
 
     def _take_mask(self, masked: Masked) -> None:
-        self._show_volumes(masked.millilitres)
+        study = self.session.study
+        if study is None:
+            return
+        self._masked = masked
+        self.volumes.show_volumes(study.classes, masked.volumes[-1])
+        self.refining.show_effects(masked, study.class_names)
+        self.stored_mask.follow(masked, masked.rules.steps == self.refining.steps)
         if masked.found is not self._on_screen:
             self._show(masked)
-            return
-        layer = self._mask_layer()
-        if layer is not None:
-            layer.data[...] = masked.mask
+        else:
+            self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Put the stage of the mask on screen that is wanted."""
+        layer, masked = self._mask_layer(), self._masked
+        if layer is not None and masked is not None and masked.found is self._on_screen:
+            layer.data[...] = masked.stages[self.refining.shown_stage(masked)]
             layer.refresh()
             self.mask_changed.emit()
 
@@ -286,30 +330,34 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             return
         self._on_screen = found
         cams = dict(zip(found.prediction.classes, found.prediction.cams, strict=True))
-        show_prediction_layers(self.viewer, found.geometry, study.classes, cams, masked.mask)
+        stage = masked.stages[self.refining.shown_stage(masked)].copy()
+        show_prediction_layers(self.viewer, found.geometry, study.classes, cams, stage)
         self._opacity_changed()
+        for part in (self.hover, self.slice_scores, self.more_maps):
+            part.follow(found)
         self.shown.emit(found)
 
     def _forget(self) -> None:
-        self.found = self._on_screen = None
+        self.found = self._on_screen = self._masked = None
         self._masks.forget()
-        self._settled.stop()
         self.volumes.clear()
-        empty_prediction_layers(self.viewer)
+        for part in (self.hover, self.slice_scores, self.more_maps, self.stored_mask):
+            part.follow(None)
+        empty_layers(self.viewer, "cam", "mask")
 
     def _rules_changed(self, *_: object) -> None:
         """Follow at once on the slice on screen, and soon on the others."""
         if self.found is None:
             return
+        rules = self.rules
         # A mask that is being made would bring the old rules back to this slice.
-        self._masks.forget()
+        self._masks.make(self.found, rules)
         layer, index = self._mask_layer(), self.session.slice_index
         shown = self._on_screen is self.found
         if layer is not None and index is not None and shown:
             here = slice(index, index + 1)
-            layer.data[here] = self.found.mask(self.rules, here)
+            layer.data[here] = self.found.mask(rules, here)
             layer.refresh()
-        self._settled.start()
 
     def _tags_changed(self, scan: str) -> None:
         if self.use_tags.isChecked() and scan == self.session.scan:
@@ -319,21 +367,13 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         return next(iter(study_layers(self.viewer, "mask")), None)
 
     def _opacity_changed(self, *_: object) -> None:
-        for kind, slider in (("cam", self.cam_opacity), ("mask", self.mask_opacity)):
+        for kind, slider in (
+            ("cam", self.cam_opacity),
+            ("map", self.cam_opacity),
+            ("mask", self.mask_opacity),
+        ):
             for layer in study_layers(self.viewer, kind):
                 layer.opacity = slider.value()
-
-    def _show_volumes(self, millilitres: Sequence[float]) -> None:
-        study = self.session.study
-        if study is None:
-            return
-        rows = "".join(
-            f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
-            f"<td style='padding:0 12px 0 6px'>{spec.name}</td>"
-            f"<td align='right'>{volume:.1f} mL</td></tr>"
-            for spec, volume in zip(study.classes, millilitres, strict=True)
-        )
-        self.volumes.setText(f"<table>{rows}</table>")
 
     def _refresh(self) -> None:
         study, scan, running = self.session.study, self.session.scan, self.background.running
@@ -361,12 +401,3 @@ def _disconnector(session: Session, dock: ResultsDock) -> Callable[[], None]:
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
 
     return disconnect
-
-
-def _slider(value: float, changed: Callable[[float], None]) -> QLabeledDoubleSlider:
-    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-    slider.setRange(0, 1)
-    slider.setSingleStep(0.01)
-    slider.setValue(value)
-    slider.valueChanged.connect(changed)
-    return slider

@@ -1,7 +1,7 @@
 """Segmenting a scan or fetching its stored result, and making masks, beside the screen."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,35 +10,12 @@ from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask
+from napari_mcwss.segmentation.masks import Rules, make_masks
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
+    from napari_mcwss.scans.scan import Scan
     from napari_mcwss.segmentation.predict import Prediction
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How CAMs become a mask, as set on screen.
-
-    Attributes
-    ----------
-    threshold : float
-        CAM value from which a pixel can belong to a class, 0..1.
-    gate : bool
-        Whether the classifier decides which slices can hold a class.
-    tags : ndarray, optional
-        Known tags of the scan, int8 ``(slices, classes)``, that override it.
-    """
-
-    threshold: float = THRESHOLD
-    gate: bool = True
-    tags: NDArray[np.int8] | None = None
-
-    @property
-    def gate_score(self) -> float | None:
-        """The score from which a slice can hold a class; None lets every slice."""
-        return GATE if self.gate else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,34 +30,49 @@ class Found:
         Scores and CAMs.
     precedence : ndarray
         Bool ``(classes, classes)``, as in `exclusive_mask`.
-    geometry : Geometry
-        Of the scan.
+    source : Scan
+        The scan itself.
+    stored : dict
+        By which rules its stored mask was made, as in `Rules.record`; empty if unknown.
     """
 
     model: str
     scan: str
     prediction: "Prediction"
     precedence: NDArray[np.bool_]
-    geometry: Geometry
+    source: "Scan"
+    stored: dict[str, Any]
 
-    def mask(self, rules: Rules, slices: slice = slice(None)) -> NDArray[np.uint8]:
-        """Make the mask of all slices or of some, uint8 ``(z, y, x)``."""
-        return exclusive_mask(
-            self.prediction.cams[:, slices],
-            self.prediction.scores[slices],
-            precedence=self.precedence,
-            threshold=rules.threshold,
-            gate=rules.gate_score,
-            tags=None if rules.tags is None else rules.tags[slices],
-        )
+    @property
+    def geometry(self) -> Geometry:
+        """That of the scan."""
+        return self.source.geometry
+
+    def mask(self, rules: Rules, slices: slice) -> NDArray[np.uint8]:
+        """Make the mask of some slices, uint8 ``(z, y, x)``, with the steps that act at once."""
+        tags = None if rules.tags is None else rules.tags[slices]
+        return self._stages(replace(rules.at_once, tags=tags), slices)[-1]
 
     def masked(self, rules: Rules) -> "Masked":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
-        mask = self.mask(rules)
+        stages = self._stages(rules, slice(None))
         voxel = float(np.prod(self.geometry.spacing)) / 1000
         labels = range(1, len(self.prediction.classes) + 1)
-        volumes = tuple(int(np.count_nonzero(mask == label)) * voxel for label in labels)
-        return Masked(self, mask, volumes)
+        volumes = tuple(
+            tuple(int(np.count_nonzero(mask == label)) * voxel for label in labels)
+            for mask in stages
+        )
+        return Masked(self, rules, tuple(stages), volumes)
+
+    def _stages(self, rules: Rules, slices: slice) -> list[NDArray[np.uint8]]:
+        return make_masks(
+            self.prediction.cams[:, slices],
+            self.prediction.scores[slices],
+            self.precedence,
+            rules,
+            self.geometry.spacing,
+            self.source.volume,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,15 +83,18 @@ class Masked:
     ----------
     found : Found
         What the mask is made from.
-    mask : ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    millilitres : tuple of float
-        Volume of each class.
+    rules : Rules
+        How it was made.
+    stages : tuple of ndarray
+        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any step, and after each.
+    volumes : tuple of tuple of float
+        Of each stage, the volume of each class in mL.
     """
 
     found: Found
-    mask: NDArray[np.uint8]
-    millilitres: tuple[float, ...]
+    rules: Rules
+    stages: tuple[NDArray[np.uint8], ...]
+    volumes: tuple[tuple[float, ...], ...]
 
 
 def segment(
@@ -118,17 +113,9 @@ def segment(
         from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
         trained = load_model(study.model_folder(model))
-        prediction = yield from segment_scan(
-            study,
-            model,
-            trained,
-            scan,
-            tags=rules.tags,
-            threshold=rules.threshold,
-            gate=rules.gate_score,
-        )
+        prediction = yield from segment_scan(study, model, trained, scan, rules)
         precedence = study_precedence(study, trained.info)
-        return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
+        return Found(model, scan, prediction, precedence, study.scan(scan), rules.record())
 
     return events
 
@@ -146,7 +133,7 @@ def look_up(
         yield "Looking for a stored result …"
         _prepare_layers()
         from napari_mcwss.model.checkpoint import read_info
-        from napari_mcwss.segmentation.results import load_result
+        from napari_mcwss.segmentation.results import load_result, stored_rules
         from napari_mcwss.segmentation.segment import study_precedence
 
         try:
@@ -158,7 +145,8 @@ def look_up(
         if prediction is None:
             return None
         precedence = study_precedence(study, info)
-        return Found(model, scan, prediction, precedence, study.scan(scan).geometry)
+        stored = stored_rules(study, model, scan)
+        return Found(model, scan, prediction, precedence, study.scan(scan), stored)
 
     return events
 

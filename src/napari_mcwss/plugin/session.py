@@ -247,7 +247,7 @@ class Session:
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
         if not self.window_closed:
-            remove_study_layers(self.viewer, "scan", "cam", "mask", "preview")
+            remove_study_layers(self.viewer, "scan", "cam", "mask", "map", "preview")
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()

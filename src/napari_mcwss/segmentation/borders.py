@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, holes
+from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.shape import holes
 
 STRENGTH = 0.6
 """Weight of the intensities' log-odds: neighbouring voxels say much the same."""

@@ -15,6 +15,7 @@ from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Prediction
 
 MASK = "mask.nii.gz"
@@ -28,9 +29,8 @@ def save_result(
     run: str,
     prediction: Prediction,
     mask: NDArray[np.uint8],
+    rules: Rules,
     geometry: Geometry,
-    *,
-    tagged: bool = False,
 ) -> Path:
     """Write mask, CAMs and scores of one scan.
 
@@ -44,16 +44,16 @@ def save_result(
         Of the scan.
     mask : ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    rules : Rules
+        How the mask was made.
     geometry : Geometry
         Of the scan.
-    tagged : bool
-        Whether tags of the scan have had a say in the mask.
 
     Returns
     -------
     Path
         The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (steps
-        of 1/255), and ``scores.csv``.
+        of 1/255), ``scores.csv``, and the rules in ``result.json``.
 
     Raises
     ------
@@ -72,10 +72,68 @@ def save_result(
         )
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
     # This comes last: where it names the model's training, all is of it.
-    with replacing(folder / RECORD) as path:
-        record = {"run": run, "tagged": tagged}
-        path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    _write_record(folder, {"run": run, **rules.record()})
     return folder
+
+
+def save_mask(
+    study: Study,
+    model: str,
+    scan: str,
+    mask: NDArray[np.uint8],
+    rules: Rules,
+    geometry: Geometry,
+) -> None:
+    """Write the mask of a stored result anew, and by which rules it was made.
+
+    Parameters
+    ----------
+    study, model, scan
+        Of the result.
+    mask, rules, geometry
+        As in `save_result`.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or a file cannot be written.
+    """
+    if not has_result(study, model, scan):
+        raise no_result(model, scan)
+    folder = study.result_folder(model, scan)
+    run = _read_record(folder)["run"]
+    # Until the mask is there, no rules are known: they would be those of another one.
+    _write_record(folder, {"run": run})
+    write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
+    _write_record(folder, {"run": run, **rules.record()})
+
+
+def stored_rules(study: Study, model: str, scan: str) -> dict[str, Any]:
+    """Give the record of the rules by which a stored mask was made, as `Rules.record` does.
+
+    It is empty where they are not known, as for masks of older versions, or where there is none.
+    """
+    record = _read_record(study.result_folder(model, scan))
+    record.pop("run", None)
+    return record
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    with replacing(folder / RECORD) as path:
+        path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def no_result(model: str, scan: str) -> McwssError:
+    """Give the error that says that a scan is to be segmented first."""
+    return McwssError(f"scan {scan} has no mask of model {model} as it is now: segment it first")
 
 
 def has_result(study: Study, model: str, scan: str) -> bool:
@@ -86,20 +144,13 @@ def has_result(study: Study, model: str, scan: str) -> bool:
     McwssError
         If there is no such model.
     """
-    return bool(_record(study, model, scan).get("run") == read_info(study.model_folder(model)).run)
+    run = read_info(study.model_folder(model)).run
+    return _read_record(study.result_folder(model, scan)).get("run") == run
 
 
 def has_used_tags(study: Study, model: str, scan: str) -> bool:
     """Tell whether tags of a segmented scan have had a say in its mask."""
-    return bool(_record(study, model, scan).get("tagged"))
-
-
-def _record(study: Study, model: str, scan: str) -> dict[str, Any]:
-    try:
-        record = json.loads((study.result_folder(model, scan) / RECORD).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return bool(_read_record(study.result_folder(model, scan)).get("tags"))
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
@@ -111,7 +162,7 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
         If the scan was not segmented by this model, or the file is damaged.
     """
     if not has_result(study, model, scan):
-        raise McwssError(f"scan {scan} has no mask of model {model} as it is now: segment it first")
+        raise no_result(model, scan)
     return read_mask(study.result_folder(model, scan) / MASK, study.scan(scan).geometry)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
-from napari_mcwss.model.preset import UNKNOWN
 from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import GATE, THRESHOLD, exclusive_mask, precedence_of
+from napari_mcwss.segmentation.exclusive import precedence_of
+from napari_mcwss.segmentation.masks import Rules, make_masks
 from napari_mcwss.segmentation.predict import Prediction, Progress, predict
-from napari_mcwss.segmentation.results import save_result
+from napari_mcwss.segmentation.results import load_result, no_result, save_mask, save_result
 
 
 def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
@@ -25,15 +25,45 @@ def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
     return precedence_of(from_tags, [spec.priority for spec in study.classes])
 
 
+def mask_of(
+    study: Study, info: ModelInfo, prediction: Prediction, rules: Rules | None = None
+) -> NDArray[np.uint8]:
+    """Make the mask of a prediction, by the default rules if none are given.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scan.
+    info : ModelInfo
+        Of the model that predicted it.
+    prediction : Prediction
+        Of the whole scan.
+    rules : Rules, optional
+        How the mask is made.
+
+    Returns
+    -------
+    ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 the class k.
+    """
+    scan = study.scan(prediction.scan)
+    precedence = study_precedence(study, info)
+    return make_masks(
+        prediction.cams,
+        prediction.scores,
+        precedence,
+        rules or Rules(),
+        scan.geometry.spacing,
+        scan.volume,
+    )[-1]
+
+
 def segment_scan(
     study: Study,
     name: str,
     model: TrainedModel,
     scan: str,
-    *,
-    tags: NDArray[np.int8] | None = None,
-    threshold: float = THRESHOLD,
-    gate: float | None = GATE,
+    rules: Rules | None = None,
 ) -> Generator[Progress, None, Prediction]:
     """Predict a scan and write its CAMs, scores and exclusive mask.
 
@@ -47,8 +77,8 @@ def segment_scan(
         The model itself.
     scan : str
         Name of the scan.
-    tags, threshold, gate
-        As in `exclusive_mask`.
+    rules : Rules, optional
+        How the mask is made; the default ones if not given.
 
     Yields
     ------
@@ -63,14 +93,33 @@ def segment_scan(
     model.info.check(study.channels, study.class_names)
     source = study.scan(scan)
     prediction = yield from predict(model, source)
-    mask = exclusive_mask(
-        prediction.cams,
-        prediction.scores,
-        precedence=study_precedence(study, model.info),
-        threshold=threshold,
-        gate=gate,
-        tags=tags,
-    )
-    tagged = tags is not None and bool((tags != UNKNOWN).any())
-    save_result(study, name, model.info.run, prediction, mask, source.geometry, tagged=tagged)
+    rules = rules or Rules()
+    mask = mask_of(study, model.info, prediction, rules)
+    save_result(study, name, model.info.run, prediction, mask, rules, source.geometry)
     return prediction
+
+
+def remake_mask(study: Study, name: str, info: ModelInfo, scan: str, rules: Rules) -> None:
+    """Make the mask of a stored result by other rules, and write it.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scan.
+    name, info
+        Of the model.
+    scan : str
+        Name of the scan.
+    rules : Rules
+        How the mask is made.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or a file cannot be read or written.
+    """
+    prediction = load_result(study, name, scan)
+    if prediction is None:
+        raise no_result(name, scan)
+    mask = mask_of(study, info, prediction, rules)
+    save_mask(study, name, scan, mask, rules, study.scan(scan).geometry)

@@ -115,3 +115,26 @@ def disagreements(first: TagTable, second: TagTable) -> NDArray[np.bool_]:
     known = (first.values != Tag.UNKNOWN) & (second.values != Tag.UNKNOWN)
     different: NDArray[np.bool_] = known & (first.values != second.values)
     return different
+
+
+def contradictions(table: TagTable, scores: NDArray[np.float32], gate: float) -> NDArray[np.bool_]:
+    """Find the tags of one scan that a model's scores contradict.
+
+    Parameters
+    ----------
+    table : TagTable
+        The tags.
+    scores : (slices, classes) array of float
+        Probability that the slice holds the class, 0..1.
+    gate : float
+        Score from which the model says present.
+
+    Returns
+    -------
+    (slices, classes) array of bool
+        Where a tag is known, and the model says the opposite.
+    """
+    said = scores >= gate
+    opposite = np.where(said, Tag.ABSENT, Tag.PRESENT)
+    contradicted: NDArray[np.bool_] = table.values == opposite
+    return contradicted

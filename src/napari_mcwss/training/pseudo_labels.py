@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from napari_mcwss.files import replacing
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import exclusive_mask
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Progress, predict
-from napari_mcwss.segmentation.segment import study_precedence
+from napari_mcwss.segmentation.segment import mask_of
 
 GOOD_ENOUGH = 0.5
 """Agreement with given masks from which labels are worth learning from beside them."""
@@ -67,12 +67,7 @@ def label_scan(
         After every batch.
     """
     prediction = yield from predict(teacher, study.scan(scan), batch_size=batch_size)
-    return exclusive_mask(
-        prediction.cams,
-        prediction.scores,
-        precedence=study_precedence(study, teacher.info),
-        tags=study.tags(scan).values,
-    )
+    return mask_of(study, teacher.info, prediction, Rules(tags=study.tags(scan).values))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
