@@ -16,7 +16,13 @@ from napari_mcwss.segmentation.adaptation import PRIOR, adapted
 
 def model_of(preset) -> TrainedModel:
     info = ModelInfo(
-        preset="local", classes=("A",), channels=("t1",), width=2, precedence=(), scans=(), epochs=1
+        preset="local",
+        classes=("A",),
+        channels=("t1",),
+        width=2,
+        precedence=((False,),),
+        scans=("s",),
+        epochs=1,
     )
     return TrainedModel(info, preset.eval(), torch.device("cpu"))
 

@@ -13,6 +13,7 @@ import pytest
 
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Prediction
 from napari_mcwss.segmentation.results import MASK, cam_path, save_result
 
@@ -77,7 +78,7 @@ def results_of(study: Study, name: str) -> tuple[Path, Path]:
     cam = (values - low) / extent
     scores = np.ones((scan.slices, 1), np.float32)
     found = Prediction(name, study.class_names, scores, cam[None])
-    folder = save_result(study, "m", "run", found, mask, scan.geometry)
+    folder = save_result(study, "m", "run", found, mask, Rules(), scan.geometry)
     return folder / MASK, cam_path(folder, study.class_names[0])
 
 
