@@ -25,6 +25,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.correction_box import CorrectionBox
 from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.layers import empty_prediction_layers, show_prediction_layers, study_layers
 from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
@@ -113,6 +114,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             box.toggled.connect(self._rules_changed)
         self.volumes = QLabel()
         self.volumes.setTextFormat(Qt.TextFormat.RichText)
+        self.correction = CorrectionBox(self.session, self.model.currentText)
 
         choice = QFormLayout()
         choice.addRow("Model", self.model)
@@ -135,6 +137,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.status)
         layout.addWidget(self.settings)
         layout.addWidget(self.volumes)
+        layout.addWidget(self.correction)
         layout.addStretch(1)
 
     @property

@@ -1,0 +1,121 @@
+"""Brings corrected masks to the disk beside the screen, and keeps those that it does not take."""
+
+from collections.abc import Generator
+from datetime import datetime
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
+
+if TYPE_CHECKING:
+    from napari_mcwss.project import Study
+
+RETRY_MILLISECONDS = 3000
+
+Key = tuple["Study", str]
+
+
+class MaskSaving(QObject):  # type: ignore[misc]
+    """Saves the latest state of each mask; what fails waits, and is tried again.
+
+    Attributes
+    ----------
+    changed : Signal
+        Something was saved, or could not be: look at `saved_at` and `problem`.
+    saved_at : datetime or None
+        When all was on the disk; None before anything was saved.
+    problem : str
+        Why masks wait to be saved; empty if none do, or they are just being written.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved_at: datetime | None = None
+        self.problem = ""
+        self._waiting: dict[Key, CorrectedMask] = {}
+        self._writing = Lock()
+        self._background = Background(self)
+        self._background.ended.connect(self._ended)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(RETRY_MILLISECONDS)
+        self._timer.timeout.connect(self._start)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of the scans whose masks are in memory alone."""
+        return tuple(scan for _, scan in self._waiting)
+
+    def latest(self, study: "Study", scan: str) -> CorrectedMask | None:
+        """Give the mask of a scan that waits, None if none does: it is newer than the disk's."""
+        return self._waiting.get((study, scan))
+
+    def save(self, study: "Study", scan: str, mask: CorrectedMask) -> None:
+        """Have a mask saved, in place of what waits of this scan."""
+        self._waiting[study, scan] = mask
+        self._start()
+
+    def finish(self) -> None:
+        """Save all that waits before this returns, as far as that succeeds."""
+        for key in list(self._waiting):
+            error = self._write(key)
+            if error is not None:
+                self._fail(error)
+                return
+        self._settle()
+
+    def _start(self) -> None:
+        if self._waiting and not self._background.running:
+            key = next(iter(self._waiting))
+            job = Job("saving of a corrected mask", partial(self._events, key), lambda _: False)
+            self._background.start(job)
+
+    def _events(self, key: Key) -> Generator[None, None, McwssError | None]:
+        # No event comes before: whoever cancels this would lose what was painted.
+        yield from ()
+        return self._write(key)
+
+    def _write(self, key: Key) -> McwssError | None:
+        """Write the latest mask of a scan; whoever comes second to it finds it written."""
+        with self._writing:
+            mask = self._waiting.get(key)
+            if mask is None:
+                return None
+            try:
+                save_corrected(*key, mask)
+            except McwssError as error:
+                return error
+            if self._waiting.get(key) is mask:
+                del self._waiting[key]
+        return None
+
+    def _ended(self, outcome: Outcome) -> None:
+        error = outcome.error or outcome.value
+        if error is not None:
+            self._fail(error)
+        elif self._waiting:
+            self._start()
+        else:
+            self._settle()
+
+    def _fail(self, error: Exception) -> None:
+        self.problem = str(error)
+        # Another scan's mask may be taken where this one is not.
+        first = next(iter(self._waiting), None)
+        if first is not None:
+            self._waiting[first] = self._waiting.pop(first)
+        self._timer.start()
+        self.changed.emit()
+
+    def _settle(self) -> None:
+        self._timer.stop()
+        self.problem = ""
+        self.saved_at = datetime.now()
+        self.changed.emit()
