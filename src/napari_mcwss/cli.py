@@ -14,6 +14,7 @@ from rich.console import Console
 
 from napari_mcwss import __version__
 from napari_mcwss.cli_export import export_app
+from napari_mcwss.cli_measure import measure
 from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Device,
@@ -48,6 +49,9 @@ app.add_typer(models_app, name="model")
 app.command(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
 )(train)
+app.command(
+    epilog="Example: napari-mcwss measure my-study --model first --model second --csv sizes.csv"
+)(measure)
 
 
 def main() -> None:

@@ -43,6 +43,8 @@ def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     viewer = make_napari_viewer(show=True)
     dock = ResultsDock(viewer)
     viewer.window.add_dock_widget(dock, name="Results")
+    # The fixture closes the viewer once more, which napari only can while the window exists.
+    dock.window().setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     dock.session.open(trained_study)
     dock.use_tags.setChecked(False)
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):

@@ -14,10 +14,9 @@ from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.results import load_mask
 
-FOLDER = "corrected"
-"""Folder of a study that holds them."""
+CORRECTED = "corrected"
+"""Folder of a study that holds them, and what they are called beside models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ def corrected_path(study: Study, scan: str) -> Path:
         If the name cannot be that of a file.
     """
     check_names("scan", [scan])
-    return study.folder / FOLDER / f"{scan}.nii.gz"
+    return study.folder / CORRECTED / f"{scan}.nii.gz"
 
 
 def is_corrected(study: Study, scan: str) -> bool:
@@ -200,7 +199,12 @@ def final_mask(study: Study, model: str, scan: str) -> NDArray[np.integer]:
         If there is neither, or the file is damaged.
     """
     corrected = read_corrected(study, scan)
-    return load_mask(study, model, scan) if corrected is None else corrected.labels
+    if corrected is not None:
+        return corrected.labels
+    # It loads torch, which takes seconds: painting needs none.
+    from napari_mcwss.segmentation.results import load_mask
+
+    return load_mask(study, model, scan)
 
 
 def _record_path(path: Path) -> Path:
