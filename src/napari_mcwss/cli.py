@@ -29,12 +29,12 @@ from napari_mcwss.cli_options import (
     progress,
     split,
 )
+from napari_mcwss.cli_segment import segment
 from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
-from napari_mcwss.torchrun import Launch
 
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
@@ -49,6 +49,7 @@ app.add_typer(models_app, name="model")
 app.command(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
 )(train)
+app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")(segment)
 app.command(
     epilog="Example: napari-mcwss measure my-study --model first --model second --csv sizes.csv"
 )(measure)
@@ -126,44 +127,6 @@ def new(
     )
 
 
-@app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")
-def segment(
-    study: StudyFolder,
-    model: ModelName,
-    scans: Scans = None,
-    ignore_tags: Annotated[
-        bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
-    ] = False,
-    gate: Annotated[
-        float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")
-    ] = 0.5,
-    device: Device = "auto",
-) -> None:
-    """Segment scans: CAMs, scores and exclusive masks in the source geometry.
-
-    Started by torchrun, several processes or GPUs share the scans.
-    """
-    from napari_mcwss.model.checkpoint import load_model
-    from napari_mcwss.model.devices import choose_device
-    from napari_mcwss.segmentation.segment import segment_scan
-
-    opened, launch = Study.open(study), Launch.of_environment()
-    own_device = launch.device(str(choose_device(device)))
-    trained = load_model(opened.model_folder(model), device=own_device)
-    names = chosen(scans) or opened.scan_names
-    mine = launch.share(names)
-    with progress(shown=launch.rank == 0) as bar:
-        for name in mine:
-            task = bar.add_task(name, total=None)
-            tags = None if ignore_tags else opened.tags(name).values
-            steps = segment_scan(opened, model, trained, name, tags=tags, gate=gate)
-            for step in steps:
-                bar.update(task, completed=step.done, total=step.total)
-            opened.scan(name).release()
-    share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
-    typer.echo(f"{share}{len(mine)} scans: {opened.result_folder(model, names[0]).parent}")
-
-
 @app.command(epilog="Example: napari-mcwss devices")
 def devices() -> None:
     """List what can be trained and segmented on here, and why a GPU is missing."""
@@ -214,7 +177,7 @@ def evaluate(
 
 @app.command("open", epilog="Example: napari-mcwss open my-study")
 def open_in_napari(study: StudyFolder) -> None:
-    """Open napari with the three docks on a study."""
+    """Open napari with the docks on a study."""
     try:
         from napari_mcwss.plugin.launch import open_study
     except ImportError as error:

@@ -6,6 +6,8 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.errors import McwssError
@@ -56,6 +58,10 @@ class MaskSaving(QObject):  # type: ignore[misc]
     def latest(self, study: "Study", scan: str) -> CorrectedMask | None:
         """Give the mask of a scan that waits, None if none does: it is newer than the disk's."""
         return self._waiting.get((study, scan))
+
+    def unsaved(self, study: "Study") -> dict[str, NDArray[np.uint8]]:
+        """Give the labels of a study that wait, of each scan."""
+        return {scan: mask.labels for (of, scan), mask in self._waiting.items() if of is study}
 
     def save(self, study: "Study", scan: str, mask: CorrectedMask) -> None:
         """Have a mask saved, in place of what waits of this scan."""

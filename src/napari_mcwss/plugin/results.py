@@ -28,6 +28,7 @@ from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.correction_box import CorrectionBox
 from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.layers import empty_prediction_layers, show_prediction_layers, study_layers
+from napari_mcwss.plugin.segment_more import SegmentMore
 from napari_mcwss.plugin.segmenting import Found, Masked, Rules, look_up, segment
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.exclusive import THRESHOLD
@@ -115,6 +116,13 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.volumes = QLabel()
         self.volumes.setTextFormat(Qt.TextFormat.RichText)
         self.correction = CorrectionBox(self.session, self.model.currentText)
+        self.more = SegmentMore(
+            self.session,
+            self.model.currentText,
+            lambda: self._rules_with(None),
+            self.use_tags.isChecked,
+        )
+        self.more.segmented.connect(self._subject_changed)
 
         choice = QFormLayout()
         choice.addRow("Model", self.model)
@@ -132,6 +140,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.addLayout(choice)
         layout.addLayout(buttons)
+        layout.addWidget(self.more)
         layout.addWidget(self.hint)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
@@ -350,6 +359,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             hint = "Choose a scan in the Tagging dock first."
         else:
             hint = "Train a model in the Training dock first."
+        self.more.refresh()
         self.hint.setText(hint)
         self.hint.setVisible(not ready)
 

@@ -60,16 +60,29 @@ class Source:
         )
 
     @classmethod
-    def of_corrected(cls, study: Study) -> "Source":
-        """Take the masks that were corrected by hand, called right or not."""
+    def of_corrected(
+        cls, study: Study, unsaved: Mapping[str, NDArray[np.uint8]] | None = None
+    ) -> "Source":
+        """Take the masks that were corrected by hand, called right or not.
+
+        Parameters
+        ----------
+        study : Study
+            Of the scans.
+        unsaved : mapping, optional
+            Scan to labels that are newer than those on the disk.
+        """
+        newer = unsaved or {}
 
         def read(scan: str) -> NDArray[np.bool_]:
+            if scan in newer:
+                return of_labels(newer[scan], len(study.classes))
             mask = read_corrected(study, scan)
             if mask is None:
                 raise McwssError(f"scan {scan} has no corrected mask")
             return of_labels(mask.labels, len(study.classes))
 
-        return cls(CORRECTED, lambda scan: is_corrected(study, scan), read)
+        return cls(CORRECTED, lambda scan: scan in newer or is_corrected(study, scan), read)
 
     @classmethod
     def of_files(
