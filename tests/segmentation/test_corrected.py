@@ -10,7 +10,6 @@ from napari_mcwss.project import Study
 from napari_mcwss.segmentation import corrected
 from napari_mcwss.segmentation.corrected import (
     CorrectedMask,
-    final_mask,
     is_corrected,
     read_corrected,
     right_scans,
@@ -37,7 +36,6 @@ def test_a_mask_comes_back_as_it_was(tagged_study, blocks):
     np.testing.assert_array_equal(found.labels, blocks["phantom01"])
     assert (found.right, found.model) == (True, "first")
     assert is_corrected(tagged_study, "phantom01")
-    np.testing.assert_array_equal(final_mask(tagged_study, "m", "phantom01"), found.labels)
 
 
 def test_only_masks_that_were_called_right_are_trusted(tagged_study, blocks):

@@ -185,28 +185,6 @@ def refuse_strange_labels(scan: str, labels: NDArray[np.uint8], classes: Sequenc
         )
 
 
-def final_mask(study: Study, model: str, scan: str) -> NDArray[np.integer]:
-    """Read the mask that counts: the corrected one, if there is one, else the model's.
-
-    Returns
-    -------
-    ndarray
-        Of integers, ``(z, y, x)``: 0 background, k + 1 class k.
-
-    Raises
-    ------
-    McwssError
-        If there is neither, or the file is damaged.
-    """
-    corrected = read_corrected(study, scan)
-    if corrected is not None:
-        return corrected.labels
-    # It loads torch, which takes seconds: painting needs none.
-    from napari_mcwss.segmentation.results import load_mask
-
-    return load_mask(study, model, scan)
-
-
 def _record_path(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".nii.gz") + ".json")
 
