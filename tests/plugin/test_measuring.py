@@ -15,7 +15,7 @@ from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 
 pytestmark = pytest.mark.gui
-PATIENCE = 60_000
+PATIENCE = 120_000
 LEFT = Qt.MouseButton.LeftButton
 
 

@@ -155,7 +155,7 @@ class Correcting(QObject):  # type: ignore[misc]
     def look(self) -> None:
         """Save what was painted since the last time; it is no longer called right."""
         self._soon.stop()
-        if self.layer is None or self._last is None:
+        if self.layer is None or self._last is None or self.session.read_only:
             return
         painted = np.asarray(self.layer.data)
         if painted.shape != self._last.shape or np.array_equal(painted, self._last):

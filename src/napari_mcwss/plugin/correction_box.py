@@ -117,7 +117,10 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         self.begin_button.setText(
             "Show corrected mask" if there and layer is None else "Correct the mask"
         )
-        self.begin_button.setEnabled(ready and layer is None and not correcting.reading)
+        possible = there or not self._session.read_only
+        self.begin_button.setEnabled(
+            ready and possible and layer is None and not correcting.reading
+        )
         editable = layer is not None and bool(layer.editable)
         self.anew_button.setEnabled(ready and editable)
         self.right.setEnabled(editable)

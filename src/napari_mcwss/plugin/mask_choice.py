@@ -11,7 +11,7 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
-from napari_mcwss.cli_options import mapping as mapping_of
+from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.corrected import CORRECTED
 
@@ -89,7 +89,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         study, scan, option = self._session.study, self._session.scan, self.option
         if study is None or option is None or option.kind == NONE:
             return None
-        given = mapping_of(values.split(), study.class_names) if values.strip() else None
+        given = _values_in(values, study.class_names)
         if option.kind == "layer" and scan is not None:
             for layer in self._layers():
                 if layer.name == option.name:
@@ -141,6 +141,20 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         self.refresh()
         wanted = None if path is None else _Option(f"folder {path.name}", "folder", str(path))
         self.setCurrentIndex(self._listed.index(wanted) if wanted is not None else 0)
+
+
+def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
+    """Read values of classes as a user types them; None where nothing is typed."""
+    given: dict[str, list[int]] = {}
+    for part in text.split():
+        name, _, numbers = part.partition("=")
+        if name not in classes or not all(n.isdecimal() for n in numbers.split(",")):
+            raise McwssError(
+                f"{part!r} is no class with its values: expected such as "
+                f"{' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
+            )
+        given.setdefault(name, []).extend(map(int, numbers.split(",")))
+    return given or None
 
 
 def _of_layer(

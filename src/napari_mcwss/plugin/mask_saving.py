@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RETRY_MILLISECONDS = 3000
 
 Key = tuple["Study", str]
+_Written = tuple[CorrectedMask | None, McwssError | None]
 
 
 class MaskSaving(QObject):  # type: ignore[misc]
@@ -71,10 +72,11 @@ class MaskSaving(QObject):  # type: ignore[misc]
     def finish(self) -> None:
         """Save all that waits before this returns, as far as that succeeds."""
         for key in list(self._waiting):
-            error = self._write(key)
+            mask, error = self._write(key)
             if error is not None:
                 self._fail(error)
                 return
+            self._forget(key, mask)
         self._settle()
 
     def _start(self) -> None:
@@ -83,27 +85,33 @@ class MaskSaving(QObject):  # type: ignore[misc]
             job = Job("saving of a corrected mask", partial(self._events, key), lambda _: False)
             self._background.start(job)
 
-    def _events(self, key: Key) -> Generator[None, None, McwssError | None]:
+    def _events(self, key: Key) -> Generator[None, None, tuple[Key, _Written]]:
         # No event comes before: whoever cancels this would lose what was painted.
         yield from ()
-        return self._write(key)
+        return key, self._write(key)
 
-    def _write(self, key: Key) -> McwssError | None:
-        """Write the latest mask of a scan; whoever comes second to it finds it written."""
+    def _write(self, key: Key) -> _Written:
+        """Write the latest mask of a scan, in any thread; an older one never comes after it."""
         with self._writing:
             mask = self._waiting.get(key)
-            if mask is None:
-                return None
             try:
-                save_corrected(*key, mask)
+                if mask is not None:
+                    save_corrected(*key, mask)
             except McwssError as error:
-                return error
-            if self._waiting.get(key) is mask:
-                del self._waiting[key]
-        return None
+                return mask, error
+        return mask, None
+
+    def _forget(self, key: Key, mask: CorrectedMask | None) -> None:
+        """Let a mask that is written wait no longer, unless a newer one does."""
+        if self._waiting.get(key) is mask:
+            self._waiting.pop(key, None)
 
     def _ended(self, outcome: Outcome) -> None:
-        error = outcome.error or outcome.value
+        error = outcome.error
+        if outcome.value is not None:
+            key, (mask, error) = outcome.value
+            if error is None:
+                self._forget(key, mask)
         if error is not None:
             self._fail(error)
         elif self._waiting:

@@ -250,6 +250,7 @@ class Session:
 
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
+        self.correcting.look()
         if not self.window_closed:
             remove_study_layers(self.viewer, "scan", "cam", "mask", "corrected", "preview")
         self.fold_tags()

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_masks
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.baselines import LocationPrior
 from napari_mcwss.segmentation.corrected import CORRECTED, is_corrected, read_corrected
 from napari_mcwss.segmentation.measure import Measurement, class_masks, measure
-from napari_mcwss.segmentation.results import has_result, load_mask
 from napari_mcwss.segmentation.sizes import Size, size_of
 from napari_mcwss.segmentation.table import BASELINES
 
@@ -50,6 +48,10 @@ class Source:
         McwssError
             If there is no such model, or it is for other classes.
         """
+        # They load torch, which takes seconds: masks of layers and files need none.
+        from napari_mcwss.model.checkpoint import read_info
+        from napari_mcwss.segmentation.results import has_result, load_mask
+
         info = read_info(study.model_folder(model))
         info.check(study.channels, study.class_names)
         return cls(
