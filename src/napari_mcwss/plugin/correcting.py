@@ -161,7 +161,9 @@ class Correcting(QObject):  # type: ignore[misc]
         if painted.shape != self._last.shape or np.array_equal(painted, self._last):
             return
         self.right = False
-        self._save(np.array(np.clip(painted, 0, 255), np.uint8))
+        # Whatever is painted is kept; labels of other types may be larger than a byte.
+        same = painted.dtype == np.uint8
+        self._save(np.array(painted if same else np.clip(painted, 0, 255), np.uint8))
 
     def _save(self, labels: NDArray[np.uint8]) -> None:
         if self._place is not None:

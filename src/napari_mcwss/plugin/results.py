@@ -1,5 +1,6 @@
 """The dock that segments scans and shows what was found."""
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._settled.setInterval(SETTLED)
         self._settled.timeout.connect(self._remake_mask)
         self._segmented_study: Study | None = None
+        self._began = 0.0
         self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
         self.session.study_changed.connect(self._models_changed)
@@ -194,7 +196,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._segmented_study = study
+        self._segmented_study, self._began = study, time.monotonic()
         self.progress.setRange(0, 0)
         self._refresh()
 
@@ -223,7 +225,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.status.setText("Failed.")
         elif outcome.value is not None:
             label = self.session.order.label(outcome.value.scan)
-            self.status.setText(f"{label} is segmented and stored.")
+            seconds = time.monotonic() - self._began
+            self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
             # Another study can have a scan and a model of the same names.
             if self._is_wanted(outcome.value) and self._segmented_study is self.session.study:
                 self._take(outcome.value)
