@@ -50,7 +50,11 @@ def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
         dock.session.show(scan)
     yield dock
-    dock.session.correcting.saving.finish()
+    saving = dock.session.correcting.saving
+    saving.finish()
+    qtbot.waitUntil(lambda: not saving._background.running, timeout=PATIENCE)
+    dock.session.window_closed = not dock.window().isVisible()
+    dock.session.close()
     WorkerBase.await_workers(PATIENCE)
 
 
