@@ -23,7 +23,8 @@ from napari_mcwss.segmentation.table import measurement_table
 SHAPE = (6, 9, 7)
 SPACING = (3.0, 2.0, 1.0)
 CLASSES = ["TC", "ED"]
-MEASURES = {"dice", "hd95_mm", "sensitivity", "precision", "volume_ml", "reference_ml"}
+RATIOS = {"dice", "sensitivity", "precision"}
+MEASURES = RATIOS | {"hd95_mm", "surface_mm", "volume_ml", "reference_ml"}
 
 
 def box(*bounds: slice, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:

@@ -39,7 +39,7 @@ def test_scans_are_shared_out(run, trained_study: Study, monkeypatch):
     place(monkeypatch, 1, 3, 1)
     code, out, err = run("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")
     assert (code, err) == (0, ""), "only the first process draws a bar"
-    assert out.startswith("process 1 of 3: 1 scans")
+    assert out.startswith("process 1 of 3: 1 scan segmented")
     assert [path.name for path in folder.iterdir()] == [names[1]]
     place(monkeypatch, 0, 3, 0)
     run("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")

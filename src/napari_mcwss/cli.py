@@ -15,18 +15,15 @@ from rich.console import Console
 from napari_mcwss import __version__
 from napari_mcwss.cli_export import export_app
 from napari_mcwss.cli_masks import mask, threshold
+from napari_mcwss.cli_measure import measure
 from napari_mcwss.cli_models import models_app
 from napari_mcwss.cli_options import (
     Device,
-    Gate,
-    IgnoreTags,
     Map,
     Masks,
     ModelName,
     Scans,
-    Steps,
     StudyFolder,
-    Threshold,
     Unions,
     chosen,
     mapping,
@@ -34,13 +31,13 @@ from napari_mcwss.cli_options import (
     split,
     unions,
 )
+from napari_mcwss.cli_segment import segment
 from napari_mcwss.cli_tags import tags_app
 from napari_mcwss.cli_train import show_events, train
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.project import Study
 from napari_mcwss.scans.formats import names_text
-from napari_mcwss.torchrun import Launch
 
 app = typer.Typer(
     help="Segment scans from slice tags alone. Not a medical device.",
@@ -63,6 +60,10 @@ app.command(
 app.command(
     epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
 )(train)
+app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")(segment)
+app.command(
+    epilog="Example: napari-mcwss measure my-study --model first --model second --csv sizes.csv"
+)(measure)
 
 
 def main() -> None:
@@ -155,47 +156,6 @@ def relink(
     )
 
 
-@app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")
-def segment(
-    study: StudyFolder,
-    model: ModelName,
-    scans: Scans = None,
-    ignore_tags: IgnoreTags = False,
-    threshold: Threshold = 0.5,
-    gate: Gate = 0.5,
-    steps: Steps = "holes",
-    device: Device = "auto",
-) -> None:
-    """Segment scans: CAMs, scores and exclusive masks in the source geometry.
-
-    Started by torchrun, several processes or GPUs share the scans.
-    """
-    from napari_mcwss.model.checkpoint import load_model
-    from napari_mcwss.model.devices import choose_device
-    from napari_mcwss.segmentation.masks import Rules
-    from napari_mcwss.segmentation.refine import parse_steps
-    from napari_mcwss.segmentation.segment import segment_scan
-
-    taken = parse_steps(steps)
-    opened, launch = Study.open(study), Launch.of_environment()
-    own_device = launch.device(str(choose_device(device)))
-    trained = load_model(opened.model_folder(model), device=own_device)
-    names = chosen(scans) or opened.scan_names
-    for name in names:
-        opened.files(name)  # refuses a mistyped name before the others have taken minutes
-    mine = launch.share(names)
-    with progress(shown=launch.rank == 0) as bar:
-        for name in mine:
-            task = bar.add_task(name, total=None)
-            tags = None if ignore_tags else opened.tags(name).values
-            rules = Rules(threshold, gate, tags, taken)
-            for done in segment_scan(opened, model, trained, name, rules):
-                bar.update(task, completed=done.done, total=done.total)
-            opened.scan(name).release()
-    share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
-    typer.echo(f"{share}{len(mine)} scans: {opened.result_folder(model, names[0]).parent}")
-
-
 @app.command(epilog="Example: napari-mcwss devices")
 def devices() -> None:
     """List what can be trained and segmented on here, and why a GPU is missing."""
@@ -251,7 +211,7 @@ def open_in_napari(
         ),
     ] = None,
 ) -> None:
-    """Open napari with the three docks, on a study if one is given."""
+    """Open napari with the docks, on a study if one is given."""
     try:
         from napari_mcwss.plugin.launch import open_study
     except ImportError as error:

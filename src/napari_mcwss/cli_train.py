@@ -46,7 +46,10 @@ def train(
     ] = False,
     trust: Annotated[
         str | None,
-        typer.Option(help="With --refine: corrected masks, a folder or their name beside scans."),
+        typer.Option(
+            help="With --refine: masks to learn from as they are. 'corrected' takes those that "
+            "were corrected in napari and called right; else a folder, or their name beside scans."
+        ),
     ] = None,
     values: Annotated[
         list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
@@ -274,8 +277,13 @@ def _refuse_settings(context: typer.Context) -> None:
 def _trusted(
     study: Study, masks: str, values: Sequence[str] | None, scans: Sequence[str] | None
 ) -> dict[str, NDArray[np.uint8]]:
+    from napari_mcwss.segmentation.corrected import CORRECTED, trusted_masks
     from napari_mcwss.segmentation.references import read_labels, scans_with_mask
 
+    if masks == CORRECTED:
+        if values:
+            raise McwssError(f"--trust {CORRECTED} needs no --map: leave it out")
+        return trusted_masks(study, scans)
     names = scans_with_mask(study, masks, scans or study.scan_names)
     if not names:
         raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")

@@ -16,6 +16,7 @@ from napari_mcwss.export.nnunet import doubtful_pixels
 from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 from napari_mcwss.segmentation.results import MASK
 
 THREE = ("--scans", "phantom01,phantom02,phantom03")
@@ -169,3 +170,19 @@ def test_names_are_made_plain_and_stay_apart():
     assert len({name.casefold() for name in given.values()}) == len(given)
     assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in given.values())
     assert given["a_1"] == "a1"
+
+
+def test_a_mask_that_was_corrected_and_is_right_is_exported_without_doubt(
+    run, segmented: Study, tmp_path
+):
+    scan = segmented.scan("phantom01")
+    labels = np.zeros(scan.geometry.shape, np.uint8)
+    labels[2:4, 5:9, 5:9] = 2
+    save_corrected(segmented, "phantom01", CorrectedMask(labels, right=True))
+    for kind in ("bids", "nnunet"):
+        assert export(run, kind, segmented, tmp_path / kind, "--scans", "phantom01")[0] == 0
+    expected = scan.geometry.to_source(labels)
+    (mask,) = (tmp_path / "nnunet" / "labelsTr").iterdir()
+    np.testing.assert_array_equal(voxels(mask), expected)
+    (mask,) = (tmp_path / "bids").rglob("*_dseg.nii.gz")
+    np.testing.assert_array_equal(voxels(mask), expected)

@@ -34,8 +34,8 @@ def new_dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[
     docks: list[TrainingDock] = []
     real = training.train_command
 
-    def command(*args: object) -> list[str]:
-        _, _, _, *options = real(*args)  # python -m napari_mcwss
+    def command(*args: object, **named: object) -> list[str]:
+        _, _, _, *options = real(*args, **named)  # python -m napari_mcwss
         return [sys.executable, stand_in.__file__, *options]
 
     monkeypatch.setattr(training, "train_command", command)

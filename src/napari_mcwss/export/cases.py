@@ -17,6 +17,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.files import cannot_write
 from napari_mcwss.project import Study
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.corrected import read_corrected
 from napari_mcwss.segmentation.results import load_mask, load_result
 
 
@@ -29,17 +30,20 @@ class Case:
     scan : Scan
         The scan itself.
     mask : NDArray of uint8, shape (z, y, x)
-        0 background, k + 1 for class k.
+        0 background, k + 1 for class k: the corrected one, if there is one.
     cams : NDArray of float32, shape (K, z, y, x)
         In 0..1.
     scores : NDArray of float32, shape (z, K)
         In 0..1.
+    right : bool
+        Whether the user has called the mask right: nothing about it is doubtful.
     """
 
     scan: Scan
     mask: NDArray[np.uint8]
     cams: NDArray[np.float32]
     scores: NDArray[np.float32]
+    right: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ def read_case(study: Study, model: str, name: str) -> Case:
         If it was not segmented by this model, or a file is missing or damaged.
     """
     mask = load_mask(study, model, name)
+    corrected = read_corrected(study, name)
+    if corrected is not None:
+        mask = corrected.labels.astype(np.int32)
     found = load_result(study, model, name)
     assert found is not None  # Or there were no mask.
     scan = study.scan(name)
@@ -69,7 +76,8 @@ def read_case(study: Study, model: str, name: str) -> Case:
             f"mask of scan {name} has values from {mask.min()} to {mask.max()}, expected 0 to "
             f"{len(study.class_names)}: segment it again"
         )
-    return Case(scan, mask.astype(np.uint8), found.cams, found.scores)
+    right = corrected is not None and corrected.right
+    return Case(scan, mask.astype(np.uint8), found.cams, found.scores, right)
 
 
 def each_case(

@@ -100,7 +100,8 @@ def export_nnunet(
         def write(case: Case) -> None:
             name, geometry = cases[case.scan.name], case.scan.geometry
             labels = case.mask.copy()
-            labels[doubtful_pixels(case, study.tags(case.scan.name).values)] = ignore
+            if not case.right:
+                labels[doubtful_pixels(case, study.tags(case.scan.name).values)] = ignore
             for number, channel in enumerate(case.scan.volume()):
                 path = folder / "imagesTr" / f"{name}_{number:04}.nii.gz"
                 write_volume(path, channel, geometry, dtype=np.float32)

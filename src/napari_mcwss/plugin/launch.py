@@ -11,15 +11,27 @@ from pathlib import Path
 import napari
 from napari.viewer import Viewer
 
+from napari_mcwss.plugin.measuring import MeasureDock
 from napari_mcwss.plugin.results import ResultsDock
 from napari_mcwss.plugin.tagging import TaggingDock
 from napari_mcwss.plugin.training import TrainingDock
 
 
 def add_docks(viewer: Viewer) -> tuple[TaggingDock, TrainingDock, ResultsDock]:
-    """Add the three docks at the right of a viewer, as tabs, the first one in front."""
+    """Add all docks at the right of a viewer, as tabs, the first one in front.
+
+    Returns
+    -------
+    tuple
+        The docks that a study is worked with from tags to results.
+    """
     tagging, training, results = TaggingDock(viewer), TrainingDock(viewer), ResultsDock(viewer)
-    docks = {"Tagging": tagging, "Training": training, "Results": results}
+    docks = {
+        "Tagging": tagging,
+        "Training": training,
+        "Results": results,
+        "Measure": MeasureDock(viewer),
+    }
     first, *_ = [
         viewer.window.add_dock_widget(dock, name=name, area="right", tabify=True)
         for name, dock in docks.items()

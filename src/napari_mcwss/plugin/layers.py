@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from napari.viewer import Viewer
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     geometry : Geometry
         Of the scan.
     kind : str
-        ``scan``, ``cam``, ``mask``, ``map`` or ``preview``.
+        ``scan``, ``cam``, ``mask``, ``corrected``, ``map`` or ``preview``.
 
     Notes
     -----
@@ -139,17 +139,53 @@ def show_prediction_layers(
         layer.data = mask
         layer.editable = False
         return
+    layer = _add_labels(viewer, geometry, classes, mask, "mask", "mask")
+    # The mask follows the threshold: what was painted into it would be lost.
+    layer.editable = False
+
+
+def show_corrected_layer(
+    viewer: Viewer, geometry: Geometry, classes: Sequence[ClassSpec], labels: NDArray[np.uint8]
+) -> Labels:
+    """Add the layer of a corrected mask, to be painted, and select it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where to.
+    geometry : Geometry
+        Of the scan.
+    classes : sequence of ClassSpec
+        In the order of the labels, from 1 on.
+    labels : ndarray
+        Uint8 ``(z, y, x)``; painting changes it.
+
+    Returns
+    -------
+    Labels
+        The layer.
+    """
+    return _add_labels(viewer, geometry, classes, labels, "corrected mask", "corrected")
+
+
+def _add_labels(
+    viewer: Viewer,
+    geometry: Geometry,
+    classes: Sequence[ClassSpec],
+    labels: NDArray[np.uint8],
+    name: str,
+    kind: str,
+) -> Labels:
     layer = viewer.add_labels(
-        mask,
-        name="mask",
+        labels,
+        name=name,
         colormap=mask_colormap(classes),
         features={"index": range(len(classes) + 1), "class": ["", *(c.name for c in classes)]},
         opacity=0.5,
-        **placement(geometry, "mask"),
+        **placement(geometry, kind),
     )
     _claim(layer)
-    # The mask follows the threshold: what was painted into it would be lost.
-    layer.editable = False
+    return layer
 
 
 def show_preview_layers(

@@ -1,5 +1,6 @@
 """The dock that segments scans and shows what was found."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.correction_box import CorrectionBox
 from napari_mcwss.plugin.hovering import HoverLine
 from napari_mcwss.plugin.layers import empty_layers, show_prediction_layers, study_layers
 from napari_mcwss.plugin.mask_making import MaskMaking
@@ -30,6 +32,7 @@ from napari_mcwss.plugin.more_maps import MoreMapsBox
 from napari_mcwss.plugin.reference_dialog import ChooseButton, ReferenceDialog
 from napari_mcwss.plugin.refining import RefiningBox
 from napari_mcwss.plugin.scrolling import scroll
+from napari_mcwss.plugin.segment_more import SegmentMore
 from napari_mcwss.plugin.segmenting import Found, Masked, look_up, segment
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_scores import SliceScores
@@ -82,6 +85,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._masks = MaskMaking(self)
         self._masks.made.connect(self._take_mask)
         self._segmented_study: Study | None = None
+        self._began = 0.0
         self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
         self.session.study_changed.connect(self._models_changed)
@@ -125,6 +129,14 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.hover = HoverLine(self.session)
         self.slice_scores = SliceScores(self.session)
         self.more_maps = MoreMapsBox(self.session)
+        self.correction = CorrectionBox(self.session, self.model.currentText)
+        self.more = SegmentMore(
+            self.session,
+            self.model.currentText,
+            lambda: self._rules_with(None),
+            self.use_tags.isChecked,
+        )
+        self.more.segmented.connect(self._subject_changed)
 
         choice = QFormLayout()
         choice.addRow("Model", self.model)
@@ -146,6 +158,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(inside)
         layout.addLayout(choice)
         layout.addLayout(buttons)
+        layout.addWidget(self.more)
         layout.addWidget(self.hint)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
@@ -154,6 +167,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.hover)
         layout.addWidget(self.slice_scores)
         layout.addWidget(self.more_maps)
+        layout.addWidget(self.correction)
         layout.addStretch(1)
         scroll(self, inside)
 
@@ -210,7 +224,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._segmented_study = study
+        self._segmented_study, self._began = study, time.monotonic()
         self.progress.setRange(0, 0)
         self._refresh()
 
@@ -245,7 +259,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.status.setText("Failed.")
         elif outcome.value is not None:
             label = self.session.order.label(outcome.value.scan)
-            self.status.setText(f"{label} is segmented and stored.")
+            seconds = time.monotonic() - self._began
+            self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
             # Another study can have a scan and a model of the same names.
             if self._is_wanted(outcome.value) and self._segmented_study is self.session.study:
                 self._take(outcome.value)
@@ -387,6 +402,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             hint = "Choose a scan in the Tagging dock first."
         else:
             hint = "Train a model in the Training dock first."
+        self.more.refresh()
         self.hint.setText(hint)
         self.hint.setVisible(not ready)
 

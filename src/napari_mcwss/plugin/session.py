@@ -10,6 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.correcting import Correcting
 from napari_mcwss.plugin.layers import remove_study_layers, show_scan_layers
 from napari_mcwss.plugin.scan_order import ScanOrder
 from napari_mcwss.plugin.tag_saving import TagSaving
@@ -51,6 +52,8 @@ class Session:
         Brings them to the disk.
     order : ScanOrder
         The order and the names in which the user sees the scans.
+    correcting : Correcting
+        The corrected mask of the scan on screen, and its way to the disk.
     window_closed : bool
         Whether there is no screen any more that layers could be removed from.
     """
@@ -71,6 +74,7 @@ class Session:
         self.read_only = ""
         self.saving = TagSaving()
         self.order = ScanOrder()
+        self.correcting = Correcting(self)
         self.window_closed = False
         self._counted_millimetres = self.in_millimetres
         self._to_be_drawn_again = False
@@ -246,8 +250,9 @@ class Session:
 
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
+        self.correcting.look()
         if not self.window_closed:
-            remove_study_layers(self.viewer, "scan", "cam", "mask", "map", "preview")
+            remove_study_layers(self.viewer, "scan", "cam", "mask", "corrected", "map", "preview")
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()

@@ -20,6 +20,7 @@ from napari_mcwss.plugin.training_estimate import TrainingEstimate
 from napari_mcwss.plugin.training_progress import TrainingProgress
 from napari_mcwss.plugin.training_settings import TrainingSettings, row
 from napari_mcwss.plugin.words import free_name
+from napari_mcwss.segmentation.corrected import trusted_masks
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Batch, Event, Preview
 from napari_mcwss.training.processes import Beginning, train_command
@@ -189,13 +190,18 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
         name, config = self.settings.model, self.estimate.fitted(self.settings.config)
         run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
+        trust = self.settings.trust.isChecked()
+        if trust:
+            self.session.correcting.look()
+            self.session.correcting.saving.finish()
         if self.settings.separate.isChecked():
             ranks = self.settings.device.ranks
-            command = train_command(study, name, config, beginning, ranks)
+            command = train_command(study, name, config, beginning, ranks, trust_corrected=trust)
             self._process.start(ProcessJob(run, command))
             self.background = self._process
         else:
-            events = _training(study, name, config, beginning, self.live_maps.watched)
+            watched = self.live_maps.watched
+            events = _training(study, name, config, beginning, watched, trust=trust)
             job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
             self._thread.start(job)
             self.background = self._thread
@@ -330,7 +336,13 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
 
 def _training(
-    study: "Study", name: str, config: TrainingConfig, beginning: Beginning, watched: "Watched"
+    study: "Study",
+    name: str,
+    config: TrainingConfig,
+    beginning: Beginning,
+    watched: "Watched",
+    *,
+    trust: bool,
 ) -> Callable[[], Generator[Event, None, None]]:
     def events() -> Generator[Event, None, None]:
         from napari_mcwss.training.loop import resume, train
@@ -339,7 +351,8 @@ def _training(
             yield from resume(study, name, watched=watched)
         else:
             restart = beginning is Beginning.RESTART
-            yield from train(study, name, config, restart=restart, watched=watched)
+            trusted = trusted_masks(study) if trust else None
+            yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
 
     return events
 

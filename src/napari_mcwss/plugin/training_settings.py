@@ -37,6 +37,8 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
     ----------
     name : QLineEdit
         Of the model.
+    trust : QCheckBox
+        Whether the second stage learns from corrected masks that were called right.
     separate : QCheckBox
         Whether to train in a process of its own.
     changed : Signal
@@ -54,6 +56,13 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         self.refine.setToolTip(
             "A second stage of the same length learns from the masks that the first one makes"
         )
+        self.trust = QCheckBox("From corrected masks")
+        self.trust.setToolTip(
+            "The second stage takes masks as they are that were corrected in the Results dock and "
+            "called right"
+        )
+        self.trust.toggled.connect(self._trust_changed)
+        self.refine.toggled.connect(self._refine_changed)
         self.length = QSpinBox()
         self.length.setRange(0, 100_000)
         self.length.setSpecialValueText(AUTOMATIC)
@@ -93,7 +102,8 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Model", self.name)
-        form.addRow("Method", row(self.preset, self.refine))
+        form.addRow("Method", self.preset)
+        form.addRow("Second stage", row(self.refine, self.trust))
         form.addRow("Length", row(self.length, self.unit))
         form.addRow("Width", self.width_choice)
         form.addRow("Pixels", self.pixel)
@@ -104,6 +114,15 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         several = self.device.ranks > 1
         self.separate.setChecked(several or self.separate.isChecked())
         self.separate.setEnabled(not several)
+
+    def _trust_changed(self, trusted: bool) -> None:
+        # Masks are for the second stage alone.
+        if trusted:
+            self.refine.setChecked(True)
+
+    def _refine_changed(self, refined: bool) -> None:
+        if not refined:
+            self.trust.setChecked(False)
 
     @property
     def model(self) -> str:

@@ -6,7 +6,6 @@ at; training and segmentation know tags alone.
 
 import csv
 import math
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,18 +18,18 @@ from numpy.typing import NDArray
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.segmentation.baselines import LocationPrior
+from napari_mcwss.segmentation.surfaces import FloatTriple, surface_distances
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 EMPTY_MASK_POLICY = (
     "Empty masks: where mask and reference are both empty, Dice, sensitivity and precision are 1 "
-    "and HD95 is 0 mm; where one of them is empty, Dice is 0, HD95 is undefined, and so is the "
-    "ratio with nothing to divide by (sensitivity without a reference, precision without a mask). "
+    "and distances are 0 mm; where one of them is empty, Dice is 0, distances are undefined, and "
+    "so is the ratio with nothing to divide by (sensitivity without a reference, precision without "
+    "a mask). "
     "Undefined values are left out of the means; a mean over fewer scans says over how many."
 )
-
-FloatTriple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,16 @@ class Measurement:
     hd95_mm : float
         95th percentile of the Hausdorff distance, the larger of both
         directions, in mm.
+    surface_mm : float
+        Average symmetric surface distance: the mean over the surface voxels of
+        both, in mm.
     volume_ml, reference_ml : float
         Volumes of the mask and of the reference in mL.
     """
 
     dice: float
     hd95_mm: float
+    surface_mm: float
     sensitivity: float
     precision: float
     volume_ml: float
@@ -193,9 +196,11 @@ def measure(
     mask, reference = mask[box], reference[box]
     millilitres = math.prod(spacing) / 1000
     dice, sensitivity, precision = _overlap(mask, reference)
+    distances = surface_distances(mask, reference, spacing)
     return Measurement(
         dice=dice,
-        hd95_mm=_hd95(mask, reference, spacing),
+        hd95_mm=distances.hausdorff(95),
+        surface_mm=distances.mean(),
         sensitivity=sensitivity,
         precision=precision,
         volume_ml=int(np.count_nonzero(mask)) * millilitres,
@@ -323,24 +328,6 @@ def _overlap(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> tuple[flo
         for name in ("f1 score", "sensitivity", "precision")
     )
     return dice, sensitivity, precision
-
-
-def _hd95(mask: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: FloatTriple) -> float:
-    """Return the 95th percentile of the Hausdorff distance in mm."""
-    if mask.any() != reference.any():
-        return math.nan
-    if not mask.any():
-        return 0.0
-    from monai.metrics.hausdorff_distance import compute_hausdorff_distance
-
-    predicted, expected = _tensors(mask, reference)
-    with warnings.catch_warnings():
-        # MONAI 1.6 calls one of its own functions in a way that it warns about.
-        warnings.filterwarnings("ignore", "monai.metrics.utils get_mask_edges", FutureWarning)
-        distance = compute_hausdorff_distance(
-            predicted, expected, include_background=True, percentile=95, spacing=spacing
-        )
-    return float(distance)
 
 
 def _tensors(*masks: NDArray[np.bool_]) -> "list[Tensor]":

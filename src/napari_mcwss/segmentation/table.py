@@ -9,6 +9,7 @@ from napari_mcwss.segmentation.measure import EMPTY_MASK_POLICY, Evaluation, Mea
 COLUMNS = {
     "dice": "Dice",
     "hd95_mm": "HD95 mm",
+    "surface_mm": "Surf. mm",
     "sensitivity": "Sens.",
     "precision": "Prec.",
     "volume_ml": "mL",

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
+from napari_mcwss.segmentation.corrected import CORRECTED
 from napari_mcwss.training.beside_screen import give_precedence, sparing
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Batch, Finished
@@ -43,6 +44,8 @@ def train_command(
     config: TrainingConfig,
     beginning: Beginning = Beginning.NEW,
     ranks: int = 1,
+    *,
+    trust_corrected: bool = False,
 ) -> list[str]:
     """Give the command that trains a model in a process of its own.
 
@@ -58,6 +61,8 @@ def train_command(
         How; one that is resumed has settings of its own.
     ranks : int
         Processes that share each step; the first one does the rest.
+    trust_corrected : bool
+        Whether it learns from corrected masks that were called right.
 
     Returns
     -------
@@ -74,6 +79,8 @@ def train_command(
     for name, value in settings.items():
         option = f"--{name.replace('_', '-')}"
         command += [option] if value is True else [option, str(value)]
+    if trust_corrected and beginning is not Beginning.RESUME:
+        command += ["--trust", CORRECTED]
     return [*command, "--events", str(RunFolder.of(study, model).events)]
 
 

@@ -1,0 +1,223 @@
+"""The part of the results dock that segments all scans, or layers that are no scan of the study."""
+
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.background import Background, Job, Outcome
+from napari_mcwss.plugin.latest import Latest
+from napari_mcwss.plugin.layer_channels import (
+    LayerChannelsDialog,
+    OpenFound,
+    read_model,
+    segment_open,
+)
+from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.training_settings import row
+from napari_mcwss.segmentation.batch_steps import At, Ended, summary
+from napari_mcwss.segmentation.masks import Rules
+
+if TYPE_CHECKING:
+    from napari_mcwss.model.checkpoint import ModelInfo
+    from napari_mcwss.project import Study
+
+
+class SegmentMore(QWidget):  # type: ignore[misc]
+    """Buttons for all scans and for open layers, with progress and cancel.
+
+    Parameters
+    ----------
+    session : Session
+        With the study.
+    model : callable
+        Gives the name of the chosen model; empty if there is none.
+    rules : callable
+        Gives the rules on screen, without tags.
+    use_tags : callable
+        Tells whether known tags overrule the classifier.
+
+    Attributes
+    ----------
+    segmented : Signal
+        A scan of the study has a new result, by its name.
+    ended : Signal
+        All is done, or it was cancelled.
+    background : Background
+        Segments.
+    """
+
+    segmented = Signal(str)
+    ended = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        model: Callable[[], str],
+        rules: Callable[[], Rules],
+        use_tags: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._session, self._model, self._rules, self._use_tags = session, model, rules, use_tags
+        self.background = Background(self)
+        self.background.event_received.connect(self._take)
+        self.background.ended.connect(self._end)
+        self._reading = Latest(self, "reading of a model")
+        self._reading.answered.connect(self._ask_channels)
+        self._folder: Path | None = None
+        self._problems: list[str] = []
+        self.all_button = QPushButton("Segment all scans")
+        self.all_button.setToolTip("Those that this model has not segmented yet")
+        self.all_button.clicked.connect(self.segment_all)
+        self.layers_button = QPushButton("Segment open layers …")
+        self.layers_button.setToolTip(
+            "Image layers that you opened in napari. Without a study, the folder of a model is "
+            "asked for"
+        )
+        self.layers_button.clicked.connect(self.segment_layers)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.status = QLabel()
+        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status.setWordWrap(True)
+        self._running = row(self.progress, self.cancel_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (row(self.all_button, self.layers_button), self._running, self.status):
+            layout.addWidget(widget)
+        self.refresh()
+
+    def segment_all(self) -> None:
+        """Segment the study's scans that the model has not segmented yet."""
+        study, model = self._session.study, self._model()
+        if study is None or not model:
+            return
+        events = _segment_all(study, model, self._rules(), use_tags=self._use_tags())
+        self._start("segmentation of all scans", events)
+
+    def segment_layers(self) -> None:
+        """Ask which layer is which channel, and segment them."""
+        study, model = self._session.study, self._model()
+        if study is not None and model:
+            self._folder = study.model_folder(model)
+        else:
+            name = QFileDialog.getExistingDirectory(self, "Folder of a model")
+            self._folder = Path(name) if name else None
+        if self._folder is not None:
+            self.status.setText("Reading the model …")
+            self._reading.ask(partial(read_model, self._folder))
+
+    def cancel(self) -> None:
+        """Ask to stop; what is stored stays."""
+        self.background.cancel()
+        self.status.setText("Cancelling …")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        running = self.background.running
+        ready = self._session.study is not None and bool(self._model())
+        self.all_button.setEnabled(ready and not running)
+        self.layers_button.setEnabled(not running)
+        self._running.setVisible(running)
+        self.cancel_button.setEnabled(running and not self.background.cancelling)
+
+    def _ask_channels(self, info: "ModelInfo | McwssError") -> None:
+        self.status.clear()
+        folder = self._folder
+        if isinstance(info, McwssError) or folder is None:
+            show_error(str(info))
+            return
+        try:
+            dialog = LayerChannelsDialog(self, self._session.viewer, info.channels)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        dialog.accepted.connect(lambda: self._segment_open(folder, dialog))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _segment_open(self, folder: Path, dialog: LayerChannelsDialog) -> None:
+        if dialog.scan is not None:
+            events = segment_open(folder, dialog.scan, self._rules())
+            self._start(f"segmentation of {dialog.scan.name}", events)
+
+    def _start(self, title: str, events: Callable[[], Generator[Any, None, Any]]) -> None:
+        try:
+            self.background.start(Job(title, events, _is_frequent, computes=True, lasts=True))
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self._problems = []
+        self.progress.setRange(0, 0)
+        self.refresh()
+
+    def _take(self, event: Any) -> None:
+        if isinstance(event, Ended):
+            if event.problem:
+                label = self._session.order.label(event.scan)
+                self._problems.append(f"{label}: {self._session.order.hide(event.problem)}")
+            elif not event.skipped:
+                self.segmented.emit(event.scan)
+            return
+        if self.background.cancelling:
+            return
+        if isinstance(event, str):
+            self.status.setText(event)
+            return
+        text = f"{event.done} of {event.total} slices" if event.total else "reading"
+        if isinstance(event, At):
+            label = self._session.order.label(event.scan)
+            text = f"{label} ({event.number} of {event.scans}): {text}"
+        self.progress.setRange(0, event.total)
+        self.progress.setValue(event.done)
+        self.status.setText(text)
+
+    def _end(self, outcome: Outcome) -> None:
+        if outcome.cancelled:
+            text = "Cancelled."
+        elif outcome.error is not None:
+            text = "Failed."
+        elif isinstance(outcome.value, OpenFound):
+            outcome.value.show(self._session.viewer)
+            name = outcome.value.scan.name
+            text = f"{name} is segmented. The new layers are stored only if you save them."
+        else:
+            text = f"{outcome.value}."
+        self.status.setText("\n".join([text, *self._problems]))
+        self.refresh()
+        self.ended.emit()
+
+
+def _segment_all(
+    study: "Study", model: str, rules: Rules, *, use_tags: bool
+) -> Callable[[], Generator[Any, None, str]]:
+    """Make the events of segmenting all scans; the value says what was done."""
+
+    def events() -> Generator[Any, None, str]:
+        yield "Loading the network …"
+        from napari_mcwss.model.checkpoint import load_model
+        from napari_mcwss.segmentation.batch import segment_scans
+
+        ended = yield from segment_scans(
+            study,
+            model,
+            load_model(study.model_folder(model)),
+            study.scan_names,
+            tags=lambda scan: study.tags(scan).values if use_tags else None,
+            rules=rules,
+        )
+        return summary(ended)
+
+    return events
+
+
+def _is_frequent(event: object) -> bool:
+    return not isinstance(event, str | Ended)

@@ -1,0 +1,120 @@
+"""Many scans of a study, segmented one after the other."""
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.model.checkpoint import TrainedModel
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.batch_steps import At, Ended
+from napari_mcwss.segmentation.masks import Rules
+from napari_mcwss.segmentation.predict import Progress
+from napari_mcwss.segmentation.results import has_result
+from napari_mcwss.segmentation.segment import segment_scan
+
+Tags = Callable[[str], NDArray[np.int8] | None]
+"""Gives the tags of a scan that are to count, int8 ``(slices, classes)``; None for none."""
+
+
+def segment_scans(
+    study: Study,
+    name: str,
+    model: TrainedModel,
+    scans: Sequence[str],
+    *,
+    tags: Tags,
+    rules: Rules | None = None,
+    again: bool = False,
+) -> Generator[At | Ended, None, list[Ended]]:
+    """Segment scans and store their results; what is wrong with one does not stop the others.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    name : str
+        Of the model.
+    model : TrainedModel
+        The model itself.
+    scans : sequence of str
+        Their names.
+    tags : callable
+        Gives the tags of a scan that are to count.
+    rules : Rules, optional
+        How masks are made, but for the tags; the default ones if not given.
+    again : bool
+        Whether scans that have a result of this model are segmented anew.
+
+    Yields
+    ------
+    At or Ended
+        Where it is, and what became of each scan; closing the generator cancels,
+        and keeps what is done.
+
+    Returns
+    -------
+    list of Ended
+        One a scan.
+
+    Raises
+    ------
+    McwssError
+        If the model is for other channels or classes than the study.
+    """
+    model.info.check(study.channels, study.class_names)
+    ended = []
+    for number, scan in enumerate(scans, 1):
+        yield At(scan, number, len(scans))
+        began = time.monotonic()
+        skipped, problem = False, ""
+        try:
+            skipped = not again and has_result(study, name, scan)
+            if not skipped:
+                own = replace(rules or Rules(), tags=tags(scan))
+                for step in segment_scan(study, name, model, scan, own):
+                    if isinstance(step, Progress):
+                        yield At(scan, number, len(scans), step.done, step.total)
+                study.scan(scan).release()
+        except McwssError as error:
+            problem = str(error)
+        seconds = 0.0 if skipped or problem else time.monotonic() - began
+        ended.append(Ended(scan, seconds, skipped, problem))
+        yield ended[-1]
+    return ended
+
+
+def add_found(study: Study, found: Mapping[str, Sequence[Path]]) -> tuple[list[str], list[Ended]]:
+    """Add scans of a folder to a study, as far as they can be read.
+
+    Parameters
+    ----------
+    study : Study
+        To add to.
+    found : mapping
+        Name of each scan to its files, as of `find_scans`.
+
+    Returns
+    -------
+    tuple
+        Names of the scans of the folder that are in the study now, and what is
+        wrong with the others.
+    """
+    added, problems = [], []
+    for scan, files in found.items():
+        if scan in study.scan_names and [f.resolve() for f in files] == [
+            f.resolve() for f in study.files(scan)
+        ]:
+            added.append(scan)
+            continue
+        try:
+            study.add_scans({scan: files})
+        except McwssError as error:
+            problems.append(Ended(scan, problem=str(error)))
+        else:
+            added.append(scan)
+    return added, problems

@@ -1,0 +1,67 @@
+"""How a batch of scans goes: what its drivers show, without the network's weight."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a batch is.
+
+    Attributes
+    ----------
+    scan : str
+        The scan that is being segmented.
+    number, scans : int
+        Which one it is, from 1, of how many.
+    done, total : int
+        Slices of it; both 0 while it is read.
+    """
+
+    scan: str
+    number: int
+    scans: int
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of one scan.
+
+    Attributes
+    ----------
+    scan : str
+        Its name.
+    seconds : float
+        How long it took; 0 if there was nothing to do.
+    skipped : bool
+        It had a result of this model already.
+    problem : str
+        Why it was not segmented; empty if it was.
+    """
+
+    scan: str
+    seconds: float = 0.0
+    skipped: bool = False
+    problem: str = ""
+
+
+def summary(ended: Sequence[Ended]) -> str:
+    """Say in a line what a batch has done.
+
+    Examples
+    --------
+    >>> summary([Ended("a", 4.0), Ended("b", 6.0), Ended("c", skipped=True)])
+    '2 scans segmented, 5.0 s each; 1 was done already'
+    """
+    done = [end for end in ended if not (end.skipped or end.problem)]
+    skipped = sum(end.skipped for end in ended)
+    failed = sum(bool(end.problem) for end in ended)
+    each = f", {sum(end.seconds for end in done) / len(done):.1f} s each" if done else ""
+    parts = [f"{len(done)} scan{'' if len(done) == 1 else 's'} segmented{each}"]
+    if skipped:
+        parts.append(f"{skipped} {'was' if skipped == 1 else 'were'} done already")
+    if failed:
+        parts.append(f"{failed} could not be segmented")
+    return "; ".join(parts)

@@ -1,0 +1,216 @@
+"""Masks that a user has corrected by hand: one a scan, whichever model it began with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_mcwss.description import check_names
+from napari_mcwss.errors import McwssError
+from napari_mcwss.files import replacing
+from napari_mcwss.project import Study
+from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.scans.writing import write_volume
+
+CORRECTED = "corrected"
+"""Folder of a study that holds them, and what they are called beside models."""
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedMask:
+    """A mask that was corrected by hand, or is being corrected.
+
+    Attributes
+    ----------
+    labels : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    right : bool
+        Whether its user has said that all of it is right: one stroke of a brush
+        says nothing of the other slices.
+    model : str
+        Name of the model whose mask it began with; empty if none.
+    """
+
+    labels: NDArray[np.uint8]
+    right: bool = False
+    model: str = ""
+
+
+class _Record(BaseModel):
+    """What the file beside a corrected mask says."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    classes: tuple[str, ...]
+    right: bool = False
+    model: str = ""
+
+
+def corrected_path(study: Study, scan: str) -> Path:
+    """Give the file of a scan's corrected mask, there or not.
+
+    Raises
+    ------
+    McwssError
+        If the name cannot be that of a file.
+    """
+    check_names("scan", [scan])
+    return study.folder / CORRECTED / f"{scan}.nii.gz"
+
+
+def is_corrected(study: Study, scan: str) -> bool:
+    """Tell whether a scan's mask was corrected."""
+    return corrected_path(study, scan).is_file()
+
+
+def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
+    """Write a scan's corrected mask, atomically.
+
+    Whatever happens meanwhile, what is on the disk is never called right unless
+    it is the very mask of which the user has said so.
+
+    Parameters
+    ----------
+    study : Study
+        Where to.
+    scan : str
+        Name of the scan.
+    mask : CorrectedMask
+        Of the scan's shape.
+
+    Raises
+    ------
+    McwssError
+        If it cannot be written; an older one is untouched then.
+    """
+    geometry = study.scan(scan).geometry
+    path = corrected_path(study, scan)
+    _write_record(path, _Record(classes=study.class_names, model=mask.model))
+    write_volume(path, mask.labels, geometry, dtype=np.uint8)
+    if mask.right:
+        record = _Record(classes=study.class_names, right=True, model=mask.model)
+        _write_record(path, record)
+
+
+def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
+    """Read a scan's corrected mask, None if there is none.
+
+    Raises
+    ------
+    McwssError
+        If it is damaged, or was painted for other classes.
+    """
+    path = corrected_path(study, scan)
+    if not path.is_file():
+        return None
+    record = _read_record(path, study.class_names)
+    labels = read_mask(path, study.scan(scan).geometry)
+    if labels.min() < 0 or labels.max() > np.iinfo(np.uint8).max:
+        raise McwssError(
+            f"'{path}' has values from {labels.min()} to {labels.max()}, expected 0 to "
+            f"{len(study.class_names)}: put a mask of this study in its place, or remove it"
+        )
+    return CorrectedMask(labels.astype(np.uint8), record.right, record.model)
+
+
+def right_scans(study: Study) -> list[str]:
+    """List the scans whose corrected masks their user has called right.
+
+    Raises
+    ------
+    McwssError
+        If a file is damaged.
+    """
+    paths = {scan: corrected_path(study, scan) for scan in study.scan_names}
+    return [
+        scan
+        for scan, path in paths.items()
+        if path.is_file() and _read_record(path, study.class_names).right
+    ]
+
+
+def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str, NDArray[np.uint8]]:
+    """Read the corrected masks that are right, as labels to train on.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    scans : sequence of str, optional
+        Those to look at; all if not given.
+
+    Returns
+    -------
+    dict
+        Scan to its labels, uint8 ``(z, y, x)``.
+
+    Raises
+    ------
+    McwssError
+        If there is none, or one is damaged or holds labels of no class.
+    """
+    found = {}
+    for scan in right_scans(study):
+        if scans is not None and scan not in scans:
+            continue
+        mask = read_corrected(study, scan)
+        assert mask is not None
+        refuse_strange_labels(scan, mask.labels, study.class_names)
+        found[scan] = mask.labels
+    if not found:
+        raise McwssError(
+            "no corrected mask was called right: correct a scan's mask in the Results dock and "
+            "check 'This mask is right', or train without corrected masks"
+        )
+    return found
+
+
+def refuse_strange_labels(scan: str, labels: NDArray[np.uint8], classes: Sequence[str]) -> None:
+    """Refuse labels that stand for no class.
+
+    Raises
+    ------
+    McwssError
+        If there are any.
+    """
+    highest = int(labels.max(initial=0))
+    if highest > len(classes):
+        where = int(np.flatnonzero((labels == highest).any(axis=(1, 2)))[0])
+        raise McwssError(
+            f"the corrected mask of {scan} has the label {highest} on slice {where}, which stands "
+            f"for no class: expected 1 to {len(classes)} ({', '.join(classes)}); paint it over"
+        )
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".nii.gz") + ".json")
+
+
+def _write_record(path: Path, record: _Record) -> None:
+    with replacing(_record_path(path)) as temporary:
+        temporary.write_text(record.model_dump_json() + "\n", encoding="utf-8")
+
+
+def _read_record(path: Path, classes: Sequence[str]) -> _Record:
+    """Read what is said of a mask; of one that was put there by hand, nothing is."""
+    file = _record_path(path)
+    try:
+        record = _Record.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return _Record(classes=tuple(classes))
+    except OSError as error:
+        raise McwssError(f"cannot read '{file}': {error.strerror or error}") from error
+    except ValidationError as error:
+        raise McwssError(
+            f"'{file}' is damaged: remove it, and check again that the mask is right"
+        ) from error
+    # Classes are only ever added: those that were there keep their labels.
+    if record.classes != tuple(classes)[: len(record.classes)]:
+        raise McwssError(
+            f"'{path}' was painted for the classes {', '.join(record.classes)}, the study has "
+            f"{', '.join(classes)}: labels would change their meaning"
+        )
+    return record
