@@ -16,12 +16,12 @@ NEW = ("slices", "tags", "seconds", "device", "finished", "versions")
 def test_a_training_writes_down_what_it_was(trained_study: Study):
     run = read_run(trained_study, "model-1")
     info = run.info
-    assert info.slices == 36
+    assert 0 < info.slices < 36, "slices without tissue are left out"
     for name, counts in info.tags.items():
         tags = [trained_study.tags(scan).values for scan in info.scans]
         index = info.classes.index(name)
         assert counts["present"] == sum(int((values[:, index] == 1).sum()) for values in tags)
-        assert sum(counts.values()) == 36
+        assert sum(counts.values()) == info.slices
     assert info.training["seed"] == 0
     assert info.seconds > 0
     assert info.device.startswith("cpu (")
@@ -31,7 +31,7 @@ def test_a_training_writes_down_what_it_was(trained_study: Study):
     assert [epoch.epoch for epoch in run.history] == [1, 2, 3, 4]
     assert all(epoch.losses["total"] > 0 for epoch in run.history)
     assert "contrast" not in run.history[0].losses, "a stage to come has no losses yet"
-    assert run.facts["tagged slices"] == "36"
+    assert run.facts["tagged slices"] == str(info.slices)
     assert "present" in run.facts["tags of TC"]
 
 
