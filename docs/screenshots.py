@@ -1,4 +1,4 @@
-"""Make the pictures of the docs: the three docks at work on a generated study.
+"""Make the pictures of the docs: the docks at work on a generated study.
 
 napari-mcwss demo --out demo
 python tests/run_with_display.py python docs/screenshots.py demo/study docs/images

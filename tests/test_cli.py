@@ -60,7 +60,8 @@ def test_the_main_job_from_scans_to_measurements(run, scans, tmp_path):
     assert list(written["scans"]) == ["phantom04"]
     assert set(written["mean"]) == {"TC", "ED", "WT"}
     assert set(written["mean"]["WT"]) == {
-        *("dice", "hd95_mm", "sensitivity", "precision", "volume_ml", "reference_ml")
+        *("dice", "hd95_mm", "surface_mm", "sensitivity", "precision"),
+        *("volume_ml", "reference_ml"),
     }
     assert set(written["baselines"]) == {"empty", "location_prior"}
     assert set(written["baselines"]["empty"]["TC"]) == {"dice"}

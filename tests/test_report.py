@@ -158,7 +158,7 @@ def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):
     case = Case("a", report_scan.mask, lesion(), SPACING)
     evaluation = evaluate([case], list(CLASSES), unions={"WT": list(CLASSES)})
     text = written(tmp_path, report_scan, evaluation=evaluation).text
-    assert "a TC 1.000 0.0 1.000 1.000" in text
+    assert "a TC 1.000 0.0 0.0 1.000 1.000" in text
     assert "mean TC 1.000" in text
     assert "empty mask TC 0.000" in text
     assert EMPTY_MASK_POLICY in text

@@ -179,10 +179,11 @@ def test_a_mask_that_was_corrected_and_is_right_is_exported_without_doubt(
     labels = np.zeros(scan.geometry.shape, np.uint8)
     labels[2:4, 5:9, 5:9] = 2
     save_corrected(segmented, "phantom01", CorrectedMask(labels, right=True))
-    for kind in ("bids", "nnunet"):
-        assert export(run, kind, segmented, tmp_path / kind, "--scans", "phantom01")[0] == 0
+    for kind, folder in (("bids", "bids"), ("nnunet", "Dataset501_Glioma")):
+        found = export(run, kind, segmented, tmp_path / folder, "--scans", "phantom01")
+        assert found[0] == 0, found
     expected = scan.geometry.to_source(labels)
-    (mask,) = (tmp_path / "nnunet" / "labelsTr").iterdir()
+    (mask,) = (tmp_path / "Dataset501_Glioma" / "labelsTr").iterdir()
     np.testing.assert_array_equal(voxels(mask), expected)
     (mask,) = (tmp_path / "bids").rglob("*_dseg.nii.gz")
     np.testing.assert_array_equal(voxels(mask), expected)

@@ -14,6 +14,7 @@ from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
 from napari_mcwss.project import Study
 from napari_mcwss.segmentation.corrected import read_corrected, right_scans
+from napari_mcwss.segmentation.masks import Rules
 from napari_mcwss.segmentation.predict import Prediction
 from napari_mcwss.segmentation.results import load_mask, save_result
 
@@ -30,9 +31,8 @@ def write_result(study: Study, scan: str, label: int) -> None:
     cams = np.stack([mask == 1, mask == 2]).astype(np.float32)
     scores = cams.max(axis=(2, 3)).T.copy()
     run = json.loads((study.model_folder(MODEL) / "config.json").read_bytes())["run"]
-    save_result(
-        study, MODEL, run, Prediction(scan, study.class_names, scores, cams), mask, geometry
-    )
+    found = Prediction(scan, study.class_names, scores, cams)
+    save_result(study, MODEL, run, found, mask, Rules(), geometry)
 
 
 @pytest.fixture

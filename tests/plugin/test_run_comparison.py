@@ -101,6 +101,7 @@ def test_a_damaged_history_is_told_in_one_line(qtbot, comparison, phantom_study,
     qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     assert "history.csv' cannot be read as the history" in told[0].message
     choose(qtbot, comparison.first, "a")
+    choose(qtbot, comparison.second, "c")
     qtbot.waitUntil(lambda: shown(comparison, "total") == [1.0, 0.5, 0.33], timeout=PATIENCE)
 
 

@@ -261,13 +261,14 @@ def test_50_cycles_of_start_and_cancel_leave_nothing_behind(bench, quick_job):
         gc.collect()
         return program.num_threads(), handles(), program.memory_info().rss
 
+    others = set(program.children())
     threads, opened, memory = cycles(3)
     later = cycles(50)
     # Qt keeps a thread or two for what comes next, each with a handle.
     assert later[0] <= threads + 2
     assert later[1] <= opened + 2
     assert later[2] <= memory + 20_000_000
-    assert not program.children()
+    assert set(program.children()) <= others
 
 
 @in_a_thread

@@ -97,7 +97,7 @@ def test_giving_up_leaves_the_models(tagged_study: Study):
     assert unfinished_training(tagged_study, "m") is None
     assert tagged_study.model_names() == ["m"]
     give_up_training(tagged_study, "m")
-    with pytest.raises(McwssError, match="no unfinished training of 'm': expected none"):
+    with pytest.raises(McwssError, match="no unfinished training of 'm': begin one"):
         list(resume(tagged_study, "m"))
 
 

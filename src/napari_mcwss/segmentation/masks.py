@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.model.preset import UNKNOWN
 from napari_mcwss.segmentation.exclusive import (
     GATE,
     THRESHOLD,
@@ -15,6 +14,7 @@ from napari_mcwss.segmentation.exclusive import (
     exclusive_mask,
 )
 from napari_mcwss.segmentation.refine import DEFAULT_STEPS, KINDS, Ground, Step, refined, steps_text
+from napari_mcwss.tags.table import Tag
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Rules:
         return {
             "threshold": round(self.threshold, 4),
             "gate": self.gate,
-            "tags": self.tags is not None and bool((self.tags != UNKNOWN).any()),
+            "tags": self.tags is not None and bool((self.tags != Tag.UNKNOWN).any()),
             "steps": steps_text(self.steps),
         }
 
