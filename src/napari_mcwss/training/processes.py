@@ -29,6 +29,9 @@ INTERVAL = 0.1
 BATCHES = 300
 """About how many batches are told of one look: the first goes over all that was before."""
 
+TORCHRUN = "torch.distributed.run"
+"""The module that starts a training in several processes."""
+
 
 class Beginning(StrEnum):
     """How a training begins: new, or where another one of the name was left."""
@@ -71,7 +74,7 @@ def train_command(
     """
     command = [sys.executable, "-m"]
     if ranks > 1:
-        command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
+        command += [TORCHRUN, "--standalone", f"--nproc-per-node={ranks}", "-m"]
     command += ["napari_mcwss", "train", str(study.folder), "--model", model]
     # Whoever begins anew has seen, on the button, that it replaces a model.
     command.append("--replace" if beginning is Beginning.NEW else f"--{beginning}")
@@ -116,7 +119,8 @@ def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
     with run.output.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env=sparing(os.environ),
+            # torchrun gives each of its processes a single thread.
+            env=dict(os.environ) if TORCHRUN in command else sparing(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
