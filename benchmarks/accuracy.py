@@ -214,6 +214,7 @@ def main() -> None:
     run.add_argument("--minutes", type=float, help="length of the training of a fold")
     run.add_argument("--epochs", type=int, help="likewise; whichever is over first")
     run.add_argument("--refine", action="store_true", help="add the second stage")
+    run.add_argument("--volumetric", action="store_true", help="in 3-D")
     run.add_argument("--masks", type=int, default=0, help="masks that the second stage gets")
     run.add_argument("--scans", type=int, help="learn from so many scans alone")
     run.add_argument("--pixel", type=float, help="millimetres between the pixels that are read")
@@ -243,6 +244,7 @@ def main() -> None:
                 epochs=options.epochs,
                 minutes=options.minutes,
                 refine=options.refine,
+                volumetric=options.volumetric,
                 pixel=options.pixel,
                 place=options.place,
                 seed=options.seed,

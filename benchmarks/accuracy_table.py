@@ -72,6 +72,7 @@ MEASURES = {
 
 EXTRAS = {
     "refine": (False, "refined"),
+    "volumetric": (False, "3-D"),
     "masks": (0, "{} masks given"),
     "scans": (None, "{} scans"),
     "pixel": (None, "{:g} mm"),

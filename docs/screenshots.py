@@ -95,6 +95,13 @@ def main(study: Path, images: Path) -> None:
     wait_for(lambda: results.found is not None and results.found.model == "demo")
     tagging.session.go_to(12)
     take("napari")
+    results.correction.begin_button.click()
+    wait_for(lambda: any(layer.name == "corrected mask" for layer in viewer.layers))
+    measure = viewer.window.dock_widgets["Measure"]
+    bring_forward(measure)
+    measure.measure_button.click()
+    wait_for(lambda: measure.model.rowCount() > 0)
+    take("measure")
     viewer.close()
 
 

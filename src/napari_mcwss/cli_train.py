@@ -44,6 +44,10 @@ def train(
     refine: Annotated[
         bool, typer.Option("--refine", help="Add a stage that learns from the masks of the first.")
     ] = False,
+    volumetric: Annotated[
+        bool,
+        typer.Option("--volumetric", help="With --refine: that stage in 3-D, which is slower."),
+    ] = False,
     trust: Annotated[
         str | None,
         typer.Option(
@@ -127,6 +131,7 @@ def train(
     settings = {
         "preset": preset,
         "refine": refine,
+        "volumetric": volumetric,
         "epochs": epochs,
         "minutes": minutes,
         "patience": patience,

@@ -218,7 +218,7 @@ def test_coarse_pixels_and_place_are_those_of_the_model(tagged_study: Study):
     assert model.preset.channels == len(tagged_study.channels) + 3
 
 
-def test_the_second_stage_of_deep_scans_reads_stacks_of_all_slices(tmp_path, monkeypatch):
+def test_a_second_stage_in_3d_reads_stacks_of_all_slices(tmp_path, monkeypatch):
     write_phantom(tmp_path / "scans", scans=2, size=(17, 40, 36))
     study = Study.create(
         tmp_path / "study",
@@ -231,10 +231,19 @@ def test_the_second_stage_of_deep_scans_reads_stacks_of_all_slices(tmp_path, mon
         values[4:9], values[9:14] = 0, 1
         study.save_tags(name, TagTable(study.class_names, values))
     seen = watched_data(monkeypatch)
-    list(train(study, "m", TINY))
+    list(train(study, "m", TINY.model_copy(update={"volumetric": True})))
     tagged, all_slices = (set(data.place[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))
     assert tagged == set(range(4, 14)) < all_slices
     model = load_model(study.model_folder("m"), device="cpu")
     assert model.info.preset == "refined_volume"
     (*_, prediction) = iter_with_value(predict(model, study.scan(study.scan_names[0])))
     assert prediction.cams.shape == (2, 17, 40, 36)
+
+
+def test_flat_scans_and_a_first_stage_alone_are_refused_in_3d(tagged_study: Study):
+    config = TINY.model_copy(update={"volumetric": True})
+    with pytest.raises(McwssError, match="has 9 slices"):
+        list(train(tagged_study, "m", config))
+    with pytest.raises(McwssError, match="only the second stage can be in 3-D"):
+        list(train(tagged_study, "m", config.model_copy(update={"refine": False})))
+    assert tagged_study.model_names() == []

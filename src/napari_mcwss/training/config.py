@@ -36,6 +36,8 @@ class TrainingConfig(BaseModel):
     refine : bool
         Whether a second stage follows, in which a U-Net learns from the masks
         that the first makes of the scans trained on.
+    volumetric : bool
+        Whether that U-Net is one in 3-D, which takes about three times as long.
     epochs : int, optional
         Length of each stage in epochs; one epoch draws as many slices as are tagged.
     minutes : float, optional
@@ -71,6 +73,7 @@ class TrainingConfig(BaseModel):
 
     preset: Literal["local", "mcwss", "published"] = "local"
     refine: bool = False
+    volumetric: bool = False
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, ge=1)

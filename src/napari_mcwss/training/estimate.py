@@ -123,7 +123,7 @@ def estimate(
     """
     task = Task.of(study, config, scans, trusted or {})
     device = choose_device(config.device)
-    names, stages = task.split.training, task.stages(study, config)
+    names, stages = task.split.training, task.stages(config)
     reading = Reading(config.pixel or own_pixel(study, names), config.place)
     complete = PRESETS[stages[0]].needs_complete_tags
     tags = _usable_tags(study, names, complete=complete)

@@ -46,7 +46,7 @@ from napari_mcwss.training.split import Split, split_scans
 T = TypeVar("T")
 
 SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
-"""The presets of `TrainingConfig.refine`: of flat scans, and of deep ones."""
+"""The presets of `TrainingConfig.refine`: in 2-D, and in 3-D."""
 
 TRUSTED, LABELS = "trusted", "labels"
 """Folders in that of the training: masks that were given, and labels of the first stage."""
@@ -62,13 +62,22 @@ VOLUME_SIDE = 96
 """Pixels along a side of the volumes that it reads, about; finer ones take too long."""
 
 
-def are_deep(study: Study, scans: Sequence[str]) -> bool:
-    """Tell whether all scans have so many slices, so close together, that 3-D makes sense."""
-    geometries = [study.scan(name).geometry for name in scans]
-    return all(
-        scan.shape[0] >= SHALLOWEST and scan.spacing[0] <= THICKEST * min(scan.spacing[1:])
-        for scan in geometries
-    )
+def refuse_flat(study: Study, scans: Sequence[str]) -> None:
+    """Refuse scans with so few slices, or slices so far apart, that 3-D makes no sense.
+
+    Raises
+    ------
+    McwssError
+        If there is one, naming it.
+    """
+    for name in scans:
+        geometry = study.scan(name).geometry
+        slices, spacing = geometry.shape[0], geometry.spacing
+        if slices < SHALLOWEST or spacing[0] > THICKEST * min(spacing[1:]):
+            raise McwssError(
+                f"scan {name} has {slices} slices, {spacing[0]:g} mm apart: a second stage in 3-D "
+                f"needs {SHALLOWEST}, at most {THICKEST:g} pixels apart: train without volumetric"
+            )
 
 
 def volume_reading(reading: Reading, side: float) -> Reading:
@@ -114,7 +123,11 @@ class Task:
             raise McwssError(
                 "masks are for the second stage alone: train with refine, or without masks"
             )
+        if config.volumetric and not config.refine:
+            raise McwssError("only the second stage can be in 3-D: train with refine, too")
         tagged = tagged_scans(study, scans)
+        if config.volumetric:
+            refuse_flat(study, tagged)
         # A mask that a user corrected is worth more than a scan to validate on.
         keep = [scan for scan in tagged if scan in trusted]
         for scan in keep:
@@ -129,9 +142,9 @@ class Task:
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
 
-    def stages(self, study: Study, config: TrainingConfig) -> list[PresetName]:
+    def stages(self, config: TrainingConfig) -> list[PresetName]:
         """Give the presets of the training's stages, in their order."""
-        second = SECOND_STAGES[are_deep(study, self.split.training)]
+        second = SECOND_STAGES[config.volumetric]
         if len(self.trusted) == len(self.split.training):
             return [second]
         return [config.preset, second] if config.refine else [config.preset]
@@ -243,8 +256,8 @@ class Material:
     ) -> Generator[Event, None, TaggedSlices]:
         """Read the slices to train on with labels: trusted ones or the first stage's.
 
-        Few scans are drawn more often: an epoch stays as long as it was. Of deep
-        scans all slices that hold tissue are read, tagged or not, with coarser pixels.
+        Few scans are drawn more often: an epoch stays as long as it was. For 3-D
+        all slices that hold tissue are read, tagged or not, with coarser pixels.
 
         Parameters
         ----------
@@ -267,10 +280,10 @@ class Material:
                     "the first stage does not find the classes where the masks given say that they "
                     f"are: the second stage learns from the masks of {', '.join(names)} alone"
                 )
-        deep = are_deep(self.study, self.task.split.training)
-        if deep:
+        if self.config.volumetric:
             self.reading = volume_reading(self.reading, self._side)
-        data = yield from self._load(names, "all" if deep else "tagged", labels)
+        usable: Usable = "all" if self.config.volumetric else "tagged"
+        data = yield from self._load(names, usable, labels)
         return replace(self._balanced(data, names), draws=draws)
 
     def _load(

@@ -106,7 +106,7 @@ class Training:
     @cached_property
     def stages(self) -> list[PresetName]:
         """Presets in their order."""
-        return self.task.stages(self.study, self.config)
+        return self.task.stages(self.config)
 
     def work(self) -> Generator[Event, None, None]:
         """Train all stages that are left; closing the generator keeps what was learnt."""
