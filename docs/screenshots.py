@@ -34,7 +34,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
 
 
 def main(study: Path, images: Path) -> None:
-    """Tag, train some epochs, pause, fail, show a result; a picture of each."""
+    """Tag, show a result, train some epochs, pause, fail, measure; a picture of each."""
     viewer = napari.Viewer(title="napari-mcwss")
     tagging, training, results = add_docks(viewer)
     viewer.window.resize(1400, 860)
@@ -60,6 +60,11 @@ def main(study: Path, images: Path) -> None:
     viewer.theme = "light"
     take("tagging-light")
     viewer.theme = "dark"
+
+    bring_forward(results)
+    results.model.setCurrentText("demo")
+    wait_for(lambda: results.found is not None and results.found.model == "demo")
+    take("napari")
 
     epochs: list[Epoch] = []
     training.event_received.connect(
@@ -93,8 +98,6 @@ def main(study: Path, images: Path) -> None:
     bring_forward(results)
     results.model.setCurrentText("demo")
     wait_for(lambda: results.found is not None and results.found.model == "demo")
-    tagging.session.go_to(12)
-    take("napari")
     results.correction.begin_button.click()
     wait_for(lambda: any(layer.name == "corrected mask" for layer in viewer.layers))
     measure = viewer.window.dock_widgets["Measure"]

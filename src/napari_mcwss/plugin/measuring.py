@@ -211,7 +211,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def _end(self, outcome: Outcome) -> None:
-        ends = {True: "Cancelled.", False: f"{self._done} scans measured."}
+        ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
         text = "Failed." if outcome.error else ends[outcome.cancelled]
         self.status.setText("\n".join([text, *self._problems]))
         self.table.resizeColumnsToContents()
