@@ -57,7 +57,8 @@ def tags_from_masks(
     opened = Study.open(study)
     class_values = mapping(values, opened.class_names)
     names = chosen(scans) or opened.scan_names
-    files = find_masks(masks, {name: opened.files(name)[0] for name in names})
+    every = {name: opened.files(name)[0] for name in opened.scan_names}
+    files = find_masks(masks, every, only=names)
     with progress() as bar:
         found = tags_of_masks(opened, files, class_values)
         tables = dict(bar.track(found, total=len(files), description="reading masks"))

@@ -142,6 +142,15 @@ class TestMasks:
         with pytest.raises(McwssError, match="scan b: no mask"):
             find_masks("seg", files)
 
+    def test_never_that_of_a_scan_that_is_not_asked_for(self, tmp_path):
+        make(tmp_path, "a_t1.nii", "b_t1.nii", "a_seg.nii")
+        files = {"a": tmp_path / "a_t1.nii", "b": tmp_path / "b_t1.nii"}
+        with pytest.raises(McwssError, match="scan b: no mask"):
+            find_masks("seg", files, only=["b"])
+        assert find_masks("seg", files, only=["a"]) == {"a": tmp_path / "a_seg.nii"}
+        with pytest.raises(McwssError, match="no scan 'c' in this study: expected a, b"):
+            find_masks("seg", files, only=["c"])
+
     def test_of_some_scans_only(self, tmp_path):
         make(tmp_path, "a_t1.nii", "b_t1.nii", "a_seg.nii")
         files = {"a": tmp_path / "a_t1.nii", "b": tmp_path / "b_t1.nii"}

@@ -10,7 +10,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.formats import SUFFIXES, is_series, names_text, stem_of, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MASK_NAMES = ("seg", "mask", "label", "labels", "segmentation")
 """Stems, or ends of stems, by which masks are usually known."""
@@ -68,7 +68,13 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     return scans
 
 
-def find_masks(masks: str, files: Mapping[str, Path], *, partial: bool = False) -> dict[str, Path]:
+def find_masks(
+    masks: str,
+    files: Mapping[str, Path],
+    *,
+    only: Collection[str] | None = None,
+    partial: bool = False,
+) -> dict[str, Path]:
     """Find the mask of each scan.
 
     Parameters
@@ -77,7 +83,10 @@ def find_masks(masks: str, files: Mapping[str, Path], *, partial: bool = False) 
         A folder of files with the scans' names; or the name of the masks that
         lie beside the scans' own files, by which they are found as channels are.
     files : mapping of str to Path
-        Name of each scan to any of its files.
+        Name of each scan to any of its files; of all scans of a study, so that the
+        mask of one that shares its folder is not taken for another's.
+    only : collection of str, optional
+        Scans whose masks are wanted; all if not given.
     partial : bool
         Whether scans without a mask are left out, as long as one has a mask.
 
@@ -89,12 +98,19 @@ def find_masks(masks: str, files: Mapping[str, Path], *, partial: bool = False) 
     Raises
     ------
     McwssError
-        If a scan has no mask, or more than one file could be it.
+        If a scan has no mask, more than one file could be it, or there is no
+        such scan.
     """
     given = Path(masks)
     folders = {scan: given if given.is_dir() else file.parent for scan, file in files.items()}
-    images = {folder: images_in(folder) for folder in set(folders.values())}
     scans_in = Counter(folders.values())
+    if only is not None:
+        if strange := [scan for scan in only if scan not in files]:
+            raise McwssError(
+                f"no scan {strange[0]!r} in this study: expected {names_text(list(files))}"
+            )
+        folders = {scan: folders[scan] for scan in only}
+    images = {folder: images_in(folder) for folder in set(folders.values())}
     found: dict[str, Path] = {}
     missing: list[McwssError] = []
     for scan, folder in folders.items():

@@ -54,27 +54,26 @@ def read_references(
         does not fit the masks of the study, as in `MaskValues.check`.
     """
     values = MaskValues(mapping)
-    files = find_masks(masks, {scan: study.files(scan)[0] for scan in scans})
+    files = find_masks(masks, _files(study), only=scans)
     for scan, path in files.items():
         mask = read_mask(path, study.scan(scan).geometry)
         values.note(mask)
         yield scan, class_masks(mask, mapping, study.class_names)
     # A class that these scans just do not have is in the masks of others.
-    for scan in study.scan_names:
+    others = [scan for scan in study.scan_names if scan not in scans]
+    for scan in scans_with_mask(study, masks, others) if values.missed else ():
+        values.note(read_mask(find_masks(masks, _files(study), only=[scan])[scan]))
         if not values.missed:
             break
-        if scan not in scans and scans_with_mask(study, masks, [scan]):
-            path = find_masks(masks, {scan: study.files(scan)[0]})[scan]
-            values.note(read_mask(path))
     values.check()
 
 
 def scans_with_mask(study: Study, masks: str, scans: Sequence[str]) -> list[str]:
     """Give those of the scans that have a mask; arguments as in `read_references`."""
-    found = []
+    files, found = _files(study), []
     for scan in scans:
         try:
-            find_masks(masks, {scan: study.files(scan)[0]})
+            find_masks(masks, files, only=[scan])
         except McwssError:
             continue
         found.append(scan)
@@ -176,7 +175,7 @@ def _unseen(study: Study, model: str, masks: str, learnt: Sequence[str]) -> list
         )
     measured = scans_with_mask(study, masks, others)
     if not measured:
-        find_masks(masks, {scan: study.files(scan)[0] for scan in others})  # says why
+        find_masks(masks, _files(study), only=others)  # says why
     if len(others) < len(segmented):
         seen = names_text([scan for scan in segmented if scan in learnt])
         warnings.warn(
@@ -199,6 +198,11 @@ def _prior(
         return None
     found = read_references(study, masks, mapping, with_mask)
     return LocationPrior(references for _, references in found)
+
+
+def _files(study: Study) -> dict[str, Path]:
+    """Give a file of every scan: masks are found among those of all."""
+    return {scan: study.files(scan)[0] for scan in study.scan_names}
 
 
 def _table(study: Study, model: str, scan: str) -> Path:
