@@ -154,7 +154,6 @@ class Correcting(QObject):  # type: ignore[misc]
 
     def look(self) -> None:
         """Save what was painted since the last time; it is no longer called right."""
-        self._soon.stop()
         if self.layer is None or self._last is None or self.session.read_only:
             return
         painted = np.asarray(self.layer.data)
