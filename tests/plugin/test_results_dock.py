@@ -134,6 +134,20 @@ def test_the_threshold_acts_on_the_slice_at_once_and_on_the_scan_soon(qtbot, doc
     assert dock.volumes.text() != volumes
 
 
+def test_a_slice_that_has_followed_the_slider_is_not_drawn_again(qtbot, dock):
+    segment(qtbot, dock)
+    drawn: list[int] = []
+    mask_layer(dock).events.set_data.connect(lambda: drawn.append(1))
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.2)
+    assert len(drawn) == 1
+    dock.viewer.dims.order = (1, 0, 2)
+    drawn.clear()
+    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.9)
+    assert drawn, "a slice of another direction shows only what the whole scan has"
+
+
 def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
     qtbot, dock, trained_study, whole_masks
 ):

@@ -335,8 +335,13 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         """Put the stage of the mask on screen that is wanted."""
         layer, masked = self._mask_layer(), self._masked
         if layer is not None and masked is not None and masked.found is self._on_screen:
-            layer.data[...] = masked.stages[self.refining.shown_stage(masked)]
-            layer.refresh()
+            stage = masked.stages[self.refining.shown_stage(masked)]
+            index = self.session.slice_index
+            # Most often this slice has followed already, and to draw it takes longer than all else.
+            seen = index is not None and np.array_equal(layer.data[index], stage[index])
+            layer.data[...] = stage
+            if not seen:
+                _draw(layer)
             self.mask_changed.emit()
 
     def _show(self, masked: Masked) -> None:
@@ -372,7 +377,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         if layer is not None and index is not None and shown:
             here = slice(index, index + 1)
             layer.data[here] = self.found.mask(rules, here)
-            layer.refresh()
+            _draw(layer)
 
     def _tags_changed(self, scan: str) -> None:
         if self.use_tags.isChecked() and scan == self.session.scan:
@@ -405,6 +410,11 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.more.refresh()
         self.hint.setText(hint)
         self.hint.setVisible(not ready)
+
+
+def _draw(layer: Labels) -> None:
+    """Show other values of a layer that has changed in nothing else."""
+    layer.refresh(extent=False, highlight=False)
 
 
 def _disconnector(session: Session, dock: ResultsDock) -> Callable[[], None]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.segmentation.masks import Rules, make_masks
+from napari_mcwss.segmentation.sizes import volumes_of
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
@@ -56,11 +57,8 @@ class Found:
     def masked(self, rules: Rules) -> "Masked":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
         stages = self._stages(rules, slice(None))
-        voxel = float(np.prod(self.geometry.spacing)) / 1000
-        labels = range(1, len(self.prediction.classes) + 1)
         volumes = tuple(
-            tuple(int(np.count_nonzero(mask == label)) * voxel for label in labels)
-            for mask in stages
+            volumes_of(mask, len(self.prediction.classes), self.geometry.spacing) for mask in stages
         )
         return Masked(self, rules, tuple(stages), volumes)
 

@@ -78,27 +78,32 @@ def exclusive_mask(
     # Slice by slice all stays in the processor's cache: a slider is followed while it moves.
     for index in np.flatnonzero(allowed.any(1)):
         classes = np.flatnonzero(allowed[index])
-        maps = cams[classes, index].reshape(len(classes), -1)
-        found = maps >= lowest
-        places = np.flatnonzero(found.any(0))
-        if places.size:
-            wins = precedence[np.ix_(classes, classes)]
-            best = _most_evidence(maps.take(places, 1), found.take(places, 1), wins)
-            mask[index].reshape(-1)[places] = (classes + 1)[best]
+        maps = [cams[number, index].reshape(-1) for number in classes]
+        found = [values >= lowest for values in maps]
+        wins = precedence[np.ix_(classes, classes)]
+        candidates = [_without(found, own, wins[:, own]) for own in range(len(classes))]
+        labels = mask[index].reshape(-1)
+        taken, contested = candidates[0].copy(), np.zeros(labels.shape, bool)
+        for candidate in candidates[1:]:
+            contested |= taken & candidate
+            taken |= candidate
+        for number, candidate in zip(classes, candidates, strict=True):
+            labels |= candidate.view(np.uint8) * np.uint8(number + 1)
+        if contested.any():
+            places = np.flatnonzero(contested)
+            evidence = [
+                np.where(candidate[places], values[places], -1)
+                for values, candidate in zip(maps, candidates, strict=True)
+            ]
+            labels[places] = (classes + 1)[np.argmax(evidence, axis=0)]
     return mask
 
 
-def _most_evidence(
-    maps: NDArray[np.float32], found: NDArray[np.bool_], precedence: NDArray[np.bool_]
-) -> NDArray[np.intp]:
-    """Give the index of the best candidate of each pixel; maps are ``(classes, pixels)``."""
-    candidates = found.copy()
-    for winner, loser in np.argwhere(precedence):
-        candidates[loser] &= ~found[winner]
-    best = np.zeros(maps.shape[1], np.intp)
-    most = np.full(maps.shape[1], np.float32(-1))
-    for index, (values, candidate) in enumerate(zip(maps, candidates, strict=True)):
-        wins = candidate & (values > most)
-        best[wins] = index
-        most[wins] = values[wins]
-    return best
+def _without(
+    found: list[NDArray[np.bool_]], own: int, winners: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Give where a class was found, less where any of those that win over it was."""
+    left = found[own]
+    for winner in np.flatnonzero(winners):
+        left = left & ~found[winner]
+    return left

@@ -7,10 +7,14 @@ lies in the core of a lesion lies in the lesion.
 """
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 Mask = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -21,9 +25,11 @@ REACH = 4.0
 
 def extent(mask: NDArray[np.generic], margin: tuple[int, int, int]) -> tuple[slice, ...] | None:
     """Give the box that holds all of a mask, with a margin in voxels; None if it is empty."""
-    found = [np.flatnonzero(mask.any(other)) for other in ((1, 2), (0, 2), (0, 1))]
-    if not found[0].size:
+    slices = np.flatnonzero(mask.reshape(len(mask), -1).max(1, initial=0))
+    if not slices.size:
         return None
+    outline = mask[slices[0] : slices[-1] + 1].max(0)
+    found = [slices, *(np.flatnonzero(outline.max(other)) for other in (1, 0))]
     return tuple(
         slice(max(0, int(where[0]) - more), min(size, int(where[-1]) + 1 + more))
         for where, more, size in zip(found, margin, mask.shape, strict=True)
@@ -49,23 +55,43 @@ def fill_holes(mask: Mask, allowed: Flags, precedence: Flags) -> Mask:
         return filled
     view, allowed = filled[part], allowed[part[0]]
     for index, family in families(precedence):
-        loses = np.append([True], precedence[index])
-        enclosed = holes(family[view]) & allowed[:, index, None, None]
-        view[enclosed & loses[view]] = index + 1
+        enclosed = holes(_any_of(view, family))
+        enclosed[~allowed[:, index]] = False
+        if enclosed.any():
+            enclosed &= _any_of(view, np.append([True], precedence[index]))
+            view[enclosed] = index + 1
     return filled
 
 
+def _any_of(mask: Mask, labels: Flags) -> Flags:
+    """Find the voxels with any of some labels; to compare is faster than to look up."""
+    return reduce(or_, (mask == label for label in np.flatnonzero(labels)))
+
+
 def holes(mask: Flags) -> Flags:
-    """Find what a mask ``(z, y, x)`` encloses within slices."""
-    within_slices = np.zeros((3, 3, 3), bool)
-    within_slices[1] = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
-    # With a margin, all that is outside is one piece of a slice.
-    outside = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    pieces, count = ndimage.label(outside, within_slices)
-    inside = np.ones(count + 1, bool)
-    inside[pieces[:, 0, 0]] = inside[0] = False
-    enclosed: Flags = inside[pieces[:, 1:-1, 1:-1]]
-    return enclosed
+    """Find what a mask ``(z, y, x)`` encloses within slices.
+
+    Runs of voxels along x are joined where they touch, which are by far fewer than voxels.
+    """
+    slices, rows, columns = mask.shape
+    # Slices one below the other, with a margin around each: all that is outside is one piece.
+    free = np.ones((slices * (rows + 1) + 1, columns + 2), bool)
+    blocks = free[:-1].reshape(slices, rows + 1, columns + 2)
+    blocks[:, 1:, 1:-1] = ~mask
+    row = free.reshape(-1)
+    borders = np.flatnonzero(row[1:] != row[:-1]) + 1
+    begins, ends = np.append(0, borders[1::2]), np.append(borders[::2], row.size)
+    # The runs that each one touches in the line below are neighbours of each other.
+    first = np.searchsorted(ends, begins + columns + 2, "right")
+    count = np.searchsorted(begins, ends + columns + 2, "left") - first
+    upper = np.repeat(np.arange(len(begins)), count)
+    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
+    touching = coo_array((np.ones(len(upper), bool), (upper, lower)), shape=2 * [len(begins)])
+    _, piece = connected_components(touching, directed=False)
+    free[:] = False
+    for enclosed in np.flatnonzero(piece != piece[0]):
+        row[begins[enclosed] : ends[enclosed]] = True
+    return blocks[:, 1:, 1:-1]
 
 
 def leave_out_small(mask: Mask, precedence: Flags, voxels: float) -> Mask:

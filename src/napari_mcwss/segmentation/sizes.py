@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_mcwss.segmentation.shape import extent
 from napari_mcwss.segmentation.surfaces import FloatTriple
 
 
@@ -52,6 +53,31 @@ def size_of(mask: NDArray[np.bool_], spacing: FloatTriple) -> Size:
         volume_ml=int(np.count_nonzero(mask)) * math.prod(spacing) / 1000,
         diameter_mm=_diameter(mask, spacing[1:]),
         slices=int(mask.any(axis=(1, 2)).sum()),
+    )
+
+
+def volumes_of(mask: NDArray[np.uint8], classes: int, spacing: FloatTriple) -> tuple[float, ...]:
+    """Measure the volume of each class of an exclusive mask, fast enough to follow a slider.
+
+    Parameters
+    ----------
+    mask : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    classes : int
+        How many there are.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+
+    Returns
+    -------
+    tuple of float
+        In mL.
+    """
+    part = extent(mask, (0, 0, 0))
+    voxel = math.prod(spacing) / 1000
+    return tuple(
+        0.0 if part is None else int(np.count_nonzero(mask[part] == label)) * voxel
+        for label in range(1, classes + 1)
     )
 
 
