@@ -16,6 +16,7 @@ from napari_mcwss.cli_options import (
     Steps,
     StudyFolder,
     Threshold,
+    Volumes,
     chosen,
     mapping,
     progress,
@@ -31,6 +32,7 @@ def mask(
     threshold: Threshold = 0.5,
     gate: Gate = 0.5,
     steps: Steps = "holes",
+    volume: Volumes = None,
 ) -> None:
     """Make masks anew from stored CAMs, by other rules; no network runs."""
     from napari_mcwss.model.checkpoint import read_info
@@ -38,15 +40,18 @@ def mask(
     from napari_mcwss.segmentation.refine import parse_steps
     from napari_mcwss.segmentation.results import has_result
     from napari_mcwss.segmentation.segment import remake_mask
+    from napari_mcwss.segmentation.volume_ranges import parse_ranges
 
     taken = parse_steps(steps)
     opened = Study.open(study)
+    volumes = parse_ranges(volume or [], opened.class_names)
     info = read_info(opened.model_folder(model))
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
     with progress() as bar:
         for name in bar.track(names, description="masks"):
             tags = None if ignore_tags else opened.tags(name).values
-            remake_mask(opened, model, info, name, Rules(threshold, gate, tags, taken))
+            rules = Rules(threshold, gate, tags, taken, volumes)
+            remake_mask(opened, model, info, name, rules)
             opened.scan(name).release()
     typer.echo(f"{len(names)} masks written anew")
 

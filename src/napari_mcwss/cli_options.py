@@ -42,6 +42,14 @@ Steps = Annotated[
         "superpixels=4 (mm), smooth=2 (mm), small=0.1 (mL), holes, separated by commas."
     ),
 ]
+Volumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--volume",
+        help="What is known of a class's volume where it is, in mL, with the classes inside it: "
+        "TC=2:60, or TC=:60. Its threshold is moved so far, in each scan.",
+    ),
+]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
 
 Unions = Annotated[

@@ -16,6 +16,7 @@ from napari_mcwss.cli_options import (
     Steps,
     StudyFolder,
     Threshold,
+    Volumes,
     chosen,
     progress,
 )
@@ -43,6 +44,7 @@ def segment(
     threshold: Threshold = 0.5,
     gate: Gate = 0.5,
     steps: Steps = "holes",
+    volume: Volumes = None,
     device: Device = "auto",
 ) -> None:
     """Segment scans: CAMs, scores and exclusive masks in the source geometry.
@@ -56,9 +58,11 @@ def segment(
     from napari_mcwss.segmentation.batch import add_found, segment_scans
     from napari_mcwss.segmentation.masks import Rules
     from napari_mcwss.segmentation.refine import parse_steps
+    from napari_mcwss.segmentation.volume_ranges import parse_ranges
 
-    rules = Rules(threshold, gate, steps=parse_steps(steps))
     opened, launch = Study.open(study), Launch.of_environment()
+    volumes = parse_ranges(volume or [], opened.class_names)
+    rules = Rules(threshold, gate, steps=parse_steps(steps), volumes=volumes)
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names: Sequence[str] | None = chosen(scans)

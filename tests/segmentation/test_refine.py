@@ -27,7 +27,7 @@ def ground(mask, *, cams=None, image=None, allowed=None, precedence=CORE_WINS, t
         allowed = np.ones((len(mask), len(precedence)), bool)
     if image is None:
         image = np.zeros((1, *mask.shape), np.float32)
-    return Ground(cams, allowed, precedence, threshold, SPACING, lambda: image)
+    return Ground(cams, allowed, precedence, (threshold,) * len(precedence), SPACING, lambda: image)
 
 
 def made(cams, *, precedence, allowed=None, steps=DEFAULT_STEPS):
@@ -35,7 +35,8 @@ def made(cams, *, precedence, allowed=None, steps=DEFAULT_STEPS):
     slices = cams.shape[1]
     scores = np.ones((slices, len(cams))) if allowed is None else allowed.astype(float)
     nothing = np.zeros((1, *cams.shape[1:]), np.float32)
-    return make_masks(cams, scores, precedence, Rules(steps=steps), SPACING, lambda: nothing)
+    rules, names = Rules(steps=steps), "abc"[: len(cams)]
+    return make_masks(cams, scores, precedence, rules, SPACING, lambda: nothing, names)
 
 
 def test_steps_are_read_as_they_are_written():

@@ -234,7 +234,13 @@ def segment_open(
         precedence = precedence_of(np.array(info.precedence, bool), [0] * len(info.classes))
         spacing = scan.geometry.spacing
         masks = make_masks(
-            prediction.cams, prediction.scores, precedence, rules, spacing, source.volume
+            prediction.cams,
+            prediction.scores,
+            precedence,
+            rules,
+            spacing,
+            source.volume,
+            info.classes,
         )
         return OpenFound(scan, prediction, masks[-1])
 

@@ -50,9 +50,9 @@ class Found:
         return self.source.geometry
 
     def mask(self, rules: Rules, slices: slice) -> NDArray[np.uint8]:
-        """Make the mask of some slices, uint8 ``(z, y, x)``, with the steps that act at once."""
+        """Make the mask of some slices, uint8 ``(z, y, x)``, with what acts on each for itself."""
         tags = None if rules.tags is None else rules.tags[slices]
-        return self._stages(replace(rules.at_once, tags=tags), slices)[-1]
+        return self._stages(replace(rules.at_once, tags=tags, volumes={}), slices)[-1]
 
     def masked(self, rules: Rules) -> "Masked":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
@@ -70,6 +70,7 @@ class Found:
             rules,
             self.geometry.spacing,
             self.source.volume,
+            self.prediction.classes,
         )
 
 

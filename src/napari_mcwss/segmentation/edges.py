@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import random_walker, slic
 
+from napari_mcwss.segmentation.exclusive import Thresholds
 from napari_mcwss.segmentation.shape import extent, families
 
 Mask = NDArray[np.uint8]
@@ -38,7 +39,7 @@ def random_walk(
     image: Floats,
     cams: Floats,
     precedence: Flags,
-    threshold: float,
+    thresholds: Thresholds,
     sure: float,
     spacing: Spacing,
 ) -> Mask:
@@ -63,8 +64,8 @@ def random_walk(
         Float32 ``(classes, z, y, x)`` in 0..1.
     precedence : ndarray
         Bool ``(classes, classes)``: a is shown over b.
-    threshold : float
-        CAM value that the mask was made with.
+    thresholds : tuple of float
+        CAM value of each class that the mask was made with.
     sure : float
         CAM value, above 0.5, from which evidence would be sure at a threshold
         of 0.5, as it would be against the class from 1 minus it on; for other
@@ -73,10 +74,10 @@ def random_walk(
         Voxel size (z, y, x) in mm.
     """
     margin = 2 * sure - 1
-    high, low = threshold + margin * (1 - threshold), threshold * (1 - margin)
     walked = mask.copy()
     for index, family in families(precedence):
-        cam = cams[index]
+        cam, threshold = cams[index], thresholds[index]
+        high, low = threshold + margin * (1 - threshold), threshold * (1 - margin)
         losers = np.flatnonzero(precedence[index])
         sides = [cam[family[mask]] >= high, *(cam[mask == loser + 1] <= low for loser in losers)]
         if any(side.size and side.mean() < SEEDS for side in sides):
@@ -90,7 +91,7 @@ def random_walk(
         loses = np.append([True], precedence[index])
         view[(inside == _INSIDE) & loses[view]] = index + 1
         left = members & (inside == _OUTSIDE)
-        view[left] = _beneath(cams[(slice(None), *part)][:, left], losers, threshold)
+        view[left] = _beneath(cams[(slice(None), *part)][:, left], losers, thresholds)
     return walked
 
 
@@ -113,12 +114,12 @@ def _walk(
     return np.where(doubt, found, _DOUBTFUL)
 
 
-def _beneath(cams: Floats, losers: NDArray[np.intp], threshold: float) -> NDArray[np.intp]:
+def _beneath(cams: Floats, losers: NDArray[np.intp], thresholds: Thresholds) -> NDArray[np.intp]:
     """Give the label of voxels ``(classes, voxels)`` that a class has lost."""
     if not losers.size:
         return np.zeros(cams.shape[1], np.intp)
-    best = cams[losers].argmax(0)
-    return np.where(cams[losers].max(0) >= threshold, losers[best] + 1, 0)
+    reached = [np.where(cams[loser] >= thresholds[loser], cams[loser], -1) for loser in losers]
+    return np.where(np.max(reached, axis=0) >= 0, losers[np.argmax(reached, axis=0)] + 1, 0)
 
 
 def snap_to_superpixels(mask: Mask, image: Floats, size: float, spacing: Spacing) -> Mask:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 THRESHOLD = 0.5
 """A pixel is a class's candidate from this CAM value on: where its evidence is undecided."""
 
+Thresholds = tuple[float, ...]
+"""One for each class."""
+
 GATE = 0.5
 """A slice can hold a class from this score on."""
 
@@ -52,7 +55,7 @@ def exclusive_mask(
     allowed: NDArray[np.bool_],
     *,
     precedence: NDArray[np.bool_],
-    threshold: float = THRESHOLD,
+    threshold: float | Thresholds = THRESHOLD,
 ) -> NDArray[np.uint8]:
     """Give each pixel the class with the most evidence, or background.
 
@@ -65,45 +68,52 @@ def exclusive_mask(
     precedence : ndarray
         Bool ``(classes, classes)``: where both are candidates, a wins over b
         whatever their evidence.
-    threshold : float
-        CAM value from which a pixel is a candidate; one of 0 never is.
+    threshold : float or tuple of float
+        CAM value from which a pixel is a candidate, of all classes or of each; one of 0 never is.
 
     Returns
     -------
     ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 the class k.
     """
-    lowest = max(threshold, float(np.finfo(np.float32).tiny))
+    own = threshold if isinstance(threshold, tuple) else (threshold,) * len(cams)
     mask = np.zeros(cams.shape[1:], np.uint8)
     # Slice by slice all stays in the processor's cache: a slider is followed while it moves.
     for index in np.flatnonzero(allowed.any(1)):
         classes = np.flatnonzero(allowed[index])
         maps = [cams[number, index].reshape(-1) for number in classes]
-        found = [values >= lowest for values in maps]
+        found = [
+            candidates(values, own[number]) for number, values in zip(classes, maps, strict=True)
+        ]
         wins = precedence[np.ix_(classes, classes)]
-        candidates = [_without(found, own, wins[:, own]) for own in range(len(classes))]
+        left = [_without(found, number, wins[:, number]) for number in range(len(classes))]
         labels = mask[index].reshape(-1)
-        taken, contested = candidates[0].copy(), np.zeros(labels.shape, bool)
-        for candidate in candidates[1:]:
+        taken, contested = left[0].copy(), np.zeros(labels.shape, bool)
+        for candidate in left[1:]:
             contested |= taken & candidate
             taken |= candidate
-        for number, candidate in zip(classes, candidates, strict=True):
+        for number, candidate in zip(classes, left, strict=True):
             labels |= candidate.view(np.uint8) * np.uint8(number + 1)
         if contested.any():
             places = np.flatnonzero(contested)
             evidence = [
                 np.where(candidate[places], values[places], -1)
-                for values, candidate in zip(maps, candidates, strict=True)
+                for values, candidate in zip(maps, left, strict=True)
             ]
             labels[places] = (classes + 1)[np.argmax(evidence, axis=0)]
     return mask
 
 
+def candidates(values: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Find the CAM values that reach a threshold; 0 never does."""
+    return values >= max(threshold, float(np.finfo(np.float32).tiny))
+
+
 def _without(
-    found: list[NDArray[np.bool_]], own: int, winners: NDArray[np.bool_]
+    found: list[NDArray[np.bool_]], number: int, winners: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Give where a class was found, less where any of those that win over it was."""
-    left = found[own]
+    left = found[number]
     for winner in np.flatnonzero(winners):
         left = left & ~found[winner]
     return left

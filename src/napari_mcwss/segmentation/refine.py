@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.segmentation import edges, shape
+from napari_mcwss.segmentation.exclusive import Thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,8 @@ class Ground:
         Bool ``(slices, classes)``: where a class can be.
     precedence : ndarray
         Bool ``(classes, classes)``: a is shown over b.
-    threshold : float
-        CAM value that the mask was made with.
+    thresholds : tuple of float
+        CAM value of each class that the mask was made with.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
     read : callable
@@ -39,7 +40,7 @@ class Ground:
     cams: NDArray[np.float32]
     allowed: NDArray[np.bool_]
     precedence: NDArray[np.bool_]
-    threshold: float
+    thresholds: Thresholds
     spacing: tuple[float, float, float]
     read: Callable[[], NDArray[np.float32]]
 
@@ -94,7 +95,7 @@ class Kind:
 
 def _follow_edges(mask: NDArray[np.uint8], ground: Ground, sure: float) -> NDArray[np.uint8]:
     return edges.random_walk(
-        mask, ground.image, ground.cams, ground.precedence, ground.threshold, sure, ground.spacing
+        mask, ground.image, ground.cams, ground.precedence, ground.thresholds, sure, ground.spacing
     )
 
 

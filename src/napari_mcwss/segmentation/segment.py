@@ -55,6 +55,7 @@ def mask_of(
         rules or Rules(),
         scan.geometry.spacing,
         scan.volume,
+        prediction.classes,
     )[-1]
 
 

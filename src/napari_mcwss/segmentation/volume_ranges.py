@@ -1,0 +1,169 @@
+"""Volumes that classes are known to have, and the thresholds by which a scan's masks have them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.segmentation.exclusive import Thresholds, candidates
+from napari_mcwss.segmentation.shape import families
+
+ROUNDING = 1e-6
+"""Share of a voxel that may be missing from a volume, which is no whole number of voxels."""
+
+
+@dataclass(frozen=True)
+class VolumeRange:
+    """How much volume a class has where it is, with the classes inside it.
+
+    Attributes
+    ----------
+    at_least, at_most : float
+        In mL.
+
+    Raises
+    ------
+    McwssError
+        If no volume lies between them.
+
+    Examples
+    --------
+    >>> str(VolumeRange(2, 60.5)), str(VolumeRange(at_most=60))
+    ('2:60.5', ':60')
+    """
+
+    at_least: float = 0.0
+    at_most: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.at_least <= self.at_most:
+            raise McwssError(
+                f"no volume is at least {self.at_least:g} mL and at most {self.at_most:g} mL: "
+                "give the smaller one first"
+            )
+
+    def __str__(self) -> str:
+        least = f"{self.at_least:g}" if self.at_least else ""
+        most = f"{self.at_most:g}" if self.at_most < math.inf else ""
+        return f"{least}:{most}"
+
+
+def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, VolumeRange]:
+    """Read ranges as ``TC=2:60``, ``TC=2:`` or ``TC=:60``.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        One for each class that has a range.
+    classes : sequence of str
+        Names of the classes.
+
+    Raises
+    ------
+    McwssError
+        If one is no range, or of no class.
+
+    Examples
+    --------
+    >>> parse_ranges(["TC=2:60", "ED=:90"], ["TC", "ED"])["ED"]
+    VolumeRange(at_least=0.0, at_most=90.0)
+    """
+    ranges = {}
+    for text in texts:
+        name, _, numbers = text.rpartition("=")
+        least, colon, most = numbers.partition(":")
+        try:
+            if not colon:
+                raise ValueError(text)
+            found = VolumeRange(float(least or 0), float(most or math.inf))
+        except ValueError as error:
+            raise McwssError(
+                f"{text!r} is no range of volumes: expected a class and mL, as TC=2:60 or TC=:60"
+            ) from error
+        if name not in classes:
+            raise McwssError(f"the volume of {name!r}: expected a class, {', '.join(classes)}")
+        ranges[name] = found
+    return ranges
+
+
+def ranges_text(ranges: Mapping[str, VolumeRange]) -> str:
+    """Write ranges one after the other, separated by spaces."""
+    return " ".join(f"{name}={found}" for name, found in ranges.items())
+
+
+def fitted_thresholds(
+    cams: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    precedence: NDArray[np.bool_],
+    thresholds: Thresholds,
+    ranges: Mapping[int, VolumeRange],
+    spacing: tuple[float, float, float],
+) -> Thresholds:
+    """Move thresholds just so far that the classes of a scan have volumes in their ranges.
+
+    Inner classes come first. Voxels of equal evidence are taken all or not at all: where the
+    range lies between, the volume stays below it. Nothing is added where the CAM is 0 or the class
+    cannot be, so a volume can stay below its range, and that of inner classes can exceed it.
+
+    Parameters
+    ----------
+    cams : ndarray
+        Float32 ``(classes, z, y, x)`` in 0..1, of the whole scan.
+    allowed : ndarray
+        Bool ``(slices, classes)``: where a class can be.
+    precedence : ndarray
+        Bool ``(classes, classes)``: a is shown over b.
+    thresholds : tuple of float
+        One for each class, from which a voxel can belong to it.
+    ranges : mapping of int to VolumeRange
+        By index of the class.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+
+    Returns
+    -------
+    tuple of float
+        The thresholds, those moved that had to be.
+    """
+    voxel = math.prod(spacing) / 1000
+    moved = list(thresholds)
+    for index in reversed([outer for outer, _ in families(precedence)]):
+        slices = np.flatnonzero(allowed[:, index])
+        if index not in ranges or not slices.size:
+            continue
+        inside = np.zeros((slices.size, *cams.shape[2:]), bool)
+        for inner in np.flatnonzero(precedence[:, index]):
+            there = candidates(cams[inner, slices], moved[inner])
+            inside |= there & allowed[slices, inner][:, None, None]
+        own = cams[index, slices][~inside]
+        wanted = ranges[index]
+        least = math.ceil(wanted.at_least / voxel - ROUNDING) - int(inside.sum())
+        most = min(wanted.at_most / voxel + ROUNDING, cams[index].size) - int(inside.sum())
+        moved[index] = _moved(own[own > 0], moved[index], least, math.floor(most))
+    return tuple(moved)
+
+
+def _moved(values: NDArray[np.float32], threshold: float, least: int, most: int) -> float:
+    """Move a threshold so that as many values reach it as are wanted."""
+    found = candidates(values, threshold)
+    count = int(found.sum())
+    if count > most:
+        reached = values[found]
+        # The first one that is too many, and its equals, are left out.
+        kept = max(0, most)
+        return _above(np.partition(reached, -kept - 1)[-kept - 1])
+    if count < least:
+        doubtful = values[~found]
+        if not doubtful.size:
+            return threshold
+        missing = min(least - count, doubtful.size)
+        lower = np.partition(doubtful, -missing)[-missing]
+        return float(lower) if np.count_nonzero(values >= lower) <= most else _above(lower)
+    return threshold
+
+
+def _above(value: np.float32) -> float:
+    return float(np.nextafter(value, np.float32(np.inf)))
