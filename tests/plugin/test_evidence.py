@@ -43,6 +43,14 @@ def click_box(qtbot, box) -> None:
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
 
 
+def type_in(qtbot, box, text: str) -> None:
+    """Write a number in place of the one in a spin box, and press Enter."""
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, text)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+
+
 def mask(dock):
     (layer,) = study_layers(dock.viewer, "mask")
     return layer.data
@@ -100,6 +108,41 @@ def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, 
     qtbot.waitUntil(lambda: refined(dock) and len(dock._masked.stages) == 3, timeout=PATIENCE)
     assert dock.threshold.value() == 0.3
     np.testing.assert_array_equal(mask(dock), filled)
+
+
+def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
+    study, scan = dock.session.study, dock.session.scan
+    dock.gate.setChecked(False)
+    dock.use_tags.setChecked(False)
+    dock.threshold.setValue(0.3)
+    row = dock.refining.rows["volumes"]
+    assert not dock.refining.ranges.isVisible()
+    click_box(qtbot, row.box)
+    least, most = dock.refining.ranges.limits["TC"]
+    assert least.isVisible()
+    assert most.text() == "any"
+    voxel = np.prod(dock.found.geometry.spacing) / 1000
+    type_in(qtbot, most, "5")
+    qtbot.waitUntil(lambda: len(dock._masked.stages) == 3, timeout=PATIENCE)
+    without, kept, filled = dock._masked.stages
+    assert (without == 1).sum() * voxel > 5 >= (kept == 1).sum() * voxel > 4
+    assert "TC -" in row.effect.text()
+    np.testing.assert_array_equal(mask(dock), filled)
+    click(qtbot, row.before)
+    np.testing.assert_array_equal(mask(dock), without)
+    click(qtbot, row.before)
+
+    with qtbot.waitSignal(dock.stored_mask.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.stored_mask.save_button)
+    assert stored_rules(study, "model-1", scan)["volumes"] == "TC=:5"
+    type_in(qtbot, least, "20")  # more than at most: both are
+    assert most.value() == 20
+    click_box(qtbot, row.box)
+    qtbot.waitUntil(lambda: "volumes TC=:5" in dock.stored_mask.status.text(), timeout=PATIENCE)
+    click(qtbot, dock.stored_mask.back_button)
+    assert row.box.isChecked()
+    assert (least.value(), most.value()) == (0, 5)
+    qtbot.waitUntil(lambda: np.array_equal(mask(dock), filled), timeout=PATIENCE)
 
 
 def test_scores_that_contradict_a_tag_stand_out_and_are_gone_to(qtbot, dock):

@@ -55,6 +55,14 @@ def test_a_volume_counts_the_classes_inside(cams):
     np.testing.assert_array_equal(mask[0, :, 0], [0, 1, 1, 1])
 
 
+def test_inner_classes_can_be_more_than_a_class_may_have(cams):
+    cams[0, 0] = 0.9
+    assert (made(cams, b=":10")[-1] == 1).sum() == 20
+    assert not (made(cams, b=":10")[-1] == 2).any()
+    cams[1] = 0
+    assert not (made(cams, b=":10")[-1] == 2).any()
+
+
 def test_a_class_that_cannot_be_on_a_slice_stays_absent(cams):
     allowed = np.array([[0, 0], [0, 1]], bool)
     mask = made(cams, allowed=allowed, a="3:", b="25:")[-1]

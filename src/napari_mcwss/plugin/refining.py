@@ -1,6 +1,6 @@
 """The part of the results dock that chooses steps from a mask to a better one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -14,7 +14,10 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.segmenting import Masked
-from napari_mcwss.segmentation.refine import DEFAULT_STEPS, KINDS, Kind, Step, parse_steps
+from napari_mcwss.plugin.volume_ranges import VolumeRanges
+from napari_mcwss.segmentation.masks import VOLUMES
+from napari_mcwss.segmentation.refine import DEFAULT_STEPS, KINDS, Parameter, Step, parse_steps
+from napari_mcwss.segmentation.volume_ranges import VolumeRange, parse_ranges
 
 TITLE = "Refine the mask"
 
@@ -23,21 +26,22 @@ NOTHING = 0.05
 
 
 class _Row:
-    """The widgets of one kind of step.
+    """The widgets of one kind of step, or of what comes before the steps.
 
     Parameters
     ----------
-    kind : Kind
-        Of the step.
+    title, explanation : str
+        As users read them.
+    parameter : Parameter, optional
+        What can be set.
     """
 
-    def __init__(self, kind: Kind) -> None:
-        unit = "" if kind.parameter is None else kind.parameter.unit
-        self.box = QCheckBox(f"{kind.title} ({unit})" if unit else kind.title)
-        self.box.setToolTip(kind.explanation)
+    def __init__(self, title: str, explanation: str, parameter: Parameter | None = None) -> None:
+        unit = "" if parameter is None else parameter.unit
+        self.box = QCheckBox(f"{title} ({unit})" if unit else title)
+        self.box.setToolTip(explanation)
         self.value: QDoubleSpinBox | None = None
-        if kind.parameter is not None:
-            parameter = kind.parameter
+        if parameter is not None:
             self.value = QDoubleSpinBox()
             self.value.setDecimals(2)
             self.value.setRange(parameter.low, parameter.high)
@@ -57,14 +61,18 @@ class _Row:
 class RefiningBox(QGroupBox):  # type: ignore[misc]
     """A row for each kind of step: on or off, its number, its effect, and the look before it.
 
+    The first row moves thresholds to volumes that are known, which comes before all steps.
+
     Attributes
     ----------
     steps_changed : Signal
-        Other steps are chosen.
+        Other steps or volumes are chosen.
     stage_changed : Signal
         Another stage of the mask is wanted on screen: see `shown_stage`.
     rows : dict of str to _Row
-        By name of the kind.
+        By name of the stage, as in `Rules.stages`.
+    ranges : VolumeRanges
+        The volumes that are known.
     """
 
     steps_changed = Signal()
@@ -72,18 +80,30 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(TITLE)
-        self.rows = {name: _Row(kind) for name, kind in KINDS.items()}
+        self.rows = {
+            VOLUMES: _Row(
+                "Keep volumes in a range",
+                "For what is known beyond the tags: in each scan, the threshold of a class is "
+                "moved just so far that its volume, with the classes inside it, lies in the range",
+            )
+        }
+        for name, kind in KINDS.items():
+            self.rows[name] = _Row(kind.title, kind.explanation, kind.parameter)
+        self.ranges = VolumeRanges()
+        self.ranges.hide()
+        self.ranges.changed.connect(self._changed)
         layout = QGridLayout(self)
         layout.setColumnStretch(0, 1)
         for number, row in enumerate(self.rows.values()):
-            layout.addWidget(row.box, 2 * number, 0)
+            layout.addWidget(row.box, 3 * number, 0)
             if row.value is not None:
-                layout.addWidget(row.value, 2 * number, 1)
+                layout.addWidget(row.value, 3 * number, 1)
                 row.value.valueChanged.connect(self._changed)
-            layout.addWidget(row.before, 2 * number, 2)
-            layout.addWidget(row.effect, 2 * number + 1, 0, 1, 3)
+            layout.addWidget(row.before, 3 * number, 2)
+            layout.addWidget(row.effect, 3 * number + 1, 0, 1, 3)
             row.box.toggled.connect(self._changed)
             row.before.clicked.connect(self._look)
+        layout.addWidget(self.ranges, 2, 0, 1, 3)
         self.set_steps(DEFAULT_STEPS)
 
     @property
@@ -91,14 +111,19 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         """The chosen steps, in their order."""
         return tuple(
             Step(name, None if row.value is None else row.value.value())
-            for name, row in self.rows.items()
+            for name, row in self._step_rows()
             if row.box.isChecked()
         )
+
+    @property
+    def volumes(self) -> dict[str, VolumeRange]:
+        """The volumes that classes are to have, if that is chosen."""
+        return self.ranges.ranges if self.rows[VOLUMES].box.isChecked() else {}
 
     def set_steps(self, steps: Sequence[Step]) -> None:
         """Choose these steps, and no others."""
         chosen = {step.name: step for step in steps}
-        for name, row in self.rows.items():
+        for name, row in self._step_rows():
             for widget in (row.box, row.value):
                 if widget is not None:
                     widget.blockSignals(True)
@@ -117,10 +142,22 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         except McwssError:
             return
 
+    def read_volumes(self, text: str) -> None:
+        """Choose the volumes of a record, as `ranges_text` writes them; none of unknown classes."""
+        try:
+            ranges = parse_ranges(text.split(), tuple(self.ranges.limits))
+        except McwssError:
+            ranges = {}
+        box = self.rows[VOLUMES].box
+        box.blockSignals(True)
+        box.setChecked(bool(ranges))
+        box.blockSignals(False)
+        self.ranges.set_ranges(ranges)
+
     def shown_stage(self, masked: Masked) -> int:
         """Give the index of the stage that is wanted on screen, the last one unless asked."""
-        for index, step in enumerate(masked.rules.steps):
-            if self.rows[step.name].before.isChecked():
+        for index, stage in enumerate(masked.rules.stages):
+            if self.rows[stage].before.isChecked():
                 return index
         return len(masked.stages) - 1
 
@@ -134,7 +171,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
             # What is chosen but still to come keeps its line: nothing jumps below a slider.
             row.effect.setText("…")
             row.effect.setVisible(row.box.isChecked())
-        for index, step in enumerate(masked.rules.steps):
+        for index, stage in enumerate(masked.rules.stages):
             before, after = masked.volumes[index : index + 2]
             changes = [
                 f"{name} {now - then:+.1f}"
@@ -142,7 +179,10 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
                 if abs(now - then) >= NOTHING
             ]
             text = f"{', '.join(changes)} mL" if changes else "no volume changes"
-            self.rows[step.name].effect.setText(text)
+            self.rows[stage].effect.setText(text)
+
+    def _step_rows(self) -> Iterator[tuple[str, _Row]]:
+        return ((name, row) for name, row in self.rows.items() if name != VOLUMES)
 
     def _look(self) -> None:
         for row in self.rows.values():
@@ -151,6 +191,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         self.stage_changed.emit()
 
     def _changed(self, *_: object) -> None:
+        self.ranges.setVisible(self.rows[VOLUMES].box.isChecked())
         for row in self.rows.values():
             chosen = row.box.isChecked()
             row.before.setEnabled(chosen)

@@ -196,7 +196,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _rules_with(self, tags: NDArray[np.int8] | None) -> Rules:
         gate = GATE if self.gate.isChecked() else None
-        return Rules(self.threshold.value(), gate, tags, self.refining.steps)
+        refining = self.refining
+        return Rules(self.threshold.value(), gate, tags, refining.steps, refining.volumes)
 
     def _set_rules(self, record: dict[str, Any]) -> None:
         """Take over the settings of a stored mask, as far as they are known."""
@@ -204,6 +205,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.gate.setChecked(record.get("gate", GATE) is not None)
         self.use_tags.setChecked(record.get("tags", True))
         self.refining.read_steps(record.get("steps", ""))
+        self.refining.read_volumes(record.get("volumes", ""))
 
     def segment(self) -> None:
         """Segment the scan on screen with the chosen model.
@@ -271,6 +273,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
     def _models_changed(self) -> None:
         study = self.session.study
         names = [] if study is None else study.model_names()
+        self.refining.ranges.set_classes(() if study is None else study.class_names)
         if names != [self.model.itemText(index) for index in range(self.model.count())]:
             new = [name for name in names if self.model.findText(name) < 0]
             chosen = new[-1] if new else self.model.currentText()
@@ -373,7 +376,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         # A mask that is being made would bring the old rules back to this slice.
         self._masks.make(self.found, rules)
         layer, index = self._mask_layer(), self.session.slice_index
-        shown = self._on_screen is self.found
+        # A volume is that of all slices: none can go before.
+        shown = self._on_screen is self.found and not rules.volumes
         if layer is not None and index is not None and shown:
             here = slice(index, index + 1)
             layer.data[here] = self.found.mask(rules, here)

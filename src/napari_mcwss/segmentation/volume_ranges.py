@@ -150,11 +150,10 @@ def _moved(values: NDArray[np.float32], threshold: float, least: int, most: int)
     """Move a threshold so that as many values reach it as are wanted."""
     found = candidates(values, threshold)
     count = int(found.sum())
+    most = max(0, most)
     if count > most:
-        reached = values[found]
         # The first one that is too many, and its equals, are left out.
-        kept = max(0, most)
-        return _above(np.partition(reached, -kept - 1)[-kept - 1])
+        return _above(np.partition(values[found], -most - 1)[-most - 1])
     if count < least:
         doubtful = values[~found]
         if not doubtful.size:
