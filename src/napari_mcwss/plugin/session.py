@@ -40,6 +40,9 @@ class Session:
         Tags of a scan have changed, by its name.
     models_changed : Signal
         A model was trained or removed.
+    place_wanted : Signal
+        A slice is to be brought on screen, by name of the scan and index; its voxels are yet to
+        be read.
     table : TagTable or None
         The tags of the scan on screen, as its user sees them; None if there is
         no scan or its tags are damaged.
@@ -62,6 +65,7 @@ class Session:
     scan_changed = Signal(str)
     tags_changed = Signal(str)
     models_changed = Signal()
+    place_wanted = Signal(str, int)
 
     _sessions: ClassVar["WeakKeyDictionary[Viewer, Session]"] = WeakKeyDictionary()
 
@@ -251,12 +255,15 @@ class Session:
     def leave_scan(self) -> None:
         """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
         self.correcting.look()
-        if not self.window_closed:
-            remove_study_layers(self.viewer, "scan", "cam", "mask", "corrected", "map", "preview")
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()
         self.scan, self.table, self.damage = None, None, ""
+        if not self.window_closed:
+            # Last: with each layer the view changes. A dock that took it for turned away would
+            # show a button for it, so that Qt paints at once what is half removed, and OpenGL
+            # crashes.
+            remove_study_layers(self.viewer, "scan", "cam", "mask", "corrected", "map", "preview")
 
     def fold_tags(self) -> None:
         """Bring the csv file of the scan on screen up to date."""

@@ -1,18 +1,24 @@
 """The classifier's scores of the slice on screen beside its tags."""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
+from napari_mcwss.plugin.latest import Latest
 from napari_mcwss.plugin.segmenting import Found
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.exclusive import GATE
 from napari_mcwss.tags.agreement import contradictions
 from napari_mcwss.tags.table import Tag
+
+if TYPE_CHECKING:
+    from napari_mcwss.project import Study
 
 STRIKING = "#ff6b4a"
 """Colour of what should be looked at; to be read on dark and on light ground."""
@@ -36,10 +42,12 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         self.count = QLabel()
         self.next_button = QPushButton("Next disagreement")
         self.next_button.setToolTip(
-            "The next slice whose tag and score contradict each other: "
-            "the tag may be wrong, or the model"
+            "The next slice whose tag and score contradict each other, on this scan or the next "
+            "one that is segmented: the tag may be wrong, or the model"
         )
         self.next_button.clicked.connect(self.go_on)
+        self._others = Latest(self, "search for disagreements")
+        self._others.answered.connect(self._take_other)
         row = QHBoxLayout()
         row.addWidget(self.count, 1)
         row.addWidget(self.next_button)
@@ -56,18 +64,42 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
     def follow(self, found: Found | None) -> None:
         """Speak of another result, or of none."""
         self._found = found
+        self._others.forget()
         self.refresh()
         self.setVisible(found is not None)
 
     def go_on(self) -> None:
-        """Go to the next slice with a disagreement, after the last one to the first."""
-        different = np.flatnonzero(self._different().any(1))
-        if not different.size:
+        """Go to the next slice with a disagreement, in the last resort of another scan."""
+        found, study = self._found, self._session.study
+        if found is None or study is None:
             return
+        different = np.flatnonzero(self._different().any(1))
         index = self._session.slice_index
         later = different[different > (-1 if index is None else index)]
+        if later.size:
+            self._show_here(int(later[0]))
+            return
+        names = self._session.order.names
+        here = names.index(found.scan) if found.scan in names else len(names)
+        others = (*names[here + 1 :], *names[:here])
+        self.count.setText("Looking at other scans …")
+        self._others.ask(partial(_find, study, found.model, others))
+
+    def _take_other(self, place: tuple[str, int] | None) -> None:
+        """Go to another scan, or to the beginning of this one where no other has any."""
+        different = np.flatnonzero(self._different().any(1))
+        self.refresh()
+        if place is not None:
+            self._session.turn_back()
+            self._session.place_wanted.emit(*place)
+        elif different.size:
+            self._show_here(int(different[0]))
+        else:
+            self.count.setText("No disagreement on any segmented scan")
+
+    def _show_here(self, index: int) -> None:
         self._session.turn_back()
-        self._session.go_to(int(later[0] if later.size else different[0]))
+        self._session.go_to(index)
 
     def refresh(self, *_: object) -> None:
         """Follow the slice on screen and its tags."""
@@ -76,7 +108,6 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
             return
         different = self._different()
         slices = int(different.any(1).sum())
-        self.next_button.setEnabled(slices > 0)
         count = {0: "No disagreement", 1: "Disagreement on 1 slice"}
         self.count.setText(count.get(slices, f"Disagreements on {slices} slices"))
         table = self._session.table
@@ -109,6 +140,13 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
     def _tags_changed(self, scan: str) -> None:
         if self._found is not None and scan == self._found.scan:
             self.refresh()
+
+
+def _find(study: "Study", model: str, scans: tuple[str, ...]) -> tuple[str, int] | None:
+    # It loads torch, which takes seconds: not before it is wanted.
+    from napari_mcwss.segmentation.disagreement import first_disagreement
+
+    return first_disagreement(study, model, scans)
 
 
 def _disconnector(session: Session, widget: SliceScores) -> Callable[[], None]:

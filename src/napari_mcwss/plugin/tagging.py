@@ -75,6 +75,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
         self.session.tags_changed.connect(self._tags_changed)
+        self.session.place_wanted.connect(self._go_to)
         for event in _events_of_view(self.viewer):
             event.connect(self._refresh)
         self.viewer.events.theme.connect(self._theme_changed)
@@ -397,6 +398,7 @@ def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callab
         session.study_changed.disconnect(dock._study_changed, missing_ok=True)
         session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
         session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
+        session.place_wanted.disconnect(dock._go_to, missing_ok=True)
         for event in _events_of_view(viewer):
             event.disconnect(dock._refresh)
         viewer.events.theme.disconnect(dock._theme_changed)

@@ -179,13 +179,23 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     folder = study.result_folder(model, scan)
     names = study.class_names
     cams = read_scan(scan, names, [cam_path(folder, name) for name in names]).volume()
+    return Prediction(scan, names, load_scores(study, model, scan), cams)
+
+
+def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
+    """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1.
+
+    Raises
+    ------
+    McwssError
+        If their file is missing or damaged.
+    """
+    path = study.result_folder(model, scan) / SCORES
     try:
-        table = np.loadtxt(folder / SCORES, np.float32, delimiter=",", skiprows=1, ndmin=2)
+        table = np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)
     except (OSError, ValueError) as error:
-        raise McwssError(
-            f"{folder / SCORES} cannot be read ({error}): segment scan {scan} again"
-        ) from error
-    return Prediction(scan, names, table[:, 1:], cams)
+        raise McwssError(f"{path} cannot be read ({error}): segment scan {scan} again") from error
+    return table[:, 1:]
 
 
 def cam_path(folder: Path, class_name: str) -> Path:

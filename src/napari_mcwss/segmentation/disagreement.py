@@ -1,0 +1,45 @@
+"""Where tags and a model's stored scores contradict each other, over many scans."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_mcwss.errors import McwssError
+from napari_mcwss.project import Study
+from napari_mcwss.segmentation.exclusive import GATE
+from napari_mcwss.segmentation.results import has_result, load_scores
+from napari_mcwss.tags.agreement import contradictions
+
+
+def first_disagreement(study: Study, model: str, scans: Sequence[str]) -> tuple[str, int] | None:
+    """Find the first slice whose tag is contradicted by its score.
+
+    Scans that the model has not segmented are passed over, and so are those whose tags or scores
+    cannot be read: who opens them is told.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    model : str
+        Name of the model.
+    scans : sequence of str
+        Where to look, in this order.
+
+    Returns
+    -------
+    tuple of (str, int) or None
+        The scan and the slice; None if there is none.
+    """
+    for scan in scans:
+        try:
+            if not has_result(study, model, scan):
+                continue
+            table, scores = study.tags(scan), load_scores(study, model, scan)
+        except McwssError:
+            continue
+        if scores.shape == table.values.shape:
+            different = np.flatnonzero(contradictions(table, scores, GATE).any(1))
+            if different.size:
+                return scan, int(different[0])
+    return None
