@@ -166,11 +166,12 @@ class Study:
             ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
             for name, files in scans.items()
         )
-        changed = self._changed(scans=(*self._description.scans, *entries))
+        self._changed(scans=(*self._description.scans, *entries))
         for name, files in scans.items():
             refuse_time(name, files)
             read_scan(name, self.channels, files)
-        self._save(changed)
+        # Files take a while: another thread may have added others meanwhile.
+        self._save(self._changed(scans=(*self._description.scans, *entries)))
 
     def missing_scans(self) -> tuple[str, ...]:
         """Name the scans of which a file is not where the study says, as after a move."""

@@ -1,5 +1,6 @@
 """All scans by a click, and layers that are no scan of a study."""
 
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,6 +54,30 @@ def test_all_scans_are_segmented_past_a_bad_file_and_done_ones_are_skipped(
     assert f"\n{bad}: " in text
     assert all(has_result(trained_study, MODEL, scan) for scan in good)
     assert run(qtbot, dock, dock.more.all_button).startswith("0 scans segmented; 3 were done")
+
+
+def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
+    qtbot, dock, trained_study, tmp_path, monkeypatch
+):
+    folder = tmp_path / "more"
+    for scan, name in zip(trained_study.scan_names, ("x", "y"), strict=False):
+        shutil.copytree(trained_study.files(scan)[0].parent, folder / name)
+    (folder / "x" / "t1c.nii.gz").write_bytes(b"half a file")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    before = trained_study.scan_names
+    dock.session.open(trained_study)
+    changed: list[int] = []
+    dock.session.study_changed.connect(lambda: changed.append(1))
+    said: list[str] = []
+    dock.more.background.event_received.connect(lambda _: said.append(dock.more.status.text()))
+    text = run(qtbot, dock, dock.more.folder_button)
+    assert text.startswith("1 scan segmented, ")
+    assert "\nx: " in text
+    assert trained_study.scan_names == (*before, "y")
+    assert has_result(trained_study, MODEL, "y")
+    assert changed
+    assert any("y (1 of 1)" in line for line in said)
+    assert "1 was done already" in run(qtbot, dock, dock.more.folder_button)
 
 
 def test_the_scan_on_screen_shows_its_new_result(qtbot, dock, trained_study):

@@ -1,6 +1,7 @@
-"""The part of the results dock that segments all scans, or layers that are no scan of the study."""
+"""The part of the results dock that segments all scans, those of a folder, or open layers."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ from napari_mcwss.plugin.layer_channels import (
 )
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.training_settings import row
-from napari_mcwss.segmentation.batch_steps import At, Ended, summary
+from napari_mcwss.plugin.words import duration
+from napari_mcwss.segmentation.batch_steps import At, Ended, seconds_left, summary
 from napari_mcwss.segmentation.masks import Rules
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SegmentMore(QWidget):  # type: ignore[misc]
-    """Buttons for all scans and for open layers, with progress and cancel.
+    """Buttons for all scans, a folder and open layers, with progress and cancel.
 
     Parameters
     ----------
@@ -70,10 +72,16 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._reading = Latest(self, "reading of a model")
         self._reading.answered.connect(self._ask_channels)
         self._folder: Path | None = None
-        self._problems: list[str] = []
+        self._ended: list[Ended] = []
         self.all_button = QPushButton("Segment all scans")
         self.all_button.setToolTip("Those that this model has not segmented yet")
         self.all_button.clicked.connect(self.segment_all)
+        self.folder_button = QPushButton("Segment a folder …")
+        self.folder_button.setToolTip(
+            "Add the scans of a folder to the study, and segment those that this model has not "
+            "segmented yet"
+        )
+        self.folder_button.clicked.connect(self.ask_folder)
         self.layers_button = QPushButton("Segment open layers …")
         self.layers_button.setToolTip(
             "Image layers that you opened in napari. Without a study, the folder of a model is "
@@ -90,7 +98,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._running = row(self.progress, self.cancel_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (row(self.all_button, self.layers_button), self._running, self.status):
+        studys = row(self.all_button, self.folder_button)
+        for widget in (studys, self.layers_button, self._running, self.status):
             layout.addWidget(widget)
         self.refresh()
 
@@ -101,6 +110,20 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             return
         events = _segment_all(study, model, self._rules(), use_tags=self._use_tags())
         self._start("segmentation of all scans", events)
+
+    def ask_folder(self) -> None:
+        """Ask for a folder of scans, and segment it."""
+        name = QFileDialog.getExistingDirectory(self, "Folder of scans")
+        if name:
+            self.segment_folder(Path(name))
+
+    def segment_folder(self, folder: Path) -> None:
+        """Add the scans of a folder to the study, and segment them."""
+        study, model = self._session.study, self._model()
+        if study is None or not model:
+            return
+        events = _segment_folder(study, model, folder, self._rules(), use_tags=self._use_tags())
+        self._start(f"segmentation of the folder {folder.name}", events)
 
     def segment_layers(self) -> None:
         """Ask which layer is which channel, and segment them."""
@@ -124,7 +147,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         """Show what can be done now."""
         running = self.background.running
         ready = self._session.study is not None and bool(self._model())
-        self.all_button.setEnabled(ready and not running)
+        for button in (self.all_button, self.folder_button):
+            button.setEnabled(ready and not running)
         self.layers_button.setEnabled(not running)
         self._running.setVisible(running)
         self.cancel_button.setEnabled(running and not self.background.cancelling)
@@ -155,16 +179,18 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._problems = []
+        self._ended = []
         self.progress.setRange(0, 0)
         self.refresh()
 
     def _take(self, event: Any) -> None:
+        if isinstance(event, Added):
+            if event.study is self._session.study:
+                self._session.study_changed.emit()
+            return
         if isinstance(event, Ended):
-            if event.problem:
-                label = self._session.order.label(event.scan)
-                self._problems.append(f"{label}: {self._session.order.hide(event.problem)}")
-            elif not event.skipped:
+            self._ended.append(event)
+            if not (event.skipped or event.problem):
                 self.segmented.emit(event.scan)
             return
         if self.background.cancelling:
@@ -176,6 +202,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         if isinstance(event, At):
             label = self._session.order.label(event.scan)
             text = f"{label} ({event.number} of {event.scans}): {text}"
+            left = seconds_left(event, self._ended)
+            text += "" if left is None else f", about {duration(left)} left"
         self.progress.setRange(0, event.total)
         self.progress.setValue(event.done)
         self.status.setText(text)
@@ -191,9 +219,28 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             text = f"{name} is segmented. The new layers are stored only if you save them."
         else:
             text = f"{outcome.value}."
-        self.status.setText("\n".join([text, *self._problems]))
+        order = self._session.order
+        problems = [
+            f"{order.label(end.scan)}: {order.hide(end.problem)}"
+            for end in self._ended
+            if end.problem
+        ]
+        self.status.setText("\n".join([text, *problems]))
         self.refresh()
         self.ended.emit()
+
+
+@dataclass(frozen=True, eq=False)
+class Added:
+    """Scans were added to a study.
+
+    Attributes
+    ----------
+    study : Study
+        Which one.
+    """
+
+    study: "Study"
 
 
 def _segment_all(
@@ -202,22 +249,49 @@ def _segment_all(
     """Make the events of segmenting all scans; the value says what was done."""
 
     def events() -> Generator[Any, None, str]:
-        yield "Loading the network …"
-        from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.batch import segment_scans
-
-        ended = yield from segment_scans(
-            study,
-            model,
-            load_model(study.model_folder(model)),
-            study.scan_names,
-            tags=lambda scan: study.tags(scan).values if use_tags else None,
-            rules=rules,
-        )
-        return summary(ended)
+        names = study.scan_names
+        return summary((yield from _segment(study, model, names, rules, use_tags=use_tags)))
 
     return events
 
 
+def _segment_folder(
+    study: "Study", model: str, folder: Path, rules: Rules, *, use_tags: bool
+) -> Callable[[], Generator[Any, None, str]]:
+    """Make the events of adding the scans of a folder and segmenting them."""
+
+    def events() -> Generator[Any, None, str]:
+        yield "Looking for scans …"
+        from napari_mcwss.scans.finding import find_scans
+        from napari_mcwss.segmentation.batch import add_found
+
+        names, problems = add_found(study, find_scans(folder, study.channels))
+        yield from problems
+        yield Added(study)
+        ended = yield from _segment(study, model, names, rules, use_tags=use_tags)
+        return summary([*problems, *ended])
+
+    return events
+
+
+def _segment(
+    study: "Study", model: str, names: Sequence[str], rules: Rules, *, use_tags: bool
+) -> Generator[Any, None, list[Ended]]:
+    """Segment scans that the model has not segmented yet."""
+    yield "Loading the network …"
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.batch import segment_scans
+
+    ended: list[Ended] = yield from segment_scans(
+        study,
+        model,
+        load_model(study.model_folder(model)),
+        names,
+        tags=lambda scan: study.tags(scan).values if use_tags else None,
+        rules=rules,
+    )
+    return ended
+
+
 def _is_frequent(event: object) -> bool:
-    return not isinstance(event, str | Ended)
+    return not isinstance(event, str | Ended | Added)

@@ -47,6 +47,23 @@ class Ended:
     problem: str = ""
 
 
+def seconds_left(at: At, ended: Sequence[Ended]) -> float | None:
+    """Say how long a batch will still take, as those of its scans that were not skipped took.
+
+    Examples
+    --------
+    >>> seconds_left(At("c", 3, 5, 10, 20), [Ended("a", 4.0), Ended("b", 6.0)])
+    12.5
+    >>> seconds_left(At("a", 1, 5), []) is None
+    True
+    """
+    took = [end.seconds for end in ended if not (end.skipped or end.problem)]
+    if not took:
+        return None
+    part = at.done / at.total if at.total else 0.0
+    return sum(took) / len(took) * (at.scans - at.number + 1 - part)
+
+
 def summary(ended: Sequence[Ended]) -> str:
     """Say in a line what a batch has done.
 
