@@ -1,7 +1,18 @@
 """Docks that are taller than a small screen."""
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QScrollArea,
+    QScrollBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+_TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
 
 class _Upright(QScrollArea):  # type: ignore[misc]
@@ -15,12 +26,41 @@ class _Upright(QScrollArea):  # type: ignore[misc]
 
 
 def scroll(widget: QWidget, inside: QWidget) -> None:
-    """Fill a widget with another one, of which what does not fit is scrolled to."""
+    """Fill a widget with another one, of which what does not fit is scrolled to.
+
+    The wheel scrolls over values, too: only of what has the focus does it change them. Widgets
+    that come later need `leave_wheel`.
+    """
     area = _Upright()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(inside)
+    leave_wheel(inside)
     layout = QVBoxLayout(widget)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(area)
+
+
+def leave_wheel(widget: QWidget) -> None:
+    """Have sliders, spin boxes and lists in a widget change by the wheel only in focus."""
+    for child in (widget, *widget.findChildren(QWidget)):
+        if isinstance(child, _TURNED_BY_WHEEL) and not isinstance(child, QScrollBar):
+            if child.focusPolicy() == Qt.FocusPolicy.WheelFocus:
+                # Or the wheel itself would bring the focus.
+                child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            child.installEventFilter(_WheelFilter(child))
+
+
+class _WheelFilter(QObject):  # type: ignore[misc]
+    """Gives the wheel over a widget that has no focus to the area around it."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() != QEvent.Type.Wheel or watched.hasFocus():
+            return False
+        around = watched.parent()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parent()
+        if around is not None:
+            QApplication.sendEvent(around.viewport(), event)
+        return around is not None

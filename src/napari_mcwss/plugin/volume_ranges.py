@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QWidget
 
+from napari_mcwss.plugin.scrolling import leave_wheel
 from napari_mcwss.segmentation.volume_ranges import VolumeRange
 
 MOST = 10_000.0
@@ -85,4 +86,5 @@ def _limit() -> QDoubleSpinBox:
     box.setSpecialValueText("any")
     # A typed number counts when it is whole.
     box.setKeyboardTracking(False)
+    leave_wheel(box)
     return box
