@@ -8,6 +8,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_mcwss.model.local import Local
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
 from napari_mcwss.segmentation.results import load_mask, stored_rules
@@ -208,7 +209,7 @@ def test_the_voxel_below_the_mouse_tells_what_each_class_has_there(qtbot, dock):
     assert f"ED {cams[1].max():.2f}" in text
 
 
-def test_more_maps_come_on_request_and_give_the_cams_back(qtbot, dock):
+def test_more_maps_come_on_request_and_give_the_cams_back(qtbot, dock, monkeypatch):
     box, here = dock.more_maps, dock.session.slice_index
     cams = study_layers(dock.viewer, "cam")
     cams[0].visible = False
@@ -238,3 +239,9 @@ def test_more_maps_come_on_request_and_give_the_cams_back(qtbot, dock):
         click(qtbot, box.scan_button)
         click(qtbot, box.cancel_button)
     assert box.slice_button.isEnabled()
+
+    monkeypatch.setattr(Local, "other_maps", lambda *_: {})
+    monkeypatch.setattr(Local, "no_other_maps", "it is too small")
+    with qtbot.waitSignal(box.background.ended, timeout=PATIENCE):
+        click(qtbot, box.slice_button)
+    assert box.status.text() == "This model has no further maps: it is too small."

@@ -135,6 +135,23 @@ def test_a_slice_is_compared_with_one_of_another_size(tagged_study):
     assert set(DECOMPOSED) <= set(found.maps)
 
 
+def test_a_second_stage_in_3_d_says_why_it_has_none(tagged_study):
+    scan = tagged_study.scan_names[0]
+    info = ModelInfo(
+        preset="refined_volume",
+        classes=tagged_study.class_names,
+        channels=tagged_study.channels,
+        width=2,
+        precedence=((False, False), (False, False)),
+        scans=(),
+        epochs=1,
+    )
+    model = TrainedModel(info, PRESETS["refined_volume"](2, 2, 2).eval(), torch.device("cpu"))
+    found = value_of(more_maps(tagged_study, model, scan, [4]))
+    assert not found.maps
+    assert "3-D" in found.why_none
+
+
 def test_prediction_never_computes_them(trained_study, monkeypatch):
     def refuse(*_):
         raise AssertionError("nobody has asked for these maps")

@@ -100,6 +100,8 @@ class Preset(nn.Module):
         Slices of a stack: neighbours, in their order, that the network reads at once.
         Batches are then of whole stacks, and `predict` is given a single one, which
         may be shorter.
+    no_other_maps : str
+        Why `other_maps` gives none; empty if it gives some.
     """
 
     needs_complete_tags: ClassVar[bool] = False
@@ -111,6 +113,7 @@ class Preset(nn.Module):
     follows_image: ClassVar[bool] = False
     adapts_to_scan: ClassVar[bool] = False
     depth: ClassVar[int] = 1
+    no_other_maps: ClassVar[str] = ""
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__()

@@ -126,6 +126,7 @@ class RefinedVolume(Refined):
     dimensions: ClassVar[Literal[2, 3]] = 3
     # A stack shows most of what there is: its own norm takes away how its scanner differs.
     norm: ClassVar[str] = "instance"
+    no_other_maps: ClassVar[str] = "a second stage in 3-D has features of stacks, not of slices"
 
     def other_maps(
         self,

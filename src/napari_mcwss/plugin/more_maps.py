@@ -169,8 +169,10 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         maps = self._maps
         if maps is None or self.background.running:
             return
-        text = "" if maps.maps else "This model has no further maps. "
-        index = self._session.slice_index
+        if not maps.maps:
+            self.status.setText(f"This model has no further maps: {maps.why_none}.")
+            return
+        text, index = "", self._session.slice_index
         if index is not None and index not in maps.slices:
             text = f"Computed for slice {', '.join(map(str, maps.slices))}. "
         if maps.reference:

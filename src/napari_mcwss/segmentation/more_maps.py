@@ -30,11 +30,14 @@ class MoreMaps:
         By name, uint8 ``(classes, slices, y, x)``, 255 for 1.
     reference : str
         The slice that a second branch compared with, in words; empty if none.
+    why_none : str
+        Why the model offers no maps; empty if it does.
     """
 
     slices: tuple[int, ...]
     maps: dict[str, NDArray[np.uint8]]
     reference: str = ""
+    why_none: str = ""
 
 
 def more_maps(
@@ -83,7 +86,7 @@ def more_maps(
             found[name][(slice(None), part, *inputs.window)] = here
         yield Progress(part.stop, len(slices))
     words = "" if place is None else f"{place[0]}, slice {place[1]}"
-    return MoreMaps(tuple(slices), found, words)
+    return MoreMaps(tuple(slices), found, words, model.preset.no_other_maps)
 
 
 def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str, int] | None:
