@@ -10,12 +10,12 @@ from napari_mcwss.description import ClassSpec as ClassSpec
 from napari_mcwss.description import (
     Description,
     ScanEntry,
-    check_names,
     class_specs,
     relative_path,
 )
 from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.reading import read_scan, refuse_time
+from napari_mcwss.study_layout import StudyLayout
 from napari_mcwss.tags.book import TagBook
 from napari_mcwss.tags.store import TagStore
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STUDY_FILE = "mcwss.json"
 
 
-class Study:
+class Study(StudyLayout):
     """One study; its scans and tags are read when they are asked for.
 
     Make one with `Study.create` or `Study.open`.
@@ -47,7 +47,7 @@ class Study:
     """
 
     def __init__(self, folder: Path, description: Description) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._description = description
         self._scans: dict[str, Scan] = {}
         self.tag_book = TagBook(
@@ -379,57 +379,6 @@ class Study:
             If it cannot be written; nothing is lost then.
         """
         self.tag_book.fold(scan)
-
-    def model_folder(self, name: str) -> Path:
-        """Give the folder of a model, there or not.
-
-        Parameters
-        ----------
-        name : str
-            Name of the model.
-
-        Returns
-        -------
-        Path
-            ``models/<name>`` in the study.
-
-        Raises
-        ------
-        McwssError
-            If the name cannot be that of a file.
-        """
-        check_names("model", [name])
-        return self.folder / "models" / name
-
-    def model_names(self) -> list[str]:
-        """List the trained models, the newest last."""
-        configs = (self.folder / "models").glob("[!.]*/config.json")
-        by_age = sorted(configs, key=lambda path: path.stat().st_mtime)
-        return [path.parent.name for path in by_age]
-
-    def result_folder(self, model: str, scan: str) -> Path:
-        """Give the folder of a model's results on a scan, there or not.
-
-        Parameters
-        ----------
-        model : str
-            Name of the model.
-        scan : str
-            Name of the scan.
-
-        Returns
-        -------
-        Path
-            ``results/<model>/<scan>`` in the study.
-
-        Raises
-        ------
-        McwssError
-            If a name cannot be that of a file.
-        """
-        check_names("model", [model])
-        check_names("scan", [scan])
-        return self.folder / "results" / model / scan
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)
