@@ -148,7 +148,7 @@ def test_blind_hides_every_name_and_tags_the_right_scan(qtbot, dock, many):
     tick(qtbot, dock.order_boxes.shuffled)
     tick(qtbot, dock.order_boxes.blind)
     said: list[str] = []
-    dock._reading.event_received.connect(said.append)
+    dock._reading.said.connect(said.append)
     open_study(qtbot, dock, many.folder)
     assert lines(dock) == [f"Scan {number}" for number in range(1, 7)]
     choose(qtbot, dock, 3)

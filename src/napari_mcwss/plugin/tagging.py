@@ -1,7 +1,6 @@
 """The dock with the study: its scans, and the tags of the slice on screen."""
 
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.comparison import Comparison
 from napari_mcwss.plugin.lost_scans import LostScans
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.scan_list import ScanList
-from napari_mcwss.plugin.scan_order import ScanOrder, ScanOrderBoxes
+from napari_mcwss.plugin.scan_order import ScanOrderBoxes
+from napari_mcwss.plugin.scan_reading import ScanReading
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_tagging import SliceTagging
 from napari_mcwss.plugin.study_dialog import side_by_side
@@ -65,12 +64,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         super().__init__()
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
-        self._reading = Background(self)
-        self._reading.event_received.connect(self._show_progress)
+        self._reading = ScanReading(self, self.session)
         self._reading.ended.connect(self._show_read)
-        self._wanted: tuple[Study, str] | None = None
         self._slice_wanted: tuple[str, int] | None = None
         self._make_widgets()
+        self._reading.began.connect(self._refresh)
+        self._reading.said.connect(self.status.setText)
         self.setAcceptDrops(True)
         self.session.study_changed.connect(self._study_changed)
         self.session.scan_changed.connect(self._scan_changed)
@@ -222,7 +221,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._study_changed()
         else:
             self.session.open(study)
-            self._read(study, self.session.order.names[0])
+            self._reading.read(study, self.session.order.names[0])
 
     def _ask_study(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
@@ -231,7 +230,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _scan_chosen(self, name: str) -> None:
         if self.session.study is not None and name != self.session.scan:
-            self._read(self.session.study, name)
+            self._reading.read(self.session.study, name)
 
     def _go_to(self, scan: str, index: int) -> None:
         """Bring a slice on screen, of whichever scan."""
@@ -241,31 +240,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._slice_wanted = scan, index
             self._scan_chosen(scan)
 
-    def _read(self, study: Study, scan: str) -> None:
-        """Read a scan beside the screen; the one asked for last is shown."""
-        self._wanted = (study, scan)
-        if self._reading.running:
-            self._reading.cancel()
-        else:
-            label = self.session.order.label(scan)
-            job = Job(
-                f"reading of {label}", _reader(study, scan, self.session.order), lambda _: False
-            )
-            self._reading.start(job)
-        self._refresh()
-
-    def _show_progress(self, text: str) -> None:
-        self.status.setText(text)
-
-    def _show_read(self, outcome: Outcome) -> None:
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None and outcome.value != wanted and outcome.error is None:
-            self._read(*wanted)
-            return
-        if outcome.value is not None:
-            study, scan = outcome.value
-            if study is self.session.study:
-                self.session.show(scan)
+    def _show_read(self) -> None:
         # A scan that could not be read must not look as if it were on screen.
         self.scans.select(self.session.scan)
         self._refresh()
@@ -301,7 +276,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         study = self.session.study
         self.scans.show_study(study)
         if study is not None and self.session.scan is None:
-            self._read(study, self.session.order.names[0])
+            self._reading.read(study, self.session.order.names[0])
 
     def _order_changed(self) -> None:
         self._summarise()
@@ -325,7 +300,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         study, scan = self.session.study, self.session.scan
         if study is not None and scan is not None and not self.session.read_only:
             self._study_changed()
-            self._read(study, scan)
+            self._reading.read(study, scan)
         else:
             self._refresh()
 
@@ -362,25 +337,6 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _theme_changed(self, event: Any) -> None:
         self.slices.strip.set_theme(event.value)
-
-
-def _reader(
-    study: Study, scan: str, order: ScanOrder
-) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
-    label = order.label(scan)
-
-    def events() -> Generator[str, None, tuple[Study, str]]:
-        yield f"Reading {label} …"
-        try:
-            study.scan(scan).volume()
-        except McwssError as error:
-            raise McwssError(order.hide(str(error))) from error
-        with suppress(McwssError):
-            study.tag_book.prepare_history()
-        yield f"Showing {label} …"
-        return study, scan
-
-    return events
 
 
 def _events_of_view(viewer: Viewer) -> list[Any]:
