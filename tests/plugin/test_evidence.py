@@ -27,9 +27,9 @@ def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     dock.session.open(trained_study)
     dock.session.show(trained_study.scan_names[0])
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
-        click(qtbot, dock.segment_button)
+        click(qtbot, dock.one.segment_button)
     yield dock
-    for part in (dock, dock.more_maps, dock.stored_mask):
+    for part in (dock.one, dock.more_maps, dock.stored_mask):
         part.background.cancel()
     WorkerBase.await_workers(PATIENCE)
 

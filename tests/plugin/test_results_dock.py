@@ -36,7 +36,7 @@ def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     dock.session.open(trained_study)
     dock.session.show(trained_study.scan_names[0])
     yield dock
-    dock.background.cancel()
+    dock.one.background.cancel()
     WorkerBase.await_workers(PATIENCE)
 
 
@@ -79,7 +79,7 @@ def click(qtbot, button) -> None:
 
 def segment(qtbot, dock) -> None:
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
-        click(qtbot, dock.segment_button)
+        click(qtbot, dock.one.segment_button)
 
 
 def whole_mask(dock, rules):
@@ -111,7 +111,7 @@ def test_layers_lie_on_the_scan(qtbot, dock, trained_study):
             [int(spec.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1]
         )
     np.testing.assert_array_equal(mask.data, load_mask(trained_study, "model-1", dock.session.scan))
-    assert dock.background.thread_ident not in (None, threading.get_ident())
+    assert dock.one.background.thread_ident not in (None, threading.get_ident())
     assert "mL" in dock.volumes.text()
 
 
@@ -253,9 +253,9 @@ def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, tol
 def test_no_mask_is_stored_without_the_tags_that_are_to_count(qtbot, dock, trained_study, told):
     table = trained_study.folder / "tags" / f"{dock.session.scan}.csv"
     table.write_text("")
-    click(qtbot, dock.segment_button)
+    click(qtbot, dock.one.segment_button)
     assert len(told) == 1
-    assert not dock.background.running
+    assert not dock.one.background.running
     table.unlink()
     segment(qtbot, dock)
     assert len(told) == 1
@@ -328,14 +328,14 @@ def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):
         return mirror_mean(*args)
 
     monkeypatch.setattr(predicting, "_mirror_mean", slow)
-    click(qtbot, dock.segment_button)
+    click(qtbot, dock.one.segment_button)
     qtbot.waitUntil(at_work.is_set, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.background.ended, timeout=PATIENCE):
-        click(qtbot, dock.cancel_button)
-        assert dock.status.text() == "Cancelling …"
+    with qtbot.waitSignal(dock.one.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.one.cancel_button)
+        assert dock.one.status.text() == "Cancelling …"
         go_on.set()
-    assert dock.status.text() == "Cancelled."
-    assert dock.segment_button.isEnabled()
+    assert dock.one.status.text() == "Cancelled."
+    assert dock.one.segment_button.isEnabled()
     assert not trained_study.result_folder("model-1", dock.session.scan).exists()
     assert not study_layers(dock.viewer, "cam", "mask")
 
@@ -343,11 +343,11 @@ def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):
 def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study, told):
     trained_study.add_classes(["necrosis"])
     dock.session.study_changed.emit()
-    with qtbot.waitSignal(dock.background.ended, timeout=PATIENCE):
-        click(qtbot, dock.segment_button)
+    with qtbot.waitSignal(dock.one.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.one.segment_button)
     (notification,) = told
     assert "made for the classes TC, ED, found TC, ED, necrosis" in notification.message
-    assert dock.status.text() == "Failed."
+    assert dock.one.status.text() == "Failed."
 
 
 def click_box(qtbot, box) -> None:

@@ -1,6 +1,5 @@
 """The dock that segments scans and shows what was found."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -33,7 +28,8 @@ from napari_mcwss.plugin.reference_dialog import ChooseButton, ReferenceDialog
 from napari_mcwss.plugin.refining import RefiningBox
 from napari_mcwss.plugin.scrolling import scroll
 from napari_mcwss.plugin.segment_more import SegmentMore
-from napari_mcwss.plugin.segmenting import Found, Masked, look_up, segment
+from napari_mcwss.plugin.segment_one import SegmentOne
+from napari_mcwss.plugin.segmenting import Found, Masked, look_up
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.plugin.slice_scores import SliceScores
 from napari_mcwss.plugin.sliders import ratio_slider
@@ -62,8 +58,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         The mask of the whole scan was made anew.
     found : Found or None
         What was found in the scan on screen; its layers follow as soon as its mask is made.
-    background : Background
-        Runs the segmentation.
+    one : SegmentOne
+        Segments the scan on screen.
+    more : SegmentMore
+        Segments others.
     """
 
     shown = Signal(object)
@@ -77,15 +75,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._on_screen: Found | None = None
         self._masked: Masked | None = None
         self._told: str | None = None
-        self.background = Background(self)
-        self.background.event_received.connect(self._show_progress)
-        self.background.ended.connect(self._segmented)
         self._lookup = Background(self)
         self._lookup.ended.connect(self._looked_up)
         self._masks = MaskMaking(self)
         self._masks.made.connect(self._take_mask)
-        self._segmented_study: Study | None = None
-        self._began = 0.0
         self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
         self.session.study_changed.connect(self._models_changed)
@@ -98,16 +91,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
     def _make_widgets(self) -> None:
         self.model = QComboBox()
         self.model.currentTextChanged.connect(self._subject_changed)
-        self.segment_button = QPushButton("Segment this scan")
-        self.segment_button.clicked.connect(self.segment)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.cancel)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.one = SegmentOne(
+            self.session, self.model.currentText, lambda: self._rules_with(self._tags())
+        )
+        self.one.segmented.connect(self._segmented)
         self.threshold = ratio_slider(THRESHOLD, self._rules_changed)
         self.threshold.setToolTip("A pixel can belong to a class from this CAM value on")
         self.choose_button = ChooseButton(self._reference_dialog)
@@ -140,9 +127,6 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
         choice = QFormLayout()
         choice.addRow("Model", self.model)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.segment_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
         self.settings = QWidget()
         form = QFormLayout(self.settings)
         form.setContentsMargins(0, 0, 0, 0)
@@ -157,17 +141,17 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.addLayout(choice)
-        layout.addLayout(buttons)
-        layout.addWidget(self.more)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.status)
-        layout.addWidget(self.settings)
-        layout.addWidget(self.volumes)
-        layout.addWidget(self.hover)
-        layout.addWidget(self.slice_scores)
-        layout.addWidget(self.more_maps)
-        layout.addWidget(self.correction)
+        for widget in (
+            self.one,
+            self.more,
+            self.settings,
+            self.volumes,
+            self.hover,
+            self.slice_scores,
+            self.more_maps,
+            self.correction,
+        ):
+            layout.addWidget(widget)
         layout.addStretch(1)
         scroll(self, inside)
 
@@ -207,65 +191,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.refining.read_steps(record.get("steps", ""))
         self.refining.read_volumes(record.get("volumes", ""))
 
-    def segment(self) -> None:
-        """Segment the scan on screen with the chosen model.
-
-        Damaged tags refuse it as long as tags are to count: the mask is stored.
-        """
-        study, scan, model = self.session.study, self.session.scan, self.model.currentText()
-        if study is None or scan is None or not model:
-            return
-        try:
-            job = Job(
-                f"segmentation of {self.session.order.label(scan)}",
-                segment(study, model, scan, self._rules_with(self._tags())),
-                lambda event: not isinstance(event, str),
-                computes=True,
-            )
-            self.background.start(job)
-        except McwssError as error:
-            show_error(str(error))
-            return
-        self._segmented_study, self._began = study, time.monotonic()
-        self.progress.setRange(0, 0)
-        self._refresh()
-
-    def cancel(self) -> None:
-        """Ask the segmentation to stop."""
-        self.background.cancel()
-        self.status.setText("Cancelling …")
-        self._refresh()
-
     def _reference_dialog(self) -> ReferenceDialog | None:
         study, found = self.session.study, self.found
         if study is None or found is None:
             return None
         return ReferenceDialog(self, study, found.model, self.rules)
 
-    def _show_progress(self, event: Any) -> None:
-        if self.background.cancelling:
-            return
-        if isinstance(event, str):
-            self.status.setText(event)
-        else:
-            self.progress.setRange(0, event.total)
-            self.progress.setValue(event.done)
-            self.status.setText(f"{event.done} of {event.total} slices")
-
-    def _segmented(self, outcome: Outcome) -> None:
-        self.progress.setRange(0, 1)
-        self.progress.setValue(0)
-        self.status.setText("Cancelled." if outcome.cancelled else "")
-        self._refresh()
-        if outcome.error is not None:
-            self.status.setText("Failed.")
-        elif outcome.value is not None:
-            label = self.session.order.label(outcome.value.scan)
-            seconds = time.monotonic() - self._began
-            self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
-            # Another study can have a scan and a model of the same names.
-            if self._is_wanted(outcome.value) and self._segmented_study is self.session.study:
-                self._take(outcome.value)
+    def _segmented(self, found: Found) -> None:
+        if self._is_wanted(found):
+            self._take(found)
 
     def _is_wanted(self, found: Found) -> bool:
         return (found.model, found.scan) == (self.model.currentText(), self.session.scan)
@@ -400,20 +334,9 @@ class ResultsDock(QWidget):  # type: ignore[misc]
                 layer.opacity = slider.value()
 
     def _refresh(self) -> None:
-        study, scan, running = self.session.study, self.session.scan, self.background.running
-        ready = study is not None and scan is not None and self.model.count() > 0
-        self.segment_button.setEnabled(ready and not running)
-        self.cancel_button.setEnabled(running and not self.background.cancelling)
         self.settings.setEnabled(self.found is not None)
-        if study is None:
-            hint = "Open or make a study in the Tagging dock first."
-        elif scan is None:
-            hint = "Choose a scan in the Tagging dock first."
-        else:
-            hint = "Train a model in the Training dock first."
+        self.one.refresh()
         self.more.refresh()
-        self.hint.setText(hint)
-        self.hint.setVisible(not ready)
 
 
 def _draw(layer: Labels) -> None:
