@@ -57,6 +57,11 @@ def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
     ]
 
 
+def _layers_by_class(viewer: Viewer, kind: str) -> dict[str, Layer]:
+    """Give the layers of a kind that has one for each class, by its name."""
+    return {layer.metadata["class"]: layer for layer in study_layers(viewer, kind)}
+
+
 def _claim(layer: Layer) -> None:
     layer.metadata[OWN] = layer.unique_id
 
@@ -129,7 +134,7 @@ def show_prediction_layers(
     mask : ndarray
         Uint8 ``(z, y, x)``.
     """
-    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "cam")}
+    old = _layers_by_class(viewer, "cam")
     for spec in classes:
         if spec.name in old:
             old[spec.name].data = cams[spec.name]
@@ -210,16 +215,15 @@ def show_preview_layers(
     cams : ndarray
         Uint8 ``(classes, y, x)``, 255 for a CAM of 1.
     """
-    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "preview")}
+    old = _layers_by_class(viewer, "preview")
     for spec, cam in zip(classes, cams, strict=True):
         if spec.name in old:
             old[spec.name].data[slice_index] = cam
             old[spec.name].visible = True
             old[spec.name].refresh()
-            continue
-        volume = np.zeros(geometry.shape, np.uint8)
-        volume[slice_index] = cam
-        _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
+        else:
+            volume = _on_slices(geometry, [slice_index], cam)
+            _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
 
 
 def show_map_layers(
@@ -247,15 +251,23 @@ def show_map_layers(
     maps : ndarray
         Uint8 ``(classes, slices, y, x)``, 255 for 1.
     """
-    old = {layer.metadata["class"]: layer for layer in study_layers(viewer, "map")}
+    old = _layers_by_class(viewer, "map")
     for spec, values in zip(classes, maps, strict=True):
-        volume = np.zeros(geometry.shape, np.uint8)
-        volume[list(slices)] = values
+        volume = _on_slices(geometry, slices, values)
         if spec.name in old:
             old[spec.name].data = volume
             old[spec.name].name = f"{spec.name}, {name}"
         else:
             _add_cam(viewer, geometry, spec, volume, f"{spec.name}, {name}", 255, "map")
+
+
+def _on_slices(
+    geometry: Geometry, slices: Sequence[int], values: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Make a volume of the scan's shape that is empty but on some slices."""
+    volume = np.zeros(geometry.shape, np.uint8)
+    volume[list(slices)] = values
+    return volume
 
 
 def _add_cam(
