@@ -84,6 +84,7 @@ def _limit() -> QDoubleSpinBox:
     box.setDecimals(2)
     box.setRange(0, MOST)
     box.setSpecialValueText("any")
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
     # A typed number counts when it is whole.
     box.setKeyboardTracking(False)
     leave_wheel(box)
