@@ -15,7 +15,6 @@ from napari_mcwss.segmentation.volume_ranges import (
     VolumeRange,
     fitted_thresholds,
     parse_ranges,
-    ranges_text,
 )
 
 SPACING = (10.0, 10.0, 10.0)  # a voxel has 1 mL
@@ -125,7 +124,7 @@ def test_other_ranges_are_refused_with_what_was_expected(text, said):
 def test_ranges_are_read_as_they_are_written():
     ranges = parse_ranges(["a=2:", "b=:60.5"], "ab")
     assert ranges == {"a": VolumeRange(2, math.inf), "b": VolumeRange(0, 60.5)}
-    assert parse_ranges(ranges_text(ranges).split(), "ab") == ranges
+    assert parse_ranges([f"{name}={found}" for name, found in ranges.items()], "ab") == ranges
 
 
 def test_the_command_writes_masks_of_such_volumes_and_records_them(segmented_study, run):
@@ -140,4 +139,4 @@ def test_the_command_writes_masks_of_such_volumes_and_records_them(segmented_stu
     run(*options, "--volume", f"ED=:{most}")
     mask = load_mask(study, "model-1", scan)
     assert 0 < (mask > 0).sum() <= plain / 2
-    assert stored_rules(study, "model-1", scan)["volumes"] == f"ED=:{most:g}"
+    assert stored_rules(study, "model-1", scan)["volumes"] == {"ED": f":{most:g}"}

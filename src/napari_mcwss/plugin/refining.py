@@ -1,6 +1,6 @@
 """The part of the results dock that chooses steps from a mask to a better one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -142,10 +142,11 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         except McwssError:
             return
 
-    def read_volumes(self, text: str) -> None:
-        """Choose the volumes of a record, as `ranges_text` writes them; none of unknown classes."""
+    def read_volumes(self, volumes: Mapping[str, str]) -> None:
+        """Choose the volumes of a record, class to range; none if they cannot be read."""
+        texts = [f"{name}={found}" for name, found in volumes.items()]
         try:
-            ranges = parse_ranges(text.split(), tuple(self.ranges.limits))
+            ranges = parse_ranges(texts, tuple(self.ranges.limits))
         except McwssError:
             ranges = {}
         box = self.rows[VOLUMES].box
@@ -167,9 +168,9 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
 
     def show_effects(self, masked: Masked, classes: Sequence[str]) -> None:
         """Tell what each step has done to the volumes."""
-        for row in self.rows.values():
+        for name, row in self.rows.items():
             # What is chosen but still to come keeps its line: nothing jumps below a slider.
-            row.effect.setText("…")
+            row.effect.setText("…" if name != VOLUMES or self.volumes else "no range is given")
             row.effect.setVisible(row.box.isChecked())
         for index, stage in enumerate(masked.rules.stages):
             before, after = masked.volumes[index : index + 2]

@@ -189,7 +189,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.gate.setChecked(record.get("gate", GATE) is not None)
         self.use_tags.setChecked(record.get("tags", True))
         self.refining.read_steps(record.get("steps", ""))
-        self.refining.read_volumes(record.get("volumes", ""))
+        self.refining.read_volumes(record.get("volumes", {}))
 
     def _reference_dialog(self) -> ReferenceDialog | None:
         study, found = self.session.study, self.found

@@ -72,6 +72,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._reading = Latest(self, "reading of a model")
         self._reading.answered.connect(self._ask_channels)
         self._folder: Path | None = None
+        self._before: tuple[Study, tuple[str, ...]] | None = None
         self._ended: list[Ended] = []
         self.all_button = QPushButton("Segment all scans")
         self.all_button.setToolTip("Those that this model has not segmented yet")
@@ -122,6 +123,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         study, model = self._session.study, self._model()
         if study is None or not model:
             return
+        self._before = study, study.scan_names
         events = _segment_folder(study, model, folder, self._rules(), use_tags=self._use_tags())
         self._start(f"segmentation of the folder {folder.name}", events)
 
@@ -185,8 +187,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def _take(self, event: Any) -> None:
         if isinstance(event, Added):
-            if event.study is self._session.study:
-                self._session.study_changed.emit()
+            self._tell_added()
             return
         if isinstance(event, Ended):
             self._ended.append(event)
@@ -208,7 +209,15 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.progress.setValue(event.done)
         self.status.setText(text)
 
+    def _tell_added(self) -> None:
+        """Have all docks show the scans that were added to the study, if any."""
+        before, self._before = self._before, None
+        study = self._session.study
+        if before is not None and study is before[0] and study.scan_names != before[1]:
+            self._session.study_changed.emit()
+
     def _end(self, outcome: Outcome) -> None:
+        self._tell_added()
         if outcome.cancelled:
             text = "Cancelled."
         elif outcome.error is not None:
@@ -230,17 +239,9 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.ended.emit()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Added:
-    """Scans were added to a study.
-
-    Attributes
-    ----------
-    study : Study
-        Which one.
-    """
-
-    study: "Study"
+    """All scans of a folder that can be are in the study."""
 
 
 def _segment_all(
@@ -265,9 +266,15 @@ def _segment_folder(
         from napari_mcwss.scans.finding import find_scans
         from napari_mcwss.segmentation.batch import add_found
 
-        names, problems = add_found(study, find_scans(folder, study.channels))
-        yield from problems
-        yield Added(study)
+        names: list[str] = []
+        problems: list[Ended] = []
+        for scan, files in find_scans(folder, study.channels).items():
+            yield None
+            added, refused = add_found(study, {scan: files})
+            names += added
+            problems += refused
+            yield from refused
+        yield Added()
         ended = yield from _segment(study, model, names, rules, use_tags=use_tags)
         return summary([*problems, *ended])
 

@@ -85,7 +85,8 @@ class Masked:
     rules : Rules
         How it was made.
     stages : tuple of ndarray
-        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any step, and after each.
+        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any of `Rules.stages`, and
+        after each.
     volumes : tuple of tuple of float
         Of each stage, the volume of each class in mL.
     """

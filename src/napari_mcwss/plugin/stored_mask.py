@@ -127,6 +127,7 @@ def _words(record: dict[str, Any]) -> str:
     """Put the record of rules into words."""
     gate = "all slices" if record.get("gate") is None else f"scores from {record['gate']:g}"
     tags = "tags" if record.get("tags") else "no tags"
-    volumes = f", volumes {record['volumes']}" if "volumes" in record else ""
+    ranges = ", ".join(f"{name}={found}" for name, found in record.get("volumes", {}).items())
+    volumes = f", volumes {ranges}" if ranges else ""
     steps = f"steps {record.get('steps')}"
     return f"threshold {record.get('threshold')}, {gate}, {tags}, {steps}{volumes}"

@@ -14,7 +14,7 @@ from napari_mcwss.segmentation.exclusive import (
     exclusive_mask,
 )
 from napari_mcwss.segmentation.refine import DEFAULT_STEPS, KINDS, Ground, Step, refined, steps_text
-from napari_mcwss.segmentation.volume_ranges import VolumeRange, fitted_thresholds, ranges_text
+from napari_mcwss.segmentation.volume_ranges import VolumeRange, fitted_thresholds
 from napari_mcwss.tags.table import Tag
 
 VOLUMES = "volumes"
@@ -53,13 +53,13 @@ class Rules:
 
     def record(self) -> dict[str, Any]:
         """Give what is kept beside a mask, in plain values."""
-        volumes = {VOLUMES: ranges_text(self.volumes)} if self.volumes else {}
+        volumes = {name: str(found) for name, found in self.volumes.items()}
         return {
             "threshold": round(self.threshold, 4),
             "gate": self.gate,
             "tags": self.tags is not None and bool((self.tags != Tag.UNKNOWN).any()),
             "steps": steps_text(self.steps),
-            **volumes,
+            **({VOLUMES: volumes} if volumes else {}),
         }
 
     @property

@@ -89,11 +89,6 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
     return ranges
 
 
-def ranges_text(ranges: Mapping[str, VolumeRange]) -> str:
-    """Write ranges one after the other, separated by spaces."""
-    return " ".join(f"{name}={found}" for name, found in ranges.items())
-
-
 def fitted_thresholds(
     cams: NDArray[np.float32],
     allowed: NDArray[np.bool_],
