@@ -6,7 +6,7 @@ import pytest
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.segmentation.batch import add_found, segment_scans
-from napari_mcwss.segmentation.batch_steps import At, Ended, summary
+from napari_mcwss.segmentation.batch_steps import At, Ended, seconds_left, summary
 from napari_mcwss.segmentation.results import has_result, load_mask
 
 MODEL = "model-1"
@@ -121,3 +121,10 @@ class TestCommand:
 def test_an_unknown_scan_is_refused(trained_study, refused):
     command = ("segment", trained_study.folder, "--model", MODEL, "--scans", "nobody")
     assert "nobody" in refused(*command)
+
+
+def test_the_time_left_is_that_of_scans_that_were_not_skipped():
+    ended = [Ended("a", 4.0), Ended("b", skipped=True), Ended("c", 6.0), Ended("d", problem="no")]
+    assert seconds_left(At("e", 5, 7), ended) == 15
+    assert seconds_left(At("e", 5, 7, 5, 20), ended) == 13.75
+    assert seconds_left(At("c", 3, 7), ended[1:2]) is None
