@@ -95,3 +95,11 @@ def test_the_wheel_over_what_has_the_focus_changes_it(qtbot, dock, name):
     turn_wheel(widget)
     assert dock.values != before
     assert dock.scrolled == 0
+
+
+def test_what_is_inside_cannot_be_squeezed(dock):
+    inside = dock.findChild(QScrollArea).widget()
+    assert inside.minimumHeight() >= dock.beneath.minimumHeight()
+    dock.beneath.setMinimumHeight(3000)
+    QApplication.processEvents()
+    assert inside.minimumHeight() >= 3000

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLayout,
     QScrollArea,
     QScrollBar,
     QVBoxLayout,
@@ -35,6 +36,8 @@ def scroll(widget: QWidget, inside: QWidget) -> None:
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    # Or what grew while it was hidden stays squeezed until something else moves.
+    inside.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
     area.setWidget(inside)
     leave_wheel(inside)
     layout = QVBoxLayout(widget)
