@@ -29,6 +29,8 @@ def write_run(study: Study, name: str, pixel: float, rows: list[dict[str, float 
         epochs=len(rows),
         training={"seed": 0, "pixel": pixel},
         seconds=60 * pixel,
+        processes=2 if name == "c" else 1,
+        backend="gloo" if name == "c" else "",
     )
     (folder / "config.json").write_text(info.model_dump_json())
     with (folder / "history.csv").open("w", newline="") as file:
@@ -89,6 +91,8 @@ def test_the_two_chosen_trainings_lie_over_each_other(qtbot, comparison):
     assert found["pixel"] == ("1.0", "3.0")
     assert found["epochs trained"] == ("3", "5")
     assert found["seconds"] == ("60", "180")
+    assert found["processes"] == ("1", "2")
+    assert found["processes speak by"] == ("", "gloo")
     assert "seed" not in found, "it is the same in both"
     choose(qtbot, comparison.second, "b")
     qtbot.waitUntil(lambda: len(shown(comparison, "total beside")) == 4, timeout=PATIENCE)

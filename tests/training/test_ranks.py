@@ -19,6 +19,7 @@ from napari_mcwss.training.events import Batch, Epoch, Event, Finished
 from napari_mcwss.training.learner import follow
 from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.ranks import RankLostError, Ranks, joined
+from napari_mcwss.training.records import read_run
 from napari_mcwss.training.unfinished import unfinished_training
 
 TINY = TrainingConfig(width=2, epochs=1, batch_size=8, device="cpu", validation_share=0.5)
@@ -76,6 +77,8 @@ def test_two_processes_learn_what_one_does(tagged_study: Study, monkeypatch):
     (ours,), (theirs,) = of(Epoch, one), of(Epoch, two)
     assert ours.validation == pytest.approx(theirs.validation, abs=0.02)
     assert ours.validation.keys() == {"TC", "ED"}
+    told = [read_run(tagged_study, name).facts for name in ("one", "m")]
+    assert [(f["processes"], f["processes speak by"]) for f in told] == [("1", ""), ("2", "gloo")]
 
 
 def test_a_training_of_two_processes_is_stopped_and_resumed(tagged_study: Study, monkeypatch):

@@ -10,7 +10,7 @@ from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.project import Study
 from napari_mcwss.training.records import read_run
 
-NEW = ("slices", "tags", "seconds", "device", "finished", "versions")
+NEW = ("slices", "tags", "seconds", "device", "processes", "backend", "finished", "versions")
 
 
 def test_a_training_writes_down_what_it_was(trained_study: Study):
@@ -43,3 +43,4 @@ def test_a_model_of_an_older_version_is_read_as_before(trained_study: Study):
     assert info.classes == trained_study.class_names
     facts = read_run(trained_study, "model-1").facts
     assert facts["tagged slices"] == facts["seconds"] == facts["computed on"] == ""
+    assert facts["processes"] == facts["processes speak by"] == ""

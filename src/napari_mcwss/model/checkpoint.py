@@ -70,6 +70,10 @@ class ModelInfo(BaseModel):
         Time that the training took, its pauses excepted; 0 if it is not known.
     device : str
         Where it ran, with the name of a GPU.
+    processes : int
+        How many shared its steps when it ended; 0 if it is not known.
+    backend : str
+        What these spoke through: ``gloo``, ``nccl``; empty of one process.
     finished : str
         When this was written, in ISO 8601 with the offset from UTC.
     versions : dict
@@ -103,6 +107,8 @@ class ModelInfo(BaseModel):
     tags: dict[str, dict[str, int]] = {}
     seconds: float = 0.0
     device: str = ""
+    processes: int = 0
+    backend: str = ""
     finished: str = ""
     versions: dict[str, str] = {}
     software: str = ""

@@ -89,6 +89,13 @@ class Ranks:
         torch.cuda.set_device(index)
         return torch.device("cuda", index)
 
+    def backend(self, device: torch.device) -> str:
+        """Give what ranks speak through where such a device computes; empty if there is one."""
+        if self.size == 1:
+            return ""
+        parts = distributed.get_backend_config().split(",")
+        return dict(part.split(":") for part in parts)[device.type]
+
     def tell(self, word: object) -> None:
         """Tell the followers what to do; None, that nothing is left."""
         if self.size > 1:

@@ -45,6 +45,8 @@ class RunRecord:
             "epochs trained": str(info.epochs),
             "seconds": _words(round(info.seconds) or None),
             "computed on": info.device,
+            "processes": _words(info.processes or None),
+            "processes speak by": info.backend,
             "finished": info.finished,
             "scans": ", ".join(info.scans),
             "held back": ", ".join(info.validation_scans),

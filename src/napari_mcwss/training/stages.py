@@ -362,6 +362,8 @@ class Training:
             tags=count_tags(self.tags, self.study.class_names),
             seconds=round(self.clock.seconds, 1),
             device=describe_device(self.device),
+            processes=self.ranks.size,
+            backend=self.ranks.backend(self.device),
             finished=datetime.now().astimezone().isoformat(timespec="seconds"),
             versions={
                 "napari-mcwss": __version__,
