@@ -61,16 +61,33 @@ def test_devices_are_listed_and_missing_ones_explained(run, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM for a process")
-def test_torchrun_is_stopped_and_the_training_kept(tagged_study: Study, tmp_path: Path):
-    events = tmp_path / "events.jsonl"
+def test_torchrun_rests_goes_on_and_is_stopped_and_the_training_kept(
+    tagged_study: Study, tmp_path: Path
+):
+    events, commands = tmp_path / "events.jsonl", tmp_path / "events.commands"
+
+    def told() -> list[str]:
+        lines = events.read_text().splitlines() if events.exists() else []
+        return [json.loads(line)["event"] for line in lines if line.endswith("}")]
+
+    def wait_for(kind: str, after: str = "started") -> None:
+        while kind not in (told()[told().index(after) :] if after in told() else []):
+            assert process.poll() is None
+            time.sleep(0.1)
+
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node=2", "-m", "napari_mcwss", "train", tagged_study.folder]
     command += ["--model", "m", *TINY, "--events", events]
     process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
     try:
-        while not (events.exists() and '"epoch"' in events.read_text()):
-            assert process.poll() is None
-            time.sleep(0.1)
+        wait_for("epoch")
+        commands.write_text("pause\n")
+        wait_for("paused")
+        resting = len(told())
+        time.sleep(0.5)
+        assert len(told()) == resting
+        commands.write_text("pause\nresume\n")
+        wait_for("epoch", after="resumed")
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     finally:
