@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ranks import Processes
 
 from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
+from napari_mcwss.tags.table import TagTable
 from napari_mcwss.torchrun import Launch
 from napari_mcwss.training import split
 from napari_mcwss.training.config import TrainingConfig
@@ -98,6 +102,32 @@ def test_a_training_of_two_processes_is_stopped_and_resumed(tagged_study: Study,
         # Dice is a share of its batch: the mean of two halves is another.
         if "dice" not in this.losses:
             assert this.losses == pytest.approx(other.losses, abs=ROUNDING)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_stacks_of_a_second_stage_in_3d(tmp_path: Path, monkeypatch):
+    write_phantom(tmp_path / "scans", scans=2, size=(56, 33, 32))
+    scans = find_scans(tmp_path / "scans", PHANTOM_CHANNELS)
+    study = Study.create(
+        tmp_path / "study", scans=scans, channels=PHANTOM_CHANNELS, classes=list(PHANTOM_CLASSES)
+    )
+    values = np.repeat(np.array([[0, 0], [1, 1]], np.int8), [28, 28], axis=0)
+    for name in study.scan_names:
+        study.save_tags(name, TagTable(study.class_names, values))
+    config = TINY.model_copy(update={"refine": True, "volumetric": True, "batch_size": 64})
+    config = config.model_copy(update={"validation_share": 0.0})
+    together = Processes(learn, study.folder, config, -1)
+    one = [e for e in of(Batch, alone(study, config, monkeypatch)) if e.epoch == 2]
+    two = [e for e in of(Batch, list(together.tells(0))) if e.epoch == 2]
+    assert list(together.tells(1)) == ["let go"]
+    # A step of two stacks, and one of a single stack, in which the second process has none.
+    assert [e.batches for e in one] == [e.batches for e in two] == [2, 2]
+    for this, other in zip(one, two, strict=True):
+        # Dice is the mean of the processes' own, and the second step differs by it.
+        assert this.losses == pytest.approx(other.losses, abs=0.02)
+    assert one[0].losses["cross_entropy"] == pytest.approx(
+        two[0].losses["cross_entropy"], abs=ROUNDING
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

@@ -6,6 +6,7 @@ others follow: they wait for its word, and take their share of each step.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,8 @@ class Ranks:
         """
         if self.size == 1:
             return module
+        # Of a 1 x 1 convolution, which lies in memory the same whatever strides are written.
+        warnings.filterwarnings("ignore", "warning: Grad strides do not match bucket view")
         # There are builds of torch without it.
         from torch.nn.parallel import DistributedDataParallel
 
