@@ -1,6 +1,8 @@
 """What a training would take is measured before it begins."""
 
 from collections.abc import Generator
+from itertools import count
+from types import SimpleNamespace
 from typing import TypeVar
 
 import pytest
@@ -10,6 +12,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.words import estimate_words
 from napari_mcwss.project import Study
 from napari_mcwss.training import estimate as estimates
+from napari_mcwss.training import split
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.estimate import estimate
 from napari_mcwss.training.memory import saved_memory
@@ -72,6 +75,19 @@ def test_both_stages_and_what_patience_takes_at_least_count(tagged_study: Study,
     found = value(estimate(tagged_study, TINY.model_copy(update=settings)))
     assert found.epochs == epochs
     assert found.open_ended == ("patience" in settings)
+
+
+def test_an_epoch_is_as_long_as_its_steps_and_its_validation(tagged_study: Study, monkeypatch):
+    ticks = SimpleNamespace(monotonic=count().__next__)  # each step takes a second
+    monkeypatch.setattr(estimates, "time", ticks)
+    found = value(estimate(tagged_study, TINY))
+    assert found.epoch_seconds == pytest.approx(5), "36 slices, 8 a step"
+    monkeypatch.setattr(split, "MIN_SCANS_TO_VALIDATE", 2)
+    config = TINY.model_copy(update={"validation_share": 0.5})
+    found = value(estimate(tagged_study, config))
+    # 18 slices are held back; those of a scan, up to 9 with tissue, take two steps.
+    assert 3 + 18 * 2 / 9 <= found.epoch_seconds <= 3 + 18 * 2 / 5
+    assert found.seconds >= 3 * found.epoch_seconds + 4, "all four scans are read"
 
 
 def test_minutes_are_told_in_epochs(tagged_study: Study):

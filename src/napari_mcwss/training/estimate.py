@@ -32,6 +32,7 @@ from napari_mcwss.training.slices import (
     load_scan,
     own_pixel,
 )
+from napari_mcwss.training.validation import score_slices
 
 STEPS = 5
 """Steps that are timed at most, of each stage of a preset."""
@@ -65,9 +66,9 @@ class Estimate:
     open_ended : bool
         Whether it takes longer if it gets better.
     epoch_seconds : float
-        Time of an epoch, the mean over the stages.
+        Time of an epoch with its validation, the mean over the stages.
     seconds : float
-        Time of the whole with its reading, but without validation.
+        Time of the whole with its reading.
     batch_size : int
         Slices a step: those configured, fewer where a GPU has no room for them.
     slice_memory : int
@@ -131,6 +132,8 @@ def estimate(
     name, scan, reading_seconds = yield from _largest(study, names, reading, usable)
     data = _like(scan, tags)
     config = config.with_length(len(tags))
+    held_back = task.split.validation
+    scored = len(_usable_tags(study, held_back, complete=False)) if held_back else 0
     slice_memory = len(tags) * sum(maps.nbytes for maps in scan.maps) // len(scan.images)
     free = room = available_memory(device)
     if device.type == "cpu":
@@ -139,7 +142,8 @@ def estimate(
     for stage in stages:
         if PRESETS[stage].depth > 1:
             reading = volume_reading(reading, reading.pixel * max(scan.images.shape[-2:]))
-            data = _like(load_scan(study, name, reading, usable="all"), tags)
+            scan = load_scan(study, name, reading, usable="all")
+            data = _like(scan, tags)
         yield (message := Message(f"measuring steps of {stage}"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -156,9 +160,13 @@ def estimate(
         units = max(1, len(tags) // _unit(run))
         steps = math.ceil(units / len(_indices(run, data, batch.slices)))
         stage_seconds = steps * (yield from _step_seconds(run, data, batch.slices, message))
+        if scored:
+            one = _like(scan, tags[: len(scan.images)])
+            each = yield from _scoring_seconds(run, one, device, 2 * batch.slices, message)
+            stage_seconds += scored * each
         epoch_seconds += stage_seconds / len(stages)
         epochs += _epochs(config, stage_seconds, len(preset.stage_starts))
-    held_back = len(task.split.validation)
+    read = len(names) + len(held_back)
     return Estimate(
         device=str(device),
         scans=len(names),
@@ -166,7 +174,7 @@ def estimate(
         epochs=epochs,
         open_ended=config.patience is not None,
         epoch_seconds=epoch_seconds,
-        seconds=epochs * epoch_seconds + reading_seconds * (len(names) * len(stages) + held_back),
+        seconds=epochs * epoch_seconds + reading_seconds * len(stages) * read,
         batch_size=batch.slices,
         slice_memory=slice_memory,
         step_memory=needed,
@@ -266,6 +274,19 @@ def _step_seconds(
             times.append(time.monotonic() - step)
         mean += share * median(times)
     return mean
+
+
+def _scoring_seconds(
+    run: Run, data: TaggedSlices, device: torch.device, slices: int, message: Message
+) -> Generator[Message, None, float]:
+    """Time how long validation takes for a slice, from some batches of a scan."""
+    steps, done, taken = score_slices(run.preset, data, device, slices), 0, 0.0
+    while done < len(data) and (not done or taken < SECONDS):
+        yield message
+        step = time.monotonic()
+        done = next(steps, len(data))
+        taken += time.monotonic() - step
+    return taken / done
 
 
 def _epochs(config: TrainingConfig, epoch_seconds: float, waits: int) -> int:
