@@ -17,6 +17,7 @@ from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.torchrun import Launch
+from napari_mcwss.training import ranks as rank_module
 from napari_mcwss.training import split
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Batch, Epoch, Event, Finished
@@ -39,6 +40,7 @@ def learn(tell: Callable[[Any], None], folder: Path, config: TrainingConfig, sto
     """Train with other processes; stop after some batches, tell what happens."""
     torch.set_num_threads(1)
     split.MIN_SCANS_TO_VALIDATE = 2
+    rank_module.PIECE = 20_000  # a few slices: they come in portions
     try:
         with joined(Launch.of_environment()) as ranks:
             if ranks.launch.rank:

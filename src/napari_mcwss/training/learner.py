@@ -181,8 +181,7 @@ def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
     if ranks.size > 1:
         ranks.tell(stage)
         names = SENT if data.labels is None else (*SENT, "labels")
-        every = torch.arange(len(data))
-        ranks.spread({name: getattr(data, name)[every] for name in names})
+        ranks.spread({name: getattr(data, name) for name in names})
 
 
 def _slices(sent: dict[str, Tensor]) -> TaggedSlices:

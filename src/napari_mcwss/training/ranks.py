@@ -6,6 +6,7 @@ others follow: they wait for its word, and take their share of each step.
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -22,11 +23,13 @@ from napari_mcwss.training.memory import ran_out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from napari_mcwss.training.slice_stack import SliceStack
+
 PATIENCE = timedelta(days=365)
 """How long followers wait for a word: the leader may pause, validate or read for long."""
 
-PIECE = 1 << 30
-"""Bytes that are sent at a time."""
+PIECE = 1 << 26
+"""Bytes that are sent at a time, and copied for that."""
 
 
 class RankLostError(McwssError):
@@ -108,21 +111,30 @@ class Ranks:
         self._words_from_leader(heard)
         return heard[0]
 
-    def spread(self, tensors: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Give all ranks the leader's tensors, on the CPU; the others call it without any."""
-        if self.size == 1:
-            return dict(tensors or {})
-        if tensors is not None:
-            tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-            self.tell({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()})
-        else:
-            kinds = self.hear().items()
-            tensors = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in kinds}
+    def spread(self, maps: Mapping[str, Tensor | SliceStack] | None = None) -> dict[str, Tensor]:
+        """Give the followers what the leader has, on the CPU; they call it without.
+
+        The leader copies no more than `PIECE` at a time, and gets nothing back.
+
+        Parameters
+        ----------
+        maps : mapping, optional
+            Each of some slices ``(slices, ...)``, by name.
+        """
+        if maps is not None:
+            self.tell({name: (tuple(these.shape), these.dtype) for name, these in maps.items()})
+            with self.guarded():
+                for these in maps.values():
+                    for rows in _portions(these.shape, these.dtype):
+                        self._bytes_from_leader(these[rows])
+            return {}
+        heard: dict[str, tuple[tuple[int, ...], torch.dtype]] = self.hear()
+        found = {name: torch.empty(shape, dtype=dtype) for name, (shape, dtype) in heard.items()}
         with self.guarded():
-            for tensor in tensors.values():
-                for piece in tensor.flatten().view(torch.uint8).split(PIECE):
-                    distributed.broadcast(piece, 0, group=self._words)
-        return dict(tensors)
+            for tensor in found.values():
+                for rows in _portions(tensor.shape, tensor.dtype):
+                    self._bytes_from_leader(tensor[int(rows[0]) : int(rows[-1]) + 1])
+        return found
 
     def share(self, count: int) -> tuple[Tensor, float]:
         """Give which of so many rows of a batch are this rank's, and which share of all.
@@ -216,9 +228,20 @@ class Ranks:
                 "checkpoint"
             ) from error
 
+    def _bytes_from_leader(self, tensor: Tensor) -> None:
+        """Send a tensor, or fill it with what is sent; it lies in memory in one piece."""
+        distributed.broadcast(tensor.view(-1).view(torch.uint8), 0, group=self._words)
+
     def _words_from_leader(self, words: list[object]) -> None:
         with self.guarded():
             distributed.broadcast_object_list(words, 0, group=self._words)
+
+
+def _portions(shape: Sequence[int], dtype: torch.dtype) -> Sequence[Tensor]:
+    """Give the indices of slices that are sent at a time, in their order."""
+    slices = max(1, PIECE // (math.prod(shape[1:]) * dtype.itemsize))
+    portions: Sequence[Tensor] = torch.arange(shape[0]).split(slices)
+    return portions
 
 
 @contextmanager

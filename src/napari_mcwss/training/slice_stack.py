@@ -30,6 +30,11 @@ class SliceStack:
         """As of a tensor ``(slices, ..., h, w)``."""
         return (self._count, *self._scans[0].shape[1:-2], *self._size)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """As of a tensor."""
+        return self._scans[0].dtype
+
     def __len__(self) -> int:
         return self._count
 
