@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from napari_mcwss.errors import McwssError
 from napari_mcwss.project import Study
 from napari_mcwss.training.events import Batch, Epoch, Event, Message
 from napari_mcwss.training.tensorboard import logged
@@ -65,6 +66,31 @@ def test_losses_and_areas_become_scalars(writer, tmp_path):
         "epoch/auc/TC": [(1, 0.6), (2, 0.6)],
     }
     assert writer[0].closed
+
+
+def test_tensorboard_reads_them_back(tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    list(logged(training([]), tmp_path))
+    found = reading.EventAccumulator(str(tmp_path))
+    found.Reload()
+    scalars = {
+        name: [(scalar.step, pytest.approx(scalar.value)) for scalar in found.Scalars(name)]
+        for name in found.Tags()["scalars"]
+    }
+    assert scalars == {
+        "batch/loss/total": [(1, 2), (2, 3), (3, 3), (4, 4)],
+        "epoch/loss/total": [(1, 1.0), (2, 0.5)],
+        "epoch/auc/TC": [(1, 0.6), (2, 0.6)],
+    }
+
+
+def test_a_file_in_the_place_of_the_folder_is_told_before_anything_is_trained(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "file").touch()
+    ended: list[bool] = []
+    with pytest.raises(McwssError, match="cannot write"):
+        list(logged(training(ended), tmp_path / "file"))
+    assert not ended, "it has not even begun"
 
 
 def test_a_training_that_is_stopped_is_closed_with_its_scalars(writer, tmp_path):
