@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.segmentation.exclusive import exclusive_mask
 from napari_mcwss.segmentation.masks import Rules, make_masks
 from napari_mcwss.segmentation.results import load_mask, stored_rules
 from napari_mcwss.segmentation.volume_ranges import (
@@ -62,6 +63,26 @@ def test_inner_classes_can_be_more_than_a_class_may_have(cams):
     assert not (made(cams, b=":10")[-1] == 2).any()
 
 
+def test_voxels_that_another_class_takes_do_not_count(cams):
+    cams[0, 0], cams[0, 1] = 0.9, 0.2
+    cams[1] = 0.0
+    cams[1, 0, 0] = 0.95
+
+    def volumes(**ranges):
+        wanted = {
+            "ab".index(k): v
+            for k, v in parse_ranges([*map("=".join, ranges.items())], "ab").items()
+        }
+        apart = np.zeros((2, 2), bool)
+        moved = fitted_thresholds(cams, EVERYWHERE, apart, (0.5, 0.5), wanted, SPACING)
+        mask = exclusive_mask(cams, EVERYWHERE, precedence=apart, threshold=moved)
+        return int((mask == 1).sum()), int((mask == 2).sum())
+
+    assert volumes() == (15, 5)
+    assert volumes(a="16:") == (35, 5), "all 20 of equal evidence"
+    assert volumes(a="19:", b=":0") == (20, 0), "what b must not have is free again"
+
+
 def test_a_class_that_cannot_be_on_a_slice_stays_absent(cams):
     allowed = np.array([[0, 0], [0, 1]], bool)
     mask = made(cams, allowed=allowed, a="3:", b="25:")[-1]
@@ -112,6 +133,10 @@ def test_no_threshold_lies_nearer_to_the_old_one(cam, low, more):
         ("a", "is no range of volumes"),
         ("a=5", "is no range of volumes"),
         ("a=few:many", "is no range of volumes"),
+        ("a=:", "is no range of volumes"),
+        ("a=nan:9", "expected numbers of 0 or more"),
+        ("a=inf:", "expected numbers of 0 or more"),
+        ("a=:-1", "expected numbers of 0 or more"),
         ("a=9:2", "at least 9 mL and at most 2 mL"),
         ("c=2:9", "expected a class, a, b"),
     ],
@@ -119,6 +144,11 @@ def test_no_threshold_lies_nearer_to_the_old_one(cam, low, more):
 def test_other_ranges_are_refused_with_what_was_expected(text, said):
     with pytest.raises(McwssError, match=said):
         parse_ranges([text], "ab")
+
+
+def test_a_class_has_one_range_only():
+    with pytest.raises(McwssError, match="two volumes of 'a'"):
+        parse_ranges(["a=2:", "a=:9"], "ab")
 
 
 def test_ranges_are_read_as_they_are_written():

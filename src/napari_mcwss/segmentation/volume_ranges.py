@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.segmentation.exclusive import Thresholds, candidates
+from napari_mcwss.segmentation.exclusive import Thresholds, candidates, exclusive_mask
 from napari_mcwss.segmentation.shape import families
 
 ROUNDING = 1e-6
 """Share of a voxel that may be missing from a volume, which is no whole number of voxels."""
+
+ROUNDS = 10
+"""How often classes that take voxels from each other are looked at, at most."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,11 @@ class VolumeRange:
     at_most: float = math.inf
 
     def __post_init__(self) -> None:
-        if not 0 <= self.at_least <= self.at_most:
+        if math.isnan(self.at_most) or not 0 <= self.at_least < math.inf or self.at_most < 0:
+            raise McwssError(
+                f"no volume is {self.at_least:g}:{self.at_most:g} mL: expected numbers of 0 or more"
+            )
+        if self.at_least > self.at_most:
             raise McwssError(
                 f"no volume is at least {self.at_least:g} mL and at most {self.at_most:g} mL: "
                 "give the smaller one first"
@@ -64,7 +71,7 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
     Raises
     ------
     McwssError
-        If one is no range, or of no class.
+        If one is no range, or of no class, or of the class of another one.
 
     Examples
     --------
@@ -76,15 +83,17 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
         name, _, numbers = text.rpartition("=")
         least, colon, most = numbers.partition(":")
         try:
-            if not colon:
+            if not colon or not (least.strip() or most.strip()):
                 raise ValueError(text)
-            found = VolumeRange(float(least or 0), float(most or math.inf))
+            found = VolumeRange(float(least.strip() or 0), float(most.strip() or math.inf))
         except ValueError as error:
             raise McwssError(
                 f"{text!r} is no range of volumes: expected a class and mL, as TC=2:60 or TC=:60"
             ) from error
         if name not in classes:
             raise McwssError(f"the volume of {name!r}: expected a class, {', '.join(classes)}")
+        if name in ranges:
+            raise McwssError(f"two volumes of {name!r}: give both limits at once, as {name}=2:60")
         ranges[name] = found
     return ranges
 
@@ -99,9 +108,11 @@ def fitted_thresholds(
 ) -> Thresholds:
     """Move thresholds just so far that the classes of a scan have volumes in their ranges.
 
-    Inner classes come first. Voxels of equal evidence are taken all or not at all: where the
-    range lies between, the volume stays below it. Nothing is added where the CAM is 0 or the class
-    cannot be, so a volume can stay below its range, and that of inner classes can exceed it.
+    Inner classes come first. Where neither of two classes wins over the other, the one with more
+    evidence has a voxel: they are moved in turns, until none has to be. Voxels of equal evidence
+    are taken all or not at all: where the range lies between, the volume stays below it. Nothing
+    is added where the CAM is 0 or the class cannot be, so a volume can stay below its range, and
+    that of inner classes can exceed it.
 
     Parameters
     ----------
@@ -125,20 +136,47 @@ def fitted_thresholds(
     """
     voxel = math.prod(spacing) / 1000
     moved = list(thresholds)
-    for index in reversed([outer for outer, _ in families(precedence)]):
-        slices = np.flatnonzero(allowed[:, index])
-        if index not in ranges or not slices.size:
-            continue
-        inside = np.zeros((slices.size, *cams.shape[2:]), bool)
-        for inner in np.flatnonzero(precedence[:, index]):
-            there = candidates(cams[inner, slices], moved[inner])
-            inside |= there & allowed[slices, inner][:, None, None]
-        own = cams[index, slices][~inside]
-        wanted = ranges[index]
-        least = math.ceil(wanted.at_least / voxel - ROUNDING) - int(inside.sum())
-        most = min(wanted.at_most / voxel + ROUNDING, cams[index].size) - int(inside.sum())
-        moved[index] = _moved(own[own > 0], moved[index], least, math.floor(most))
+    apart = ~(precedence | precedence.T) & ~np.eye(len(precedence), dtype=bool)
+    inner_first = [outer for outer, _ in families(precedence) if outer in ranges][::-1]
+    for _ in range(ROUNDS if apart.any() else 1):
+        before = tuple(moved)
+        for index in inner_first:
+            inside, values = _within_reach(cams, allowed, precedence, moved, index, apart[index])
+            wanted = ranges[index]
+            least = math.ceil(wanted.at_least / voxel - ROUNDING) - inside
+            most = min(wanted.at_most / voxel + ROUNDING, cams[index].size) - inside
+            moved[index] = _moved(values, thresholds[index], least, math.floor(most))
+        if tuple(moved) == before:
+            break
     return tuple(moved)
+
+
+def _within_reach(
+    cams: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    precedence: NDArray[np.bool_],
+    thresholds: Sequence[float],
+    index: int,
+    apart: NDArray[np.bool_],
+) -> tuple[int, NDArray[np.float32]]:
+    """Count the voxels of classes inside a class; give its CAM where it wins if it is high enough.
+
+    Other classes have their thresholds; `apart` are those that neither win over it nor lose.
+    """
+    slices = np.flatnonzero(allowed[:, index])
+    cam = cams[index, slices]
+    without = tuple(math.inf if n == index else own for n, own in enumerate(thresholds))
+    others = exclusive_mask(cams, allowed, precedence=precedence, threshold=without)[slices]
+    taken, inside = cam <= 0, 0
+    for inner in np.flatnonzero(precedence[:, index]):
+        there = candidates(cams[inner, slices], thresholds[int(inner)])
+        taken |= there & allowed[slices, inner][:, None, None]
+        inside += int(np.count_nonzero(others == inner + 1))
+    for rival in np.flatnonzero(apart):
+        evidence = cams[rival, slices]
+        more = evidence >= cam if rival < index else evidence > cam
+        taken |= more & (others == rival + 1)
+    return inside, cam[~taken]
 
 
 def _moved(values: NDArray[np.float32], threshold: float, least: int, most: int) -> float:
