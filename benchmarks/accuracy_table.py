@@ -35,7 +35,7 @@ were made:
   maps relative to the maximum of their slice. *refined*: a second stage learns from the first
   one's masks of the training scans, with a U-Net in 2-D unless *3-D* is said; *n masks given*: of
   the first n by name it gets the reference.
-  `supervised`, the ceiling, is that second stage alone with all masks: MONAI's 2-D `BasicUNet`,
+  `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
   Dice and cross-entropy, the same slices, preparation, views, optimiser, schedule, smoothing and
   borders. It is no tuned segmentation system. *2 mm*: the network reads pixels of 2 mm, four times
   as fast as the default, the scans' own but not below 1 mm; masks have the scan's own voxels.
