@@ -121,7 +121,7 @@ def _follow(bar: Progress, steps: "Generator[At | Ended, None, list[Ended]]") ->
                 tasks[step.scan] = bar.add_task(text, total=None)
             bar.update(tasks[step.scan], completed=step.done, total=step.total or None)
         else:
-            if step.skipped or step.problem:
+            if step.problem:
                 bar.remove_task(tasks[step.scan])
             _tell(bar, step)
 

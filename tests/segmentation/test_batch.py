@@ -51,6 +51,14 @@ def test_what_is_done_is_skipped_unless_asked_for_again(trained_study, scans):
     assert not ends(batch(trained_study, scans[:1], again=True))[scans[0]].skipped
 
 
+def test_scans_that_are_done_do_not_count_to_what_is_to_come(trained_study, scans):
+    batch(trained_study, scans[1:3])
+    steps = batch(trained_study, scans)
+    assert [step.scan for step in steps[:2]] == [*scans[1:3]]
+    there = [(step.scan, step.number, step.scans) for step in steps if isinstance(step, At)]
+    assert set(there) == {(scans[0], 1, 2), (scans[3], 2, 2)}
+
+
 def test_a_cancelled_batch_keeps_what_is_done(trained_study, scans):
     model = load_model(trained_study.model_folder(MODEL), device="cpu")
     steps = segment_scans(trained_study, MODEL, model, scans, tags=lambda _: None)

@@ -53,8 +53,9 @@ def segment_scans(
     Yields
     ------
     At or Ended
-        Where it is, and what became of each scan; closing the generator cancels,
-        and keeps what is done.
+        What became of each scan, of those that are done already first, and where
+        it is among the others; closing the generator cancels, and keeps what is
+        done.
 
     Returns
     -------
@@ -64,26 +65,29 @@ def segment_scans(
     Raises
     ------
     McwssError
-        If the model is for other channels or classes than the study.
+        If there is no such model, or it is for other channels or classes than the study.
     """
     model.info.check(study.channels, study.class_names)
     ended = []
-    for number, scan in enumerate(scans, 1):
-        yield At(scan, number, len(scans))
+    waiting = [scan for scan in scans if again or not has_result(study, name, scan)]
+    for scan in scans:
+        if scan not in waiting:
+            ended.append(Ended(scan, skipped=True))
+            yield ended[-1]
+    for number, scan in enumerate(waiting, 1):
+        yield At(scan, number, len(waiting))
         began = time.monotonic()
-        skipped, problem = False, ""
+        problem = ""
         try:
-            skipped = not again and has_result(study, name, scan)
-            if not skipped:
-                own = replace(rules or Rules(), tags=tags(scan))
-                for step in segment_scan(study, name, model, scan, own):
-                    if isinstance(step, Progress):
-                        yield At(scan, number, len(scans), step.done, step.total)
-                study.scan(scan).release()
+            own = replace(rules or Rules(), tags=tags(scan))
+            for step in segment_scan(study, name, model, scan, own):
+                if isinstance(step, Progress):
+                    yield At(scan, number, len(waiting), step.done, step.total)
+            study.scan(scan).release()
         except McwssError as error:
             problem = str(error)
-        seconds = 0.0 if skipped or problem else time.monotonic() - began
-        ended.append(Ended(scan, seconds, skipped, problem))
+        seconds = 0.0 if problem else time.monotonic() - began
+        ended.append(Ended(scan, seconds, problem=problem))
         yield ended[-1]
     return ended
 

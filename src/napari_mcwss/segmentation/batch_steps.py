@@ -13,7 +13,7 @@ class At:
     scan : str
         The scan that is being segmented.
     number, scans : int
-        Which one it is, from 1, of how many.
+        Which one it is, from 1, of how many that are not done already.
     done, total : int
         Slices of it; both 0 while it is read.
     """
@@ -48,7 +48,7 @@ class Ended:
 
 
 def seconds_left(at: At, ended: Sequence[Ended]) -> float | None:
-    """Say how long a batch will still take, as those of its scans that were not skipped took.
+    """Say how long a batch will still take, as those of its scans that were segmented took.
 
     Examples
     --------
