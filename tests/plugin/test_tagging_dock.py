@@ -135,6 +135,27 @@ def test_a_damaged_scan_leaves_the_other_one_selected(qtbot, dock, phantom_study
     assert dock.scans.currentRow() == 0
 
 
+def test_a_damaged_scan_does_not_keep_back_another(qtbot, dock, phantom_folder, tmp_path):
+    scans = Path(shutil.copytree(phantom_folder, tmp_path / "s"))
+    shutil.copytree(scans / "phantom01", scans / "phantom03")
+    files = {f"phantom0{k}": [scans / f"phantom0{k}" / "t1c.nii.gz"] for k in (1, 2, 3)}
+    study = Study.create(tmp_path / "x", scans=files, channels=["t1c"], classes=["TC"])
+    damaged = files["phantom02"][0]
+    damaged.write_bytes(damaged.read_bytes()[:-500])
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(study.folder)
+
+    def choose_another(said: str) -> None:
+        if "phantom02" in said:
+            dock.scans.setCurrentRow(2)
+
+    dock._reading.said.connect(choose_another)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    assert dock.session.scan == "phantom03"
+    assert dock.scans.currentRow() == 2
+
+
 def test_a_study_whose_first_scan_is_missing_still_opens(qtbot, dock, phantom_folder, tmp_path):
     scans = Path(shutil.copytree(phantom_folder, tmp_path / "s"))
     files = {name: [scans / name / "t1c.nii.gz"] for name in ("phantom01", "phantom02")}

@@ -40,6 +40,7 @@ class ScanReading(QObject):  # type: ignore[misc]
         super().__init__(parent)
         self._session = session
         self._wanted: tuple[Study, str] | None = None
+        self._begun: tuple[Study, str] | None = None
         self._background = Background(self)
         self._background.event_received.connect(self.said.emit)
         self._background.ended.connect(self._show)
@@ -51,10 +52,11 @@ class ScanReading(QObject):  # type: ignore[misc]
 
     def read(self, study: Study, scan: str) -> None:
         """Read a scan and show it, in place of the one that was asked for before."""
-        self._wanted = (study, scan)
+        self._wanted = study, scan
         if self._background.running:
             self._background.cancel()
         else:
+            self._begun = self._wanted
             order = self._session.order
             job = Job(
                 f"reading of {order.label(scan)}", _reader(study, scan, order), lambda _: False
@@ -64,7 +66,9 @@ class ScanReading(QObject):  # type: ignore[misc]
 
     def _show(self, outcome: Outcome) -> None:
         wanted, self._wanted = self._wanted, None
-        if wanted is not None and outcome.value != wanted and outcome.error is None:
+        # What has failed is not tried again, but another scan may be wanted by now.
+        done = outcome.value if outcome.error is None else self._begun
+        if wanted is not None and wanted != done:
             self.read(*wanted)
             return
         if outcome.value is not None:
