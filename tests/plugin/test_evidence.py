@@ -139,6 +139,11 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
     assert stored_rules(study, "model-1", scan)["volumes"] == {"TC": ":5"}
     type_in(qtbot, least, "20")  # more than at most: both are
     assert most.value() == 20
+    assert "out of range" not in row.effect.text()
+    type_in(qtbot, least, "5000")  # more than the scan has
+    qtbot.waitUntil(
+        lambda: row.effect.text().endswith("; still out of range: TC"), timeout=PATIENCE
+    )
     click_box(qtbot, row.box)
     qtbot.waitUntil(lambda: "volumes TC=:5" in dock.stored_mask.status.text(), timeout=PATIENCE)
     click(qtbot, dock.stored_mask.back_button)

@@ -103,3 +103,10 @@ def test_what_is_inside_cannot_be_squeezed(dock):
     dock.beneath.setMinimumHeight(3000)
     QApplication.processEvents()
     assert inside.minimumHeight() >= 3000
+
+
+def test_a_dock_becomes_as_wide_as_a_line_that_grows(qtbot, dock):
+    assert dock.minimumSizeHint().width() < 400
+    dock.beneath.setText("a line that is " + "much " * 30 + "wider than the dock")
+    wide = dock.beneath.sizeHint().width()
+    qtbot.waitUntil(lambda: dock.minimumSizeHint().width() >= wide)

@@ -38,6 +38,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         self._session, self._model = session, model
         self._correcting = session.correcting
         self.begin_button = QPushButton()
+        self.begin_button.setToolTip("In a layer of its own, saved as you paint")
         self.begin_button.clicked.connect(self.begin)
         self.anew_button = QPushButton("Begin anew …")
         self.anew_button.setToolTip("Replace what was corrected by the model's mask on screen")

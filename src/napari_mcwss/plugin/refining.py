@@ -180,6 +180,8 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
                 if abs(now - then) >= NOTHING
             ]
             text = f"{', '.join(changes)} mL" if changes else "no volume changes"
+            if stage == VOLUMES and masked.out_of_range:
+                text += f"; still out of range: {', '.join(masked.out_of_range)}"
             self.rows[stage].effect.setText(text)
 
     def _step_rows(self) -> Iterator[tuple[str, _Row]]:

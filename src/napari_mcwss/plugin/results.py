@@ -90,6 +90,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _make_widgets(self) -> None:
         self.model = QComboBox()
+        self.model.setToolTip("What it has found is shown, and with it is segmented")
         self.model.currentTextChanged.connect(self._subject_changed)
         self.one = SegmentOne(
             self.session, self.model.currentText, lambda: self._rules_with(self._tags())
@@ -100,9 +101,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.choose_button = ChooseButton(self._reference_dialog)
         self.choose_button.chosen.connect(self.threshold.setValue)
         self.cam_opacity = ratio_slider(0.6, self._opacity_changed)
+        self.cam_opacity.setToolTip("Of the CAM layers of all classes")
         self.mask_opacity = ratio_slider(0.5, self._opacity_changed)
+        self.mask_opacity.setToolTip("Of the mask's layer")
         self.gate = QCheckBox("Only slices that the classifier finds")
+        self.gate.setToolTip("A slice holds a class if its score reaches 0.5")
         self.use_tags = QCheckBox("Known tags overrule the classifier")
+        self.use_tags.setToolTip(
+            "A slice that is tagged holds the classes that are present, whatever their scores"
+        )
         for box in (self.gate, self.use_tags):
             box.setChecked(True)
             box.toggled.connect(self._rules_changed)

@@ -25,6 +25,11 @@ class _Upright(QScrollArea):  # type: ignore[misc]
         hint.setWidth(self.widget().minimumSizeHint().width() + bar)
         return hint
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
 
 def scroll(widget: QWidget, inside: QWidget) -> None:
     """Fill a widget with another one, of which what does not fit is scrolled to.

@@ -51,6 +51,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._end)
         self.segment_button = QPushButton("Segment this scan")
+        self.segment_button.setToolTip("CAMs and mask are stored in the study")
         self.segment_button.clicked.connect(self.segment)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.cancel)

@@ -12,6 +12,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.segmentation.masks import Rules, make_masks
 from napari_mcwss.segmentation.sizes import volumes_of
+from napari_mcwss.segmentation.volume_ranges import out_of_range
 
 if TYPE_CHECKING:
     from napari_mcwss.project import Study
@@ -57,10 +58,12 @@ class Found:
     def masked(self, rules: Rules) -> "Masked":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
         stages = self._stages(rules, slice(None))
-        volumes = tuple(
-            volumes_of(mask, len(self.prediction.classes), self.geometry.spacing) for mask in stages
-        )
-        return Masked(self, rules, tuple(stages), volumes)
+        classes = self.prediction.classes
+        volumes = tuple(volumes_of(mask, len(classes), self.geometry.spacing) for mask in stages)
+        left: list[int] = []
+        if rules.volumes:
+            left = out_of_range(volumes[1], self.precedence, rules.ranges(classes))
+        return Masked(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
 
     def _stages(self, rules: Rules, slices: slice) -> list[NDArray[np.uint8]]:
         return make_masks(
@@ -89,12 +92,15 @@ class Masked:
         after each.
     volumes : tuple of tuple of float
         Of each stage, the volume of each class in mL.
+    out_of_range : tuple of str
+        Classes whose volume no threshold could bring into its range.
     """
 
     found: Found
     rules: Rules
     stages: tuple[NDArray[np.uint8], ...]
     volumes: tuple[tuple[float, ...], ...]
+    out_of_range: tuple[str, ...]
 
 
 def segment(

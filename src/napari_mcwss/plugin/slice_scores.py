@@ -40,6 +40,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         self.here = QLabel()
         self.here.setTextFormat(Qt.TextFormat.RichText)
         self.count = QLabel()
+        self.count.setWordWrap(True)
         self.next_button = QPushButton("Next disagreement")
         self.next_button.setToolTip(
             "The next slice whose tag and score contradict each other, on this scan or the next "

@@ -55,6 +55,8 @@ class VolumeRanges(QWidget):  # type: ignore[misc]
             self._layout.addWidget(QLabel(name), row, 0)
             self._layout.addWidget(least, row, 1)
             self._layout.addWidget(most, row, 2)
+            least.setToolTip(f"In no scan that holds {name} is there less of it; 0 for any")
+            most.setToolTip(f"In no scan is there more {name}; 0 for any")
             least.valueChanged.connect(lambda _, pair=(least, most): self._keep_order(*pair))
             most.valueChanged.connect(lambda _, pair=(most, least): self._keep_order(*pair))
 

@@ -67,6 +67,10 @@ class Rules:
         """What makes a mask of the one before, by name, one after another."""
         return (VOLUMES,) * bool(self.volumes) + tuple(step.name for step in self.steps)
 
+    def ranges(self, classes: Sequence[str]) -> dict[int, VolumeRange]:
+        """Give the ranges of volumes by index of the class."""
+        return {n: self.volumes[name] for n, name in enumerate(classes) if name in self.volumes}
+
 
 def make_masks(
     cams: NDArray[np.float32],
@@ -108,7 +112,7 @@ def make_masks(
     first = []
     if rules.volumes:
         first.append(mask)
-        ranges = {n: rules.volumes[name] for n, name in enumerate(classes) if name in rules.volumes}
+        ranges = rules.ranges(classes)
         thresholds = fitted_thresholds(cams, allowed, precedence, thresholds, ranges, spacing)
         mask = exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds)
     ground = Ground(cams, allowed, precedence, thresholds, spacing, read)

@@ -12,7 +12,7 @@ from napari_mcwss.segmentation.exclusive import Thresholds, candidates, exclusiv
 from napari_mcwss.segmentation.shape import families
 
 ROUNDING = 1e-6
-"""Share of a voxel that may be missing from a volume, which is no whole number of voxels."""
+"""Share of a voxel, or of a mL, that may be missing from a volume: sums of voxels are rounded."""
 
 ROUNDS = 10
 """How often classes that take voxels from each other are looked at, at most."""
@@ -96,6 +96,41 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
             raise McwssError(f"two volumes of {name!r}: give both limits at once, as {name}=2:60")
         ranges[name] = found
     return ranges
+
+
+def out_of_range(
+    volumes: Sequence[float], precedence: NDArray[np.bool_], ranges: Mapping[int, VolumeRange]
+) -> list[int]:
+    """Find the classes that are there, but with a volume that no threshold could bring in range.
+
+    Parameters
+    ----------
+    volumes : sequence of float
+        Of each class by itself, in mL.
+    precedence : ndarray
+        Bool ``(classes, classes)``: a is shown over b.
+    ranges : mapping of int to VolumeRange
+        By index of the class.
+
+    Returns
+    -------
+    list of int
+        Their indices.
+
+    Examples
+    --------
+    >>> inner = np.array([[False, True], [False, False]])
+    >>> out_of_range([3.0, 4.0], inner, {0: VolumeRange(5), 1: VolumeRange(5)})
+    [0]
+    """
+    own = np.append(0.0, volumes)
+    held = {outer: float(own[family].sum()) for outer, family in families(precedence)}
+    return [
+        index
+        for index, wanted in ranges.items()
+        if held[index]
+        and not wanted.at_least - ROUNDING <= held[index] <= wanted.at_most + ROUNDING
+    ]
 
 
 def fitted_thresholds(
