@@ -53,7 +53,7 @@ def mask(
             rules = Rules(threshold, gate, tags, taken, volumes)
             remake_mask(opened, model, info, name, rules)
             opened.scan(name).release()
-    typer.echo(f"{len(names)} masks written anew")
+    typer.echo(f"{len(names)} mask{'' if len(names) == 1 else 's'} written anew")
 
 
 def threshold(
