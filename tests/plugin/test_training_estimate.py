@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gui
 PATIENCE = 60_000
 
 GIB = 2**30
-FOUND = Estimate("cuda", 4, 36, 20, False, 12.0, 240.0, 8, GIB, 5 * GIB, 6 * GIB)
+FOUND = Estimate("cuda", 4, 36, 20, False, 12.0, 240.0, 8, GIB // 16, 5 * GIB, 6 * GIB)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_click_says_how_long_and_how_much(qtbot, widget, steps, asked):
     assert widget.answer.text().splitlines() == [
         "36 tagged slices of 4 scans, on cuda.",
         "About 12 seconds an epoch, about 4 minutes for 20 epochs.",
-        "Memory: about 1.0 GiB for the slices, 5.0 GiB for steps of 8; 6.0 GiB are free.",
+        "Memory: about 64 MiB for the slices, 5.0 GiB for steps of 8; 6.0 GiB are free.",
     ]
     assert widget.fitted(asked[-1]).batch_size == 8
     other = TrainingConfig(width=64)

@@ -97,6 +97,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train")
+        self.train_button.setToolTip("Learn from all tagged slices, in the background")
         self.train_button.clicked.connect(self.train)
         self.anew_button = QPushButton("Begin anew")
         self.anew_button.setToolTip(
@@ -104,8 +105,10 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         )
         self.anew_button.clicked.connect(self.begin_anew)
         self.pause_button = QPushButton("Pause")
+        self.pause_button.setToolTip("Rest after the batch that it is at; its memory stays in use")
         self.pause_button.clicked.connect(self.pause_or_resume)
         self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("What it has learned is kept, to go on from")
         self.cancel_button.clicked.connect(self.cancel)
         self.end_button = QPushButton("End it now")
         self.end_button.setToolTip(

@@ -52,6 +52,11 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         self.name = QLineEdit()
         self.preset = QComboBox()
         self.preset.addItems(list(PRESETS))
+        self.preset.setToolTip(
+            "local: keeps the network from explaining a tag by the surroundings, the default.\n"
+            "mcwss: the paper's network and losses, corrected.\n"
+            "published: the paper's as they were published, to compare with"
+        )
         self.refine = QCheckBox("Refine")
         self.refine.setToolTip(
             "A second stage of the same length learns from the masks that the first one makes"
@@ -73,6 +78,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         )
         self.unit = QComboBox()
         self.unit.addItems(list(UNITS))
+        self.unit.setToolTip(self.length.toolTip())
         self.width_choice = QSpinBox()
         self.width_choice.setRange(1, 256)
         self.width_choice.setValue(16)

@@ -32,12 +32,11 @@ def duration(seconds: float) -> str:
 
 def estimate_words(estimate: "Estimate") -> str:
     """Say what a training would take, in lines of text."""
-    gib = 2**30
     slices = f"{estimate.slices} tagged slices of {estimate.scans} scans, on {estimate.device}."
     memory = (
-        f"Memory: about {estimate.slice_memory / gib:.1f} GiB for the slices, "
-        f"{estimate.step_memory / gib:.1f} GiB for steps of {estimate.batch_size}; "
-        f"{estimate.free_memory / gib:.1f} GiB are free."
+        f"Memory: about {_size(estimate.slice_memory)} for the slices, "
+        f"{_size(estimate.step_memory)} for steps of {estimate.batch_size}; "
+        f"{_size(estimate.free_memory)} are free."
     )
     if estimate.advice:
         return f"{slices}\n{memory}\nIt will not fit: {estimate.advice}."
@@ -74,3 +73,7 @@ def names_in(text: str) -> list[str]:
     ['TC', 'ED']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
