@@ -90,7 +90,7 @@ def test_accepting_here_tags_this_slice_and_can_be_undone(qtbot, dock, scores):
     assert dock.session.table.tagged.sum() == 1
     assert not dock.suggesting.here.text()
     assert not dock.suggesting.accept_button.isEnabled()
-    dock.slices.undo()
+    dock.slices.undoing.undo()
     assert not dock.session.table.tagged.any()
     assert dock.suggesting.here.text()
 
@@ -100,7 +100,7 @@ def test_accepting_all_takes_those_that_are_sure_enough_in_one_step(qtbot, dock,
     dock.suggesting.confidence.setValue(0.8)
     click(qtbot, dock.suggesting.all_button)
     assert dock.session.table.values[:, 0].tolist() == [0, 0, -1, -1, -1, -1, -1, 1, 1]
-    dock.slices.undo()
+    dock.slices.undoing.undo()
     assert not dock.session.table.tagged.any()
 
 

@@ -281,7 +281,7 @@ def test_tags_that_the_disk_does_not_take_stay_and_are_saved_later(qtbot, dock, 
         pass
     assert slices.saved.text().startswith("saved ")
     assert tag_of(dock, "TC") == tag_of(dock, "ED") == Tag.PRESENT
-    dock.session.undo()
+    dock.slices.undoing.undo()
     assert tag_of(dock, "ED") == Tag.UNKNOWN, "both steps were kept apart"
     assert tag_of(dock, "TC") == Tag.PRESENT
 

@@ -1,7 +1,7 @@
 """What the docks of one viewer share: the study and the scan on screen."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
@@ -213,33 +213,11 @@ class Session:
         for scan in changed:
             self.tags_changed.emit(scan)
 
-    def undo(self) -> Step | None:
-        """Take the latest step back, of whichever scan; None if there is none.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written, or tags still wait to be saved.
-        """
-        return self._turn("undo")
-
-    def redo(self) -> Step | None:
-        """Do again what was taken back last; as `undo` otherwise."""
-        return self._turn("redo")
-
-    def _turn(self, which: Literal["undo", "redo"]) -> Step | None:
-        if self.study is None or self.read_only:
-            return None
-        if self.saving.waiting:
-            raise McwssError("tags wait to be saved: undo and redo come after them")
-        book = self.study.tag_book
-        step = book.undo() if which == "undo" else book.redo()
-        if step is None:
-            return None
+    def show_turned(self, step: Step) -> None:
+        """Show a step that was taken back or done again on the disk."""
         self.take_over(step.changes)
         if self.scan in step.changes:
             self.go_to(step.changes[self.scan][0].slice_index)
-        return step
 
     def _read_tags(self) -> None:
         self.table, self.damage = None, ""

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.description import ClassSpec
-from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.key_table import NUMBERS, absent_action, class_action, help_text, key_text
 from napari_mcwss.plugin.preferences import UserPreferences
 from napari_mcwss.plugin.preferences_dialog import PreferencesDialog
@@ -20,9 +18,8 @@ from napari_mcwss.plugin.study_dialog import side_by_side
 from napari_mcwss.plugin.tag_buttons import MARKS, TagButtons
 from napari_mcwss.plugin.tag_keys import TagKeys
 from napari_mcwss.plugin.tag_strip import TagStrip
-from napari_mcwss.scans.formats import names_text
+from napari_mcwss.plugin.undoing import Undoing
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.steps import Step
 from napari_mcwss.tags.table import Tag, TagTable
 
 KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
@@ -67,6 +64,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self._usable = self._in_sight = False
         self.preferences = UserPreferences(self)
         self.preferences.changed.connect(self._take_preferences)
+        self.undoing = Undoing(self, self.session)
         self._make_widgets()
         self._keys = TagKeys(self, self._actions(), self.preferences.current.keys)
         self._show_keys()
@@ -105,8 +103,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
                 ("Clear", "Every class is unknown here", self._edit(editing.cleared)),
                 ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
                 ("Next open", "The next slice with unknown tags", self.confirm),
-                ("Undo", "", self.undo),
-                ("Redo", "", self.redo),
+                ("Undo", "", self.undoing.undo),
+                ("Redo", "", self.undoing.redo),
             )
         ):
             button = QPushButton(name)
@@ -117,6 +115,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.progress_label = QLabel()
         self.note = QLabel()
         self.note.setWordWrap(True)
+        self.undoing.said.connect(self.note.setText)
         self.saved = QLabel()
         self.saved.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -138,8 +137,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             "previous_slice": partial(self.move, -1),
             "next_slice": partial(self.move, 1),
             "next_scan": self.next_scan_wanted.emit,
-            "undo": self.undo,
-            "redo": self.redo,
+            "undo": self.undoing.undo,
+            "redo": self.undoing.redo,
         }
         for number in NUMBERS:
             actions[class_action(number)] = partial(self.buttons.press, number)
@@ -285,28 +284,6 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         table, index = self.session.table, self.session.slice_index
         if table is not None and index is not None:
             self.session.go_to(min(max(index + step, 0), len(table.values) - 1))
-
-    def undo(self) -> None:
-        """Take the latest step back, of whichever scan."""
-        self._turn(self.session.undo, "Undone", "Nothing to undo.")
-
-    def redo(self) -> None:
-        """Do again what was taken back last."""
-        self._turn(self.session.redo, "Done again", "Nothing to do again.")
-
-    def _turn(self, turn: Callable[[], Step | None], done: str, nothing: str) -> None:
-        try:
-            step = turn()
-        except McwssError as error:
-            show_error(self.session.order.hide(str(error)))
-            return
-        if step is None:
-            self.note.setText(nothing)
-            return
-        count = sum(map(len, step.changes.values()))
-        tags = "1 tag" if count == 1 else f"{count} tags"
-        scans = names_text([self.session.order.label(scan) for scan in step.changes])
-        self.note.setText(f"{done}: {tags} of {scans}.")
 
     def forget_range(self) -> None:
         """Forget the start of a range, as for another scan."""

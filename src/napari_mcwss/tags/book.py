@@ -185,14 +185,16 @@ class TagBook:
         self._history()
 
     @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return bool(self._history().done)
+    def to_undo(self) -> Step | None:
+        """The step that is taken back next, if any."""
+        done = self._history().done
+        return done[-1] if done else None
 
     @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
-        return bool(self._history().undone)
+    def to_redo(self) -> Step | None:
+        """The step that is done again next, if any."""
+        undone = self._history().undone
+        return undone[-1] if undone else None
 
     def undo(self) -> Step | None:
         """Take the latest step back; what was changed elsewhere since then stays.
@@ -208,13 +210,13 @@ class TagBook:
             If a journal is damaged or cannot be written, or another program
             changes the tags now.
         """
-        done = self._history().done
-        return self._turn(done[-1], back=True) if done else None
+        step = self.to_undo
+        return None if step is None else self._turn(step, back=True)
 
     def redo(self) -> Step | None:
         """Do again what was taken back last; as `undo` otherwise."""
-        undone = self._history().undone
-        return self._turn(undone[-1], back=False) if undone else None
+        step = self.to_redo
+        return None if step is None else self._turn(step, back=False)
 
     def _turn(self, step: Step, *, back: bool) -> Step:
         mark = self._deed(undoes=step.number) if back else self._deed(redoes=step.number)
