@@ -14,6 +14,7 @@ from napari.utils.notifications import (
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
 
+from napari_mcwss.plugin import segmenting
 from napari_mcwss.plugin.layers import study_layers
 from napari_mcwss.plugin.results import ResultsDock
 from napari_mcwss.segmentation import masks
@@ -93,6 +94,14 @@ def tags(dock):
 def mask_layer(dock):
     (layer,) = study_layers(dock.viewer, "mask")
     return layer
+
+
+def test_what_takes_long_before_a_first_mask_is_done_beside_the_screen(qtbot, dock, monkeypatch):
+    threads: list[int] = []
+    monkeypatch.setattr(segmenting, "prepare_labels", lambda: threads.append(threading.get_ident()))
+    segment(qtbot, dock)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_layers_lie_on_the_scan(qtbot, dock, trained_study):

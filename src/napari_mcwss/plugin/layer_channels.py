@@ -25,7 +25,12 @@ from napari_mcwss.description import class_specs
 from napari_mcwss.errors import McwssError
 from napari_mcwss.files import replacing
 from napari_mcwss.plugin.files import geometry_of
-from napari_mcwss.plugin.layers import class_colormap, mask_colormap, study_layers
+from napari_mcwss.plugin.layers import (
+    class_colormap,
+    mask_colormap,
+    prepare_labels,
+    study_layers,
+)
 from napari_mcwss.plugin.preferences import preferences_file
 from napari_mcwss.scans.formats import size_text
 from napari_mcwss.scans.scan import Scan
@@ -221,6 +226,7 @@ def segment_open(
 
     def events() -> Generator[Any, None, OpenFound]:
         yield "Loading the network …"
+        prepare_labels()
         from napari_mcwss.model.checkpoint import load_model
         from napari_mcwss.segmentation.predict import predict
 

@@ -1,6 +1,8 @@
 """Layers of scans, CAMs and masks, all in the scan's own geometry."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -297,6 +299,17 @@ def _add_cam(
 def class_colormap(spec: ClassSpec) -> Colormap:
     """Make a colormap from nothing to the class's colour: 0 is clear, what is doubtful pale."""
     return Colormap([f"{spec.colour}00", spec.colour], name=f"mcwss {spec.name}")
+
+
+@cache
+def prepare_labels() -> None:
+    """Do in any thread what napari does before a session's first mask, which takes seconds.
+
+    It loads pandas for the features and, where numba is there, compiles how labels get their
+    colours.
+    """
+    import_module("pandas")
+    mask_colormap([]).map(np.zeros(1, np.uint8))
 
 
 def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:

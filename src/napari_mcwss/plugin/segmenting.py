@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.layers import prepare_labels
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.segmentation.masks import Rules, make_masks
 from napari_mcwss.segmentation.sizes import volumes_of
@@ -114,7 +114,7 @@ def segment(
 
     def events() -> Generator[Any, None, Found]:
         yield "Loading the network …"
-        _prepare_layers()
+        prepare_labels()
         from napari_mcwss.model.checkpoint import load_model
         from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
@@ -137,7 +137,7 @@ def look_up(
 
     def events() -> Generator[str, None, Found | None]:
         yield "Looking for a stored result …"
-        _prepare_layers()
+        prepare_labels()
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import load_result, stored_rules
         from napari_mcwss.segmentation.segment import study_precedence
@@ -155,8 +155,3 @@ def look_up(
         return Found(model, scan, prediction, precedence, study.scan(scan), stored)
 
     return events
-
-
-def _prepare_layers() -> None:
-    """Load what the first labels layer of a session would load while the screen waits."""
-    import_module("pandas")
