@@ -182,7 +182,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             show_error(str(error))
             return
         self._ended = []
-        self.progress.setRange(0, 0)
+        self.progress.setValue(0)
         self.refresh()
 
     def _take(self, event: Any) -> None:
@@ -205,7 +205,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             text = f"{label} ({event.number} of {event.scans}): {text}"
             left = seconds_left(event, self._ended)
             text += "" if left is None else f", about {duration(left)} left"
-        self.progress.setRange(0, event.total)
+        # Without a measure it would move by itself, and all of the window be painted for it.
+        self.progress.setRange(0, max(1, event.total))
         self.progress.setValue(event.done)
         self.status.setText(text)
 

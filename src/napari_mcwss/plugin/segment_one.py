@@ -91,7 +91,6 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             show_error(str(error))
             return
         self._study, self._began = study, time.monotonic()
-        self.progress.setRange(0, 0)
         self.refresh()
 
     def cancel(self) -> None:
@@ -126,7 +125,6 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             self.status.setText(f"{event.done} of {event.total} slices")
 
     def _end(self, outcome: Outcome) -> None:
-        self.progress.setRange(0, 1)
         self.progress.setValue(0)
         self.status.setText("Cancelled." if outcome.cancelled else "")
         self.refresh()

@@ -41,6 +41,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         super().__init__()
         self.news = ""
         self.bar = QProgressBar()
+        # Never without a measure: it would move by itself, and all of the window be painted for it.
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)
         self.status = QLabel()
@@ -74,14 +75,13 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         self.curves.show()
         self.advice.clear()
         self.advice.hide()
-        self.bar.setRange(0, 0)  # moves without a measure until the first batch
+        self.bar.setValue(0)
         self.news = news
 
     def show_event(self, event: Event | Paused | Resumed) -> None:
         """Show an event; of its words only the `news`."""
         match event:
             case Batch():
-                self.bar.setRange(0, STEPS)
                 self.bar.setValue(round(event.progress * STEPS))
                 done = event.epoch - 1 + event.batch / event.batches
                 self.curves.add_batch(done, event.losses["total"])
@@ -111,7 +111,6 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
     def end(self, news: str | None = None) -> None:
         """Show that it is over, successful if there is no other news."""
         self.curves.draw()
-        self.bar.setRange(0, STEPS)
         self.bar.setValue(STEPS if news is None else 0)
         if news is not None:
             self.news = news
