@@ -92,8 +92,8 @@ class Undoing(QObject):  # type: ignore[misc]
                 self._session.take_over(step.changes)
 
         events = _turning(turn, self._session.order)
-        self.background.ended.connect(end)
         self.background.start(Job("writing of tags", events, lambda _: False))
+        self.background.ended.connect(end)
         self._dialog.say(f"Writing the tags of {len(step.changes)} scans …")
 
     def _show(self, step: Step, done: str) -> None:
