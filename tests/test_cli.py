@@ -234,7 +234,8 @@ def test_results_of_a_replaced_model_do_not_count(run, refused, trained_study: S
     run("segment", study, *options, "--device", "cpu")
     assert run("evaluate", study, *options, *MASKS)[0] == 0
     again = ("train", study, "--model", "model-1", "--epochs", 1, "--width", 2, "--device", "cpu")
-    assert "there is a model 'model-1' already" in refused(*again)
+    for option in ((), ("--restart",)):
+        assert "there is a model 'model-1' already" in refused(*again, *option)
     assert run("evaluate", study, *options, *MASKS)[0] == 0
     assert run(*again, "--replace")[0] == 0
     assert "segment it first" in refused("evaluate", study, *options, *MASKS)

@@ -167,7 +167,7 @@ def train(
         from napari_mcwss.training.loop import train as begun
 
         opened = Study.open(study)
-        if not (replace or restart):
+        if not replace:
             _refuse_to_replace(opened, model)
         names = chosen(scans)
         if values and trust is None:
