@@ -4,7 +4,8 @@
 #     STUDY=/shared/my-study MODEL=first sbatch examples/slurm_train.sh
 #
 # All machines see the study and its scans. When the time limit comes near, the training stops by
-# itself and keeps its state; the same command goes on from there.
+# itself and keeps its state; the same command goes on from there, and from a model that is done it
+# goes on with segmenting.
 
 #SBATCH --job-name=napari-mcwss
 #SBATCH --nodes=2
@@ -18,19 +19,24 @@ set -euo pipefail
 : "${STUDY:?name the folder of the study}" "${MODEL:?name the model}"
 GPUS=${GPUS:-4}
 
-# A training that was left is resumed with its own settings.
+# A training that was left is resumed with its own settings; a model that is done is not trained anew.
+train=true
 if [[ -e "$STUDY/models/.$MODEL.training/resume.pt" ]]; then
     settings=(--resume)
+elif [[ -e "$STUDY/models/$MODEL/config.json" ]]; then
+    train=false
 else
     # The slices of a step are those of all GPUs together: each should have some.
     settings=(--device cuda --width 64 --batch-size $((8 * GPUS * SLURM_JOB_NUM_NODES)))
 fi
 
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-srun --kill-on-bad-exit=1 torchrun \
-    --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$GPUS" \
-    --rdzv-backend c10d --rdzv-endpoint "$first:29500" --rdzv-id "$SLURM_JOB_ID" \
-    -m napari_mcwss train "$STUDY" --model "$MODEL" "${settings[@]}"
+if "$train"; then
+    srun --kill-on-bad-exit=1 torchrun \
+        --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$GPUS" \
+        --rdzv-backend c10d --rdzv-endpoint "$first:29500" --rdzv-id "$SLURM_JOB_ID" \
+        -m napari_mcwss train "$STUDY" --model "$MODEL" "${settings[@]}"
+fi
 
 # The scans are shared out likewise.
 srun torchrun \
