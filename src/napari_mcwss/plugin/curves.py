@@ -194,7 +194,8 @@ def _plot(quantity: str) -> pg.PlotWidget:
     plot.showGrid(y=True, alpha=0.15)
     plot.setLabel("left", quantity)
     plot.setLabel("bottom", "epoch")
-    plot.getAxis("left").enableAutoSIPrefix(False)  # a loss has no unit to scale
+    for side in ("left", "bottom"):
+        plot.getAxis(side).enableAutoSIPrefix(False)  # losses and epochs have no unit to scale
     plot.getAxis("left").setWidth(48)  # lines up the two plots
     plot.getPlotItem().setContentsMargins(0, 4, 8, 8)
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
