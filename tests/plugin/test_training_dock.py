@@ -87,6 +87,7 @@ def contents(folder) -> dict[str, bytes]:
 def test_without_a_study_the_dock_says_what_to_do(dock):
     assert not dock.train_button.isEnabled()
     assert not dock.cancel_button.isEnabled()
+    assert dock.train_button.toolTip()
     assert dock.progress.status.text() == NO_STUDY
 
 
@@ -190,7 +191,7 @@ def test_a_failure_is_told_and_the_buttons_come_back(qtbot, ready, monkeypatch):
     train(qtbot, ready)
     notification_manager.notification_ready.disconnect(told.append)
     assert [notification.message for notification in told] == ["no memory for this"]
-    assert ready.progress.status.text() == "Failed."
+    assert ready.progress.status.text() == "Failed: no memory for this."
     assert ready.train_button.isEnabled()
 
 

@@ -162,7 +162,7 @@ def test_a_mistake_is_told_and_the_buttons_come_back(qtbot, dock, process, told)
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE):
         click(qtbot, dock.train_button)
     assert [notification.message for notification in told] == ["no tags: tag some"]
-    assert dock.progress.status.text() == "Failed."
+    assert dock.progress.status.text() == "Failed: no tags: tag some."
     assert dock.train_button.isEnabled()
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 STUCK_MILLISECONDS = 10_000
 """How long a process may take to obey before it is offered to end it."""
 
+TRAIN = "Learn from all tagged slices, in the background"
 NO_STUDY = "Open or make a study in the Tagging dock first."
 
 
@@ -97,7 +98,6 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train")
-        self.train_button.setToolTip("Learn from all tagged slices, in the background")
         self.train_button.clicked.connect(self.train)
         self.anew_button = QPushButton("Begin anew")
         self.anew_button.setToolTip(
@@ -260,7 +260,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         if outcome.cancelled or outcome.error is not None:
             new = set(study.model_names()) - self._models_before if study else set()
             kept = f" What it had learned is kept as {new.pop()}." if new else ""
-            self.progress.end(("Cancelled." if outcome.cancelled else "Failed.") + kept)
+            end = "Cancelled." if outcome.cancelled else _failed(outcome.error)
+            self.progress.end(end + kept)
         else:
             self.progress.end()
         self.session.models_changed.emit()
@@ -306,7 +307,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             self.train_button.setToolTip(f"It was left in {left.place}; its settings are its own")
         else:
             self.train_button.setText(f"Replace {name}" if taken else "Train")
-            self.train_button.setToolTip(f"{name} stays until the new one is done" if taken else "")
+            tip = f"{name} stays until the new one is done" if taken else TRAIN
+            self.train_button.setToolTip(tip)
         self.train_button.setEnabled(study is not None and not running and bool(name))
         self.estimate.button.setEnabled(study is not None and not running)
         self.compare_button.setEnabled(study is not None)
@@ -358,6 +360,12 @@ def _training(
             yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
 
     return events
+
+
+def _failed(error: BaseException | None) -> str:
+    """Say why a training failed: a notification goes, and shows the beginning of a line only."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"Failed: {reason}." if reason else "Failed."
 
 
 def _is_batch(event: object) -> bool:
