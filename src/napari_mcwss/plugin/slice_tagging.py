@@ -79,8 +79,10 @@ class SliceTagging(QWidget):  # type: ignore[misc]
     def _make_widgets(self) -> None:
         self.switch = QCheckBox("Tagging: keys tag the slice on screen")
         self.overlay = QCheckBox("Tags on the image")
+        self.overlay.setToolTip("Write the tags of the slice on the canvas")
         self.overlay.toggled.connect(self._switch_overlay)
         self.preferences_button = QPushButton("Preferences …")
+        self.preferences_button.setToolTip("Keys, and the reader's name")
         self.preferences_button.clicked.connect(self.ask_preferences)
         self.slice_label = QLabel()
         self.strip = TagStrip(self.viewer.theme)

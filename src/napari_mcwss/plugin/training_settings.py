@@ -50,6 +50,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.name = QLineEdit()
+        self.name.setToolTip("What the model is to be called, and its folder in the study")
         self.preset = QComboBox()
         self.preset.addItems(list(PRESETS))
         self.preset.setToolTip(
