@@ -299,6 +299,7 @@ def _trusted(
 
 def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
     """Draw events as a progress bar with a line an epoch, and give the generator's value."""
+    from napari_mcwss.plugin.words import counted
     from napari_mcwss.training import events as kinds
 
     task = bar.add_task("reading scans", total=1)
@@ -311,7 +312,8 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
         match event:
             case kinds.Started():
                 bar.console.print(
-                    f"{len(event.scans)} scans, {event.slices} tagged slices, on {event.device}; "
+                    f"{counted(len(event.scans), 'scan')}, "
+                    f"{counted(event.slices, 'tagged slice')}, on {event.device}; "
                     f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
                 )
             case kinds.Advice():
@@ -328,6 +330,6 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
             case kinds.Finished():
                 bar.update(task, completed=1.0)
                 bar.console.print(
-                    f"model {event.model}: {event.epochs} epochs in {event.seconds:.0f} s, "
-                    f"{event.folder}"
+                    f"model {event.model}: {counted(event.epochs, 'epoch')} "
+                    f"in {event.seconds:.0f} s, {event.folder}"
                 )

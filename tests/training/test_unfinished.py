@@ -229,7 +229,9 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
     assert code == 0
     assert "epoch 2: loss" in err
     stop(train(tagged_study, "n", TINY))
-    assert run("train", folder, "--model", "n", "--restart", *options)[0] == 0
+    code, _, err = run("train", folder, "--model", "n", "--restart", *options)
+    assert code == 0
+    assert "model n: 1 epoch in " in err
     assert json.loads((folder / "models/n/config.json").read_text())["epochs"] == 1
 
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_mcwss.plugin.curves import Curves
-from napari_mcwss.plugin.words import duration
+from napari_mcwss.plugin.words import counted, duration
 from napari_mcwss.training.events import Advice, Batch, Epoch, Event, Finished, Message, Started
 from napari_mcwss.training.steering import Paused, Resumed
 
@@ -95,7 +95,10 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 self.curves.add_epoch(event.epoch, event.losses, event.validation)
             case Started():
                 count = len(event.scans) + len(event.validation_scans)
-                self.news = f"{event.slices} tagged slices of {count} scans, on {event.device}"
+                self.news = (
+                    f"{counted(event.slices, 'tagged slice')} of {counted(count, 'scan')}, "
+                    f"on {event.device}"
+                )
             case Advice():
                 told = [self.advice.text()] if self.advice.text() else []
                 self.advice.setText("\n".join([*told, f"\u26a0 {_sentence(event.text)}."]))
@@ -104,7 +107,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 self.news = _sentence(event.text)
             case Finished():
                 self.news = (
-                    f"{event.model} is ready after {event.epochs} epochs "
+                    f"{event.model} is ready after {counted(event.epochs, 'epoch')} "
                     f"and {duration(event.seconds)}."
                 )
 

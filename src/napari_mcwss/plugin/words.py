@@ -22,17 +22,18 @@ def duration(seconds: float) -> str:
     """
     whole = max(1, round(seconds))
     if whole < 60:
-        return _count(whole, "second")
+        return counted(whole, "second")
     minutes = round(seconds / 60)
     if minutes < 60:
-        return _count(minutes, "minute")
+        return counted(minutes, "minute")
     hours, minutes = divmod(minutes, 60)
-    return _count(hours, "hour") + (f" {_count(minutes, 'minute')}" if minutes else "")
+    return counted(hours, "hour") + (f" {counted(minutes, 'minute')}" if minutes else "")
 
 
 def estimate_words(estimate: "Estimate") -> str:
     """Say what a training would take, in lines of text."""
-    slices = f"{estimate.slices} tagged slices of {estimate.scans} scans, on {estimate.device}."
+    scans = counted(estimate.scans, "scan")
+    slices = f"{counted(estimate.slices, 'tagged slice')} of {scans}, on {estimate.device}."
     memory = (
         f"Memory: about {_size(estimate.slice_memory)} for the slices, "
         f"{_size(estimate.step_memory)} for steps of {estimate.batch_size}; "
@@ -41,7 +42,7 @@ def estimate_words(estimate: "Estimate") -> str:
     if estimate.advice:
         return f"{slices}\n{memory}\nIt will not fit: {estimate.advice}."
     whole = f"{'at least' if estimate.open_ended else 'about'} {duration(estimate.seconds)}"
-    epochs = _count(estimate.epochs, "epoch")
+    epochs = counted(estimate.epochs, "epoch")
     each = duration(estimate.epoch_seconds)
     return f"{slices}\nAbout {each} an epoch, {whole} for {epochs}.\n{memory}"
 
@@ -60,7 +61,14 @@ def free_name(stem: str, taken: Collection[str]) -> str:
     return f"{stem}-{number}"
 
 
-def _count(number: int, unit: str) -> str:
+def counted(number: int, unit: str) -> str:
+    """Give a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "scan"), counted(3, "scan")
+    ('1 scan', '3 scans')
+    """
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
