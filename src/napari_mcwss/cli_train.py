@@ -309,6 +309,9 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
         except StopIteration as end:
             value: T = end.value
             return value
+        except McwssError:
+            bar.remove_task(task)  # the line that says why comes in its place
+            raise
         match event:
             case kinds.Started():
                 bar.console.print(

@@ -225,6 +225,7 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
     assert "--restart" in refused("train", folder, "--model", "m", *options)
     line = refused("train", folder, "--model", "m", "--resume", "--epochs", 3)
     assert "leave out --epochs" in line
+    assert "reading scans" not in run("train", folder, "--model", "n", "--resume")[2]
     code, _, err = run("train", folder, "--model", "m", "--resume")
     assert code == 0
     assert "epoch 2: loss" in err
