@@ -9,6 +9,7 @@ import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import psutil
@@ -74,8 +75,8 @@ class Holder:
 class Lock:
     """The right to change something on the disk, as a file that only one program can make.
 
-    It can be taken several times by the same object; the last release gives it
-    back. What a killed program has left behind is recognised and taken over.
+    It can be taken several times by the same object, in any of its threads; the last release gives
+    it back. What a killed program has left behind is recognised and taken over.
     What it protects, a class of its own says in `refusal`.
 
     Parameters
@@ -98,6 +99,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._times = 0
+        self._counting = RLock()
         self._content = b""
 
     @property
@@ -122,10 +124,11 @@ class Lock:
         McwssError
             If the file cannot be made.
         """
-        if not self.held:
-            while not self._make():
-                self._make_way()
-        self._times += 1
+        with self._counting:
+            if not self.held:
+                while not self._make():
+                    self._make_way()
+            self._times += 1
 
     def release(self) -> None:
         """Give the lock back, as often as it was taken.
@@ -135,16 +138,17 @@ class Lock:
         McwssError
             If the file cannot be removed.
         """
-        self._times -= 1
-        if self.held or self._read() != self._content:
-            return
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as error:
-            raise McwssError(
-                f"cannot remove '{self.path}': {error.strerror or error}: nothing is lost; "
-                "remove it by hand if no program runs that made it"
-            ) from error
+        with self._counting:
+            self._times -= 1
+            if self.held or self._read() != self._content:
+                return
+            try:
+                self.path.unlink(missing_ok=True)
+            except OSError as error:
+                raise McwssError(
+                    f"cannot remove '{self.path}': {error.strerror or error}: nothing is lost; "
+                    "remove it by hand if no program runs that made it"
+                ) from error
 
     def refusal(self, holder: Holder | None) -> LockedError:
         """Make the error for a lock that another has; None is one who has only just begun."""

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from napari_mcwss.errors import McwssError
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.book import TagBook
-from napari_mcwss.tags.store import journal_of
+from napari_mcwss.tags.store import TagStore, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED", "NC")
@@ -196,3 +197,38 @@ def test_a_copied_study_has_its_own_history(tmp_path, book):
     opened(tmp_path / "copy").undo()
     assert book.read("a").get(0, "TC") == Tag.PRESENT
     assert book.to_undo is not None
+
+
+def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, monkeypatch):
+    tables = {scan: TagTable.empty(slices, CLASSES) for scan, slices in SCANS.items()}
+    for table in tables.values():
+        table.values[:] = Tag.PRESENT
+    book.apply(tables)
+    at_work, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+    note, fold = TagStore.note, TagStore.fold
+
+    def slow_note(store, deed):
+        at_work.set()
+        assert go_on.wait(30)
+        note(store, deed)
+        order.append(f"undone {store.scan}")
+
+    def watched_fold(store):
+        order.append(f"folded {store.scan}")
+        fold(store)
+
+    monkeypatch.setattr(TagStore, "note", slow_note)
+    monkeypatch.setattr(TagStore, "fold", watched_fold)
+    undoing = threading.Thread(target=book.undo)
+    undoing.start()
+    assert at_work.wait(30)
+    folding = threading.Thread(target=book.fold, args=["a"])
+    folding.start()
+    folding.join(0.2)
+    assert folding.is_alive(), "it would write what is being written"
+    go_on.set()
+    undoing.join(30)
+    folding.join(30)
+    assert order == ["undone a", "undone b", "undone c", "folded a"]
+    assert (book.read("a").values == Tag.UNKNOWN).all()

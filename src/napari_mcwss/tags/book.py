@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_mcwss.errors import McwssError
@@ -13,7 +14,7 @@ from napari_mcwss.tags.steps import Step, Steps
 from napari_mcwss.tags.store import TagStore, journal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from napari_mcwss.tags.table import Tag, TagTable
@@ -58,6 +59,7 @@ class TagBook:
         self._slices = slices
         self._steps: Steps | None = None
         self._latest: TagStore | None = None
+        self._writing = RLock()
 
     def claim(self) -> None:
         """Take the lock, to keep it; what other programs did until now belongs to the history.
@@ -114,7 +116,7 @@ class TagBook:
             If there is no such scan, slice or class, it cannot be written, or
             another program changes the tags now.
         """
-        with self.lock:
+        with self._changing():
             deed = self._store_to_change(scan).change(slice_index, class_name, tag, self._deed())
             self._note([(scan, deed)])
 
@@ -133,7 +135,7 @@ class TagBook:
             or another program changes the tags now.
         """
         self._check(tables)
-        with self.lock:
+        with self._changing():
             deed = self._deed()
             noted: list[tuple[str, Deed | None]] = []
             try:
@@ -152,7 +154,7 @@ class TagBook:
             unless the message says that they are saved.
         """
         self._check(tables)
-        with self.lock:
+        with self._changing():
             deed = self._deed()
             noted: list[tuple[str, Deed | None]] = []
             try:
@@ -171,7 +173,7 @@ class TagBook:
         """
         store = self._store(scan)
         if store.pending:
-            with suppress(TagsLockedError), self.lock:
+            with suppress(TagsLockedError), self._changing():
                 store.fold()
 
     def prepare_history(self) -> None:
@@ -221,7 +223,7 @@ class TagBook:
     def _turn(self, step: Step, *, back: bool) -> Step:
         mark = self._deed(undoes=step.number) if back else self._deed(redoes=step.number)
         noted: list[tuple[str, Deed | None]] = []
-        with self.lock:
+        with self._changing():
             try:
                 for scan, changes in step.changes.items():
                     store = self._store_to_change(scan)
@@ -239,6 +241,12 @@ class TagBook:
             finally:
                 self._note(noted)
         return step
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let no other program change tags meanwhile, nor another thread of this one."""
+        with self._writing, self.lock:
+            yield
 
     def _history(self) -> Steps:
         if self._steps is None:
