@@ -140,6 +140,11 @@ def test_one_that_was_stopped_waits_as_long_as_one_that_was_not(tagged_study: St
     assert all((one[key] == other[key]).all() for key in one)
 
 
+def test_a_length_has_an_end():
+    with pytest.raises(McwssError, match="minutes = inf: .* finite"):
+        training_config(minutes=float("inf"))
+
+
 def test_patience_and_minutes_exclude_each_other():
     with pytest.raises(McwssError, match="patience = 5: goes without minutes"):
         training_config(patience=5, minutes=2)

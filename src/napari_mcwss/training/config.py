@@ -75,7 +75,7 @@ class TrainingConfig(BaseModel):
     refine: bool = False
     volumetric: bool = False
     epochs: int | None = Field(default=None, ge=1)
-    minutes: float | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     patience: int | None = Field(default=None, ge=1)
     width: int = Field(default=16, ge=1, le=256)
     pixel: float | None = Field(default=None, ge=0.1, le=10)

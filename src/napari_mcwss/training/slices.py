@@ -187,7 +187,7 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
     tagged = tuple(name for name, values in tables.items() if (values != UNKNOWN).any())
     untagged = [name for name in names if name not in tagged]
     if untagged and (scans is not None or not tagged):
-        raise McwssError(f"no tags on {', '.join(untagged)}: tag slices of it, then train")
+        raise McwssError(f"no tags on {', '.join(untagged)}: tag slices there, then train")
     check_tags(np.concatenate([tables[name] for name in tagged]), study.class_names, tagged)
     return tagged
 
