@@ -36,6 +36,7 @@ def mask(
 ) -> None:
     """Make masks anew from stored CAMs, by other rules; no network runs."""
     from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.plugin.words import counted
     from napari_mcwss.segmentation.masks import Rules
     from napari_mcwss.segmentation.refine import parse_steps
     from napari_mcwss.segmentation.results import has_result
@@ -53,7 +54,7 @@ def mask(
             rules = Rules(threshold, gate, tags, taken, volumes)
             remake_mask(opened, model, info, name, rules)
             opened.scan(name).release()
-    typer.echo(f"{len(names)} mask{'' if len(names) == 1 else 's'} written anew")
+    typer.echo(f"{counted(len(names), 'mask')} written anew")
 
 
 def threshold(

@@ -60,9 +60,8 @@ class Found:
         stages = self._stages(rules, slice(None))
         classes = self.prediction.classes
         volumes = tuple(volumes_of(mask, len(classes), self.geometry.spacing) for mask in stages)
-        left: list[int] = []
-        if rules.volumes:
-            left = out_of_range(volumes[1], self.precedence, rules.ranges(classes))
+        ranges = rules.ranges(classes)
+        left = out_of_range(volumes[1], self.precedence, ranges) if ranges else []
         return Masked(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
 
     def _stages(self, rules: Rules, slices: slice) -> list[NDArray[np.uint8]]:

@@ -11,6 +11,7 @@ from napari_mcwss.errors import McwssError
 from napari_mcwss.plugin.background import Background, Job, Outcome
 from napari_mcwss.plugin.scan_order import ScanOrder
 from napari_mcwss.plugin.session import Session
+from napari_mcwss.plugin.words import counted
 from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags.book import TagBook
 from napari_mcwss.tags.steps import Step
@@ -98,8 +99,7 @@ class Undoing(QObject):  # type: ignore[misc]
 
     def _show(self, step: Step, done: str) -> None:
         self._session.show_turned(step)
-        count = sum(map(len, step.changes.values()))
-        tags = "1 tag" if count == 1 else f"{count} tags"
+        tags = counted(sum(map(len, step.changes.values())), "tag")
         scans = names_text([self._session.order.label(scan) for scan in step.changes])
         self.said.emit(f"{done}: {tags} of {scans}.")
 
