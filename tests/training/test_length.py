@@ -141,7 +141,7 @@ def test_one_that_was_stopped_waits_as_long_as_one_that_was_not(tagged_study: St
 
 
 def test_a_length_has_an_end():
-    with pytest.raises(McwssError, match="minutes = inf: .* finite"):
+    with pytest.raises(McwssError, match=r"minutes = inf: .* finite"):
         training_config(minutes=float("inf"))
 
 
