@@ -21,6 +21,10 @@ TAGS, BOTH, MASKS = "#0072b2", "#009e73", "#d55e00"
 """Okabe and Ito's blue, green and vermilion: learnt from tags, from both, from masks."""
 
 
+TEXT = 0.5, 0.035
+"""Room that a name takes: in powers of ten hours, and Dice."""
+
+
 def draw(figures: Path, out: Path) -> None:
     """Draw a plot for each cohort, side by side.
 
@@ -44,24 +48,34 @@ def draw(figures: Path, out: Path) -> None:
         plot.setLabel("bottom", "hours of a reader")
         plot.getAxis("bottom").setTicks([[(np.log10(x), f"{x:g}") for x in (0.1, 0.3, 1, 3, 10)]])
         plot.showGrid(x=True, y=True, alpha=0.2)
-        for row in rows:
-            _add(plot, row)
+        texts: list[tuple[float, float]] = []
+        for row in sorted(rows, key=_dice, reverse=True):
+            _add(plot, row, texts)
     window.show()
     ImageExporter(window.scene()).export(str(out))
 
 
-def _add(plot: pg.PlotItem, row: Row) -> None:
-    values = row.figures("Dice", row.union, row.scans)
+def _dice(row: Row) -> float:
+    return fmean(row.figures("Dice", row.union, row.scans))
+
+
+def _add(plot: pg.PlotItem, row: Row, texts: list[tuple[float, float]]) -> None:
+    """Add a row's point and name; `texts` are the places of names so far."""
     given = row.records[0]["settings"].get("masks", 0)
     from_masks = row.method in ("location_prior", "supervised")
     colour = MASKS if from_masks else BOTH if given else TAGS
-    x, y = np.array([row.hours]), np.array([fmean(values)])
+    x, y = np.array([row.hours]), np.array([_dice(row)])
     plot.plot(x, y, pen=None, symbol="o", symbolBrush=colour, symbolPen="w", symbolSize=12)
-    bar = pg.ErrorBarItem(x=np.log10(x), y=y, height=np.array([2 * pstdev(values)]), pen=colour)
+    spread = pstdev(row.figures("Dice", row.union, row.scans))
+    bar = pg.ErrorBarItem(x=np.log10(x), y=y, height=np.array([2 * spread]), pen=colour)
     plot.addItem(bar)
+    place = float(np.log10(row.hours)), _dice(row)
+    while any(abs(place[0] - x) < TEXT[0] and abs(place[1] - y) < TEXT[1] for x, y in texts):
+        place = place[0], place[1] - TEXT[1]
+    texts.append(place)
     # Where there is room.
     text = pg.TextItem(row.name.replace("`", ""), color=colour, anchor=(row.hours > 1, 1))
-    text.setPos(np.log10(row.hours), fmean(values))
+    text.setPos(*place)
     plot.addItem(text)
 
 

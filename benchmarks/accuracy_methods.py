@@ -122,7 +122,7 @@ def _learn_with_product(
     model = load_model(study.model_folder(_MODEL), device=config.device)
 
     def predict_scan(scan: str) -> tuple[Labels, Labels]:
-        prediction = _finish(segment_scan(study, _MODEL, model, scan))
+        prediction = finish(segment_scan(study, _MODEL, model, scan))
         return load_mask(study, _MODEL, scan), _gated(study, model, prediction)
 
     return epochs, predict_scan
@@ -141,7 +141,7 @@ def _learn_classic(
     run, epochs = Run(preset, config, device), 0
     while not epochs or not run.over(epochs):
         epochs += 1
-        losses = _finish(run.epoch(data, epochs))
+        losses = finish(run.epoch(data, epochs))
         print(f"epoch {epochs}: loss {losses['total']:.3f}", flush=True)
     # No preset of the product, so never saved: the name is that of its network.
     info = ModelInfo(
@@ -157,7 +157,7 @@ def _learn_classic(
     model = TrainedModel(info, preset.eval(), device)
 
     def predict_scan(scan: str) -> tuple[Labels, Labels]:
-        prediction = _finish(predict(model, study.scan(scan)))
+        prediction = finish(predict(model, study.scan(scan)))
         study.scan(scan).release()
         return mask_of(study, info, prediction), _gated(study, model, prediction)
 
@@ -184,7 +184,7 @@ def _prior_of(bench: Bench, training: Sequence[str]) -> Predictor:
     return predict_scan
 
 
-def _finish(generator: Generator[object, None, _Result]) -> _Result:
+def finish(generator: Generator[object, None, _Result]) -> _Result:
     """Run a generator to its end; what it returns."""
     while True:
         try:

@@ -33,7 +33,7 @@ were made:
 - **Methods.** `empty`: no voxel. `location_prior`: the mean of the training masks, no image at
   all. `cam`: a classifier over the mean of the deepest features of the network of `mcwss`, its
   maps relative to the maximum of their slice. *refined*: a second stage learns from the first
-  one's masks of the training scans, with a U-Net in 2-D unless *3-D* is said; *n masks given*: of
+  one's masks of the training scans, with a U-Net in 2-D unless *3-D* is said; *masks given: n*: of
   the first n by name it gets the reference.
   `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
   Dice and cross-entropy, the same slices, preparation, views, optimiser, schedule, smoothing and
@@ -74,7 +74,7 @@ MEASURES = {
 EXTRAS = {
     "refine": (False, "refined"),
     "volumetric": (False, "3-D"),
-    "masks": (0, "{} masks given"),
+    "masks": (0, "masks given: {}"),
     "scans": (None, "{} scans"),
     "pixel": (None, "{:g} mm"),
     "place": (False, "place"),

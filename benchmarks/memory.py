@@ -10,11 +10,11 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from accuracy_cohorts import COHORTS, make_bench
+from accuracy_methods import finish
 
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.estimate import estimate
@@ -26,23 +26,11 @@ PRESETS = ("local", "mcwss", "published")
 STEPS = 12
 """Steps after which no further one takes more."""
 
-_Value = TypeVar("_Value")
-
 
 def memory_now(kind: str) -> int:
     """Give MiB of this process: ``VmRSS`` now, ``VmHWM`` at most."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(kind))) // 1024
-
-
-def value_of(steps: Generator[object, None, _Value]) -> _Value:
-    """Run steps to their end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: _Value = end.value
-            return value
 
 
 def measure(preset: str, pixel: float) -> str:
@@ -56,7 +44,7 @@ def measure(preset: str, pixel: float) -> str:
         for _ in range(STEPS):
             next(batches)
         taken = memory_now("VmHWM") - before
-        said = value_of(estimate(study, config))
+        said = finish(estimate(study, config))
     parts = [part // 2**20 for part in (said.slice_memory, said.step_memory)]
     return f"| `{preset}` | {pixel:g} mm | {parts[0]} | {parts[1]} | {sum(parts)} | {taken} |"
 
