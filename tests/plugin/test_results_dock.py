@@ -209,7 +209,7 @@ def test_a_mask_of_a_scan_that_has_left_the_screen_is_dropped(
         whole_masks.let_go()
         WorkerBase.await_workers(PATIENCE)
         QApplication.processEvents()
-    assert not study_layers(dock.viewer, "cam", "mask")
+    assert not any(layer.data.any() for layer in study_layers(dock.viewer, "cam", "mask"))
     assert not dock.volumes.text()
 
 
@@ -283,11 +283,14 @@ def test_a_stored_result_comes_with_its_scan(qtbot, dock, trained_study):
     first, second = trained_study.scan_names[:2]
     mask = mask_layer(dock).data.copy()
     dock.session.show(second)
-    assert not study_layers(dock.viewer, "cam", "mask")
+    layers = study_layers(dock.viewer, "cam", "mask")
+    assert not any(layer.data.any() for layer in layers)
     assert not dock.settings.isEnabled()
     with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
         dock.session.show(first)
+    assert study_layers(dock.viewer, "cam", "mask") == layers
     assert np.mean(mask_layer(dock).data == mask) > 0.99  # stored CAMs are rounded
+    assert not mask_layer(dock).editable
     assert dock.settings.isEnabled()
 
 

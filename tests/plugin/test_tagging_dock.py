@@ -14,6 +14,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.layers import contrast, study_layers
 from napari_mcwss.plugin.new_study import ScansDialog
 from napari_mcwss.plugin.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.tagging import TaggingDock
@@ -209,6 +210,53 @@ def test_choosing_another_scan_shows_it_and_stores_the_first_ones_tags(qtbot, do
     assert dock.session.scan == "phantom02"
     assert "0 of 25" in dock.slices.progress_label.text()
     assert "12,1," in (study.folder / "tags" / "phantom01.csv").read_text()
+
+
+def test_another_scan_looks_as_the_user_has_made_the_first_one_look(qtbot, dock, study):
+    def channels():
+        return study_layers(dock.viewer, "scan")
+
+    t1c, flair = channels()
+    t1c.visible, flair.opacity = True, 0.5
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    scan = study.scan("phantom02")
+    assert channels() == [t1c, flair]
+    assert (t1c.visible, flair.opacity) == (True, 0.5)
+    for layer, voxels in zip(channels(), scan.volume(), strict=True):
+        np.testing.assert_array_equal(layer.data, voxels)
+        np.testing.assert_allclose(layer.scale, scan.geometry.spacing)
+        assert layer.metadata["geometry"] == scan.geometry
+        assert tuple(layer.contrast_limits) == contrast(voxels)
+
+
+def test_a_scan_of_another_shape_is_shown_in_the_same_layers(qtbot, dock, tmp_path):
+    rng, shapes, spacings = np.random.default_rng(0), [(20, 30, 9), (36, 24, 15)], [2.0, 0.5]
+    for name, shape, spacing in zip("ab", shapes, spacings, strict=True):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        image = nib.Nifti1Image(rng.random(shape).astype(np.float32), np.diag([1, 1, spacing, 1]))
+        nib.save(image, tmp_path / "scans" / name / "t1.nii.gz")
+    files = {name: [tmp_path / "scans" / name / "t1.nii.gz"] for name in "ab"}
+    Study.create(tmp_path / "study", scans=files, channels=["t1"], classes=["A"])
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(tmp_path / "study")
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    assert dock.session.slice_index == 7
+    assert dock.viewer.dims.range[0] == (0, 7, 0.5)
+    dock.session.go_to(14)
+    (layer,) = study_layers(dock.viewer, "scan")
+    np.testing.assert_array_equal(layer._slice.image.raw, layer.data[14])
+
+
+def test_another_scan_has_all_channels_if_the_user_removed_one(qtbot, dock, study):
+    t1c, flair = study_layers(dock.viewer, "scan")
+    flair.colormap = "magma"
+    dock.viewer.layers.remove(t1c)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.scans.setCurrentRow(1)
+    t1c, flair = study_layers(dock.viewer, "scan")
+    assert (t1c.name, flair.name, flair.colormap.name) == ("t1c", "flair", "magma")
 
 
 @pytest.mark.parametrize("view", ["coronal", "3d"])

@@ -21,6 +21,9 @@ KEY = "napari_mcwss"
 OWN = "napari_mcwss_layer"
 """Metadata key of the layer's own id, which a copy of it does not have."""
 
+FOUND = ("cam", "mask", "map", "preview")
+"""Kinds of layers that show what a model finds in the scan on screen."""
+
 
 def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     """Give the layer arguments that put an array (z, y, x) where the scan lies.
@@ -30,7 +33,7 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     geometry : Geometry
         Of the scan.
     kind : str
-        ``scan``, ``cam``, ``mask``, ``corrected``, ``map`` or ``preview``.
+        ``scan``, ``corrected``, or one of `FOUND`.
 
     Notes
     -----
@@ -68,9 +71,9 @@ def _claim(layer: Layer) -> None:
     layer.metadata[OWN] = layer.unique_id
 
 
-def remove_study_layers(viewer: Viewer, *kinds: str) -> None:
-    """Remove the study's layers of these kinds; what a user opened or drew stays."""
-    for layer in study_layers(viewer, *kinds):
+def remove_study_layers(viewer: Viewer) -> None:
+    """Remove the study's layers; what a user opened or drew stays."""
+    for layer in study_layers(viewer, "scan", *FOUND, "corrected"):
         viewer.layers.remove(layer)
 
 
@@ -86,19 +89,58 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
 
 
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
-    """Add one image layer a channel, only the last one visible."""
-    volume = scan.volume()
-    for index, (channel, voxels) in enumerate(zip(scan.channels, volume, strict=True)):
+    """Show one image layer a channel; at first, only the last one is visible.
+
+    In place of a scan with the same channels, they look as the user has made
+    those look, but for contrast: intensities of one scan say nothing of the
+    next. Layers of what was found in that scan stay with nothing to see.
+    """
+    old = {layer.metadata["channel"]: layer for layer in study_layers(viewer, "scan")}
+    # To make layers takes long; but none may go while others stay: see `empty_layers`.
+    if old.keys() == set(scan.channels) and not study_layers(viewer, "corrected"):
+        _move_layers(viewer, scan, old)
+    else:
+        looks = {channel: _look(layer) for channel, layer in old.items()}
+        remove_study_layers(viewer)
+        _add_scan_layers(viewer, scan, looks)
+    viewer.reset_view()
+
+
+def _look(layer: Layer) -> dict[str, Any]:
+    """Tell how the user wants a channel to look, whichever scan it is of."""
+    names = ("visible", "colormap", "opacity", "gamma", "blending")
+    return {name: getattr(layer, name) for name in names}
+
+
+def _add_scan_layers(viewer: Viewer, scan: Scan, looks: Mapping[str, dict[str, Any]]) -> None:
+    for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
+        look = {"visible": channel == scan.channels[-1], "colormap": "gray"}
         layer = viewer.add_image(
             voxels,
             name=channel,
-            colormap="gray",
             contrast_limits=contrast(voxels),
-            visible=index == len(scan.channels) - 1,
+            **looks.get(channel, look),
             **placement(scan.geometry, "scan"),
         )
+        layer.metadata["channel"] = channel
         _claim(layer)
-    viewer.reset_view()
+
+
+def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> None:
+    """Have the layers of another scan show this one, and nothing of what was found in that."""
+    for layer in study_layers(viewer, *FOUND):
+        _move(layer, np.zeros(scan.geometry.shape, layer.data.dtype), scan.geometry)
+        layer.editable = False  # new data makes a layer editable
+    for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
+        layer = channels[channel]
+        _move(layer, voxels, scan.geometry)
+        layer.contrast_limits_range = layer.contrast_limits = contrast(voxels)
+
+
+def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None:
+    layer.data = values
+    for name, value in placement(geometry, layer.metadata[KEY]).items():
+        setattr(layer, name, layer.metadata | value if name == "metadata" else value)
 
 
 def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:

@@ -114,7 +114,9 @@ class Session:
 
     def close(self) -> None:
         """Leave the study, so that other programs may change its tags."""
-        self.leave_scan()
+        self._forget_scan()
+        if not self.window_closed:
+            remove_study_layers(self.viewer)
         if self.saving.waiting:
             self.saving.retry()
         if self.study is not None and self.study.tag_book.lock.held:
@@ -132,7 +134,7 @@ class Session:
         """
         if self.study is None or scan == self.scan:
             return
-        self.leave_scan()
+        self._forget_scan()
         source = self.study.scan(scan)
         show_scan_layers(self.viewer, source)
         self.scan = scan
@@ -230,18 +232,18 @@ class Session:
             except McwssError as error:
                 self.damage = str(error)
 
-    def leave_scan(self) -> None:
-        """Take the scan off the screen and forget its voxels; its tags go into the csv file."""
+    def _forget_scan(self) -> None:
+        """Forget the scan on screen and its voxels; its tags go into the csv file.
+
+        Before anything is done to its layers: with each the view changes. A
+        dock that took it for turned away would show a button for it, so that Qt
+        paints at once what is half removed, and OpenGL crashes.
+        """
         self.correcting.look()
         self.fold_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()
         self.scan, self.table, self.damage = None, None, ""
-        if not self.window_closed:
-            # Last: with each layer the view changes. A dock that took it for turned away would
-            # show a button for it, so that Qt paints at once what is half removed, and OpenGL
-            # crashes.
-            remove_study_layers(self.viewer, "scan", "cam", "mask", "corrected", "map", "preview")
 
     def fold_tags(self) -> None:
         """Bring the csv file of the scan on screen up to date."""
