@@ -97,7 +97,8 @@ def main(study: Path, images: Path) -> None:
 
     bring_forward(results)
     results.model.setCurrentText("demo")
-    wait_for(lambda: results.found is not None and results.found.model == "demo")
+    # Earlier, there would be nothing to correct.
+    wait_for(lambda: any(layer.name == "mask" and layer.data.any() for layer in viewer.layers))
     results.correction.begin_button.click()
     wait_for(lambda: any(layer.name == "corrected mask" for layer in viewer.layers))
     measure = viewer.window.dock_widgets["Measure"]

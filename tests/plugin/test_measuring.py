@@ -102,6 +102,31 @@ def test_a_layer_is_measured_as_it_is_painted_now(qtbot, dock):
     assert (before["Slices"], after["Slices"]) == ("3", "4")
 
 
+def test_a_layer_is_proposed_until_the_user_chooses(qtbot, dock):
+    assert dock.first.currentText() == "corrected masks"
+    painted(dock, "mine")
+    assert dock.first.currentText() == "layer mine"
+    choose(dock.first, "corrected masks")
+    painted(dock, "another")
+    assert dock.first.currentText() == "corrected masks"
+
+
+def test_a_proposal_that_the_user_took_stays(qtbot, dock):
+    dock.first.showPopup()
+    qtbot.keyClick(dock.first.view(), Qt.Key.Key_Return)
+    assert dock.first.currentText() == "corrected masks"
+    painted(dock, "mine")
+    assert dock.first.currentText() == "corrected masks"
+
+
+def test_a_scan_without_such_a_mask_is_told_with_its_name(qtbot, dock, tagged_study):
+    dock.session.show(tagged_study.scan_names[3])
+    choose(dock.first, "corrected masks")
+    measure(qtbot, dock)
+    assert dock.status.text().endswith(f"{tagged_study.scan_names[3]}: it has no mask of corrected")
+    assert table(dock) == []
+
+
 def test_all_scans_are_measured_with_the_prior_of_the_others(qtbot, dock, tagged_study, tmp_path):
     for scan in tagged_study.scan_names:
         geometry = tagged_study.scan(scan).geometry

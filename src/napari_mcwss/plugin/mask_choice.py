@@ -50,6 +50,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         self._session, self._optional = session, optional
         self._folders: list[Path] = []
         self._listed: list[_Option] = []
+        self._proposed: _Option | None = None
         self.activated.connect(self._chosen)
 
     @property
@@ -59,7 +60,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         return self._listed[index] if 0 <= index < len(self._listed) else None
 
     def refresh(self) -> None:
-        """List what there is now; what was chosen stays, if it is still there."""
+        """List what there is now; what the user has chosen stays, if it is still there."""
         options = self._options()
         if options == self._listed:
             return
@@ -67,10 +68,12 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         self._listed = options
         self.clear()
         self.addItems([option.text for option in options])
-        if before in options:
+        if before in options and before != self._proposed:
             self.setCurrentIndex(options.index(before))
         elif options:
+            # What comes on screen later goes before a model's masks of other scans.
             self.setCurrentIndex(0)
+            self._proposed = options[0]
 
     def source(self, values: str) -> MakeSource | None:
         """Prepare what is chosen, a layer as it is painted now; None if there is nothing.
@@ -128,7 +131,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         return [layer for layer in layers if tuple(layer.data.shape) in shapes]
 
     def _chosen(self, _: int) -> None:
-        option = self.option
+        option, self._proposed = self.option, None
         if option is None or option.kind != FOLDER:
             return
         name = QFileDialog.getExistingDirectory(self, "Folder of masks, named after the scans")

@@ -199,7 +199,7 @@ def survey(
         except McwssError as error:
             yield Surveyed(scan, problem=str(error))
             continue
-        problem = "" if rows else "it has no mask to be measured"
+        problem = "" if rows else f"it has no mask of {' or '.join(s.name for s in sources)}"
         if rows and reference is not None and not reference.has(scan):
             problem = f"it has no mask of {reference.name} to be compared with"
         yield Surveyed(scan, rows, problem)
