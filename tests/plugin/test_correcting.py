@@ -143,6 +143,23 @@ def test_a_stroke_of_the_brush_is_on_the_disk_soon(qtbot, dock, scan, trained_st
     assert "saved at" in dock.correction.status.text()
 
 
+def test_a_mask_on_its_way_to_the_screen_is_waited_for(qtbot, dock, box, trained_study):
+    other = trained_study.scan_names[1]
+    write_result(trained_study, other, 2)
+    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+        dock.session.show(other)
+        assert not box.begin_button.isEnabled()
+    assert box.begin_button.isEnabled()
+    assert (begin(qtbot, dock).data == 2).any()
+
+
+def test_a_mask_begun_from_nothing_is_of_no_model(qtbot, dock, trained_study):
+    bare = trained_study.scan_names[2]
+    dock.session.show(bare)
+    assert not begin(qtbot, dock).data.any()
+    assert read_corrected(trained_study, bare).model == ""
+
+
 def test_undoing_a_stroke_is_saved_too(qtbot, dock, scan, trained_study):
     layer = begin(qtbot, dock)
     before = layer.data.copy()

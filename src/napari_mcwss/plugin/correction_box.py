@@ -30,12 +30,16 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
     session : Session
         With the scan.
     model : callable
-        Gives the name of the model whose mask is on screen.
+        Gives the name of the model whose mask is on screen; empty if there is none.
+    coming : callable
+        Tells whether a mask is on its way to the screen, which is worth waiting for.
     """
 
-    def __init__(self, session: Session, model: Callable[[], str]) -> None:
+    def __init__(
+        self, session: Session, model: Callable[[], str], coming: Callable[[], bool]
+    ) -> None:
         super().__init__("Correct by hand")
-        self._session, self._model = session, model
+        self._session, self._model, self._coming = session, model, coming
         self._correcting = session.correcting
         self.begin_button = QPushButton()
         self.begin_button.setToolTip("In a layer of its own, saved as you paint")
@@ -114,16 +118,16 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         correcting, study = self._correcting, self._session.study
         scan, layer = self._session.scan, correcting.layer
         ready = study is not None and scan is not None and not correcting.damage
-        there = correcting.there
+        there, coming = correcting.there, self._coming()
         self.begin_button.setText(
             "Show corrected mask" if there and layer is None else "Correct the mask"
         )
-        possible = there or not self._session.read_only
+        possible = there or not (coming or self._session.read_only)
         self.begin_button.setEnabled(
             ready and possible and layer is None and not correcting.reading
         )
         editable = layer is not None and bool(layer.editable)
-        self.anew_button.setEnabled(ready and editable)
+        self.anew_button.setEnabled(ready and editable and not coming)
         self.right.setEnabled(editable)
         self.right.setChecked(layer is not None and correcting.right)
         names = [] if study is None else ["nothing", *study.class_names]

@@ -123,7 +123,9 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.hover = HoverLine(self.session)
         self.slice_scores = SliceScores(self.session)
         self.more_maps = MoreMapsBox(self.session)
-        self.correction = CorrectionBox(self.session, self.model.currentText)
+        self.correction = CorrectionBox(
+            self.session, lambda: self._on_screen.model if self._on_screen else "", self._coming
+        )
         self.more = SegmentMore(
             self.session,
             self.model.currentText,
@@ -242,6 +244,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             )
         self._refresh()
 
+    def _coming(self) -> bool:
+        """Tell whether a mask is on its way to the screen."""
+        return self._lookup.running or self.found is not self._on_screen
+
     def _looked_up(self, outcome: Outcome) -> None:
         found = outcome.value
         present = self.session.study, self.session.scan, self.model.currentText()
@@ -250,6 +256,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         elif found is not None:
             self._take(found)
         else:
+            self._refresh()
             self.shown.emit(None)
 
     def _take(self, found: Found) -> None:
@@ -299,6 +306,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._opacity_changed()
         for part in (self.hover, self.slice_scores, self.more_maps):
             part.follow(found)
+        self.correction.refresh()
         self.shown.emit(found)
 
     def _forget(self) -> None:
@@ -342,8 +350,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _refresh(self) -> None:
         self.settings.setEnabled(self.found is not None)
-        self.one.refresh()
-        self.more.refresh()
+        for part in (self.one, self.more, self.correction):
+            part.refresh()
 
 
 def _draw(layer: Labels) -> None:
