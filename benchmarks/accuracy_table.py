@@ -37,8 +37,8 @@ were made:
   the first n by name it gets the reference.
   `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
   Dice and cross-entropy, the same slices, preparation, views, optimiser, schedule, smoothing and
-  borders. It is no tuned segmentation system. *2 mm*: the network reads pixels of 2 mm, four times
-  as fast as the default, the scans' own but not below 1 mm; masks have the scan's own voxels.
+  borders. It is no tuned segmentation system. *2 mm*: the network reads pixels of 2 mm, about six
+  times as fast as the default, the scans' own but not below 1 mm; masks have the scan's own voxels.
   *place*: it also reads where a pixel lies. Of ten or more training scans a fifth is held back, but
   none whose mask is given.
 - **Figures.** Means over the tested scans, as `napari-mcwss evaluate` measures: *Dice*, in 3-D;
