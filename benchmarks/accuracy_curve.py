@@ -3,8 +3,8 @@
     python tests/run_with_display.py python benchmarks/accuracy_curve.py
 
 Each finished row is a point: its hours, and the Dice of all classes
-together, tags of the tested scans unused; of rows that differ in epochs alone
-the best. Bars are the deviation over seeds.
+together, tags of the tested scans unused; of rows of the same name,
+which differ in epochs, the best. Bars are the deviation over seeds.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def draw(figures: Path, out: Path) -> None:
         plot.showGrid(x=True, y=True, alpha=0.2)
         texts: list[tuple[str, float, float]] = []
         best = {row.name: row for row in sorted(rows, key=_dice)}
-        for row in reversed(best.values()):
+        for row in sorted(best.values(), key=_dice, reverse=True):
             _add(plot, row, texts)
     window.show()
     ImageExporter(window.scene()).export(str(out))

@@ -153,6 +153,20 @@ def test_a_mask_on_its_way_to_the_screen_is_waited_for(qtbot, dock, box, trained
     assert (begin(qtbot, dock).data == 2).any()
 
 
+def test_a_mask_that_was_hidden_for_the_corrected_one_is_seen_again(qtbot, dock, trained_study):
+    write_result(trained_study, trained_study.scan_names[1], 2)
+    layer = begin(qtbot, dock)
+    (mask,) = study_layers(dock.viewer, "mask")
+    assert not mask.visible
+    dock.viewer.layers.remove(layer)
+    assert mask.visible
+    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+        dock.session.show(trained_study.scan_names[1])
+    (mask,) = study_layers(dock.viewer, "mask")
+    assert mask.visible
+    assert mask.data.any()
+
+
 def test_a_mask_begun_from_nothing_is_of_no_model(qtbot, dock, trained_study):
     bare = trained_study.scan_names[2]
     dock.session.show(bare)

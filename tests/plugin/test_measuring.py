@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
+from napari_mcwss.plugin.layers import show_prediction_layers
 from napari_mcwss.plugin.measuring import MeasureDock
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
@@ -109,6 +110,20 @@ def test_a_layer_is_proposed_until_the_user_chooses(qtbot, dock):
     choose(dock.first, "corrected masks")
     painted(dock, "another")
     assert dock.first.currentText() == "corrected masks"
+
+
+def test_a_mask_layer_that_waits_for_its_mask_is_not_measured(qtbot, dock, tagged_study):
+    geometry, classes = tagged_study.scan(dock.session.scan).geometry, tagged_study.classes
+    cams = {spec.name: np.zeros(geometry.shape, np.float32) for spec in classes}
+    mask = np.zeros(geometry.shape, np.uint8)
+    show_prediction_layers(dock.viewer, geometry, classes, cams, mask)
+    assert dock.first.currentText() == "layer mask", "an empty mask is one, too"
+    dock.session.show(tagged_study.scan_names[1])
+    assert dock.first.findText("layer mask") < 0
+    show_prediction_layers(dock.viewer, geometry, classes, cams, mask)
+    dock.first.showPopup()
+    dock.first.hidePopup()
+    assert dock.first.currentText() == "layer mask"
 
 
 def test_a_proposal_that_the_user_took_stays(qtbot, dock):

@@ -209,7 +209,9 @@ def test_a_mask_of_a_scan_that_has_left_the_screen_is_dropped(
         whole_masks.let_go()
         WorkerBase.await_workers(PATIENCE)
         QApplication.processEvents()
-    assert not any(layer.data.any() for layer in study_layers(dock.viewer, "cam", "mask"))
+    layers = study_layers(dock.viewer, "cam", "mask")
+    assert len(layers) == 3
+    assert not any(layer.data.any() for layer in layers)
     assert not dock.volumes.text()
 
 

@@ -218,6 +218,7 @@ def test_another_scan_looks_as_the_user_has_made_the_first_one_look(qtbot, dock,
 
     t1c, flair = channels()
     t1c.visible, flair.opacity = True, 0.5
+    flair.affine = np.array([[1, 0, 0, 0], [0, 1, 0, 5], [0, 0, 1, 0], [0, 0, 0, 1]])
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.scans.setCurrentRow(1)
     scan = study.scan("phantom02")
@@ -227,6 +228,7 @@ def test_another_scan_looks_as_the_user_has_made_the_first_one_look(qtbot, dock,
         np.testing.assert_array_equal(layer.data, voxels)
         np.testing.assert_allclose(layer.scale, scan.geometry.spacing)
         assert layer.metadata["geometry"] == scan.geometry
+        np.testing.assert_array_equal(layer.affine.affine_matrix, np.eye(4))
         assert tuple(layer.contrast_limits) == contrast(voxels)
 
 

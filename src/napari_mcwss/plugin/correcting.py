@@ -65,6 +65,7 @@ class Correcting(QObject):  # type: ignore[misc]
         self.saving = MaskSaving()
         self.saving.changed.connect(self.changed)
         self.layer: Labels | None = None
+        self._hidden: list[Labels] = []
         self.right = False
         self.damage = ""
         self._model = ""
@@ -192,7 +193,8 @@ class Correcting(QObject):  # type: ignore[misc]
         self._place, self._model, self.right = (study, scan), mask.model, mask.right
         self._last = mask.labels
         viewer, geometry = self.session.viewer, study.scan(scan).geometry
-        for layer in study_layers(viewer, "mask"):
+        self._hidden = [layer for layer in study_layers(viewer, "mask") if layer.visible]
+        for layer in self._hidden:
             layer.visible = False
         layer = show_corrected_layer(viewer, geometry, study.classes, mask.labels.copy())
         # Two programs that paint one mask would write over each other.
@@ -210,11 +212,15 @@ class Correcting(QObject):  # type: ignore[misc]
     def _inserted(self, event: Any) -> None:
         if self.layer is not None and event.value.metadata.get(KEY) == "mask":
             event.value.visible = False
+            self._hidden.append(event.value)
 
     def _removed(self, event: Any) -> None:
         if event.value is self.layer:
             self.look()
             self.layer = self._last = self._place = None
+            for layer in self._hidden:
+                layer.visible = True
+            self._hidden = []
             self.changed.emit()
 
 

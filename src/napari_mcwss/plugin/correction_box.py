@@ -92,12 +92,12 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
 
     def begin_anew(self) -> None:
         """Ask, then replace what was corrected."""
-        scan = self._session.scan
+        scan, model = self._session.scan, self._model()
         if scan is None:
             return
         text = (
             f"Replace the corrected mask of {self._session.order.label(scan)} by the mask of "
-            f"{self._model() or 'no model'}? What was painted is lost."
+            f"{model or 'no model'}? What was painted is lost."
         )
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
@@ -110,8 +110,10 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         box.exec()
         chosen = box.clickedButton()
         box.deleteLater()
-        if chosen is replace:
-            self._correcting.begin(self._model())
+        # While it asks, another scan or another model's mask can have come.
+        same = (scan, model) == (self._session.scan, self._model()) and not self._coming()
+        if chosen is replace and same:
+            self._correcting.begin(model)
 
     def refresh(self) -> None:
         """Show what can be done, and how what was painted is saved."""

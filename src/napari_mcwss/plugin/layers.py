@@ -21,6 +21,9 @@ KEY = "napari_mcwss"
 OWN = "napari_mcwss_layer"
 """Metadata key of the layer's own id, which a copy of it does not have."""
 
+EMPTY = "napari_mcwss_empty"
+"""Metadata key by which a layer is known to wait for values: what it shows was never found."""
+
 FOUND = ("cam", "mask", "map", "preview")
 """Kinds of layers that show what a model finds in the scan on screen."""
 
@@ -84,6 +87,7 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
     software OpenGL crash, at the second picture after.
     """
     for layer in study_layers(viewer, *kinds):
+        layer.metadata[EMPTY] = True
         layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
         layer.editable = False  # new data makes a layer editable
 
@@ -129,6 +133,7 @@ def _add_scan_layers(viewer: Viewer, scan: Scan, looks: Mapping[str, dict[str, A
 def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> None:
     """Have the layers of another scan show this one, and nothing of what was found in that."""
     for layer in study_layers(viewer, *FOUND):
+        layer.metadata[EMPTY] = True
         _move(layer, np.zeros(scan.geometry.shape, layer.data.dtype), scan.geometry)
         layer.editable = False  # new data makes a layer editable
     for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
@@ -139,8 +144,14 @@ def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> N
 
 def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None:
     layer.data = values
+    layer.affine = np.eye(values.ndim + 1)  # what a user has dragged is of the other scan
     for name, value in placement(geometry, layer.metadata[KEY]).items():
         setattr(layer, name, layer.metadata | value if name == "metadata" else value)
+
+
+def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
+    layer.metadata[EMPTY] = False
+    layer.data = values
 
 
 def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:
@@ -181,11 +192,11 @@ def show_prediction_layers(
     old = _layers_by_class(viewer, "cam")
     for spec in classes:
         if spec.name in old:
-            old[spec.name].data = cams[spec.name]
+            _refill(old[spec.name], cams[spec.name])
             continue
         _add_cam(viewer, geometry, spec, cams[spec.name], f"CAM {spec.name}", 1, "cam")
     for layer in study_layers(viewer, "mask"):
-        layer.data = mask
+        _refill(layer, mask)
         layer.editable = False
         return
     layer = _add_labels(viewer, geometry, classes, mask, "mask", "mask")
@@ -262,6 +273,7 @@ def show_preview_layers(
     old = _layers_by_class(viewer, "preview")
     for spec, cam in zip(classes, cams, strict=True):
         if spec.name in old:
+            old[spec.name].metadata[EMPTY] = False
             old[spec.name].data[slice_index] = cam
             old[spec.name].visible = True
             old[spec.name].refresh()
@@ -299,7 +311,7 @@ def show_map_layers(
     for spec, values in zip(classes, maps, strict=True):
         volume = _on_slices(geometry, slices, values)
         if spec.name in old:
-            old[spec.name].data = volume
+            _refill(old[spec.name], volume)
             old[spec.name].name = f"{spec.name}, {name}"
         else:
             _add_cam(viewer, geometry, spec, volume, f"{spec.name}, {name}", 255, "map")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from napari_mcwss.errors import McwssError
+from napari_mcwss.plugin.layers import EMPTY
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.corrected import CORRECTED
 
@@ -58,6 +59,11 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         """What is chosen, if anything is."""
         index = self.currentIndex()
         return self._listed[index] if 0 <= index < len(self._listed) else None
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """List the masks that there are now: a layer may have got its mask."""
+        self.refresh()
+        super().showPopup()
 
     def refresh(self) -> None:
         """List what there is now; what the user has chosen stays, if it is still there."""
@@ -128,7 +134,11 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         shape = study.scan(scan).geometry.shape
         shapes = (shape, shape[1:]) if shape[0] == 1 else (shape,)
         layers = [layer for layer in self._session.viewer.layers if isinstance(layer, Labels)]
-        return [layer for layer in layers if tuple(layer.data.shape) in shapes]
+        return [
+            layer
+            for layer in layers
+            if tuple(layer.data.shape) in shapes and not layer.metadata.get(EMPTY)
+        ]
 
     def _chosen(self, _: int) -> None:
         option, self._proposed = self.option, None
@@ -142,8 +152,12 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         if path is not None and path not in self._folders:
             self._folders.append(path)
         self.refresh()
-        wanted = None if path is None else _Option(f"folder {path.name}", "folder", str(path))
-        self.setCurrentIndex(self._listed.index(wanted) if wanted is not None else 0)
+        if path is None:
+            self.setCurrentIndex(0)
+            self._proposed = self.option
+        else:
+            wanted = _Option(f"folder {path.name}", "folder", str(path))
+            self.setCurrentIndex(self._listed.index(wanted))
 
 
 def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:

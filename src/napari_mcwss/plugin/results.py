@@ -256,8 +256,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         elif found is not None:
             self._take(found)
         else:
-            self._refresh()
             self.shown.emit(None)
+        self._refresh()
 
     def _take(self, found: Found) -> None:
         """Have the mask made of what was found; both come on screen together."""
