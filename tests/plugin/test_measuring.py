@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
-from napari_mcwss.plugin.layers import show_prediction_layers
+from napari_mcwss.plugin.layers import show_prediction_layers, study_layers
 from napari_mcwss.plugin.measuring import MeasureDock
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
@@ -120,6 +121,10 @@ def test_a_mask_layer_that_waits_for_its_mask_is_not_measured(qtbot, dock, tagge
     assert dock.first.currentText() == "layer mask", "an empty mask is one, too"
     dock.session.show(tagged_study.scan_names[1])
     assert dock.first.findText("layer mask") < 0
+    (empty,) = study_layers(dock.viewer, "mask")
+    dock.viewer.add_layer(Labels(mask.copy(), name="copy", metadata=empty.metadata))
+    assert dock.first.currentText() == "layer copy", "a copy is the user's"
+    dock.viewer.layers.remove("copy")
     show_prediction_layers(dock.viewer, geometry, classes, cams, mask)
     dock.first.showPopup()
     dock.first.hidePopup()

@@ -224,6 +224,7 @@ def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _damaged(path, f"{where}: {first['msg']}".lstrip(": ")) from error
+    # Of a compression that it does not know, or a password, zipfile raises the last two.
     except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
     if card.format > FORMAT:

@@ -114,6 +114,8 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         same = (scan, model) == (self._session.scan, self._model()) and not self._coming()
         if chosen is replace and same:
             self._correcting.begin(model)
+        elif chosen is replace:
+            show_error("The mask on screen is another one by now: nothing was replaced")
 
     def refresh(self) -> None:
         """Show what can be done, and how what was painted is saved."""

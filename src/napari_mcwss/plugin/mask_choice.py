@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from napari_mcwss.errors import McwssError
-from napari_mcwss.plugin.layers import EMPTY
+from napari_mcwss.plugin.layers import EMPTY, study_layers
 from napari_mcwss.plugin.session import Session
 from napari_mcwss.segmentation.corrected import CORRECTED
 
@@ -133,11 +133,11 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             return []
         shape = study.scan(scan).geometry.shape
         shapes = (shape, shape[1:]) if shape[0] == 1 else (shape,)
-        layers = [layer for layer in self._session.viewer.layers if isinstance(layer, Labels)]
+        viewer = self._session.viewer
+        empty = [layer for layer in study_layers(viewer, "mask") if layer.metadata.get(EMPTY)]
+        layers = [layer for layer in viewer.layers if isinstance(layer, Labels)]
         return [
-            layer
-            for layer in layers
-            if tuple(layer.data.shape) in shapes and not layer.metadata.get(EMPTY)
+            layer for layer in layers if tuple(layer.data.shape) in shapes and layer not in empty
         ]
 
     def _chosen(self, _: int) -> None:
