@@ -32,11 +32,11 @@ from monai.metrics.meandice import compute_dice
 from numpy.typing import NDArray
 
 import napari_mcwss
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.measurement.measure import Case, evaluate
 from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.segmentation.measure import Case, evaluate
 from napari_mcwss.training.config import TrainingConfig, training_config
 
 FIGURES = Path(__file__).parent / "figures"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.references import read_references
 from napari_mcwss.scans.finding import find_masks, find_scans
 from napari_mcwss.scans.phantom import (
     PHANTOM_CHANNELS,
@@ -18,7 +18,7 @@ from napari_mcwss.scans.phantom import (
     write_phantom,
 )
 from napari_mcwss.scans.reading import read_mask
-from napari_mcwss.segmentation.references import read_references
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
 Found = tuple[Mapping[str, Sequence[Path]], str]

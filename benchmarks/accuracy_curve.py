@@ -1,6 +1,6 @@
 """Dice against the hours of a reader: a picture of the rows of `accuracy.py`.
 
-    python tests/run_with_display.py python benchmarks/accuracy_curve.py
+    python tests/helpers/run_with_display.py python benchmarks/accuracy_curve.py
 
 Each finished row is a point: its hours, and the Dice of all classes
 together, tags of the tested scans unused; of rows of the same name,

@@ -10,22 +10,22 @@ from accuracy_classic import ClassicCam
 from accuracy_cohorts import Bench
 from numpy.typing import NDArray
 
+from napari_mcwss.measurement.baselines import LocationPrior
+from napari_mcwss.measurement.references import read_labels
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import Reading
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.baselines import LocationPrior
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Prediction, predict
-from napari_mcwss.segmentation.references import read_labels
+from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.prediction.predict import Prediction, predict
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.segmentation.segment import mask_of, segment_scan
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import precedence
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data.slices import gather, load_scan, own_pixel
 from napari_mcwss.training.events import Epoch, Finished
 from napari_mcwss.training.loop import train
 from napari_mcwss.training.run import Run
-from napari_mcwss.training.slices import gather, load_scan, own_pixel
 
 METHODS = ("empty", "location_prior", "cam", "published", "mcwss", "local", "supervised")
 UNTRAINED = ("empty", "location_prior")

@@ -10,7 +10,7 @@ from typing import Any
 
 from accuracy_methods import METHODS
 
-from napari_mcwss.files import replacing
+from napari_mcwss.base.files import replacing
 
 REMARKS = "## Remarks"
 """From this line on the file is written by hand."""

@@ -12,7 +12,7 @@ Drawing comes on top, and is OpenGL's; in software it takes a while in 3-D. With
 window hidden nothing is drawn: the rest is what the plugin and napari compute. Wall times
 hold what else the machine does; processor times (of all threads) hardly do.
 
-    python tests/run_with_display.py python benchmarks/mask_sliders.py
+    python tests/helpers/run_with_display.py python benchmarks/mask_sliders.py
 """
 
 import argparse
@@ -30,10 +30,10 @@ from qtpy.QtCore import QEventLoop, QTimer, SignalInstance
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import gaussian_filter
 
-from napari_mcwss.plugin.results import ResultsDock
-from napari_mcwss.plugin.segmenting import Found
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.segmentation.prediction.predict import Prediction
+from napari_mcwss.study.study import Study
 
 SHAPE = (155, 240, 240)
 PATIENCE = 300_000

@@ -17,10 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
 

@@ -6,7 +6,7 @@ the time from a real key event to the painted strip, and for how long the main
 thread served no event at a time. The machine's other work slows all three alike,
 so what counts is the ratio to idle of the same run.
 
-    python tests/run_with_display.py python benchmarks/responsiveness.py
+    python tests/helpers/run_with_display.py python benchmarks/responsiveness.py
 """
 
 import argparse
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from tagging import Bench, TimedStrip, make_study, pause, wait
 
-from napari_mcwss.plugin import slice_tagging
-from napari_mcwss.training.unfinished import give_up_training
+from napari_mcwss.plugin.tagging.dock import slice_tagging
+from napari_mcwss.training.checkpoints.unfinished import give_up_training
 
 SHAPE, CLASSES = (200, 128, 128), 3
 WARM_UP = 5

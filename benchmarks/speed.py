@@ -35,11 +35,11 @@ import torch
 
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
 from napari_mcwss.model.inputs import prepare
-from napari_mcwss.model.local import Local
 from napari_mcwss.model.preset import Preset, TaggedBatch
-from napari_mcwss.model.published import fused_maps
-from napari_mcwss.project import Study
+from napari_mcwss.model.presets.local import Local
+from napari_mcwss.model.presets.published import fused_maps
 from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.study.study import Study
 
 CHANNELS = ("t1", "t1ce", "t2", "flair")
 CLASSES = ("TC", "ED")

@@ -7,7 +7,7 @@ Times, each until a synchronous ``repaint()`` of the whole strip has returned
 - one more tag;
 - the next slice, without and with columns that scroll.
 
-    python tests/run_with_display.py python benchmarks/tag_strip.py
+    python tests/helpers/run_with_display.py python benchmarks/tag_strip.py
 """
 
 import argparse
@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_mcwss.description import PALETTE, ClassSpec
-from napari_mcwss.plugin.tag_strip import TagStrip
+from napari_mcwss.plugin.tagging.strip.widget import TagStrip
+from napari_mcwss.study.description import PALETTE, ClassSpec
 
 SLICES, CLASSES = 1000, 10
 WIDTHS = {"narrow dock": 300, "whole screen": 1600}

@@ -12,7 +12,7 @@
 Wall times hold what else the machine does; the processor times of the main
 thread hardly do.
 
-    python tests/run_with_display.py python benchmarks/tagging.py
+    python tests/helpers/run_with_display.py python benchmarks/tagging.py
 """
 
 import argparse
@@ -34,11 +34,10 @@ from qtpy.QtGui import QPaintEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
-from napari_mcwss.plugin import slice_tagging
-from napari_mcwss.plugin.tag_strip import TagStrip
-from napari_mcwss.plugin.tagging import TaggingDock
-from napari_mcwss.plugin.training import TrainingDock
-from napari_mcwss.project import Study
+from napari_mcwss.plugin.tagging.dock import TaggingDock, slice_tagging
+from napari_mcwss.plugin.tagging.strip.widget import TagStrip
+from napari_mcwss.plugin.training.dock import TrainingDock
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag, TagTable
 from napari_mcwss.training.events import Batch, Event
 

@@ -1,7 +1,7 @@
 """Make the pictures of the docs: the docks at work on a generated study.
 
 napari-mcwss demo --out demo
-python tests/run_with_display.py python docs/screenshots.py demo/study docs/images
+python tests/helpers/run_with_display.py python docs/screenshots.py demo/study docs/images
 """
 
 import os
@@ -16,9 +16,9 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_mcwss.plugin.launch import add_docks
+from napari_mcwss.training.checkpoints.unfinished import give_up_training
 from napari_mcwss.training.events import Epoch
-from napari_mcwss.training.run_folder import RunFolder
-from napari_mcwss.training.unfinished import give_up_training
+from napari_mcwss.training.process.run_folder import RunFolder
 
 SCAN = "phantom07"
 

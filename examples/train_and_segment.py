@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from napari_mcwss.demo import make_phantom_study
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.cli.demo import make_phantom_study
+from napari_mcwss.measurement.references import evaluate_model
+from napari_mcwss.measurement.tables import measurement_table
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.phantom import PHANTOM_CLASSES
-from napari_mcwss.segmentation.references import evaluate_model
 from napari_mcwss.segmentation.segment import segment_scan
-from napari_mcwss.segmentation.table import measurement_table
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Epoch
 from napari_mcwss.training.loop import train

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.run_with_display import take_screen
 from hypothesis import settings
-from run_with_display import take_screen
 
-from napari_mcwss import cli
-from napari_mcwss.project import Study
+from napari_mcwss.cli.app import app as cli
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
 # Every run tries the same examples, and takes the time that a busy machine needs.
@@ -113,9 +113,9 @@ def segmented_study(tagged_study: Study, tagged_folder: Path) -> Study:
     import numpy as np
 
     from napari_mcwss.model.checkpoint import ModelInfo, save_model
-    from napari_mcwss.model.local import Local
-    from napari_mcwss.segmentation.masks import Rules
-    from napari_mcwss.segmentation.predict import Prediction
+    from napari_mcwss.model.presets.local import Local
+    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.prediction.predict import Prediction
     from napari_mcwss.segmentation.results import save_result
 
     info = ModelInfo(

@@ -5,22 +5,22 @@ import sys
 
 LIGHT = (
     "napari_mcwss",
-    "napari_mcwss.description",
-    "napari_mcwss.exchange",
-    "napari_mcwss.files",
-    "napari_mcwss.project",
+    "napari_mcwss.study.description",
+    "napari_mcwss.study.tag_exchange",
+    "napari_mcwss.base.files",
+    "napari_mcwss.study.study",
     "napari_mcwss.scans.finding",
     "napari_mcwss.scans.phantom",
     "napari_mcwss.scans.reading",
     "napari_mcwss.scans.writing",
     "napari_mcwss.tags.agreement",
-    "napari_mcwss.tags.history",
+    "napari_mcwss.tags.journal",
     "napari_mcwss.tags.importing",
     "napari_mcwss.tags.lock",
     "napari_mcwss.tags.spreadsheets",
-    "napari_mcwss.tags.store",
+    "napari_mcwss.tags.scan_tags",
     "napari_mcwss.tags.table",
-    "napari_mcwss.training.processes",
+    "napari_mcwss.training.process.launcher",
 )
 HEAVY = {"torch", "monai", "napari", "qtpy", "PyQt6", "nibabel", "scipy", "skimage", "PIL"}
 

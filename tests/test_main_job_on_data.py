@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_mcwss import cli
-from napari_mcwss.project import Study
+from napari_mcwss.cli.app import app as cli
+from napari_mcwss.study.study import Study
 
 TINY = ("--epochs", 1, "--width", 2, "--device", "cpu")
 

@@ -1,5 +1,3 @@
 """Multi-class segmentation of scans from slice tags alone."""
 
-from importlib.metadata import version
-
-__version__ = version("napari-mcwss")
+from napari_mcwss.base.version import __version__ as __version__

@@ -1,5 +1,5 @@
 """``python -m napari_mcwss`` is the command line."""
 
-from napari_mcwss.cli import main
+from napari_mcwss.cli.app import main
 
 main()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.training.config import TrainingConfig
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -43,7 +43,7 @@ def bench_without_masks(tmp_path):
 @pytest.mark.parametrize("preset", ["cam", "local", "mcwss", "published"])
 def test_learning_from_tags_needs_no_mask(bench_without_masks, preset, refine, monkeypatch):
     # Some scans are held back: choosing an epoch needs no mask, either.
-    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 5)
+    monkeypatch.setattr("napari_mcwss.training.data.split.MIN_SCANS_TO_VALIDATE", 5)
     study = bench_without_masks.study
     *training, tested = study.scan_names
     config = accuracy.configured(preset, MOMENT.model_copy(update={"refine": refine}))

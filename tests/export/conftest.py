@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, save_model
-from napari_mcwss.model.local import Local
-from napari_mcwss.project import Study
+from napari_mcwss.model.presets.local import Local
 from napari_mcwss.scans.reading import read_mask
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.results import save_result
+from napari_mcwss.study.study import Study
 
 
 @pytest.fixture

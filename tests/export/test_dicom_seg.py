@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_series import write_series
+from helpers.dicom_series import write_series
 
-from napari_mcwss.project import Study
 from napari_mcwss.segmentation.results import load_mask
+from napari_mcwss.study.study import Study
 
 hd = pytest.importorskip("highdicom", reason="highdicom is not installed")
 pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed")

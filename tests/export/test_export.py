@@ -13,11 +13,11 @@ from PIL import Image
 
 from napari_mcwss.export.cases import Case, plain_names
 from napari_mcwss.export.nnunet import doubtful_pixels
-from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 from napari_mcwss.segmentation.results import MASK
+from napari_mcwss.study.study import Study
 
 THREE = ("--scans", "phantom01,phantom02,phantom03")
 KINDS = ("nnunet", "bids", "figures")

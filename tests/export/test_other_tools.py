@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 
 THREE = ("--model", "model-1", "--scans", "phantom01,phantom02,phantom03")
 

@@ -3,7 +3,7 @@
 import re
 import shutil
 
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 
 THREE = ("--scans", "phantom01,phantom02,phantom03")
 REFERENCES = ("--masks", "seg", "--map", "TC=1", "--map", "ED=2", "--union", "WT=TC,ED")

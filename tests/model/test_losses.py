@@ -11,7 +11,7 @@ from napari_mcwss.model.losses import (
     tag_weights,
 )
 from napari_mcwss.model.preset import TaggedBatch
-from napari_mcwss.model.published import exclusive_loss
+from napari_mcwss.model.presets.published import exclusive_loss
 
 FREQUENCY = torch.tensor([0.3, 0.6, 0.5])
 

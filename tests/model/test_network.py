@@ -5,11 +5,11 @@ import torch
 
 from napari_mcwss.model.affinity import SemanticAffinity
 from napari_mcwss.model.inputs import Reading
-from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.network import Features
 from napari_mcwss.model.preset import TaggedBatch
-from napari_mcwss.project import Study
-from napari_mcwss.training.slices import gather, load_scan
+from napari_mcwss.model.presets.mcwss import Mcwss
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.data.slices import gather, load_scan
 
 
 def batch_of(slices: int, *, channels: int = 2, classes: int = 2, size=(40, 36)) -> TaggedBatch:

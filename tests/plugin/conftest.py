@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.strips import PATIENCE, Asked, specs, unknown, watch
 from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QWidget
-from strips import PATIENCE, Asked, specs, unknown, watch
 
-from napari_mcwss.plugin.tag_strip import TagStrip
+from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 
 
 @pytest.fixture(autouse=True, scope="session")

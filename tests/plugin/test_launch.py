@@ -6,12 +6,12 @@ import napari
 import pytest
 from napari.qt.threading import WorkerBase
 
-from napari_mcwss import cli
+from napari_mcwss.cli.app import app as cli
 from napari_mcwss.plugin import launch
-from napari_mcwss.plugin.results import ResultsDock
-from napari_mcwss.plugin.session import Session
-from napari_mcwss.plugin.tagging import TaggingDock
-from napari_mcwss.plugin.training import TrainingDock
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.tagging.dock import TaggingDock
+from napari_mcwss.plugin.training.dock import TrainingDock
 
 pytestmark = pytest.mark.gui
 

@@ -5,14 +5,14 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
-from dicom_series import write_series
-from orientations import affine_of, turned
+from helpers.dicom_series import write_series
+from helpers.orientations import affine_of, turned
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in
 from napari_mcwss.scans.reading import read_header, read_scan
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.study.study import Study
 
 SHAPE = (4, 5, 6)
 """Slices, rows, columns."""

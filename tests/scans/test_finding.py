@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.finding import find_masks, find_scans, guess_channels
 
 BRATS = [f"BraTS2021_00006_{name}.nii.gz" for name in ("flair", "seg", "t1", "t1ce", "t2")]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from orientations import ORIENTATIONS, SHAPE, affine_of, turned
+from helpers.orientations import ORIENTATIONS, SHAPE, affine_of, turned
 
 from napari_mcwss.scans.geometry import Geometry
 

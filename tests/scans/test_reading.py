@@ -6,9 +6,9 @@ import threading
 import nibabel as nib
 import numpy as np
 import pytest
-from orientations import SHAPE, affine_of
+from helpers.orientations import SHAPE, affine_of
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan, refuse_time
 from napari_mcwss.scans.scan import Scan

@@ -4,10 +4,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_masks, find_scans
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
 pytestmark = pytest.mark.data

@@ -3,9 +3,9 @@
 import nibabel as nib
 import numpy as np
 import pytest
-from orientations import ORIENTATIONS, SHAPE, affine_of, turned
+from helpers.orientations import ORIENTATIONS, SHAPE, affine_of, turned
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume

@@ -6,7 +6,7 @@ import pytest
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.segmentation.batch import add_found, segment_scans
-from napari_mcwss.segmentation.batch_steps import At, Ended, seconds_left, summary
+from napari_mcwss.segmentation.batch_progress import At, Ended, seconds_left, summary
 from napari_mcwss.segmentation.results import has_result, load_mask
 
 MODEL = "model-1"

@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation import corrected
 from napari_mcwss.segmentation.corrected import (
     CorrectedMask,
@@ -16,6 +15,7 @@ from napari_mcwss.segmentation.corrected import (
     save_corrected,
     trusted_masks,
 )
+from napari_mcwss.study.study import Study
 
 
 @pytest.fixture

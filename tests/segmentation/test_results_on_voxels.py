@@ -11,11 +11,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.results import MASK, cam_path, save_result
+from napari_mcwss.study.study import Study
 
 sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.reference_threshold import best_threshold
 from napari_mcwss.segmentation import results
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.reference_threshold import best_threshold
+from napari_mcwss.segmentation.masks.settings import Rules
 from napari_mcwss.segmentation.results import (
     load_mask,
     save_mask,

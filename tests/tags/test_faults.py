@@ -14,8 +14,8 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and
 KILLS = """
 import json, os, random, signal, sys, time, warnings
 from pathlib import Path
-from napari_mcwss.tags.history import Deed
-from napari_mcwss.tags.store import TagStore
+from napari_mcwss.tags.journal import Deed
+from napari_mcwss.tags.scan_tags import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 12, ("TC", "ED")
@@ -99,8 +99,8 @@ def test_200_kills_at_random_moments_lose_nothing_that_was_shown(tmp_path):
 FULL = """
 import json, resource, signal, sys
 from pathlib import Path
-from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.store import TagStore
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.scan_tags import TagStore
 from napari_mcwss.tags.table import Tag
 
 store = TagStore(Path(sys.argv[1]), "a", 1500, ("TC",))
@@ -143,8 +143,8 @@ def test_a_file_system_that_runs_full_keeps_what_was_shown_and_goes_on_later(tmp
 READ_ONLY = """
 import json, os, shutil, sys, tempfile
 from pathlib import Path
-from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.store import TagStore
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.scan_tags import TagStore
 from napari_mcwss.tags.table import Tag
 
 folder = Path(tempfile.mkdtemp())

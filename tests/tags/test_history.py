@@ -1,145 +1,234 @@
-"""The journal gives back every deed that was noted, and only whole ones."""
+"""Steps are taken back and done again, over scans and restarts, exactly."""
 
-import json
-from datetime import datetime
+import itertools
+import shutil
+import threading
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.history import Change, Deed, Journal, changes_between
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags import editing
+from napari_mcwss.tags.scan_tags import TagStore, journal_of
+from napari_mcwss.tags.store import TagBook
 from napari_mcwss.tags.table import Tag, TagTable
 
-CLASSES = ("TC", "ED")
+CLASSES = ("TC", "ED", "NC")
+SCANS = {"a": 12, "b": 7, "c": 20}
 
 
-def change(slice_index, class_name, tag, previous=Tag.UNKNOWN):
-    return Change(slice_index, class_name, tag, previous)
+def opened(folder: Path) -> TagBook:
+    return TagBook(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
 
 
 @pytest.fixture
-def journal(tmp_path):
-    return Journal(tmp_path / ".journal" / "a.jsonl")
+def book(tmp_path) -> TagBook:
+    return opened(tmp_path)
 
 
-def replayed(journal):
-    table = TagTable.empty(3, CLASSES)
-    journal.replay(table, journal.read())
-    return table.values.tolist()
+def state(book: TagBook) -> dict[str, list[list[int]]]:
+    return {scan: book.read(scan).values.tolist() for scan in SCANS}
 
 
-def test_nothing_pending(journal):
-    assert not journal.pending
-    assert replayed(journal) == [[-1, -1]] * 3
-    assert journal.deeds() == []
+def act_at_random(book: TagBook, rng: np.random.Generator) -> None:
+    scan = str(rng.choice(list(SCANS)))
+    table, where = book.read(scan), int(rng.integers(SCANS[scan]))
+    name = str(rng.choice(CLASSES))
+    match rng.integers(9):
+        case 0:
+            book.change(scan, where, name, Tag(int(rng.integers(-1, 2))))
+        case 1:
+            book.apply({scan: editing.with_range(table, name, where, SCANS[scan] // 2)})
+        case 2:
+            book.apply({scan: editing.nothing_here(table, where)})
+        case 3:
+            book.apply({scan: editing.cleared(table, where)})
+        case 4:
+            book.apply({scan: editing.copied_from_previous(table, where)})
+        case 5:
+            tables = {scan: book.read(scan) for scan in SCANS}
+            book.write({scan: editing.rest_absent(tables[scan], 0) for scan in SCANS})
+        case 6:
+            book.fold(scan)
+        case 7:
+            book.apply({scan: editing.nowhere(table, name)})
+        case _:
+            book.apply({scan: editing.toggled(table, where, name)})
 
 
-def test_deeds_are_done_again_in_order(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    journal.append(Deed((change(0, "TC", Tag.ABSENT, Tag.PRESENT), change(2, "ED", Tag.PRESENT))))
-    assert journal.pending
-    assert replayed(journal) == [[0, -1], [-1, -1], [-1, 1]]
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_500_mixed_steps_are_undone_and_redone_exactly_also_across_restarts(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    book = opened(tmp_path)
+    start = state(book)
+    for _ in range(900):  # of which some change nothing
+        act_at_random(book, rng)
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    end = state(book)
+    assert end != start
+    undone = 0
+    while book.undo() is not None:
+        undone += 1
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    assert undone >= 500
+    assert state(book) == start
+    book = opened(tmp_path)
+    while book.redo() is not None:
+        undone -= 1
+        if rng.random() < 0.02:
+            book = opened(tmp_path)
+    assert undone == 0
+    assert state(book) == end
 
 
-def test_what_the_csv_file_holds_is_not_done_again(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_folded()
-    assert not journal.pending
-    assert replayed(journal) == [[-1, -1]] * 3
-    journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
-    assert journal.pending
-    assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
+@pytest.mark.parametrize("seed", range(5))
+def test_any_mix_of_acts_undo_and_redo_follows_a_plain_list_of_states(tmp_path, seed):
+    rng, book = np.random.default_rng(seed), opened(tmp_path)
+    states, place = [state(book)], 0
+    for _ in range(150):
+        match rng.integers(5):
+            case 0:
+                assert (book.undo() is None) == (place == 0)
+                place = max(0, place - 1)
+            case 1:
+                assert (book.redo() is None) == (place == len(states) - 1)
+                place = min(len(states) - 1, place + 1)
+            case 2:
+                book = opened(tmp_path)
+            case _:
+                act_at_random(book, rng)
+                if state(book) != states[place]:
+                    place += 1
+                    states[place:] = [state(book)]
+        assert state(book) == states[place]
+        there = (book.to_undo is not None, book.to_redo is not None)
+        assert there == (place > 0, place < len(states) - 1)
 
 
-def test_a_mark_that_was_cut_short_counts(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    with journal.path.open("a") as file:
-        file.write('{"folded": "20')
-    assert not journal.pending
-    journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
-    assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
+@pytest.mark.parametrize("step", [0, -1], ids=["stands still", "runs back"])
+def test_steps_are_told_apart_and_kept_in_order_where_the_clock_is_wrong(
+    tmp_path, monkeypatch, step
+):
+    times = itertools.count(10**18, step)
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
+    book = opened(tmp_path)
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.change("a", 0, "TC", Tag.ABSENT)
+    opened(tmp_path).change("b", 0, "TC", Tag.PRESENT)
+    book = opened(tmp_path)
+    for scan in ("b", "a", "a"):
+        assert list(book.undo().changes) == [scan]
+    assert book.undo() is None
+    assert all((book.read(scan).values == -1).all() for scan in SCANS)
 
 
-def test_lines_hold_the_way_back_and_who_and_when(journal):
-    before = datetime.now().astimezone().replace(microsecond=0)
-    journal.append(Deed((change(1, "ED", Tag.ABSENT, Tag.PRESENT),), reader="Dr. Müller"))
-    line = json.loads(journal.path.read_text())
-    assert line["changes"] == [[1, "ED", 0, 1]]
-    assert line["reader"] == "Dr. Müller"
-    assert before <= datetime.fromisoformat(line["time"]) <= datetime.now().astimezone()
+def test_a_new_step_ends_what_could_be_redone(book):
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.undo()
+    book.change("b", 0, "TC", Tag.PRESENT)
+    assert book.redo() is None
+    assert book.read("a").get(0, "TC") == Tag.UNKNOWN
 
 
-def test_all_deeds_are_remembered_after_folding(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),), reader="A"))
-    journal.mark_folded()
-    journal.append(Deed((change(0, "TC", Tag.ABSENT, Tag.PRESENT),)))
-    first, second = journal.deeds()
-    assert (first.changes, first.reader) == ((change(0, "TC", Tag.PRESENT),), "A")
-    assert (second.changes[0].previous, second.reader) == (Tag.PRESENT, "")
-    assert first.time <= second.time
+def test_a_step_over_several_scans_is_one(book):
+    tables = {scan: editing.nowhere(book.read(scan), "TC") for scan in SCANS}
+    book.write(tables)
+    step = book.undo()
+    assert set(step.changes) == set(SCANS)
+    assert not any((book.read(scan).values != -1).any() for scan in SCANS)
+    assert book.to_undo is None
 
 
-def test_a_journal_without_names_and_times_is_read(journal):
-    journal.path.parent.mkdir()
-    journal.path.write_text('{"changes": [[1, "ED", 0, 1]]}\n')
-    assert replayed(journal) == [[-1, -1], [-1, 0], [-1, -1]]
-    assert journal.deeds() == [Deed((change(1, "ED", Tag.ABSENT, Tag.PRESENT),))]
+def test_undo_leaves_alone_what_another_changed_since(tmp_path, book):
+    book.apply({"a": editing.nowhere(book.read("a"), "TC")})
+    book.fold("a")
+    table = TagTable.read_csv(tmp_path / "tags" / "a.csv", SCANS["a"], CLASSES)
+    table.set(3, "TC", Tag.PRESENT)
+    table.write_csv(tmp_path / "tags" / "a.csv")
+    book.undo()
+    column = book.read("a").values[:, 0]
+    assert column[3] == Tag.PRESENT
+    assert (np.delete(column, 3) == Tag.UNKNOWN).all()
 
 
-def test_a_deed_is_taken_back(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    before = journal.read()
-    size = journal.append(Deed((change(1, "TC", Tag.PRESENT),)))
-    journal.take_back(size)
-    assert journal.read() == before
+def test_steps_know_who_and_an_undo_is_on_record(tmp_path, book):
+    book.reader = "A"
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.reader = "B"
+    book.undo()
+    first, second = journal_of(tmp_path / "tags", "a").deeds()
+    assert (first.reader, second.reader) == ("A", "B")
+    assert second.undoes == first.step < second.step
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"changes": [[1, "TC", 1, ',
-        '{"changes": [[1, "TC", 1, -1], [9, "TC", 1, -1]]}',
-        '{"changes": [[1, "XX", 1, -1]]}',
-        '{"changes": [[1, "TC", 7, -1]]}',
-        '{"changes": [[1, "TC"]]}',
-        '{"changes": [[1.0, "TC", 1, -1]]}',
-        "\0\0\0\0",
-        '{"something": 1}',
-        "[]",
-        "\udcff",
-    ],
-)
-@pytest.mark.parametrize("last", [True, False])
-def test_a_line_that_is_no_deed_is_passed_over_as_a_whole(journal, line, last):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    with journal.path.open("ab") as file:
-        file.write(line.encode("utf-8", "surrogateescape"))
-    if not last:
-        journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
-    with pytest.warns(UserWarning, match=r"a\.jsonl', line 2 is no change"):
-        values = replayed(journal)
-    assert values == [[1, -1], [-1, -1], [-1, -1 if last else 1]]
+def test_a_step_that_cannot_be_written_did_not_happen(tmp_path, book, monkeypatch):
+    book.change("a", 0, "TC", Tag.PRESENT)
+
+    def full(*_: object) -> None:
+        raise McwssError("the disk is full")
+
+    monkeypatch.setattr("napari_mcwss.tags.journal.append_line", full)
+    for act in (lambda: book.change("a", 1, "TC", Tag.PRESENT), book.undo):
+        with pytest.raises(McwssError, match="full"):
+            act()
+    monkeypatch.undo()
+    for found in (book, opened(tmp_path)):
+        assert found.read("a").values[:2, 0].tolist() == [1, -1]
+        assert found.to_undo is not None
+        assert found.to_redo is None
 
 
-def test_damage_is_left_out_of_the_deeds(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_folded()
-    with journal.path.open("a") as file:
-        file.write('{"changes": [[1, "TC", 1, ')
-    with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is no change"):
-        assert len(journal.deeds()) == 1
+def test_journals_from_before_there_were_steps_count_and_cannot_be_undone(tmp_path, book):
+    journal = tmp_path / "tags" / ".journal" / "a.jsonl"
+    journal.parent.mkdir(parents=True)
+    journal.write_text('{"changes": [[2, "TC", 1, -1]]}\n')
+    assert book.read("a").get(2, "TC") == Tag.PRESENT
+    assert book.undo() is None
 
 
-def test_unreadable_journal_is_told(journal):
-    journal.path.mkdir(parents=True)
-    with pytest.raises(McwssError, match="cannot read"):
-        replayed(journal)
+def test_a_copied_study_has_its_own_history(tmp_path, book):
+    book.change("a", 0, "TC", Tag.PRESENT)
+    shutil.copytree(tmp_path / "tags", tmp_path / "copy" / "tags")
+    opened(tmp_path / "copy").undo()
+    assert book.read("a").get(0, "TC") == Tag.PRESENT
+    assert book.to_undo is not None
 
 
-def test_changes_between_tables():
-    old, new = TagTable.empty(3, CLASSES), TagTable.empty(3, CLASSES)
-    old.set(0, "TC", Tag.PRESENT)
-    new.set(2, "ED", Tag.ABSENT)
-    assert changes_between(old, new) == [
-        change(0, "TC", Tag.UNKNOWN, Tag.PRESENT),
-        change(2, "ED", Tag.ABSENT),
-    ]
+def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, monkeypatch):
+    tables = {scan: TagTable.empty(slices, CLASSES) for scan, slices in SCANS.items()}
+    for table in tables.values():
+        table.values[:] = Tag.PRESENT
+    book.apply(tables)
+    at_work, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+    note, fold = TagStore.note, TagStore.fold
+
+    def slow_note(store, deed):
+        at_work.set()
+        assert go_on.wait(30)
+        note(store, deed)
+        order.append(f"undone {store.scan}")
+
+    def watched_fold(store):
+        order.append(f"folded {store.scan}")
+        fold(store)
+
+    monkeypatch.setattr(TagStore, "note", slow_note)
+    monkeypatch.setattr(TagStore, "fold", watched_fold)
+    undoing = threading.Thread(target=book.undo)
+    undoing.start()
+    assert at_work.wait(30)
+    folding = threading.Thread(target=book.fold, args=["a"])
+    folding.start()
+    folding.join(0.2)
+    assert folding.is_alive(), "it would write what is being written"
+    go_on.set()
+    undoing.join(30)
+    folding.join(30)
+    assert order == ["undone a", "undone b", "undone c", "folded a"]
+    assert (book.read("a").values == Tag.UNKNOWN).all()

@@ -5,13 +5,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from helpers.tag_strategies import edits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tag_strategies import edits
 
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.history import Deed
-from napari_mcwss.tags.store import TagStore, journal_of
+from napari_mcwss.tags.journal import Deed
+from napari_mcwss.tags.scan_tags import TagStore, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 4, ("TC", "Ödem", "脑 2")

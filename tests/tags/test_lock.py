@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 
 
@@ -176,7 +176,7 @@ def test_a_folder_that_takes_no_file_is_told(path, monkeypatch, code):
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.lock import TagLock
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
 from napari_mcwss.tags.table import TagTable
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.tag_strategies import edits, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tag_strategies import edits, tables
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.history import changes_between
+from napari_mcwss.tags.journal import changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 # A file of the same name is written again for every example.

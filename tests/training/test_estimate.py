@@ -8,12 +8,11 @@ from typing import TypeVar
 import pytest
 import torch
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.plugin.words import estimate_words
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import estimate as estimates
-from napari_mcwss.training import split
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data import split
 from napari_mcwss.training.estimate import estimate
 from napari_mcwss.training.memory import saved_memory
 
@@ -58,7 +57,7 @@ def test_it_tells_time_and_memory_and_leaves_nothing(tagged_study: Study, monkey
     assert not found.advice
     assert found.slice_memory > 0
     assert not (tagged_study.folder / "models").exists()
-    text = estimate_words(found)
+    text = found.text
     assert "36 tagged slices of 4 scans, on cpu" in text
     assert "for 3 epochs" in text
 
@@ -101,7 +100,7 @@ def test_a_computer_without_room_gives_advice_instead_of_a_time(tagged_study: St
     found = value(estimate(tagged_study, TINY))
     assert found.batch_size == 8
     assert "8 slices need about 0.0 GiB, 0.0 are free: take pixels of 8 mm" in found.advice
-    assert "It will not fit: steps of 8" in estimate_words(found)
+    assert "It will not fit: steps of 8" in found.text
 
 
 def test_a_gpu_gets_as_many_slices_a_step_as_fit(tagged_study: Study, monkeypatch):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_mcwss.project import Study
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
-KILLING = Path(__file__).with_name("killing.py")
+KILLING = Path(__file__).parents[1] / "helpers" / "killing.py"
 
 
 @pytest.fixture

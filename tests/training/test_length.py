@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import length as lengths
 from napari_mcwss.training import run, stages
 from napari_mcwss.training.config import TrainingConfig, training_config

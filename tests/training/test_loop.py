@@ -6,10 +6,10 @@ import itertools
 import pytest
 import torch
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.model.local import REGION_STAGE
-from napari_mcwss.project import Study
+from napari_mcwss.model.presets.local import REGION_STAGE
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import clock as clocks
 from napari_mcwss.training import stages
 from napari_mcwss.training.config import TrainingConfig, training_config
@@ -113,7 +113,7 @@ def test_a_step_has_the_losses_of_its_own_stage_alone(tagged_study: Study):
 
 
 def test_validation_gives_an_area_per_class(tagged_study: Study, monkeypatch):
-    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
+    monkeypatch.setattr("napari_mcwss.training.data.split.MIN_SCANS_TO_VALIDATE", 2)
     events = list(train(tagged_study, "m", TINY))
     started = next(event for event in events if isinstance(event, Started))
     epoch = next(event for event in events if isinstance(event, Epoch))

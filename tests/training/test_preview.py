@@ -6,7 +6,7 @@ import torch
 
 from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.inputs import Reading
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import preview
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Preview

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.project import Study
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
-from napari_mcwss.segmentation.predict import Prediction, predict
+from napari_mcwss.segmentation.prediction.predict import Prediction, predict
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import TagTable
-from napari_mcwss.training import pseudo_labels
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data import pseudo_labels
+from napari_mcwss.training.data.pseudo_labels import GOOD_ENOUGH, label_agreement
+from napari_mcwss.training.data.slices import TaggedSlices
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -23,9 +25,9 @@ from napari_mcwss.training.events import (
     Started,
 )
 from napari_mcwss.training.loop import train
-from napari_mcwss.training.pseudo_labels import GOOD_ENOUGH, label_agreement
 from napari_mcwss.training.run import Run
-from napari_mcwss.training.slices import TaggedSlices
+
+DATA = "napari_mcwss.training.data.training_data"
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
 
@@ -114,7 +116,9 @@ def test_a_second_stage_that_is_stopped_leaves_the_first(tagged_study: Study, ki
 
 def test_trusted_labels_are_taken_as_they_are(tagged_study: Study, monkeypatch):
     seen = watched_data(monkeypatch)
-    monkeypatch.setattr("napari_mcwss.training.material.label_agreement", lambda *_: GOOD_ENOUGH)
+    monkeypatch.setattr(
+        "napari_mcwss.training.data.training_data.label_agreement", lambda *_: GOOD_ENOUGH
+    )
     scan = tagged_study.scan_names[1]
     trusted = blocks(tagged_study, scan)
     list(train(tagged_study, "m", TINY, trusted=trusted))
@@ -144,7 +148,9 @@ def test_labels_that_are_not_like_the_trusted_ones_are_not_learnt_from(
 
 def test_trusted_labels_are_drawn_as_often_as_all_others(tagged_study: Study, monkeypatch):
     seen = watched_data(monkeypatch)
-    monkeypatch.setattr("napari_mcwss.training.material.label_agreement", lambda *_: GOOD_ENOUGH)
+    monkeypatch.setattr(
+        "napari_mcwss.training.data.training_data.label_agreement", lambda *_: GOOD_ENOUGH
+    )
     scan = tagged_study.scan_names[1]
     events = list(train(tagged_study, "m", TINY, trusted=blocks(tagged_study, scan)))
     assert not any("first stage" in event.text for event in events if isinstance(event, Advice))

@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Batch, Epoch, Event, Message
 from napari_mcwss.training.tensorboard import logged
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 import pytest
 import torch
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.model.local import Local
-from napari_mcwss.project import Study
+from napari_mcwss.model.presets.local import Local
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import material, saving, stages
+from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import (
     Advice,
@@ -29,7 +30,6 @@ from napari_mcwss.training.events import (
 )
 from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.memory import ran_out
-from napari_mcwss.training.unfinished import unfinished_training
 
 TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and no SIGKILL")
@@ -109,7 +109,7 @@ def test_too_little_memory_for_the_smallest_step_ends_with_advice(tagged_study: 
 
 
 def test_memory_may_run_out_while_validating_and_labelling(tagged_study: Study, monkeypatch):
-    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
+    monkeypatch.setattr("napari_mcwss.training.data.split.MIN_SCANS_TO_VALIDATE", 2)
     score, predict = Local.score, Local.predict
 
     def limited(whole):
@@ -167,7 +167,7 @@ def test_nothing_is_kept_alive_after_the_end(tagged_study: Study, monkeypatch, h
 
 @pytest.mark.parametrize("kind", ["reading", "validating", "labelling", "Started", "Epoch"])
 def test_it_can_be_cancelled_anywhere(tagged_study: Study, monkeypatch, kind):
-    monkeypatch.setattr("napari_mcwss.training.split.MIN_SCANS_TO_VALIDATE", 2)
+    monkeypatch.setattr("napari_mcwss.training.data.split.MIN_SCANS_TO_VALIDATE", 2)
     events = train(tagged_study, "m", TINY.model_copy(update={"epochs": 1, "refine": True}))
 
     def wanted(event: Event) -> bool:
@@ -249,8 +249,8 @@ def test_a_cancel_on_a_full_disk_says_so_and_leaves_the_last_state(
 FULL = """
 import json, resource, signal, sys
 from pathlib import Path
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.study import Study
 from napari_mcwss.training import clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Advice, Batch, Epoch

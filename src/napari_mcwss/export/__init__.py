@@ -1,1 +1,4 @@
-"""Results in the form that others read."""
+"""Results in the formats of other programs, figures, and reports.
+
+It imports `measurement` and what lies below it.
+"""

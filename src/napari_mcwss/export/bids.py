@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_mcwss import __version__
+from napari_mcwss.base.files import replacing
+from napari_mcwss.base.version import __version__
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
-from napari_mcwss.files import replacing
-from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.study.study import Study
 
 VERSION = "1.10.0"
 """Of the standard."""

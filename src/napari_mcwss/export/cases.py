@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import cannot_write
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.corrected import read_corrected
 from napari_mcwss.segmentation.results import load_mask, load_result
+from napari_mcwss.study.study import Study
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from napari_mcwss import __version__
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.version import __version__
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder
-from napari_mcwss.project import Study
 from napari_mcwss.scans.dicom import read_series, series_geometry
 from napari_mcwss.scans.formats import size_text
+from napari_mcwss.study.study import Study
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.export import pictures
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 
 GAP = 8
 LINE = 24

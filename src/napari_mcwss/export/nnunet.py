@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
 from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
-from napari_mcwss.files import replacing
-from napari_mcwss.project import Study
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.exclusive import THRESHOLD
+from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
+from napari_mcwss.study.study import Study
 
 DOUBT = 0.2
 """A CAM value nearer to the threshold than this leaves a pixel open."""

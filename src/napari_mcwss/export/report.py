@@ -9,12 +9,12 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from numpy.typing import NDArray
 
-from napari_mcwss import __version__
+from napari_mcwss.base.files import replacing
+from napari_mcwss.base.version import __version__
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
-from napari_mcwss.files import replacing
-from napari_mcwss.segmentation.measure import Evaluation
-from napari_mcwss.segmentation.table import COLUMNS, NOTE, measurement_rows
+from napari_mcwss.measurement.measure import Evaluation
+from napari_mcwss.measurement.tables import COLUMNS, NOTE, measurement_rows
 
 
 @dataclass(frozen=True, eq=False)

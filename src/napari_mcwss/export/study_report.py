@@ -6,12 +6,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.export.cases import Case, Outcome, each_case
 from napari_mcwss.export.report import ReportScan, ScanSection, draw_scan, write_report
+from napari_mcwss.measurement.references import evaluate_model, read_references
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.references import evaluate_model, read_references
+from napari_mcwss.study.study import Study
 
 
 @dataclass(frozen=True)

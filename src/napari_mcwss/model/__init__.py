@@ -1,1 +1,4 @@
-"""The network, its maps and its losses."""
+"""Networks, their losses and maps, and trained models on disk.
+
+It imports `base`. It sees tensors, neither files of scans nor studies.
+"""

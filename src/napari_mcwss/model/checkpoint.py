@@ -11,15 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import Reading
-from napari_mcwss.model.local import Local
-from napari_mcwss.model.mcwss import Mcwss
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.published import Published
-from napari_mcwss.model.refined import Refined, RefinedVolume
+from napari_mcwss.model.presets.local import Local
+from napari_mcwss.model.presets.mcwss import Mcwss
+from napari_mcwss.model.presets.published import Published
+from napari_mcwss.model.presets.refined import Refined, RefinedVolume
 
 PresetName = Literal["local", "mcwss", "published", "refined", "refined_volume"]
 

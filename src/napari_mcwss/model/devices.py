@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -1,18 +1,16 @@
 """LayerCAM: where a network's features and their gradients say that a class is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-if TYPE_CHECKING:
-    from napari_mcwss.model.preset import Preset
 
-
-def layer_cam(preset: "Preset", module: nn.Module, images: Tensor, tissue: Tensor) -> Tensor:
+def layer_cam(
+    score: Callable[[Tensor, Tensor], Tensor], module: nn.Module, images: Tensor, tissue: Tensor
+) -> Tensor:
     """Explain the scores of slices by the features of a module.
 
     The features of a pixel count as far as their gradients for the class's
@@ -21,10 +19,10 @@ def layer_cam(preset: "Preset", module: nn.Module, images: Tensor, tissue: Tenso
 
     Parameters
     ----------
-    preset : Preset
-        In evaluation mode.
+    score : callable
+        `Preset.score` of a network in evaluation mode.
     module : nn.Module
-        Of it; its output are the features ``(slices, features, h, w)``.
+        Part of that network; its output are the features ``(slices, features, h, w)``.
     images, tissue : Tensor
         As in `Preset.predict`; not of inference mode, which has no gradients.
 
@@ -34,7 +32,7 @@ def layer_cam(preset: "Preset", module: nn.Module, images: Tensor, tissue: Tenso
         ``(slices, classes, h, w)`` in 0..1, of the slices' own size.
     """
     with torch.enable_grad(), _captured(module) as outputs:
-        evidence = torch.logit(preset.score(images, tissue), 1e-6)
+        evidence = torch.logit(score(images, tissue), 1e-6)
         (features,) = outputs
         maps = []
         for index in range(evidence.shape[1]):

@@ -192,7 +192,7 @@ class Preset(nn.Module):
             Each ``(slices, classes, h, w)`` in 0..1. Networks have ``LayerCAM``
             of the module that `inspected` names.
         """
-        return {"LayerCAM": layer_cam(self, self.inspected, images, tissue)}
+        return {"LayerCAM": layer_cam(self.score, self.inspected, images, tissue)}
 
     @property
     @abstractmethod

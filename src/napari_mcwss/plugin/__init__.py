@@ -1,1 +1,4 @@
-"""The napari docks, readers, writers and sample data."""
+"""The napari docks, readers, writers and sample data.
+
+It may import every room but `cli`; it alone imports napari and Qt.
+"""

@@ -11,10 +11,10 @@ from pathlib import Path
 import napari
 from napari.viewer import Viewer
 
-from napari_mcwss.plugin.measuring import MeasureDock
-from napari_mcwss.plugin.results import ResultsDock
-from napari_mcwss.plugin.tagging import TaggingDock
-from napari_mcwss.plugin.training import TrainingDock
+from napari_mcwss.plugin.measure.dock import MeasureDock
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.tagging.dock import TaggingDock
+from napari_mcwss.plugin.training.dock import TrainingDock
 
 
 def add_docks(viewer: Viewer) -> tuple[TaggingDock, TrainingDock, ResultsDock]:

@@ -1,1 +1,4 @@
-"""Scans and their geometry: one patient's aligned channels, read and written exactly."""
+"""Scans and their geometry: reading, finding and writing image files.
+
+It imports `base`, and knows nothing of tags, networks or studies.
+"""

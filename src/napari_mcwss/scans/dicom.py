@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.formats import Header, unreadable
 from napari_mcwss.scans.geometry import TOLERANCE, Geometry
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.formats import SUFFIXES, is_series, names_text, stem_of, suffix_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

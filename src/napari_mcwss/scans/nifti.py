@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.formats import Header, size_text, unreadable
 from napari_mcwss.scans.geometry import Geometry, Placement
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.dicom import read_series_header, read_series_voxels
 from napari_mcwss.scans.formats import (
     PICTURE_SUFFIXES,

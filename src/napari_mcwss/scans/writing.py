@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
 from napari_mcwss.scans.formats import VOLUME_SUFFIXES, suffix_of
 
 if TYPE_CHECKING:

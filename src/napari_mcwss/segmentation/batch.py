@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import TrainedModel
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.batch_steps import At, Ended
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Progress
+from napari_mcwss.segmentation.batch_progress import At, Ended
+from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.prediction.predict import Progress
 from napari_mcwss.segmentation.results import has_result
 from napari_mcwss.segmentation.segment import segment_scan
+from napari_mcwss.study.study import Study
 
 Tags = Callable[[str], NDArray[np.int8] | None]
 """Gives the tags of a scan that are to count, int8 ``(slices, classes)``; None for none."""

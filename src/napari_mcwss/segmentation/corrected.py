@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from napari_mcwss.description import check_names
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.study.study import Study
 
 CORRECTED = "corrected"
 """Folder of a study that holds them, and what they are called beside models."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import GATE
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.segmentation.results import has_result, load_scores
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.agreement import contradictions
 
 

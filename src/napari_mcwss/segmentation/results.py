@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
 from napari_mcwss.model.checkpoint import read_info
-from napari_mcwss.project import Study
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.masks import Rules
-from napari_mcwss.segmentation.predict import Prediction
+from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.prediction.predict import Prediction
+from napari_mcwss.study.study import Study
 
 MASK = "mask.nii.gz"
 SCORES = "scores.csv"

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
-from napari_mcwss.project import Study
-from napari_mcwss.segmentation.exclusive import precedence_of
-from napari_mcwss.segmentation.masks import Rules, make_masks
-from napari_mcwss.segmentation.predict import Prediction, Progress, predict
+from napari_mcwss.segmentation.masks.exclusive import precedence_of
+from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.prediction.predict import Prediction, Progress, predict
 from napari_mcwss.segmentation.results import load_result, no_result, save_mask, save_result
+from napari_mcwss.study.study import Study
 
 
 def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:

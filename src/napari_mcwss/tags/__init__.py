@@ -1,1 +1,4 @@
-"""Image-level labels of slices: tables, journal and imports."""
+"""Image-level labels of slices: tables, journal, undo, imports and agreement.
+
+It imports `base`. Scans and studies come in as numbers and names only.
+"""

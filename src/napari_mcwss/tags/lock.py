@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_mcwss.lock import Holder, Lock, LockedError
+from napari_mcwss.base.lock import Holder, Lock, LockedError
 
 
 class TagsLockedError(LockedError):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import replacing
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:

@@ -1,235 +1,288 @@
-"""One scan's tags on disk: a csv file, and a journal of what it does not hold yet."""
+"""All tags of a study: read, changed step by step, taken back, one program at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.tags.history import Change, Deed, Journal, changes_between, grown
-from napari_mcwss.tags.table import Tag, TagTable
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.history import Step, Steps
+from napari_mcwss.tags.journal import Deed
+from napari_mcwss.tags.lock import TagLock, TagsLockedError
+from napari_mcwss.tags.scan_tags import TagStore, journal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-ANYBODYS = Deed(())
-"""A deed of nobody in particular that belongs to no step."""
+    from napari_mcwss.tags.table import Tag, TagTable
 
 
-def journal_of(folder: Path, scan: str) -> Journal:
-    """Give the journal of a scan in the ``tags`` folder of a study."""
-    return Journal(folder / ".journal" / f"{scan}.jsonl")
+class TagBook:
+    """The tags of a study, always as they are on the disk.
 
-
-@dataclass(frozen=True)
-class _Read:
-    """What the two files held, and which tags that is."""
-
-    folded: bytes | None
-    noted: bytes
-    table: TagTable
-
-
-class TagStore:
-    """The tags of one scan, always as they are on the disk.
-
-    What was read last is kept, to be used where the files are byte for byte the
-    same or have only grown. So another program that saves tags in between (the
-    command line beside napari) is neither missed nor overwritten.
+    Every change is a step, which is in the journals when the method returns.
 
     Parameters
     ----------
     folder : Path
-        The ``tags`` folder of a study.
-    scan : str
-        Name of the scan.
-    slices : int
-        Number of its slices.
-    classes : sequence of str
-        Classes of the study.
+        Of the study.
+    scans, classes : callable
+        Give the names of the study's scans and classes.
+    slices : callable
+        Gives the number of a scan's slices by its name; refuses unknown names.
 
     Attributes
     ----------
-    size : tuple
-        Number of slices, and classes.
+    folder : Path
+        Where the tags are kept.
+    reader : str
+        Who tags, for the journal; empty if no name is to be noted.
+    lock : TagLock
+        Taken for every change; who keeps it makes all others readers only.
     """
 
-    def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
-        self._csv = folder / f"{scan}.csv"
-        self._journal = journal_of(folder, scan)
-        self.scan = scan
-        self.size = slices, tuple(classes)
-        self._last: _Read | None = None
+    def __init__(
+        self,
+        folder: Path,
+        scans: Callable[[], Sequence[str]],
+        classes: Callable[[], tuple[str, ...]],
+        slices: Callable[[str], int],
+    ) -> None:
+        self.reader = ""
+        self.lock = TagLock(folder / ".tags.lock")
+        self.folder = folder / "tags"
+        self._scans = scans
+        self._classes = classes
+        self._slices = slices
+        self._steps: Steps | None = None
+        self._latest: TagStore | None = None
+        self._writing = RLock()
+
+    def claim(self) -> None:
+        """Take the lock, to keep it; what other programs did until now belongs to the history.
+
+        Raises
+        ------
+        McwssError
+            If another program has it, or it cannot be taken.
+        """
+        self.lock.acquire()
+        self._steps = None
+
+    def read(self, scan: str) -> TagTable:
+        """Read a scan's tags.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its table is damaged.
+        """
+        return self._store(scan).read()
+
+    def readers(self, scan: str) -> dict[tuple[int, str], str]:
+        """Tell who gave the tags of a scan, as far as its journal knows.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+
+        Returns
+        -------
+        dict
+            Slice and class to the reader of the latest change; empty text
+            where no name was noted.
+
+        Raises
+        ------
+        McwssError
+            If the journal cannot be read.
+        """
+        return {
+            (change.slice_index, change.class_name): deed.reader
+            for deed in journal_of(self.folder, scan).deeds()
+            for change in deed.changes
+        }
+
+    def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
+        """Change one tag, as one step.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, slice or class, it cannot be written, or
+            another program changes the tags now.
+        """
+        with self._changing():
+            deed = self._store_to_change(scan).change(slice_index, class_name, tag, self._deed())
+            self._note([(scan, deed)])
+
+    def apply(self, tables: Mapping[str, TagTable]) -> None:
+        """Replace the tags of scans, as one step, in their journals.
+
+        Parameters
+        ----------
+        tables : mapping
+            Scan to all its tags.
+
+        Raises
+        ------
+        McwssError
+            If a table is not of its scan and these classes, cannot be written,
+            or another program changes the tags now.
+        """
+        self._check(tables)
+        with self._changing():
+            deed = self._deed()
+            noted: list[tuple[str, Deed | None]] = []
+            try:
+                for scan, table in tables.items():
+                    noted.append((scan, self._store_to_change(scan).apply(table, deed)))
+            finally:
+                self._note(noted)
+
+    def write(self, tables: Mapping[str, TagTable]) -> None:
+        """Replace the tags of scans, as one step, in their csv files; as `apply` otherwise.
+
+        Raises
+        ------
+        McwssError
+            As `apply`; of the scan at which it stops, the tags are as before,
+            unless the message says that they are saved.
+        """
+        self._check(tables)
+        with self._changing():
+            deed = self._deed()
+            noted: list[tuple[str, Deed | None]] = []
+            try:
+                for scan, table in tables.items():
+                    noted.append((scan, self._store_to_change(scan).write(table, deed)))
+            finally:
+                self._note(noted)
+
+    def fold(self, scan: str) -> None:
+        """Bring a scan's csv file up to date; while another program changes tags it is left to it.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; nothing is lost then.
+        """
+        store = self._store(scan)
+        if store.pending:
+            with suppress(TagsLockedError), self._changing():
+                store.fold()
+
+    def prepare_history(self) -> None:
+        """Read all journals, which the first undo would else do while somebody waits.
+
+        Raises
+        ------
+        McwssError
+            If one cannot be read.
+        """
+        self._history()
 
     @property
-    def exists(self) -> bool:
-        """Whether the scan was ever tagged."""
-        return self._csv.exists() or self._journal.path.exists()
+    def to_undo(self) -> Step | None:
+        """The step that is taken back next, if any."""
+        done = self._history().done
+        return done[-1] if done else None
 
     @property
-    def pending(self) -> bool:
-        """Whether `fold` has anything to do."""
-        return self._journal.pending
+    def to_redo(self) -> Step | None:
+        """The step that is done again next, if any."""
+        undone = self._history().undone
+        return undone[-1] if undone else None
 
-    def read(self) -> TagTable:
-        """Read the tags: the csv file and what the journal adds to it.
-
-        Returns
-        -------
-        TagTable
-            A table of its own.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged.
-        """
-        while True:
-            noted = self._journal.read()
-            folded = self._read_csv()
-            # Another program may have tagged or folded in between.
-            if self._journal.read() == noted:
-                break
-        last = self._last
-        if last is not None and last.folded == folded and grown(last.noted, noted):
-            table = last.table.copy()
-            self._journal.replay(table, noted, start=len(last.noted))
-        else:
-            table = TagTable.empty(*self.size)
-            if folded is not None:
-                table = TagTable.from_csv(folded, self._csv, *self.size)
-            self._journal.replay(table, noted)
-        self._last = _Read(folded, noted, table.copy())
-        return table
-
-    def _read_csv(self) -> bytes | None:
-        try:
-            return self._csv.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise McwssError(
-                f"cannot read '{self._csv}': {error.strerror or error}: it was left untouched"
-            ) from error
-
-    def change(
-        self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS
-    ) -> Deed | None:
-        """Change one tag; when this returns it is on the disk.
-
-        Parameters
-        ----------
-        slice_index : int
-            Of the slice, from 0.
-        class_name : str
-            Of the class.
-        tag : Tag
-            What is now known.
-        deed : Deed
-            As for `apply`.
+    def undo(self) -> Step | None:
+        """Take the latest step back; what was changed elsewhere since then stays.
 
         Returns
         -------
-        Deed or None
-            As `apply`.
+        Step or None
+            What was taken back; None if there was nothing.
 
         Raises
         ------
         McwssError
-            If there is no such slice or class, or it cannot be written.
+            If a journal is damaged or cannot be written, or another program
+            changes the tags now.
         """
-        table = self.read()
-        previous = table.get(slice_index, class_name)
-        changes = [Change(slice_index, class_name, tag, previous)] if tag != previous else []
-        return self._note(changes, deed)
+        step = self.to_undo
+        return None if step is None else self._turn(step, back=True)
 
-    def apply(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
-        """Replace all tags, in the journal; when this returns they are on the disk.
+    def redo(self) -> Step | None:
+        """Do again what was taken back last; as `undo` otherwise."""
+        step = self.to_redo
+        return None if step is None else self._turn(step, back=False)
 
-        Parameters
-        ----------
-        table : TagTable
-            With the slices and classes of this scan.
-        deed : Deed
-            Whose it is, and of which step; what it changes is found here.
+    def _turn(self, step: Step, *, back: bool) -> Step:
+        mark = self._deed(undoes=step.number) if back else self._deed(redoes=step.number)
+        noted: list[tuple[str, Deed | None]] = []
+        with self._changing():
+            try:
+                for scan, changes in step.changes.items():
+                    store = self._store_to_change(scan)
+                    wanted = [change.reversed if back else change for change in changes]
+                    table = store.read()
+                    # What was changed elsewhere since then is not ours to turn.
+                    turned = [
+                        change
+                        for change in wanted
+                        if table.get(change.slice_index, change.class_name) == change.previous
+                    ]
+                    deed = replace(mark, changes=tuple(turned))
+                    store.note(deed)
+                    noted.append((scan, deed))
+            finally:
+                self._note(noted)
+        return step
 
-        Returns
-        -------
-        Deed or None
-            With its changes; None if there are none.
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let no other program change tags meanwhile, nor another thread of this one."""
+        with self._writing, self.lock:
+            yield
 
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written; the tags are as before then.
-        """
-        return self._note(changes_between(self.read(), table), deed)
+    def _history(self) -> Steps:
+        if self._steps is None:
+            # Journals are read without the scans: the images of one may be missing.
+            journals = {scan: journal_of(self.folder, scan) for scan in self._scans()}
+            self._steps = Steps({scan: journal.deeds() for scan, journal in journals.items()})
+        return self._steps
 
-    def write(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
-        """Replace all tags, in the csv file; for the journal that is one deed.
+    def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:
+        # Where the clock was set back, or is a coarse one, only the journals know what came last.
+        with suppress(McwssError):
+            self._history()
+        number = (self._steps or Steps({})).next_number()
+        return Deed((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
-        Parameters
-        ----------
-        table, deed
-            As for `apply`.
+    def _note(self, deeds: Iterable[tuple[str, Deed | None]]) -> None:
+        if self._steps is not None:
+            self._steps.note((scan, deed) for scan, deed in deeds if deed is not None)
 
-        Returns
-        -------
-        Deed or None
-            As `apply`.
+    def _check(self, tables: Mapping[str, TagTable]) -> None:
+        classes = self._classes()
+        for scan, table in tables.items():
+            slices = self._slices(scan)
+            if table.classes != classes or table.values.shape != (slices, len(classes)):
+                raise McwssError(
+                    f"tags of {len(table.values)} slices and classes {', '.join(table.classes)}: "
+                    f"scan {scan} has {slices} slices, and the study classes {', '.join(classes)}"
+                )
 
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written. The tags are as before
-            then, unless the message says that they are saved.
-        """
-        changes = changes_between(self.read(), table)
-        if not changes:
-            self._fold(table)
-            return None
-        done = replace(deed, changes=tuple(changes))
-        # Noted first: were the machine to stop once the csv file is written, older
-        # deeds that are still pending would else be done again on newer tags.
-        size = self._journal.append(done)
-        try:
-            table.write_csv(self._csv)
-        except McwssError:
-            self._journal.take_back(size)
-            raise
-        self._journal.mark_folded()
-        return done
+    def _store(self, scan: str) -> TagStore:
+        latest, size = self._latest, (self._slices(scan), self._classes())
+        if latest is not None and (latest.scan, latest.size) == (scan, size):
+            return latest
+        return TagStore(self.folder, scan, *size)
 
-    def fold(self) -> None:
-        """Move what the journal holds into the csv file, for spreadsheets to see.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written; nothing is lost then.
-        """
-        if self._journal.pending:
-            self._fold(self.read())
-
-    def note(self, deed: Deed) -> None:
-        """Note a deed with its changes; when this returns it is on the disk.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; the tags are as before then.
-        """
-        self._journal.append(deed)
-
-    def _note(self, changes: Sequence[Change], deed: Deed) -> Deed | None:
-        if not changes:
-            return None
-        done = replace(deed, changes=tuple(changes))
-        self.note(done)
-        return done
-
-    def _fold(self, table: TagTable) -> None:
-        table.write_csv(self._csv)
-        if self._journal.pending:
-            self._journal.mark_folded()
+    def _store_to_change(self, scan: str) -> TagStore:
+        # Kept, as what is read of it need not be understood anew at every keystroke.
+        self._latest = self._store(scan)
+        return self._latest

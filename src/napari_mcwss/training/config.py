@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 
 DEFAULT_EPOCHS = 20
 """Epochs of each stage where neither epochs nor minutes are set, but see `DEFAULT_DRAWS`."""

@@ -11,27 +11,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted, duration
 from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import Reading
 from napari_mcwss.model.preset import UNKNOWN
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Message
-from napari_mcwss.training.material import Task, volume_reading
-from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
-from napari_mcwss.training.run import Run
-from napari_mcwss.training.slice_stack import SliceStack
-from napari_mcwss.training.slice_store import MEMORY_SHARE
-from napari_mcwss.training.slices import (
+from napari_mcwss.training.data.slice_stack import SliceStack
+from napari_mcwss.training.data.slice_store import MEMORY_SHARE
+from napari_mcwss.training.data.slices import (
     LoadedScan,
     TaggedSlices,
     Usable,
     load_scan,
     own_pixel,
 )
+from napari_mcwss.training.data.training_data import Task, volume_reading
+from napari_mcwss.training.events import Message
+from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
+from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import score_slices
 
 STEPS = 5
@@ -93,6 +94,23 @@ class Estimate:
     step_memory: int
     free_memory: int
     advice: str = ""
+
+    @property
+    def text(self) -> str:
+        """What the training would take, in lines of text."""
+        scans = counted(self.scans, "scan")
+        slices = f"{counted(self.slices, 'tagged slice')} of {scans}, on {self.device}."
+        memory = (
+            f"Memory: about {_size(self.slice_memory)} for the slices, "
+            f"{_size(self.step_memory)} for steps of {self.batch_size}; "
+            f"{_size(self.free_memory)} are free."
+        )
+        if self.advice:
+            return f"{slices}\n{memory}\nIt will not fit: {self.advice}."
+        whole = f"{'at least' if self.open_ended else 'about'} {duration(self.seconds)}"
+        epochs = counted(self.epochs, "epoch")
+        each = duration(self.epoch_seconds)
+        return f"{slices}\nAbout {each} an epoch, {whole} for {epochs}.\n{memory}"
 
 
 def estimate(
@@ -308,3 +326,7 @@ def _advice(needed: int, room: int, slices: int, pixel: float) -> str:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f}"
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from napari_mcwss.training.packing import PackedImage
+from napari_mcwss.training.image_codec import PackedImage
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.project import Study
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.checkpoints.state import TrainingState
+from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data.split import Split
+from napari_mcwss.training.data.training_data import Task
+from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.events import Event
-from napari_mcwss.training.material import Task
 from napari_mcwss.training.memory import forget_locals, free_memory, ran_out
 from napari_mcwss.training.preview import Watched, nothing_watched
-from napari_mcwss.training.ranks import Ranks
-from napari_mcwss.training.saving import TrainingFolder
-from napari_mcwss.training.split import Split
 from napari_mcwss.training.stages import Training
-from napari_mcwss.training.state import TrainingState
 
 
 def train(

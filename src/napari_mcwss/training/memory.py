@@ -10,7 +10,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.training.events import Advice
 
 E = TypeVar("E")

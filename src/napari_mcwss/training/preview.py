@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_mcwss.model.class_hierarchy import nest, pairs_of
 from napari_mcwss.model.devices import autocast
-from napari_mcwss.model.families import nest, pairs_of
 from napari_mcwss.model.inputs import Inputs, Reading, prepare
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.stacks import stack_around, stride_of
-from napari_mcwss.project import Study
+from napari_mcwss.model.slabs import stack_around, stride_of
+from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Preview
 
 Watched = Callable[[], tuple[str, int] | None]

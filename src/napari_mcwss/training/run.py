@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.training.augmentation import draw_views
+from napari_mcwss.training.batch_trainer import Draw, Learner
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.learner import Draw, Learner
+from napari_mcwss.training.data.augmentation import draw_views
+from napari_mcwss.training.data.slices import TaggedSlices
+from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import Length
 from napari_mcwss.training.memory import BatchSize
-from napari_mcwss.training.ranks import Ranks
-from napari_mcwss.training.slices import TaggedSlices
 
 
 class Step(NamedTuple):

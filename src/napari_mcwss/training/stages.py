@@ -14,16 +14,24 @@ from typing import Literal
 import numpy as np
 import torch
 
-from napari_mcwss import __version__
-from napari_mcwss.errors import McwssError
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.version import __version__
 from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName, read_info
 from napari_mcwss.model.devices import choose_device, describe_device
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.project import Study
+from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.relations import parents, precedence
+from napari_mcwss.training.batch_trainer import Stage, begin
+from napari_mcwss.training.checkpoints.state import TrainingState
+from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
+from napari_mcwss.training.checkpoints.unfinished import Unfinished
 from napari_mcwss.training.clock import Cadence, Clock, Pace
 from napari_mcwss.training.config import training_config
+from napari_mcwss.training.data.slices import TaggedSlices, count_tags
+from napari_mcwss.training.data.training_data import SECOND_STAGES, Material, Task
+from napari_mcwss.training.diagnostics import poorly_learnt
+from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -34,21 +42,13 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
-from napari_mcwss.training.learner import Stage, begin
-from napari_mcwss.training.material import SECOND_STAGES, Material, Task
 from napari_mcwss.training.memory import (
     BatchSize,
     peak_memory,
     within_memory,
 )
 from napari_mcwss.training.preview import Previewer, Watched
-from napari_mcwss.training.ranks import Ranks
 from napari_mcwss.training.run import Run
-from napari_mcwss.training.saving import TrainingFolder
-from napari_mcwss.training.slices import TaggedSlices, count_tags
-from napari_mcwss.training.state import TrainingState
-from napari_mcwss.training.trouble import poorly_learnt
-from napari_mcwss.training.unfinished import Unfinished
 from napari_mcwss.training.validation import evaluate_tags, score_slices
 
 AUC_TOLERANCE = 0.01

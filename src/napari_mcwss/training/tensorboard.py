@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_mcwss.errors import McwssError
-from napari_mcwss.files import cannot_write
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
 from napari_mcwss.training.events import Batch, Epoch, Event
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
-from napari_mcwss.model.stacks import windows
-from napari_mcwss.training.slices import TaggedSlices
+from napari_mcwss.model.slabs import windows
+from napari_mcwss.training.data.slices import TaggedSlices
 
 
 def score_slices(

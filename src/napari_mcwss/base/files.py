@@ -1,0 +1,151 @@
+"""Writing files so that a crash, a full disk or a pulled plug loses nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mcwss.base.errors import McwssError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file in full beside its place, then put it there in one step.
+
+    The block writes to the temporary path that it is given. When it ends, the
+    file is flushed to the disk and takes the place of `path`; when it raises,
+    the temporary file is removed and `path` is as it was. Readers therefore
+    see the old file or the new one, never a part of either.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write. Missing folders above it are made. A link is
+        followed, so that what it points at is replaced and not the link.
+
+    Yields
+    ------
+    Path
+        A hidden, unused name in the same folder, ending in the name of `path`
+        so that libraries that look at suffixes choose the same format.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written: no permission, disk full, ...
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "notes.txt"
+    >>> with replacing(path) as temporary:
+    ...     _ = temporary.write_text("slice 12 looks odd")
+    >>> path.read_text()
+    'slice 12 looks odd'
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _flush(temporary)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a file; when this returns, the line is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file, made if missing, as are the folders above it. If it ends in
+        the middle of a line (the machine died while writing), that part is
+        left as a line of its own.
+    line : str
+        The text, without a line break.
+
+    Raises
+    ------
+    McwssError
+        If the line cannot be written. The file is then as it was before.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        with path.open("a+b", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            data = line.encode() + b"\n"
+            if size:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    data = b"\n" + data
+            try:
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
+        if is_new:
+            _flush_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> McwssError:
+    """Say in one line why a file could not be written.
+
+    Parameters
+    ----------
+    path : Path
+        The file that was to be written.
+    error : OSError
+        What the system said.
+
+    Returns
+    -------
+    McwssError
+        The error to raise.
+    """
+    return McwssError(
+        f"cannot write '{path}': {error.strerror or error}; nothing was changed: "
+        "check that the disk has room and that you may write there"
+    )
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's content is on the disk."""
+    # Windows flushes only what is open for writing.
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where the system can."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a folder; the file itself is safe.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

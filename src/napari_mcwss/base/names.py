@@ -1,0 +1,48 @@
+"""Names of scans, classes, channels and models, each of which becomes part of a file name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from napari_mcwss.base.errors import McwssError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NAME = re.compile(r"\w([\w .+()-]{0,98}[\w+()-])?")
+
+# File names have up to 255 bytes, of which "cam_", ".nii.gz" and what is put before a file in
+# the making take 21. Letters beyond ASCII have up to four.
+_NAME_BYTES = 230
+
+
+def check_names(kind: str, names: Iterable[str]) -> None:
+    """Refuse names that are given twice or cannot be those of files, on any system.
+
+    Parameters
+    ----------
+    kind : str
+        What is named, for the message.
+    names : iterable of str
+        The names.
+
+    Raises
+    ------
+    McwssError
+        If there is such a name.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
+            raise McwssError(
+                f"{kind} name {name!r} cannot be a file name everywhere: use up to 100 letters, "
+                "digits, spaces and . _ + - ( ), with a letter or digit first and no dot last; "
+                f"in UTF-8 up to {_NAME_BYTES} bytes"
+            )
+        if name.casefold() == "slice" and kind == "class":
+            raise McwssError("class name 'slice' is that of a column in the tags: choose another")
+        # Some file systems do not tell upper from lower case.
+        if name.casefold() in seen:
+            raise McwssError(f"{kind} {name!r} is named twice: give each {kind} a name of its own")
+        seen.add(name.casefold())

@@ -1,0 +1,62 @@
+"""Numbers as a user reads them, and names to suggest."""
+
+from collections.abc import Collection
+
+
+def duration(seconds: float) -> str:
+    """Put a duration into words, in its one or two largest units.
+
+    Parameters
+    ----------
+    seconds : float
+        0 or more.
+
+    Examples
+    --------
+    >>> duration(0.3), duration(59.7), duration(100), duration(5000)
+    ('1 second', '1 minute', '2 minutes', '1 hour 23 minutes')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return counted(whole, "second")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return counted(minutes, "minute")
+    hours, minutes = divmod(minutes, 60)
+    return counted(hours, "hour") + (f" {counted(minutes, 'minute')}" if minutes else "")
+
+
+def free_name(stem: str, taken: Collection[str]) -> str:
+    """Give the first of ``stem-1``, ``stem-2`` ... that is not taken.
+
+    Examples
+    --------
+    >>> free_name("model", ["model-1", "model-3"])
+    'model-2'
+    """
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
+
+
+def counted(number: int, unit: str) -> str:
+    """Give a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "scan"), counted(3, "scan")
+    ('1 scan', '3 scans')
+    """
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def names_in(text: str) -> list[str]:
+    """Split what a user typed between commas.
+
+    Examples
+    --------
+    >>> names_in("TC, ED,")
+    ['TC', 'ED']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -1,0 +1,230 @@
+"""The command line."""
+
+import itertools
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.base.version import __version__
+from napari_mcwss.cli.export import export_app
+from napari_mcwss.cli.masks import mask, threshold
+from napari_mcwss.cli.measure import measure
+from napari_mcwss.cli.models import models_app
+from napari_mcwss.cli.options import (
+    Device,
+    Map,
+    Masks,
+    ModelName,
+    Scans,
+    StudyFolder,
+    Unions,
+    chosen,
+    mapping,
+    progress,
+    split,
+    unions,
+)
+from napari_mcwss.cli.segment import segment
+from napari_mcwss.cli.tags import tags_app
+from napari_mcwss.cli.train import show_events, train
+from napari_mcwss.scans.formats import names_text
+from napari_mcwss.study.study import Study
+
+app = typer.Typer(
+    help="Segment scans from slice tags alone. Not a medical device.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(tags_app, name="tags")
+app.add_typer(export_app, name="export")
+app.add_typer(models_app, name="model")
+
+app.command(
+    epilog="Example: napari-mcwss mask my-study --model first --threshold 0.4 "
+    "--steps small=0.5,holes"
+)(mask)
+app.command(
+    epilog="Example: napari-mcwss threshold my-study --model first --masks seg --map TC=1,4 "
+    "--map ED=2"
+)(threshold)
+app.command(
+    epilog="Example: napari-mcwss train my-study --model first --scans pat0001,pat0005 --minutes 10"
+)(train)
+app.command(epilog="Example: napari-mcwss segment my-study --model first --scans pat0002")(segment)
+app.command(
+    epilog="Example: napari-mcwss measure my-study --model first --model second --csv sizes.csv"
+)(measure)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    stderr = Console(stderr=True, soft_wrap=True)
+
+    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+        stderr.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+
+    warnings.showwarning = show_warning
+    try:
+        app()
+    except McwssError as error:
+        stderr.print(f"error: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: napari-mcwss demo --out my-demo")
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to make; mcwss-demo, or the next free name.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Run the whole method on a generated phantom and write a report with pictures."""
+    from napari_mcwss.cli.demo import run_demo
+
+    folder = out or next(name for name in _demo_folders() if not name.exists())
+    with progress() as bar, closing(run_demo(folder, device)) as events:
+        report = show_events(bar, events)
+    typer.echo(f"Report: {report}")
+    if sys.stdout.isatty():
+        typer.launch(str(report))
+
+
+@app.command(
+    epilog="Example: napari-mcwss new my-study --scans glioma --channels t1c,flair "
+    "--class TC --class ED"
+)
+def new(
+    study: StudyFolder,
+    scans: Annotated[Path, typer.Option(help="Folder of scans: a sub-folder or a file each.")],
+    channels: Annotated[str, typer.Option(help="Channel names, separated by commas.")],
+    classes: Annotated[list[str], typer.Option("--class", help="A class to look for.")],
+) -> None:
+    """Make a study of scans where they are.
+
+    In a sub-folder a channel is the file whose stem is or ends in its name.
+    """
+    from napari_mcwss.scans.finding import find_scans
+
+    names = split(channels)
+    if not names:
+        raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
+    made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
+    typer.echo(
+        f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
+        f"classes {', '.join(made.class_names)}"
+    )
+
+
+@app.command(epilog="Example: napari-mcwss relink my-study --scans /new/place/glioma")
+def relink(
+    study: StudyFolder,
+    scans: Annotated[Path, typer.Option(help="Folder that the scans are in now.")],
+) -> None:
+    """Find scans again, after they or the study were moved."""
+    from napari_mcwss.study.relinking import relink as find_again
+
+    opened = Study.open(study)
+    found = find_again(opened, scans)
+    missing = opened.missing_scans()
+    typer.echo(
+        f"found: {names_text(found, most=20)}; still missing: {names_text(missing, most=20)}"
+    )
+
+
+@app.command(epilog="Example: napari-mcwss devices")
+def devices() -> None:
+    """List what can be trained and segmented on here, and why a GPU is missing."""
+    from napari_mcwss.model.devices import choose_device, list_devices, missing_devices
+
+    for found in list_devices():
+        typer.echo(f"{found.name:<8}{found.text}")
+    for reason in missing_devices():
+        typer.echo(reason)
+    typer.echo(f"auto is {choose_device()}")
+
+
+@app.command(
+    epilog="Example: napari-mcwss evaluate my-study --model first --masks seg --map TC=1,4 "
+    "--map ED=2 --union WT=TC,ED"
+)
+def evaluate(
+    study: StudyFolder,
+    model: ModelName,
+    masks: Masks,
+    values: Map,
+    union: Unions = None,
+    scans: Scans = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the measurements here.")
+    ] = None,
+) -> None:
+    """Measure masks against reference masks, beside two baselines."""
+    from napari_mcwss.measurement.references import evaluate_model
+    from napari_mcwss.measurement.tables import measurement_table
+
+    opened = Study.open(study)
+    result = evaluate_model(
+        opened,
+        model,
+        masks,
+        mapping(values, opened.class_names),
+        unions(union),
+        chosen(scans),
+    )
+    if json_file is not None:
+        with replacing(json_file) as path:
+            path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+    Console().print(measurement_table(result))
+
+
+@app.command("open", epilog="Example: napari-mcwss open my-study")
+def open_in_napari(
+    study: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of the study; without it, make or open one there.", metavar="STUDY"
+        ),
+    ] = None,
+) -> None:
+    """Open napari with the docks, on a study if one is given."""
+    try:
+        from napari_mcwss.plugin.launch import open_study
+    except ImportError as error:
+        raise McwssError(
+            f"napari cannot be opened here ({error}): install it with pip install "
+            "'napari-mcwss[all]'"
+        ) from error
+    if study is not None:
+        Study.open(study)
+    open_study(study)
+
+
+def _demo_folders() -> Iterator[Path]:
+    yield Path("mcwss-demo")
+    for number in itertools.count(2):
+        yield Path(f"mcwss-demo-{number}")

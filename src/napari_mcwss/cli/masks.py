@@ -1,0 +1,95 @@
+"""The commands that make masks anew from stored CAMs, and choose their threshold."""
+
+from statistics import fmean
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_mcwss.cli.options import (
+    Gate,
+    IgnoreTags,
+    Map,
+    Masks,
+    ModelName,
+    Scans,
+    Steps,
+    StudyFolder,
+    Threshold,
+    Volumes,
+    chosen,
+    mapping,
+    progress,
+)
+from napari_mcwss.study.study import Study
+
+
+def mask(
+    study: StudyFolder,
+    model: ModelName,
+    scans: Scans = None,
+    ignore_tags: IgnoreTags = False,
+    threshold: Threshold = 0.5,
+    gate: Gate = 0.5,
+    steps: Steps = "holes",
+    volume: Volumes = None,
+) -> None:
+    """Make masks anew from stored CAMs, by other rules; no network runs."""
+    from napari_mcwss.base.text import counted
+    from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.steps import parse_steps
+    from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
+    from napari_mcwss.segmentation.results import has_result
+    from napari_mcwss.segmentation.segment import remake_mask
+
+    taken = parse_steps(steps)
+    opened = Study.open(study)
+    volumes = parse_ranges(volume or [], opened.class_names)
+    info = read_info(opened.model_folder(model))
+    names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
+    with progress() as bar:
+        for name in bar.track(names, description="masks"):
+            tags = None if ignore_tags else opened.tags(name).values
+            rules = Rules(threshold, gate, tags, taken, volumes)
+            remake_mask(opened, model, info, name, rules)
+            opened.scan(name).release()
+    typer.echo(f"{counted(len(names), 'mask')} written anew")
+
+
+def threshold(
+    study: StudyFolder,
+    model: ModelName,
+    masks: Masks,
+    values: Map,
+    scans: Scans = None,
+    gate: Gate = 0.5,
+    steps: Steps = "holes",
+) -> None:
+    """Find the threshold that fits reference masks of some segmented scans best.
+
+    It writes nothing: give the threshold to the command segment or mask. Tags of the scans are
+    left out.
+    """
+    from napari_mcwss.measurement.reference_threshold import (
+        CANDIDATES,
+        best_threshold,
+        dice_by_threshold,
+    )
+    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.steps import parse_steps
+
+    opened = Study.open(study)
+    rules = Rules(gate=gate, steps=parse_steps(steps))
+    classes = mapping(values, opened.class_names)
+    measured = dice_by_threshold(opened, model, masks, classes, chosen(scans), rules)
+    with progress() as bar:
+        found = dict(bar.track(measured, description="measuring"))
+    best = best_threshold(found)
+    table = Table("Threshold", *found, "mean", caption="Dice, mean over the classes.")
+    for value in CANDIDATES:
+        row = [scan[value] for scan in found.values()]
+        texts = [f"{number:.3f}" for number in (*row, fmean(row))]
+        table.add_row(f"{value:g}", *texts, style="bold" if value == best else None)
+    Console().print(table)
+    typer.echo(f"best: --threshold {best:g}")

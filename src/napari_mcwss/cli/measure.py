@@ -1,0 +1,74 @@
+"""The command that measures masks: how large they are, and how they agree with reference masks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.cli.options import Scans, StudyFolder, chosen, mapping, progress
+from napari_mcwss.study.study import Study
+
+
+def measure(
+    study: StudyFolder,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A model; several stand side by side."),
+    ] = None,
+    corrected: Annotated[
+        bool, typer.Option("--corrected", help="Also the masks that were corrected by hand.")
+    ] = False,
+    masks: Annotated[
+        str | None,
+        typer.Option(help="Reference masks to compare with: their name beside scans, or a folder."),
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
+    ] = None,
+    scans: Scans = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Also write the table here.")
+    ] = None,
+) -> None:
+    """Measure masks: volume, largest diameter on a slice, slices touched.
+
+    With reference masks also Dice, distances, sensitivity and precision, beside two baselines:
+    the empty mask, and the mean of the reference masks of scans that are not measured.
+    """
+    from napari_mcwss.measurement.compare_masks import Row, Source, survey
+    from napari_mcwss.measurement.comparison_table import survey_table, write_survey
+
+    opened = Study.open(study)
+    sources = [Source.of_model(opened, name) for name in models or []]
+    if corrected:
+        sources.append(Source.of_corrected(opened))
+    if not sources:
+        raise McwssError("there is nothing to measure: name a --model, or --corrected masks")
+    reference = None
+    if masks is not None:
+        given = mapping(values, opened.class_names) if values else None
+        reference = Source.of_files(opened, masks, given, Path(masks).name)
+    wanted = chosen(scans)
+    for name in wanted or []:
+        opened.files(name)
+    names = wanted or [s for s in opened.scan_names if any(source.has(s) for source in sources)]
+    rows: list[Row] = []
+    problems: list[str] = []
+    with progress() as bar:
+        steps = survey(opened, names, sources, reference)
+        for found in bar.track(steps, total=len(names), description="measuring"):
+            rows += found.rows
+            if found.problem:
+                problems.append(found.scan)
+                text = f"{found.scan}: {found.problem}"
+                bar.console.print(text, style="yellow", markup=False, highlight=False)
+    if rows:
+        Console().print(survey_table(rows))
+    if rows and csv_file is not None:
+        write_survey(csv_file, rows)
+    if not names:
+        raise McwssError("no scan has such a mask: segment scans first")
+    if problems:
+        raise McwssError(f"{len(problems)} of {len(names)} scans: see above: {', '.join(problems)}")

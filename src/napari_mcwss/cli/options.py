@@ -1,0 +1,137 @@
+"""What the commands of the command line share: options, their meaning, and a progress bar."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from napari_mcwss.base.errors import McwssError
+
+StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
+Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
+Masks = Annotated[
+    str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
+]
+ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...; the command devices lists them.")
+]
+IgnoreTags = Annotated[
+    bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
+]
+Threshold = Annotated[
+    float, typer.Option(min=0, max=1, help="CAM value from which a pixel can belong to a class.")
+]
+Gate = Annotated[
+    float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")
+]
+Steps = Annotated[
+    str,
+    typer.Option(
+        help="What is done with the mask then, in this order: none, or any of edges=0.6, "
+        "superpixels=4 (mm), smooth=2 (mm), small=0.1 (mL), holes, separated by commas."
+    ),
+]
+Volumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--volume",
+        help="What is known of a class's volume where it is, in mL, with the classes inside it: "
+        "TC=2:60, or TC=:60. Its threshold is moved so far, in each scan.",
+    ),
+]
+Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
+
+Unions = Annotated[
+    list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
+]
+
+
+def progress(*, shown: bool = True) -> Progress:
+    """Make a progress bar on standard error; one that is not shown draws nothing."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not shown,
+    )
+
+
+def split(names: str) -> list[str]:
+    """Give the names in a text that separates them by commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def chosen(scans: str | None) -> list[str] | None:
+    """Give the names of the option ``--scans``; None where it is not given.
+
+    Raises
+    ------
+    McwssError
+        If it names none.
+    """
+    if scans is None:
+        return None
+    names = split(scans)
+    if not names:
+        raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
+    return names
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Give name and values of an option such as ``TC=1,4``.
+
+    Raises
+    ------
+    McwssError
+        If it is no assignment.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
+    return name.strip(), value
+
+
+def unions(values: Sequence[str] | None) -> dict[str, list[str]]:
+    """Give the classes of each union that the options ``--union`` name.
+
+    Raises
+    ------
+    McwssError
+        If one is no assignment.
+    """
+    return {name: split(members) for name, members in map(assignment, values or [])}
+
+
+def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Give the mask values of each class that the options ``--map`` name.
+
+    Raises
+    ------
+    McwssError
+        If a class is not among the classes, or has no values or others than whole numbers.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for name, numbers in map(assignment, values):
+        if name not in classes:
+            raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
+        if not all(number.isdecimal() for number in split(numbers)):
+            raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
+        added = tuple(int(number) for number in split(numbers))
+        if not added:
+            raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
+        found[name] = found.get(name, ()) + added
+    return found

@@ -1,0 +1,132 @@
+"""The command that segments scans, one after the other."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.cli.options import (
+    Device,
+    Gate,
+    IgnoreTags,
+    ModelName,
+    Scans,
+    Steps,
+    StudyFolder,
+    Threshold,
+    Volumes,
+    chosen,
+    progress,
+)
+from napari_mcwss.segmentation.batch_progress import At, Ended, summary
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.distributed.launch import Launch
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+
+def segment(
+    study: StudyFolder,
+    model: ModelName,
+    scans: Scans = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Add the scans of this folder to the study, and segment them."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those that have a result of this model.")
+    ] = False,
+    ignore_tags: IgnoreTags = False,
+    threshold: Threshold = 0.5,
+    gate: Gate = 0.5,
+    steps: Steps = "holes",
+    volume: Volumes = None,
+    device: Device = "auto",
+) -> None:
+    """Segment scans: CAMs, scores and exclusive masks in the source geometry.
+
+    All scans without a result of the model, or those named with --scans whether they have one or
+    not. What cannot be segmented is told, and does not stop the rest. Masks that were corrected
+    by hand stay as they are. Started by torchrun, several processes or GPUs share the scans.
+    """
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.model.devices import choose_device
+    from napari_mcwss.segmentation.batch import add_found, segment_scans
+    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.steps import parse_steps
+    from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
+
+    opened, launch = Study.open(study), Launch.of_environment()
+    volumes = parse_ranges(volume or [], opened.class_names)
+    rules = Rules(threshold, gate, steps=parse_steps(steps), volumes=volumes)
+    own_device = launch.device(str(choose_device(device)))
+    trained = load_model(opened.model_folder(model), device=own_device)
+    names: Sequence[str] | None = chosen(scans)
+    problems: list[Ended] = []
+    if folder is not None:
+        from napari_mcwss.scans.finding import find_scans
+
+        if names is not None:
+            raise McwssError("--scans and --folder cannot be joined: name one of them")
+        if launch.size > 1:
+            raise McwssError(
+                "several processes cannot add scans to one study: use --folder without torchrun"
+            )
+        names, problems = add_found(opened, find_scans(folder, opened.channels))
+    elif names is not None:
+        again = True
+    names = opened.scan_names if names is None else list(dict.fromkeys(names))
+    for name in names:
+        opened.files(name)
+    mine = launch.share(names)
+    with progress(shown=launch.rank == 0) as bar:
+        for end in problems:
+            _tell(bar, end)
+        done = segment_scans(
+            opened,
+            model,
+            trained,
+            mine,
+            tags=lambda scan: None if ignore_tags else opened.tags(scan).values,
+            rules=rules,
+            again=again,
+        )
+        with closing(done):
+            ended = problems + _follow(bar, done)
+    share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
+    typer.echo(f"{share}{summary(ended)}: {opened.folder / 'results' / model}")
+    failed = [end.scan for end in ended if end.problem]
+    if failed:
+        raise McwssError(
+            f"{len(failed)} of {len(ended)} scans could not be segmented, see above: "
+            f"{', '.join(failed)}"
+        )
+
+
+def _follow(bar: Progress, steps: "Generator[At | Ended, None, list[Ended]]") -> "list[Ended]":
+    tasks = {}
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            ended: list[Ended] = end.value
+            return ended
+        if isinstance(step, At):
+            if step.scan not in tasks:
+                text = f"{step.scan} ({step.number} of {step.scans})"
+                tasks[step.scan] = bar.add_task(text, total=None)
+            bar.update(tasks[step.scan], completed=step.done, total=step.total or None)
+        else:
+            if step.problem:
+                bar.remove_task(tasks[step.scan])
+            _tell(bar, step)
+
+
+def _tell(bar: Progress, end: "Ended") -> None:
+    if end.problem:
+        text = f"{end.scan}: {end.problem}"
+        bar.console.print(text, style="yellow", markup=False, highlight=False)

@@ -1,0 +1,221 @@
+"""The commands ``napari-mcwss tags``: slice tags in, out and counted."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.cli.options import Map, Masks, Scans, StudyFolder, chosen, mapping, progress
+from napari_mcwss.study.study import Study
+from napari_mcwss.study.tag_exchange import (
+    apply_import,
+    export_tags,
+    plan_import,
+    read_tags,
+    tags_of_masks,
+)
+from napari_mcwss.tags.agreement import class_agreement, disagreements
+from napari_mcwss.tags.importing import Conflict, ImportPlan
+from napari_mcwss.tags.table import Tag, TagTable
+
+tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
+
+EXAMPLES = 5
+"""How many conflicts an import shows."""
+
+Overwrite = Annotated[
+    bool | None,
+    typer.Option(
+        "--overwrite/--keep", help="Take over what conflicts with tags here, or keep these."
+    ),
+]
+
+
+@tags_app.command(
+    "from-masks",
+    epilog="Example: napari-mcwss tags from-masks my-study --masks seg --map TC=1,4 --map ED=2",
+)
+def tags_from_masks(
+    study: StudyFolder,
+    masks: Masks,
+    values: Map,
+    scans: Scans = None,
+    overwrite: Overwrite = None,
+) -> None:
+    """Tag slices from masks: a class is present where a slice has a voxel of its values."""
+    from napari_mcwss.scans.finding import find_masks
+
+    opened = Study.open(study)
+    class_values = mapping(values, opened.class_names)
+    names = chosen(scans) or opened.scan_names
+    every = {name: opened.files(name)[0] for name in opened.scan_names}
+    files = find_masks(masks, every, only=names)
+    with progress() as bar:
+        found = tags_of_masks(opened, files, class_values)
+        tables = dict(bar.track(found, total=len(files), description="reading masks"))
+    plan = ImportPlan({name: opened.tags(name) for name in names}, tables)
+    _refuse_undecided(opened, plan.conflicts, overwrite)
+    apply_import(opened, plan, overwrite=bool(overwrite))
+    for name in names:
+        table = opened.tags(name)
+        counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
+        typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
+
+
+@tags_app.command(
+    "import", epilog="Example: napari-mcwss tags import my-study reader2.csv --keep --dry-run"
+)
+def import_tags(
+    study: StudyFolder,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files of tags, or the folder of another study of the same scans.",
+            metavar="FILE",
+        ),
+    ],
+    overwrite: Overwrite = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+) -> None:
+    """Take over tags from CSV or TSV files, or from another study.
+
+    Columns are scan, slice, class, tag (a row a tag), or scan, slice and one a class
+    (a row a slice); without scan the file is called like the scan.
+    """
+    opened = Study.open(study)
+    plan = plan_import(opened, files)
+    conflicts = plan.conflicts
+    typer.echo(
+        f"{len(plan.imported)} scans: {plan.new} new tags, {len(conflicts)} conflicting, "
+        f"{plan.unchanged} the same"
+    )
+    for conflict in conflicts[:EXAMPLES]:
+        typer.echo(f"  {_told(conflict)}")
+    if len(conflicts) > EXAMPLES:
+        typer.echo(f"  and {len(conflicts) - EXAMPLES} more")
+    if dry_run:
+        typer.echo("Nothing was changed.")
+        return
+    _refuse_undecided(opened, conflicts, overwrite)
+    typer.echo(f"{apply_import(opened, plan, overwrite=bool(overwrite))} tags changed.")
+
+
+@tags_app.command(
+    "export", epilog="Example: napari-mcwss tags export my-study --out my-study-tags.csv"
+)
+def export(
+    study: StudyFolder,
+    out: Annotated[Path, typer.Option(help="File to write; one that is there is replaced.")],
+) -> None:
+    """Write all known tags into one CSV file: scan, slice, class, tag."""
+    typer.echo(f"{out}: {export_tags(Study.open(study), out)} tags")
+
+
+@tags_app.command(
+    "status", epilog="Example: napari-mcwss tags status my-study --against reader2.csv"
+)
+def status(
+    study: StudyFolder,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Tags of a second reader, to compare: a file, or the folder of a study.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> None:
+    """Count tags for each scan and class, and compare them with a second reader's.
+
+    Cohen's kappa is 1 for full agreement and 0 for what chance gives.
+    """
+    opened = Study.open(study)
+    second = {} if against is None else read_tags(opened, [against])
+    tables = {scan: opened.tags(scan) for scan in opened.scan_names}
+    console = Console()
+    console.print(_counts(tables, opened.class_names))
+    if against is None:
+        return
+    pairs = {scan: (tables[scan], theirs) for scan, theirs in second.items()}
+    console.print(_kappas(list(pairs.values()), opened.class_names))
+    for scan, (mine, theirs) in pairs.items():
+        different = disagreements(mine, theirs)
+        for class_name, column in zip(mine.classes, different.T, strict=True):
+            if column.any():
+                typer.echo(f"{scan}, {class_name}: slices {_ranges(column)} differ")
+
+
+def _refuse_undecided(study: Study, conflicts: Sequence[Conflict], overwrite: bool | None) -> None:
+    """Refuse an import that conflicts with tags of the study, unless it is said what counts."""
+    if not conflicts or overwrite is not None:
+        return
+    known = {scan: study.tag_book.readers(scan) for scan in {c.scan for c in conflicts}}
+    counts = Counter(known[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
+    by = ", ".join(
+        f"{count} by {reader}" if reader else f"{count} without a name"
+        for reader, count in counts.most_common()
+    )
+    raise McwssError(
+        f"found {len(conflicts)} conflicting tags ({by}), the first at {_told(conflicts[0])}: "
+        "nothing was changed: add --overwrite to take the new ones, or --keep to keep those of "
+        "the study"
+    )
+
+
+def _told(conflict: Conflict) -> str:
+    return (
+        f"{conflict.scan}, slice {conflict.slice_index}, {conflict.class_name}: "
+        f"{conflict.current.name.lower()} here, {conflict.imported.name.lower()} there"
+    )
+
+
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table()
+    for heading in texts:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _counts(tables: Mapping[str, TagTable], classes: Sequence[str]) -> Table:
+    counts = _table(("Scan", "Class"), ("Present", "Absent", "Unknown"))
+    rows = [(scan, table.values) for scan, table in tables.items()]
+    if len(rows) > 1:
+        rows.append(("all scans", np.concatenate([values for _, values in rows])))
+    for scan, tags in rows:
+        counts.add_section()
+        for index, class_name in enumerate(classes):
+            found = TagTable((class_name,), tags[:, [index]]).count(class_name)
+            numbers = (found[tag] for tag in (Tag.PRESENT, Tag.ABSENT, Tag.UNKNOWN))
+            counts.add_row("" if index else scan, class_name, *map(str, numbers))
+    return counts
+
+
+def _kappas(pairs: Sequence[tuple[TagTable, TagTable]], classes: Sequence[str]) -> Table:
+    kappas = _table(("Class",), ("Compared", "Agreed", "Cohen's kappa"))
+    for class_name in classes:
+        found = class_agreement(pairs, class_name)
+        kappa = "-" if math.isnan(found.kappa) else f"{found.kappa:.3f}"
+        kappas.add_row(class_name, str(found.compared), str(found.agreed), kappa)
+    return kappas
+
+
+def _ranges(which: NDArray[np.bool_]) -> str:
+    """Write the indices of what is true as ``3-5, 9``."""
+    texts = []
+    runs = itertools.groupby(enumerate(np.flatnonzero(which).tolist()), lambda x: x[1] - x[0])
+    for _, run in runs:
+        members = [index for _, index in run]
+        texts.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
+    return ", ".join(texts)

@@ -1,0 +1,237 @@
+"""The ``published`` preset: the function of the published network, for comparison only.
+
+It keeps what the published code computes, warts included: two classes, maps of
+240x240, an affinity with two softmaxes, maps scaled by the extremes of the
+slice and used as if they were logits. What the published code cannot do at all
+(a batch of more than one slice) is done slice by slice in the mean.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.layer_cam import layer_cam
+from napari_mcwss.model.network import MultiLevelNetwork
+from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
+
+SIZE = 240
+
+
+class DoubleSoftmaxAffinity(nn.Module):
+    """The published affinity: a softmax over slice positions, then one over the reference's.
+
+    Parameters
+    ----------
+    features : int
+        Features d of the level.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Linear(features, features, bias=False)
+
+    def forward(self, slices: Tensor, references: Tensor) -> Tensor:
+        """Rewrite the slices alone: ``(pairs, features, h, w)`` from two such."""
+        first, second = slices.flatten(2), references.flatten(2)
+        affinity: Tensor = self.weight(first.transpose(1, 2)) @ second
+        attention = affinity.softmax(1).transpose(1, 2).softmax(1)
+        return (second @ attention).reshape_as(slices)
+
+
+def scaled_maps(logits: Tensor) -> Tensor:
+    """Scale a level's maps by the extremes of absent and present together.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(slices, classes, 2, h, w)``.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes, 2, 120, 120)`` in 0..1.
+    """
+    half = (SIZE // 2, SIZE // 2)
+    maps = F.interpolate(logits.flatten(1, 2), half, mode="bilinear")
+    maps = maps.reshape(*logits.shape[:3], *half)
+    maps = maps - maps.amin((2, 3, 4), keepdim=True)
+    return maps / (maps.amax((2, 3, 4), keepdim=True) + 1e-9)
+
+
+def fused_maps(shallow: Tensor, deep: Tensor) -> Tensor:
+    """Multiply the scaled maps of both levels: ``(slices, classes, 2, 240, 240)``."""
+    product = scaled_maps(shallow) * scaled_maps(deep)
+    full = F.interpolate(product.flatten(1, 2), (SIZE, SIZE), mode="bilinear")
+    return full.reshape(*product.shape[:3], SIZE, SIZE)
+
+
+def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) -> Tensor:
+    """Sum over levels and classes the cross-entropy of the maps' means.
+
+    Parameters
+    ----------
+    levels : sequence of Tensor
+        Logits ``(slices, classes, 2, h, w)``, one tensor a level.
+    tags : Tensor
+        ``(slices, classes)`` of 0 and 1.
+    frequency : Tensor
+        Share of present tags of each class; absent and present weigh its inverse.
+    """
+    weights = torch.stack([frequency, 1 - frequency], 1)
+    terms = [
+        F.cross_entropy(level[:, k].mean((-2, -1)), tags[:, k], weight=weights[k])
+        for level in levels
+        for k in range(tags.shape[1])
+    ]
+    return torch.stack(terms).sum()
+
+
+def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
+    """Give the published CAM loss of one class.
+
+    Parameters
+    ----------
+    cams : Tensor
+        ``(slices, 2, h, w)``, absent and present, in 0..1.
+    tags : Tensor
+        ``(slices,)`` of 0 and 1.
+    """
+    absent, present = cams.mean((-2, -1)).unbind(1)
+    overlap = cams.amin(1).mean((-2, -1))
+    return (overlap + tags * absent + (1 - tags) * present).mean()
+
+
+def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tensor) -> Tensor:
+    """Give the published mutually exclusive loss of two classes, the mean over slices.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        Maps ``(slices, 2, h, w)`` of both classes in 0..1.
+    tags, other_tags : Tensor
+        ``(slices,)`` of 0 and 1, of the first and the second class.
+    """
+    present, other = first[:, 1:], second[:, 1:]
+    second_outside = (second * (1 - present.detach())).mean((-2, -1))
+    first_outside = (first * (1 - other.detach())).mean((-2, -1))
+    overlap = torch.minimum(present, other).mean((1, 2, 3))
+    union = torch.maximum(present, other).mean((1, 2, 3))
+    return (
+        F.cross_entropy(second_outside, other_tags)
+        + 0.1 * F.cross_entropy(first_outside, tags)
+        + 0.1 * (other_tags * (overlap - 0.1 * union)).mean()
+    )
+
+
+def align_loss(single: Tensor, decomposed: Tensor, tags: Tensor) -> Tensor:
+    """Give the published cross-guidance loss of one class; shapes as in `cam_loss`."""
+    common = torch.minimum(single[:, 1], decomposed[:, 1]).mean((-2, -1))
+    return -(tags * common).mean()
+
+
+class Published(Preset):
+    """The published network with its losses, on slices framed to 240x240.
+
+    Parameters
+    ----------
+    channels, classes, width : int
+        As in `MultiLevelNetwork`; the published losses know two classes.
+
+    Raises
+    ------
+    McwssError
+        If there are not exactly two classes.
+    """
+
+    needs_complete_tags: ClassVar[bool] = True
+    trains_in_parts: ClassVar[bool] = False
+
+    def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
+        if classes != 2:
+            raise McwssError(
+                f"the preset 'published' knows exactly 2 classes, this study has {classes}: "
+                "use the preset 'mcwss'"
+            )
+        super().__init__(channels, classes, width, pixel)
+        self.network = MultiLevelNetwork(
+            channels, classes, width, affinity=DoubleSoftmaxAffinity, head_bias=False
+        )
+
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
+        """Give the published terms, summed over both classes."""
+        features = self.network.encode(_framed(batch.images))
+        single = self.network.single_heads(features)
+        shared = self.network.decompose(features)
+        tags = batch.tags.long()
+        joint = batch.joint_tags.long()[: len(tags) // 2]
+        cams, shared_cams = fused_maps(*single), fused_maps(*shared)
+        first, second = range(2)
+        guidance = [
+            align_loss(cams[: len(joint), k], shared_cams[:, k], joint[:, k])
+            for k in (first, second)
+        ]
+        return {
+            "classification": pooled_entropy(single, tags, batch.frequency),
+            "decomposed": pooled_entropy(shared, joint, batch.frequency),
+            "cam": cam_loss(cams[:, first], tags[:, first])
+            + cam_loss(cams[:, second], tags[:, second]),
+            "exclusion": exclusive_loss(
+                cams[:, first], cams[:, second], tags[:, first], tags[:, second]
+            ),
+            "guidance": guidance[first] + guidance[second],
+        }
+
+    def predict(self, images: Tensor, tissue: Tensor) -> Maps:  # noqa: ARG002
+        """Give the single branch's scores and present maps, at the slices' size."""
+        shallow, deep = self.network(_framed(images))
+        logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
+        cams = _unframed(fused_maps(shallow, deep)[:, :, 1], images.shape[-2], images.shape[-1])
+        return Maps(logits.softmax(-1)[..., 1], cams)
+
+    @property
+    def inspected(self) -> nn.Module:
+        """The block below the shallow heads."""
+        return self.network.encoder.blocks[2]
+
+    def other_maps(
+        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Give the present maps of each level and of the decomposed branch."""
+        height, width = images.shape[-2:]
+        levels = self.network(_framed(images))
+        maps = {
+            name: _unframed(_whole(scaled_maps(level)[:, :, 1]), height, width)
+            for name, level in zip(("shallow", "deep"), levels, strict=True)
+        }
+        if references is not None:
+            pairs = self.network.encode(_framed(torch.cat([images, references])))
+            shared = fused_maps(*self.network.decompose(pairs))
+            maps["decomposed"] = _unframed(shared[:, :, 1], height, width)
+        explained = layer_cam(self.score, self.inspected, _framed(images), _framed(tissue.float()))
+        return maps | {"LayerCAM": _unframed(explained, height, width)}
+
+
+def _whole(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, (SIZE, SIZE), mode="bilinear")
+
+
+def _framed(images: Tensor) -> Tensor:
+    """Centre slices in a square of 240 pixels, or a larger one that is then scaled down."""
+    height, width = images.shape[-2:]
+    side = max(SIZE, height, width)
+    rows, columns = side - height, side - width
+    padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+    framed = F.pad(images, padding)
+    return framed if side == SIZE else F.interpolate(framed, (SIZE, SIZE), mode="bilinear")
+
+
+def _unframed(maps: Tensor, height: int, width: int) -> Tensor:
+    """Cut the slices' own pixels out of maps of framed slices."""
+    side = max(SIZE, height, width)
+    whole = maps if side == SIZE else F.interpolate(maps, (side, side), mode="bilinear")
+    top, left = (side - height) // 2, (side - width) // 2
+    return whole[..., top : top + height, left : left + width]

@@ -1,0 +1,278 @@
+"""The dock that measures masks, alone, side by side, or against a reference."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import (
+    QGuiApplication,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+    QStandardItem,
+    QStandardItemModel,
+)
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.measure.mask_choice import MakeSource, MaskChoice
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.rows import row
+
+if TYPE_CHECKING:
+    from napari_mcwss.measurement.compare_masks import Row, Surveyed
+    from napari_mcwss.study.study import Study
+
+_SORT = Qt.ItemDataRole.UserRole
+_PLACE = Qt.ItemDataRole.UserRole + 1
+
+
+class MeasureDock(QWidget):  # type: ignore[misc]
+    """Measure masks in the background and show a table.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that shows the scan.
+
+    Attributes
+    ----------
+    ended : Signal
+        All is measured, or it was cancelled.
+    first, second, reference : MaskChoice
+        What is measured, what beside it, and what both are compared with.
+    background : Background
+        Measures.
+    """
+
+    ended = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session.of(napari_viewer)
+        self._rows: list[Row] = []
+        self._problems: list[str] = []
+        self._done = 0
+        self.background = Background(self)
+        self.background.event_received.connect(self._take)
+        self.background.ended.connect(self._end)
+        self._make_widgets()
+        self.session.study_changed.connect(self._refresh)
+        self.session.models_changed.connect(self._refresh)
+        self.session.scan_changed.connect(self._refresh)
+        layers = napari_viewer.layers.events
+        for event in (layers.inserted, layers.removed):
+            event.connect(self._refresh)
+        self.destroyed.connect(_disconnector(self.session, napari_viewer, self))
+        self._refresh()
+
+    def _make_widgets(self) -> None:
+        self.first = MaskChoice(self.session, optional=False)
+        self.second = MaskChoice(self.session, optional=True)
+        self.reference = MaskChoice(self.session, optional=True)
+        self.reference.currentIndexChanged.connect(self._reference_changed)
+        self.values = QLineEdit()
+        self.values.setPlaceholderText("as TC=1,4 ED=2; empty: 1, 2, … in the order of the classes")
+        self.scope = QComboBox()
+        self.scope.addItems(["the scan on screen", "all scans that have a mask"])
+        self.measure_button = QPushButton("Measure")
+        self.measure_button.clicked.connect(self.measure)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.background.cancel)
+        self.model = QStandardItemModel(self)
+        self.model.setSortRole(_SORT)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.setSortingEnabled(True)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.verticalHeader().hide()
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip("The selected lines, or all, for a spreadsheet")
+        self.copy_button.clicked.connect(self.copy)
+        shortcut = QShortcut(QKeySequence.StandardKey.Copy, self.table)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(self.copy)
+        self.save_button = QPushButton("Save as CSV …")
+        self.save_button.clicked.connect(self.save)
+        self.status = QLabel()
+        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status.setWordWrap(True)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Masks", self.first)
+        form.addRow("Beside them", self.second)
+        form.addRow("Compare with", self.reference)
+        form.addRow("Its values", self.values)
+        form.addRow("Of", self.scope)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(row(self.measure_button, self.cancel_button))
+        layout.addWidget(self.status)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(row(self.copy_button, self.save_button))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """List the masks that there are now: layers may have other names."""
+        super().showEvent(event)
+        self._refresh()
+
+    def measure(self) -> None:
+        """Measure what is chosen, layers as they are painted now."""
+        study, scan = self.session.study, self.session.scan
+        if study is None:
+            return
+        try:
+            chosen = [self.first.source(""), self.second.source("")]
+            reference = self.reference.source(self.values.text())
+            makers = [maker for maker in chosen if maker is not None]
+            if not makers:
+                raise McwssError("no masks are chosen: choose a layer, a model or a folder")
+            everywhere = self.scope.currentIndex() == 1
+            if scan is None and not everywhere:
+                raise McwssError("no scan is on screen: choose one, or measure all scans")
+            scans = None if everywhere or scan is None else [scan]
+            events = _survey(study, scans, makers, reference)
+            self.background.start(Job("measuring of masks", events, lambda _: False))
+        except McwssError as error:
+            show_error(self.session.order.hide(str(error)))
+            return
+        self._rows, self._problems, self._done = [], [], 0
+        self.model.clear()
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.status.setText("Measuring …")
+        self._refresh()
+
+    def copy(self) -> None:
+        """Copy the selected lines, or all, as text between tabs."""
+        from napari_mcwss.measurement.comparison_table import delimited
+
+        QGuiApplication.clipboard().setText(delimited(self._ordered(selected=True), "\t"))
+
+    def save(self) -> None:
+        """Ask for a file and write all lines into it."""
+        name, _ = QFileDialog.getSaveFileName(self, "Save", "measurements.csv", "CSV (*.csv)")
+        if not name:
+            return
+        from napari_mcwss.measurement.comparison_table import write_survey
+
+        try:
+            write_survey(Path(name), self._ordered(selected=False))
+        except McwssError as error:
+            show_error(str(error))
+
+    def _ordered(self, *, selected: bool) -> "list[Row]":
+        """Give the lines in the order on screen."""
+        lines = [index.row() for index in self.table.selectionModel().selectedRows()]
+        if not (selected and lines):
+            lines = list(range(self.model.rowCount()))
+        return [self._rows[self.model.item(line, 0).data(_PLACE)] for line in sorted(lines)]
+
+    def _take(self, event: "Surveyed") -> None:
+        from napari_mcwss.measurement.comparison_table import (
+            COLUMNS,
+            text_of,
+            used_columns,
+            values_of,
+        )
+
+        self._done += 1
+        label = self.session.order.label(event.scan)
+        if event.problem:
+            self._problems.append(f"{label}: {self.session.order.hide(event.problem)}")
+        for found in event.rows:
+            shown = replace(found, scan=label)
+            items = []
+            for key, value in zip(COLUMNS, values_of(shown), strict=True):
+                item = QStandardItem(text_of(key, value))
+                # What is undefined is last, or first.
+                item.setData(float("-inf") if value is None else value, _SORT)
+                item.setData(len(self._rows), _PLACE)
+                items.append(item)
+            self.model.appendRow(items)
+            self._rows.append(shown)
+        self.model.setHorizontalHeaderLabels(list(COLUMNS.values()))
+        used = used_columns(self._rows)
+        for index, key in enumerate(COLUMNS):
+            self.table.setColumnHidden(index, key not in used)
+        self.status.setText(f"{self._done} scans")
+        self._refresh()
+
+    def _end(self, outcome: Outcome) -> None:
+        ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
+        text = "Failed." if outcome.error else ends[outcome.cancelled]
+        self.status.setText("\n".join([text, *self._problems]))
+        self.table.resizeColumnsToContents()
+        self._refresh()
+        self.ended.emit()
+
+    def _refresh(self, *_: object) -> None:
+        for choice in (self.first, self.second, self.reference):
+            choice.refresh()
+        running, study = self.background.running, self.session.study
+        self.measure_button.setEnabled(study is not None and not running)
+        self.cancel_button.setEnabled(running and not self.background.cancelling)
+        for button in (self.copy_button, self.save_button):
+            button.setEnabled(bool(self._rows) and not running)
+        if study is None:
+            self.status.setText("Open or make a study in the Tagging dock first.")
+        elif not (running or self._rows or self._problems):
+            self.status.clear()
+
+    def _reference_changed(self, _: int) -> None:
+        option = self.reference.option
+        self.values.setEnabled(option is not None and option.kind in ("layer", "folder"))
+
+
+def _survey(
+    study: "Study",
+    scans: Sequence[str] | None,
+    makers: Sequence[MakeSource],
+    reference: MakeSource | None,
+) -> Callable[[], "Generator[Surveyed | None, None, None]"]:
+    """Make the events of a survey; of all scans that have a mask, if none are named."""
+
+    def events() -> "Generator[Surveyed | None, None, None]":
+        from napari_mcwss.measurement.compare_masks import survey
+
+        yield None
+        sources = [make() for make in makers]
+        right = None if reference is None else reference()
+        names = scans or [
+            scan for scan in study.scan_names if any(source.has(scan) for source in sources)
+        ]
+        if not names:
+            raise McwssError("no scan has such a mask: segment scans first")
+        yield from survey(study, names, sources, right)
+
+    return events
+
+
+def _disconnector(session: Session, viewer: Viewer, dock: MeasureDock) -> Callable[[], None]:
+    """Give what ends a dock's connections: signals outlive it."""
+
+    def disconnect() -> None:
+        session.study_changed.disconnect(dock._refresh, missing_ok=True)
+        session.models_changed.disconnect(dock._refresh, missing_ok=True)
+        session.scan_changed.disconnect(dock._refresh, missing_ok=True)
+        viewer.layers.events.inserted.disconnect(dock._refresh)
+        viewer.layers.events.removed.disconnect(dock._refresh)
+
+    return disconnect

@@ -1,0 +1,210 @@
+"""Choosing masks: a layer, a model, what was corrected, or files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QComboBox, QFileDialog
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
+from napari_mcwss.segmentation.corrected import CORRECTED
+
+if TYPE_CHECKING:
+    from napari_mcwss.measurement.compare_masks import Source
+    from napari_mcwss.study.study import Study
+
+NONE, FOLDER = "none", "folder of masks …"
+
+MakeSource = Callable[[], "Source"]
+"""Makes a source in another thread: some load torch, which takes seconds."""
+
+
+@dataclass(frozen=True)
+class _Option:
+    """What can be chosen: its text, and which kind of what name."""
+
+    text: str
+    kind: str
+    name: str = ""
+
+
+class MaskChoice(QComboBox):  # type: ignore[misc]
+    """Lists the masks there are for the scan on screen and for the study.
+
+    Parameters
+    ----------
+    session : Session
+        With the study and the scan.
+    optional : bool
+        Whether there may be none.
+    """
+
+    def __init__(self, session: Session, *, optional: bool) -> None:
+        super().__init__()
+        self._session, self._optional = session, optional
+        self._folders: list[Path] = []
+        self._listed: list[_Option] = []
+        self._proposed: _Option | None = None
+        self.activated.connect(self._chosen)
+
+    @property
+    def option(self) -> _Option | None:
+        """What is chosen, if anything is."""
+        index = self.currentIndex()
+        return self._listed[index] if 0 <= index < len(self._listed) else None
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """List the masks that there are now: a layer may have got its mask."""
+        self.refresh()
+        super().showPopup()
+
+    def refresh(self) -> None:
+        """List what there is now; what the user has chosen stays, if it is still there."""
+        options = self._options()
+        if options == self._listed:
+            return
+        before = self.option
+        self._listed = options
+        self.clear()
+        self.addItems([option.text for option in options])
+        if before in options and before != self._proposed:
+            self.setCurrentIndex(options.index(before))
+        elif options:
+            # What comes on screen later goes before a model's masks of other scans.
+            self.setCurrentIndex(0)
+            self._proposed = options[0]
+
+    def source(self, values: str) -> MakeSource | None:
+        """Prepare what is chosen, a layer as it is painted now; None if there is nothing.
+
+        Parameters
+        ----------
+        values : str
+            Which value stands for which class in a layer or in files, as
+            ``TC=1,4 ED=2``; if empty, those of this program.
+
+        Raises
+        ------
+        McwssError
+            If the values cannot be read.
+        """
+        study, scan, option = self._session.study, self._session.scan, self.option
+        if study is None or option is None or option.kind == NONE:
+            return None
+        given = _values_in(values, study.class_names)
+        if option.kind == "layer" and scan is not None:
+            for layer in self._layers():
+                if layer.name == option.name:
+                    data = np.array(layer.data)
+                    data = data[None] if data.ndim == 2 else data
+                    return partial(_of_layer, study, scan, option.name, data, given)
+        if option.kind == "model":
+            return partial(_of_model, study, option.name)
+        if option.kind == CORRECTED:
+            self._session.correcting.look()
+            return partial(_of_corrected, study, self._session.correcting.saving.unsaved(study))
+        if option.kind == "folder":
+            return partial(_of_files, study, option.name, given)
+        return None
+
+    def _options(self) -> list[_Option]:
+        study = self._session.study
+        options = [_Option(NONE, NONE)] if self._optional else []
+        if study is None:
+            return options
+        options += [_Option(f"layer {layer.name}", "layer", layer.name) for layer in self._layers()]
+        options += [_Option(f"model {name}", "model", name) for name in study.model_names()]
+        options.append(_Option("corrected masks", CORRECTED))
+        options += [_Option(f"folder {path.name}", "folder", str(path)) for path in self._folders]
+        options.append(_Option(FOLDER, FOLDER))
+        return options
+
+    def _layers(self) -> list[Labels]:
+        """Give the labels layers that lie on the voxels of the scan on screen."""
+        study, scan = self._session.study, self._session.scan
+        if study is None or scan is None:
+            return []
+        shape = study.scan(scan).geometry.shape
+        shapes = (shape, shape[1:]) if shape[0] == 1 else (shape,)
+        viewer = self._session.viewer
+        empty = [layer for layer in study_layers(viewer, "mask") if layer.metadata.get(EMPTY)]
+        layers = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+        return [
+            layer for layer in layers if tuple(layer.data.shape) in shapes and layer not in empty
+        ]
+
+    def _chosen(self, _: int) -> None:
+        option, self._proposed = self.option, None
+        if option is None or option.kind != FOLDER:
+            return
+        name = QFileDialog.getExistingDirectory(self, "Folder of masks, named after the scans")
+        self.take_folder(Path(name) if name else None)
+
+    def take_folder(self, path: Path | None) -> None:
+        """Choose a folder of masks; without one, the first of the list is chosen."""
+        if path is not None and path not in self._folders:
+            self._folders.append(path)
+        self.refresh()
+        if path is None:
+            self.setCurrentIndex(0)
+            self._proposed = self.option
+        else:
+            wanted = _Option(f"folder {path.name}", "folder", str(path))
+            self.setCurrentIndex(self._listed.index(wanted))
+
+
+def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
+    """Read values of classes as a user types them; None where nothing is typed."""
+    given: dict[str, list[int]] = {}
+    for part in text.split():
+        name, _, numbers = part.partition("=")
+        if name not in classes or not all(n.isdecimal() for n in numbers.split(",")):
+            raise McwssError(
+                f"{part!r} is no class with its values: expected such as "
+                f"{' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
+            )
+        given.setdefault(name, []).extend(map(int, numbers.split(",")))
+    return given or None
+
+
+def _of_layer(
+    study: "Study",
+    scan: str,
+    name: str,
+    data: NDArray[np.integer],
+    given: Mapping[str, Sequence[int]] | None,
+) -> "Source":
+    from napari_mcwss.measurement.compare_masks import Source, of_labels
+    from napari_mcwss.measurement.measure import class_masks
+
+    def read(_: str) -> NDArray[np.bool_]:
+        if given is None:
+            return of_labels(data, len(study.classes))
+        return class_masks(data, given, study.class_names)
+
+    return Source(name, lambda asked: asked == scan, read)
+
+
+def _of_model(study: "Study", name: str) -> "Source":
+    from napari_mcwss.measurement.compare_masks import Source
+
+    return Source.of_model(study, name)
+
+
+def _of_corrected(study: "Study", unsaved: Mapping[str, NDArray[np.uint8]]) -> "Source":
+    from napari_mcwss.measurement.compare_masks import Source
+
+    return Source.of_corrected(study, unsaved)
+
+
+def _of_files(study: "Study", folder: str, given: Mapping[str, Sequence[int]] | None) -> "Source":
+    from napari_mcwss.measurement.compare_masks import Source
+
+    return Source.of_files(study, folder, given, Path(folder).name)

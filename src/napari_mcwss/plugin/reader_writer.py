@@ -1,0 +1,141 @@
+"""Reading and writing NIfTI, and the phantom, as napari asks for them."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_error
+from numpy.typing import NDArray
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.shared.layer_geometry import geometry_of
+from napari_mcwss.plugin.shared.layers import contrast, placement
+from napari_mcwss.scans.finding import MASK_NAMES
+from napari_mcwss.scans.formats import VOLUME_SUFFIXES, stem_of, suffix_of
+from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, phantom_scan
+from napari_mcwss.scans.reading import read_header, read_mask, read_scan
+from napari_mcwss.scans.writing import write_volume
+
+LayerData = tuple[Any, dict[str, Any], str] | tuple[None]
+Paths = str | Sequence[str]
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Give the reader of NIfTI files, None for others.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        One file, or several.
+    """
+    paths = [path] if isinstance(path, str) else path
+    readable = all(suffix_of(Path(name)) in VOLUME_SUFFIXES for name in paths)
+    return read_layers if readable else None
+
+
+def read_layers(path: Paths) -> list[LayerData]:
+    """Read NIfTI files as layers in canonical order (z, y, x).
+
+    Masks, by their names and whole numbers, become labels; a fourth axis
+    becomes layers. A damaged file is told in a notification, and the others
+    are read.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        One file, or several.
+    """
+    layers: list[LayerData] = []
+    for file in map(Path, [path] if isinstance(path, str) else path):
+        try:
+            layers += _read(file)
+        except McwssError as error:
+            show_error(str(error))
+    # This is napari's word for a file that was read and gives no layer.
+    return layers or [(None,)]
+
+
+def _read(file: Path) -> list[LayerData]:
+    header = read_header(file)
+    place = placement(header.geometry, "file")
+    name = stem_of(file)
+    if header.channels == 1 and any(name.lower().endswith(mask) for mask in MASK_NAMES):
+        # A probability map can be called a mask: it is an image.
+        with suppress(McwssError):
+            return [(read_mask(file), {"name": name, **place}, "labels")]
+    names = (
+        [name] if header.channels == 1 else [f"{name} {index}" for index in range(header.channels)]
+    )
+    volume = read_scan(name, names, [file]).volume()
+    return _image_layers(names, volume, place)
+
+
+def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write an image layer as NIfTI.
+
+    Parameters
+    ----------
+    path : str
+        The file to write.
+    data : array
+        ``(z, y, x)`` or ``(y, x)``.
+    attributes : dict
+        Of the layer.
+    """
+    return _write(path, np.asarray(data), attributes)
+
+
+def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a labels layer as NIfTI, in the smallest type that holds its labels."""
+    labels = np.asarray(data)
+    smallest = np.promote_types(
+        np.min_scalar_type(int(labels.min())), np.min_scalar_type(int(labels.max()))
+    )
+    return _write(path, labels.astype(smallest), attributes)
+
+
+def phantom_layers() -> list[LayerData]:
+    """Generate a scan with a tumour: an image layer a channel, and the truth as labels."""
+    volume, mask, spacing = phantom_scan()
+    place = placement(geometry_of(mask.shape, {"scale": spacing}), "file")
+    return [
+        *_image_layers(PHANTOM_CHANNELS, volume, place),
+        (mask, {"name": "truth", "visible": False, **place}, "labels"),
+    ]
+
+
+def _image_layers(
+    names: Sequence[str], volume: NDArray[np.float32], place: dict[str, Any]
+) -> list[LayerData]:
+    return [
+        (
+            voxels,
+            {"name": name, "colormap": "gray", "contrast_limits": contrast(voxels), **place},
+            "image",
+        )
+        for name, voxels in zip(names, volume, strict=True)
+    ]
+
+
+def _write(path: str, data: NDArray[Any], attributes: dict[str, Any]) -> list[str]:
+    volume = data[None] if data.ndim == 2 else data
+    try:
+        if volume.ndim != 3:
+            raise McwssError(
+                f"a layer of {data.ndim} axes cannot be written as one NIfTI volume: "
+                "expected 2 or 3, write its parts one by one"
+            )
+        if attributes.get("rgb"):
+            raise McwssError("an image in colours cannot be written as one NIfTI volume: split it")
+        if volume.dtype == bool:
+            volume = volume.astype(np.uint8)
+        elif volume.dtype == np.float16:
+            volume = volume.astype(np.float32)
+        geometry = geometry_of(volume.shape, attributes)
+        write_volume(Path(path), volume, geometry, dtype=volume.dtype)
+    except McwssError as error:
+        show_error(str(error))
+        return []
+    return [path]

@@ -1,0 +1,182 @@
+"""The part of the results dock that corrects a mask by hand."""
+
+from collections.abc import Callable
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDockWidget,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
+
+
+class CorrectionBox(QGroupBox):  # type: ignore[misc]
+    """Begin to correct, choose what to paint, and say that a mask is right.
+
+    Parameters
+    ----------
+    session : Session
+        With the scan.
+    model : callable
+        Gives the name of the model whose mask is on screen; empty if there is none.
+    coming : callable
+        Tells whether a mask is on its way to the screen, which is worth waiting for.
+    """
+
+    def __init__(
+        self, session: Session, model: Callable[[], str], coming: Callable[[], bool]
+    ) -> None:
+        super().__init__("Correct by hand")
+        self._session, self._model, self._coming = session, model, coming
+        self._correcting = session.correcting
+        self.begin_button = QPushButton()
+        self.begin_button.setToolTip("In a layer of its own, saved as you paint")
+        self.begin_button.clicked.connect(self.begin)
+        self.anew_button = QPushButton("Begin anew …")
+        self.anew_button.setToolTip("Replace what was corrected by the model's mask on screen")
+        self.anew_button.clicked.connect(self.begin_anew)
+        self.label = QComboBox()
+        self.label.setToolTip("What the brush paints; E of the layer's own controls erases")
+        self.label.activated.connect(self._choose_label)
+        self.right = QCheckBox("This mask is right")
+        self.right.setToolTip(
+            "Every slice of it: training with corrected masks takes it as it is. "
+            "The next stroke of the brush takes this back"
+        )
+        self.right.clicked.connect(self._call_right)
+        self.status = QLabel()
+        self.status.setTextFormat(Qt.TextFormat.PlainText)
+        self.status.setWordWrap(True)
+        buttons = QHBoxLayout()
+        for widget in (self.begin_button, self.anew_button):
+            buttons.addWidget(widget)
+        marks = QHBoxLayout()
+        for widget in (self.label, self.right):
+            marks.addWidget(widget)
+        layout = QVBoxLayout(self)
+        layout.addLayout(buttons)
+        layout.addLayout(marks)
+        layout.addWidget(self.status)
+        self._correcting.changed.connect(self.refresh)
+        session.study_changed.connect(self.refresh)
+        self.destroyed.connect(_disconnector(session, self))
+        self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Learn which window has to save before it is closed."""
+        super().showEvent(event)
+        place = self.parentWidget()
+        while place is not None and not isinstance(place, QDockWidget):
+            place = place.parentWidget()
+        if place is not None:
+            UnsavedMasks.guard(place.parentWidget(), self._session)
+
+    def begin(self) -> None:
+        """Correct the mask on screen, or bring back the one that was corrected."""
+        if self._correcting.there:
+            self._correcting.show()
+        else:
+            self._correcting.begin(self._model())
+
+    def begin_anew(self) -> None:
+        """Ask, then replace what was corrected."""
+        scan, model = self._session.scan, self._model()
+        if scan is None:
+            return
+        text = (
+            f"Replace the corrected mask of {self._session.order.label(scan)} by the mask of "
+            f"{model or 'no model'}? What was painted is lost."
+        )
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.exec()
+        chosen = box.clickedButton()
+        box.deleteLater()
+        # While it asks, another scan or another model's mask can have come.
+        same = (scan, model) == (self._session.scan, self._model()) and not self._coming()
+        if chosen is replace and same:
+            self._correcting.begin(model)
+        elif chosen is replace:
+            show_error("The mask on screen is another one by now: nothing was replaced")
+
+    def refresh(self) -> None:
+        """Show what can be done, and how what was painted is saved."""
+        correcting, study = self._correcting, self._session.study
+        scan, layer = self._session.scan, correcting.layer
+        ready = study is not None and scan is not None and not correcting.damage
+        there, coming = correcting.there, self._coming()
+        self.begin_button.setText(
+            "Show corrected mask" if there and layer is None else "Correct the mask"
+        )
+        possible = there or not (coming or self._session.read_only)
+        self.begin_button.setEnabled(
+            ready and possible and layer is None and not correcting.reading
+        )
+        editable = layer is not None and bool(layer.editable)
+        self.anew_button.setEnabled(ready and editable and not coming)
+        self.right.setEnabled(editable)
+        self.right.setChecked(layer is not None and correcting.right)
+        names = [] if study is None else ["nothing", *study.class_names]
+        if names != [self.label.itemText(index) for index in range(self.label.count())]:
+            self.label.clear()
+            self.label.addItems(names)
+            self.label.setCurrentIndex(min(1, len(names) - 1))
+        self.label.setEnabled(editable)
+        self.status.setText(self._session.order.hide(self._status()))
+
+    def _status(self) -> str:
+        correcting, saving = self._correcting, self._correcting.saving
+        if correcting.damage:
+            return correcting.damage
+        if saving.problem:
+            return f"Not saved, tried again soon: {saving.problem}"
+        if saving.waiting:
+            return "Saving …"
+        if correcting.layer is None:
+            return ""
+        if self._session.read_only:
+            return f"It cannot be painted here: {self._session.read_only}"
+        if saving.saved_at is None:
+            return "Corrected mask, saved"
+        return f"Corrected mask, saved at {saving.saved_at:%H:%M:%S}"
+
+    def _choose_label(self, index: int) -> None:
+        layer = self._correcting.layer
+        if layer is not None:
+            layer.selected_label = index
+            layer.mode = "paint"
+            self._session.viewer.layers.selection.active = layer
+
+    def _call_right(self, right: bool) -> None:
+        try:
+            self._correcting.call_right(right)
+        except McwssError as error:
+            show_error(str(error))
+        self.refresh()
+
+
+def _disconnector(session: Session, box: CorrectionBox) -> Callable[[], None]:
+    """Give what ends the connections: signals outlive the box."""
+
+    def disconnect() -> None:
+        session.study_changed.disconnect(box.refresh, missing_ok=True)
+
+    return disconnect

@@ -1,0 +1,78 @@
+"""A line that says what is found at the voxel below the mouse."""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Layer
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
+
+from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.layers import study_layers
+
+HINT = "Point at the scan to see what each class has there."
+
+
+class HoverLine(QLabel):  # type: ignore[misc]
+    """Each class's CAM at the voxel below the mouse; in 3-D the highest one behind it.
+
+    napari's own status bar says so of the selected layer alone.
+
+    Parameters
+    ----------
+    session : Session
+        Of the viewer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(HINT)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self._viewer = session.viewer
+        self._found: Found | None = None
+        callbacks, moved = session.viewer.mouse_move_callbacks, self._moved
+        callbacks.append(moved)
+        # The viewer outlives the dock.
+        self.destroyed.connect(lambda: callbacks.remove(moved))
+        self.follow(None)
+
+    def follow(self, found: Found | None) -> None:
+        """Speak of another result, or of none."""
+        self._found = found
+        self.setText(HINT)
+        self.setVisible(found is not None)
+
+    def _moved(self, _viewer: Viewer, event: Any) -> None:
+        found = self._found
+        layer = next(iter(study_layers(self._viewer, "mask")), None)
+        if found is None or layer is None:
+            return
+        voxels = _voxels(layer, event)
+        shape = np.array(found.geometry.shape)
+        voxels = voxels[((voxels >= 0) & (voxels < shape)).all(1)]
+        if not len(voxels):
+            self.setText(HINT)
+            return
+        values = found.prediction.cams[(slice(None), *voxels.T)]
+        classes = found.prediction.classes
+        texts = ", ".join(f"{n} {v:.2f}" for n, v in zip(classes, values.max(1), strict=True))
+        where = "highest behind the mouse"
+        if len(voxels) == 1:
+            z, y, x = voxels[0]
+            where = f"slice {z}, row {y}, column {x}"
+        self.setText(f"{texts} ({where})")
+
+
+def _voxels(layer: Layer, event: Any) -> NDArray[np.intp]:
+    """Give the voxel of a layer below the mouse, or those behind it in 3-D: ``(voxels, 3)``."""
+    displayed = [axis - (len(event.position) - 3) for axis in event.dims_displayed]
+    if len(displayed) < 3:
+        return np.round(np.array([layer.world_to_data(event.position)])).astype(np.intp)
+    start, end = layer.get_ray_intersections(event.position, event.view_direction, displayed)
+    if start is None or end is None:
+        return np.zeros((0, 3), np.intp)
+    steps = max(2, int(np.ceil(np.linalg.norm(end - start))))
+    return np.round(np.linspace(start, end, steps)).astype(np.intp)

@@ -1,0 +1,304 @@
+"""Segmenting image layers that a user has opened: which of them is which channel."""
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.plugin.shared.layer_geometry import geometry_of
+from napari_mcwss.plugin.shared.layers import (
+    class_colormap,
+    mask_colormap,
+    prepare_labels,
+    study_layers,
+)
+from napari_mcwss.plugin.shared.user_files import preferences_file
+from napari_mcwss.scans.formats import size_text
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.masks.exclusive import precedence_of
+from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.study.description import class_specs
+
+if TYPE_CHECKING:
+    from napari_mcwss.model.checkpoint import ModelInfo
+    from napari_mcwss.scans.geometry import Geometry
+    from napari_mcwss.segmentation.prediction.predict import Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class OpenScan:
+    """Layers that are the channels of one scan, as another thread may look at them.
+
+    Attributes
+    ----------
+    name : str
+        Of the first layer.
+    data : tuple of array
+        One a channel, ``(z, y, x)`` or ``(y, x)``, all of one shape.
+    geometry : Geometry
+        Of the voxels.
+    place : dict
+        Layer arguments that put a result where the first layer lies.
+    """
+
+    name: str
+    data: tuple[Any, ...]
+    geometry: "Geometry"
+    place: dict[str, Any]
+
+    @classmethod
+    def of(cls, layers: Sequence[Image]) -> "OpenScan":
+        """Take layers as channels.
+
+        Raises
+        ------
+        McwssError
+            If they are not of one shape with 2 or 3 axes.
+        """
+        shapes = {tuple(layer.data.shape) for layer in layers}
+        if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
+            raise McwssError(
+                f"the layers have the shapes {', '.join(map(size_text, sorted(shapes)))}: channels "
+                "of one scan are of one shape with 2 or 3 axes"
+            )
+        first = layers[0]
+        shape = next(iter(shapes))
+        attributes = {"metadata": dict(first.metadata), "scale": tuple(first.scale)}
+        geometry = geometry_of(shape if len(shape) == 3 else (1, *shape), attributes)
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        place = {name: getattr(first, name) for name in names}
+        place["metadata"] = {"geometry": geometry, "affine": geometry.affine}
+        return cls(first.name, tuple(layer.data for layer in layers), geometry, place)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenFound:
+    """What a model found in open layers.
+
+    Attributes
+    ----------
+    scan : OpenScan
+        The layers.
+    prediction : Prediction
+        Scores and CAMs.
+    mask : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    """
+
+    scan: OpenScan
+    prediction: "Prediction"
+    mask: NDArray[np.uint8]
+
+    def show(self, viewer: Viewer) -> None:
+        """Add a CAM layer a class and a mask layer; they are the user's own from then on."""
+        flat = len(self.scan.data[0].shape) == 2
+        classes = class_specs(self.prediction.classes)
+        for spec, cam in zip(classes, self.prediction.cams, strict=True):
+            viewer.add_image(
+                cam[0] if flat else cam,
+                name=f"CAM {spec.name} of {self.scan.name}",
+                colormap=class_colormap(spec),
+                contrast_limits=(0, 1),
+                blending="additive",
+                opacity=0.6,
+                **self.scan.place,
+            )
+        viewer.add_labels(
+            self.mask[0] if flat else self.mask,
+            name=f"mask of {self.scan.name}",
+            colormap=mask_colormap(classes),
+            features={"index": range(len(classes) + 1), "class": ["", *(c.name for c in classes)]},
+            opacity=0.5,
+            **self.scan.place,
+        )
+
+
+class LayerChannelsDialog(QDialog):  # type: ignore[misc]
+    """Ask which open layer is which channel of a model; what was said last is proposed.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    viewer : napari.viewer.Viewer
+        Its image layers are listed.
+    channels : sequence of str
+        Of the model.
+
+    Attributes
+    ----------
+    scan : OpenScan or None
+        What was chosen, once accepted.
+
+    Raises
+    ------
+    McwssError
+        If no image layer is open.
+    """
+
+    def __init__(self, parent: QWidget, viewer: Viewer, channels: Sequence[str]) -> None:
+        layers = open_images(viewer)
+        if not layers:
+            raise McwssError("no image layer is open: open the channels of a scan in napari")
+        super().__init__(parent)
+        self.setWindowTitle("Which layer is which channel?")
+        self.scan: OpenScan | None = None
+        self._layers = layers
+        names = [layer.name for layer in layers]
+        remembered = remembered_layers()
+        self.choices: dict[str, QComboBox] = {}
+        form = QFormLayout()
+        for channel in channels:
+            choice = QComboBox()
+            choice.addItems(names)
+            choice.setCurrentIndex(_guess(channel, names, remembered.get(channel)))
+            self.choices[channel] = choice
+            form.addRow(channel, choice)
+        self.reason = QLabel()
+        self.reason.setWordWrap(True)
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.ok_button = buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok_button.setText("Segment")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.reason)
+        layout.addWidget(buttons)
+
+    def accept(self) -> None:
+        """Take the layers; stay open and say so if they cannot be channels of one scan."""
+        chosen = {
+            channel: self._layers[choice.currentIndex()] for channel, choice in self.choices.items()
+        }
+        try:
+            if len({layer.unique_id for layer in chosen.values()}) < len(chosen):
+                raise McwssError("one layer is chosen for two channels: choose another")
+            self.scan = OpenScan.of(list(chosen.values()))
+        except McwssError as error:
+            self.reason.setText(str(error))
+            return
+        # To be asked again is all that is lost if the disk does not take it.
+        with suppress(McwssError):
+            remember_layers({channel: layer.name for channel, layer in chosen.items()})
+        super().accept()
+
+
+def open_images(viewer: Viewer) -> list[Image]:
+    """List the image layers that the user has opened: grey ones, and not CAMs of ours."""
+    ours = study_layers(viewer, "cam", "map", "preview")
+    return [
+        layer
+        for layer in viewer.layers
+        if isinstance(layer, Image)
+        and not (layer.rgb or layer.multiscale or layer in ours)
+        and not layer.name.startswith("CAM ")
+    ]
+
+
+def segment_open(
+    folder: Path, scan: OpenScan, rules: Rules
+) -> Callable[[], Generator[Any, None, OpenFound]]:
+    """Make the events of segmenting open layers with the model of a folder.
+
+    They are lines of text and the `Progress` of `predict`; nothing is stored.
+    """
+
+    def events() -> Generator[Any, None, OpenFound]:
+        yield "Loading the network …"
+        prepare_labels()
+        from napari_mcwss.model.checkpoint import load_model
+        from napari_mcwss.segmentation.prediction.predict import predict
+
+        trained = load_model(folder)
+        info = trained.info
+        volume = np.stack([np.asarray(data, np.float32) for data in scan.data])
+        volume = volume.reshape(len(volume), *scan.geometry.shape)
+        np.nan_to_num(volume, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        source = Scan.from_array(scan.name, info.channels, volume, scan.geometry)
+        prediction = yield from predict(trained, source)
+        precedence = precedence_of(np.array(info.precedence, bool), [0] * len(info.classes))
+        spacing = scan.geometry.spacing
+        masks = make_masks(
+            prediction.cams,
+            prediction.scores,
+            precedence,
+            rules,
+            spacing,
+            source.volume,
+            info.classes,
+        )
+        return OpenFound(scan, prediction, masks[-1])
+
+    return events
+
+
+def read_model(folder: Path) -> "ModelInfo | McwssError":
+    """Read what a model is; an error is an answer, for a dialog to say."""
+    from napari_mcwss.model.checkpoint import read_info
+
+    try:
+        return read_info(folder)
+    except McwssError as error:
+        return error
+
+
+def remembered_layers() -> dict[str, str]:
+    """Give the name of the layer that each channel was last; what cannot be read is forgotten."""
+    path = _remembered_file()
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def remember_layers(names: Mapping[str, str]) -> None:
+    """Remember which channel was which layer, by their names.
+
+    Raises
+    ------
+    McwssError
+        If it cannot be written.
+    """
+    path = _remembered_file()
+    if path is not None:
+        text = json.dumps(remembered_layers() | dict(names), indent=2)
+        with replacing(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _remembered_file() -> Path | None:
+    preferences = preferences_file()
+    return None if preferences is None else preferences.with_name("napari-mcwss-channels.json")
+
+
+def _guess(channel: str, names: Sequence[str], remembered: str | None) -> int:
+    """Give the place of the layer that a channel most likely is."""
+    if remembered in names:
+        return names.index(remembered)
+    alike = [i for i, name in enumerate(names) if channel.lower() in name.lower()]
+    # Of `t1` and `t1ce`, the shorter one is t1.
+    return min(alike, key=lambda i: len(names[i]), default=0)

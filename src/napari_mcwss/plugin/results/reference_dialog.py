@@ -1,0 +1,183 @@
+"""The dialog that chooses the threshold on a few reference masks."""
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_in
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.segmentation.masks.settings import Rules
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+
+
+class ReferenceDialog(QDialog):  # type: ignore[misc]
+    """Name reference masks; stored CAMs of their scans are measured at each threshold.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    study : Study
+        On screen.
+    model : str
+        Whose results are measured.
+    rules : Rules
+        All but the threshold is taken from them.
+
+    Attributes
+    ----------
+    threshold : float or None
+        The best one, once accepted.
+    background : Background
+        Measures.
+    """
+
+    def __init__(self, parent: QWidget, study: "Study", model: str, rules: Rules) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Choose the threshold on reference masks")
+        self.threshold: float | None = None
+        self._study, self._model, self._rules = study, model, rules
+        self.masks = QLineEdit()
+        self.masks.setPlaceholderText("their name beside each scan's files, such as seg")
+        folder_button = QPushButton("Folder …")
+        folder_button.clicked.connect(self._ask_folder)
+        self.values = {name: QLineEdit(str(n)) for n, name in enumerate(study.class_names, 1)}
+        self.reason = QLabel(
+            "Scans that the model has segmented and that have a mask are measured, without their "
+            "tags. What is measured on these masks later is no test any more."
+        )
+        self.reason.setWordWrap(True)
+        self.reason.setTextFormat(Qt.TextFormat.PlainText)
+        self.background = Background(self)
+        self.background.event_received.connect(self.reason.setText)
+        self.background.ended.connect(self._ended)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok_button.setText("Choose")
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        form.addRow("Masks", side_by_side(self.masks, folder_button))
+        for name, line in self.values.items():
+            line.setPlaceholderText("values in the masks, such as 1, 4")
+            form.addRow(name, line)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+        self.resize(520, self.sizeHint().height())
+
+    def accept(self) -> None:
+        """Measure beside the screen, then close; stay open and say so if that cannot be."""
+        if self.background.running:
+            return
+        try:
+            masks, mapping = self.masks.text().strip(), self._mapping()
+            if not masks:
+                raise McwssError("name the masks, or choose a folder of masks")
+        except McwssError as error:
+            self.reason.setText(str(error))
+            return
+        self.ok_button.setEnabled(False)
+        self.background.start(
+            Job("choice of a threshold", lambda: self._measured(masks, mapping), lambda _: False)
+        )
+
+    def reject(self) -> None:
+        """Close; what is being measured is given up."""
+        self.background.cancel()
+        super().reject()
+
+    def _measured(
+        self, masks: str, mapping: dict[str, tuple[int, ...]]
+    ) -> Generator[str, None, dict[str, Any] | McwssError]:
+        """Measure scan after scan; the value is Dice by scan and threshold, or what is wrong."""
+        from napari_mcwss.measurement.reference_threshold import dice_by_threshold
+
+        found: dict[str, Any] = {}
+        yield "Measuring …"
+        try:
+            for scan, dice in dice_by_threshold(
+                self._study, self._model, masks, mapping, rules=self._rules
+            ):
+                found[scan] = dice
+                yield f"Measured {len(found)} scans …"
+        except McwssError as error:
+            # The dialog says it; a notification would lie behind it.
+            return error
+        return found
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.ok_button.setEnabled(True)
+        if isinstance(outcome.value, dict):
+            from napari_mcwss.measurement.reference_threshold import best_threshold
+
+            self.threshold = best_threshold(outcome.value)
+            super().accept()
+        else:
+            self.reason.setText(str(outcome.value or outcome.error or "It was stopped."))
+
+    def _mapping(self) -> dict[str, tuple[int, ...]]:
+        mapping = {}
+        for name, line in self.values.items():
+            values = names_in(line.text())
+            if not values or not all(value.isdecimal() for value in values):
+                raise McwssError(
+                    f"found {line.text()!r} for {name}: expected whole numbers, as 1, 4"
+                )
+            mapping[name] = tuple(map(int, values))
+        return mapping
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of masks")
+        if folder:
+            self.masks.setText(folder)
+
+
+class ChooseButton(QPushButton):  # type: ignore[misc]
+    """Opens the dialog, and says which threshold it has found.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the dialog; None if there is nothing to measure.
+
+    Attributes
+    ----------
+    chosen : Signal
+        The threshold.
+    """
+
+    chosen = Signal(float)
+
+    def __init__(self, make: Callable[[], ReferenceDialog | None]) -> None:
+        super().__init__("Choose on masks …")
+        self.setToolTip("Find the threshold that fits a few reference masks best")
+        self._make = make
+        self.clicked.connect(self._ask)
+
+    def _ask(self) -> None:
+        dialog = self._make()
+        if dialog is None:
+            return
+        if dialog.exec() and dialog.threshold is not None:
+            self.chosen.emit(dialog.threshold)
+        dialog.deleteLater()

@@ -1,0 +1,139 @@
+"""The part of the results dock that segments the scan on screen."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.results.segmenting import segment
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.segmentation.masks.settings import Rules
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+
+
+class SegmentOne(QWidget):  # type: ignore[misc]
+    """A button for the scan on screen, with progress and cancel.
+
+    Parameters
+    ----------
+    session : Session
+        With the scan.
+    model : callable
+        Gives the name of the chosen model; empty if there is none.
+    rules : callable
+        Gives the rules for this scan, which are stored with its mask; it refuses damaged tags.
+
+    Attributes
+    ----------
+    segmented : Signal
+        A scan of the study is segmented and stored, as `Found`.
+    background : Background
+        Segments.
+    """
+
+    segmented = Signal(object)
+
+    def __init__(
+        self, session: Session, model: Callable[[], str], rules: Callable[[], Rules]
+    ) -> None:
+        super().__init__()
+        self._session, self._model, self._rules = session, model, rules
+        self._study: Study | None = None
+        self._began = 0.0
+        self.background = Background(self)
+        self.background.event_received.connect(self._show_progress)
+        self.background.ended.connect(self._end)
+        self.segment_button = QPushButton("Segment this scan")
+        self.segment_button.setToolTip("CAMs and mask are stored in the study")
+        self.segment_button.clicked.connect(self.segment)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.hint = QLabel()
+        self.hint.setWordWrap(True)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.segment_button, 2)
+        buttons.addWidget(self.cancel_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        for widget in (self.hint, self.progress, self.status):
+            layout.addWidget(widget)
+        self.refresh()
+
+    def segment(self) -> None:
+        """Segment the scan on screen with the chosen model.
+
+        Damaged tags refuse it as long as tags are to count: the mask is stored.
+        """
+        study, scan, model = self._session.study, self._session.scan, self._model()
+        if study is None or scan is None or not model:
+            return
+        try:
+            job = Job(
+                f"segmentation of {self._session.order.label(scan)}",
+                segment(study, model, scan, self._rules()),
+                lambda event: not isinstance(event, str),
+                computes=True,
+            )
+            self.background.start(job)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self._study, self._began = study, time.monotonic()
+        self.refresh()
+
+    def cancel(self) -> None:
+        """Ask the segmentation to stop."""
+        self.background.cancel()
+        self.status.setText("Cancelling …")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        study, scan, running = self._session.study, self._session.scan, self.background.running
+        ready = study is not None and scan is not None and bool(self._model())
+        self.segment_button.setEnabled(ready and not running)
+        self.cancel_button.setEnabled(running and not self.background.cancelling)
+        if study is None:
+            hint = "Open or make a study in the Tagging dock first."
+        elif scan is None:
+            hint = "Choose a scan in the Tagging dock first."
+        else:
+            hint = "Train a model in the Training dock first."
+        self.hint.setText(hint)
+        self.hint.setVisible(not ready)
+
+    def _show_progress(self, event: Any) -> None:
+        if self.background.cancelling:
+            return
+        if isinstance(event, str):
+            self.status.setText(event)
+        else:
+            self.progress.setRange(0, event.total)
+            self.progress.setValue(event.done)
+            self.status.setText(f"{event.done} of {event.total} slices")
+
+    def _end(self, outcome: Outcome) -> None:
+        self.progress.setValue(0)
+        self.status.setText("Cancelled." if outcome.cancelled else "")
+        self.refresh()
+        if outcome.error is not None:
+            self.status.setText("Failed.")
+        elif outcome.value is not None:
+            label = self._session.order.label(outcome.value.scan)
+            seconds = time.monotonic() - self._began
+            self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
+            # Another study can have a scan and a model of the same names.
+            if self._study is self._session.study:
+                self.segmented.emit(outcome.value)

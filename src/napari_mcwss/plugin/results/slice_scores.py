@@ -1,0 +1,162 @@
+"""The classifier's scores of the slice on screen beside its tags."""
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+
+from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.segmentation.masks.exclusive import GATE
+from napari_mcwss.tags.agreement import contradictions
+from napari_mcwss.tags.table import Tag
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+
+STRIKING = "#ff6b4a"
+"""Colour of what should be looked at; to be read on dark and on light ground."""
+
+
+class SliceScores(QGroupBox):  # type: ignore[misc]
+    """Tag and score of each class, and the way to slices where they contradict each other.
+
+    Parameters
+    ----------
+    session : Session
+        With the tags and the slice on screen.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Scores and tags of this slice")
+        self._session = session
+        self._found: Found | None = None
+        self.here = QLabel()
+        self.here.setTextFormat(Qt.TextFormat.RichText)
+        self.count = QLabel()
+        self.count.setWordWrap(True)
+        self.next_button = QPushButton("Next disagreement")
+        self.next_button.setToolTip(
+            "The next slice whose tag and score contradict each other, on this scan or the next "
+            "one that is segmented: the tag may be wrong, or the model"
+        )
+        self.next_button.clicked.connect(self.go_on)
+        self._others = Latest(self, "search for disagreements")
+        self._others.answered.connect(self._take_other)
+        row = QHBoxLayout()
+        row.addWidget(self.count, 1)
+        row.addWidget(self.next_button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.here)
+        layout.addLayout(row)
+        session.tags_changed.connect(self._tags_changed)
+        session.viewer.dims.events.current_step.connect(self.refresh)
+        session.viewer.dims.events.order.connect(self.refresh)
+        session.viewer.dims.events.ndisplay.connect(self.refresh)
+        self.destroyed.connect(_disconnector(session, self))
+        self.follow(None)
+
+    def follow(self, found: Found | None) -> None:
+        """Speak of another result, or of none."""
+        self._found = found
+        self._others.forget()
+        self.refresh()
+        self.setVisible(found is not None)
+
+    def go_on(self) -> None:
+        """Go to the next slice with a disagreement, in the last resort of another scan."""
+        found, study = self._found, self._session.study
+        if found is None or study is None:
+            return
+        different = np.flatnonzero(self._different().any(1))
+        index = self._session.slice_index
+        later = different[different > (-1 if index is None else index)]
+        if later.size:
+            self._show_here(int(later[0]))
+            return
+        names = self._session.order.names
+        here = names.index(found.scan) if found.scan in names else len(names)
+        others = (*names[here + 1 :], *names[:here])
+        self.count.setText("Looking at other scans …")
+        self._others.ask(partial(_find, study, found.model, others))
+
+    def _take_other(self, place: tuple[str, int] | None) -> None:
+        """Go to another scan, or to the beginning of this one where no other has any."""
+        different = np.flatnonzero(self._different().any(1))
+        self.refresh()
+        if place is not None:
+            self._session.turn_back()
+            self._session.place_wanted.emit(*place)
+        elif different.size:
+            self._show_here(int(different[0]))
+        else:
+            self.count.setText("No disagreement on any segmented scan")
+
+    def _show_here(self, index: int) -> None:
+        self._session.turn_back()
+        self._session.go_to(index)
+
+    def refresh(self, *_: object) -> None:
+        """Follow the slice on screen and its tags."""
+        found, index = self._found, self._session.slice_index
+        if found is None:
+            return
+        different = self._different()
+        slices = int(different.any(1).sum())
+        count = {0: "No disagreement", 1: "Disagreement on 1 slice"}
+        self.count.setText(count.get(slices, f"Disagreements on {slices} slices"))
+        table = self._session.table
+        if index is None or index >= len(found.prediction.scores):
+            self.here.setText("Turn the view to the slices that are tagged.")
+            return
+        rows = []
+        for column, name in enumerate(found.prediction.classes):
+            tag = Tag.UNKNOWN if table is None else Tag(int(table.values[index, column]))
+            said = "not tagged" if tag is Tag.UNKNOWN else f"tagged {tag.name.lower()}"
+            text = f"{said}, predicted {found.prediction.scores[index, column]:.2f}"
+            if different[index, column]:
+                text = f"<b style='color:{STRIKING}'>{text}</b>"
+            rows.append(
+                f"<tr><td style='padding-right:12px'>{escape(name)}</td><td>{text}</td></tr>"
+            )
+        self.here.setText(f"<table>{''.join(rows)}</table>")
+        # Without this the first table that is shown keeps the height of one line.
+        self.setMinimumHeight(self.layout().minimumSize().height())
+
+    def _different(self) -> NDArray[np.bool_]:
+        table, found = self._session.table, self._found
+        if found is None:
+            return np.zeros((0, 0), bool)
+        scores = found.prediction.scores
+        if table is None or table.values.shape != scores.shape:
+            return np.zeros(scores.shape, bool)
+        return contradictions(table, scores, GATE)
+
+    def _tags_changed(self, scan: str) -> None:
+        if self._found is not None and scan == self._found.scan:
+            self.refresh()
+
+
+def _find(study: "Study", model: str, scans: tuple[str, ...]) -> tuple[str, int] | None:
+    # It loads torch, which takes seconds: not before it is wanted.
+    from napari_mcwss.segmentation.disagreement import first_disagreement
+
+    return first_disagreement(study, model, scans)
+
+
+def _disconnector(session: Session, widget: SliceScores) -> Callable[[], None]:
+    """Give what ends the connections: signals outlive the widget."""
+
+    def disconnect() -> None:
+        session.tags_changed.disconnect(widget._tags_changed, missing_ok=True)
+        events = session.viewer.dims.events
+        for event in (events.current_step, events.order, events.ndisplay):
+            event.disconnect(widget.refresh)
+
+    return disconnect

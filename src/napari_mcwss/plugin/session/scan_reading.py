@@ -1,0 +1,97 @@
+"""Reading scans beside the screen, of which the one asked for last is shown."""
+
+from collections.abc import Callable, Generator
+from contextlib import suppress
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.scan_order import ScanOrder
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.study.study import Study
+
+
+class ScanReading(QObject):  # type: ignore[misc]
+    """Brings a scan on screen once its voxels are read.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Its end ends the reading.
+    session : Session
+        That shows the scan.
+
+    Attributes
+    ----------
+    said : Signal
+        What is being done, in words.
+    began : Signal
+        A scan is being read.
+    ended : Signal
+        Nothing is being read any more: the scan is on screen, or the user was told why not.
+    """
+
+    said = Signal(str)
+    began = Signal()
+    ended = Signal()
+
+    def __init__(self, parent: QObject, session: Session) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._wanted: tuple[Study, str] | None = None
+        self._begun: tuple[Study, str] | None = None
+        self._background = Background(self)
+        self._background.event_received.connect(self.said.emit)
+        self._background.ended.connect(self._show)
+
+    @property
+    def running(self) -> bool:
+        """Whether a scan is being read."""
+        return self._background.running
+
+    def read(self, study: Study, scan: str) -> None:
+        """Read a scan and show it, in place of the one that was asked for before."""
+        self._wanted = study, scan
+        if self._background.running:
+            self._background.cancel()
+        else:
+            self._begun = self._wanted
+            order = self._session.order
+            job = Job(
+                f"reading of {order.label(scan)}", _reader(study, scan, order), lambda _: False
+            )
+            self._background.start(job)
+        self.began.emit()
+
+    def _show(self, outcome: Outcome) -> None:
+        wanted, self._wanted = self._wanted, None
+        # What has failed is not tried again, but another scan may be wanted by now.
+        done = outcome.value if outcome.error is None else self._begun
+        if wanted is not None and wanted != done:
+            self.read(*wanted)
+            return
+        if outcome.value is not None:
+            study, scan = outcome.value
+            if study is self._session.study:
+                self._session.show(scan)
+        self.ended.emit()
+
+
+def _reader(
+    study: Study, scan: str, order: ScanOrder
+) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
+    label = order.label(scan)
+
+    def events() -> Generator[str, None, tuple[Study, str]]:
+        yield f"Reading {label} …"
+        try:
+            study.scan(scan).volume()
+        except McwssError as error:
+            raise McwssError(order.hide(str(error))) from error
+        with suppress(McwssError):
+            study.tag_book.prepare_history()
+        yield f"Showing {label} …"
+        return study, scan
+
+    return events

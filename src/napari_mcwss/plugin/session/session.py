@@ -1,0 +1,255 @@
+"""What the docks of one viewer share: the study and the scan on screen."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.correcting import Correcting
+from napari_mcwss.plugin.session.scan_order import ScanOrder
+from napari_mcwss.plugin.session.tag_saving import TagSaving
+from napari_mcwss.plugin.shared.layers import remove_study_layers, show_scan_layers
+from napari_mcwss.study.study import Study
+from napari_mcwss.tags.history import Step
+from napari_mcwss.tags.table import TagTable
+
+
+class Session:
+    """The study that is open in one viewer.
+
+    Docks act on the session and listen to its signals; none knows another.
+    All of it belongs to the main thread.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The viewer whose layers show the scan.
+
+    Attributes
+    ----------
+    study_changed : Signal
+        A study was opened, or its scans or classes have changed.
+    scan_changed : Signal
+        Another scan is on screen, by its name.
+    tags_changed : Signal
+        Tags of a scan have changed, by its name.
+    models_changed : Signal
+        A model was trained or removed.
+    place_wanted : Signal
+        A slice is to be brought on screen, by name of the scan and index; its voxels are yet to
+        be read.
+    table : TagTable or None
+        The tags of the scan on screen, as its user sees them; None if there is
+        no scan or its tags are damaged.
+    damage : str
+        What is wrong with them.
+    read_only : str
+        Why tags cannot be changed here, as that another program changes them;
+        empty if they can.
+    saving : TagSaving
+        Brings them to the disk.
+    order : ScanOrder
+        The order and the names in which the user sees the scans.
+    correcting : Correcting
+        The corrected mask of the scan on screen, and its way to the disk.
+    window_closed : bool
+        Whether there is no screen any more that layers could be removed from.
+    """
+
+    study_changed = Signal()
+    scan_changed = Signal(str)
+    tags_changed = Signal(str)
+    models_changed = Signal()
+    place_wanted = Signal(str, int)
+
+    _sessions: ClassVar["WeakKeyDictionary[Viewer, Session]"] = WeakKeyDictionary()
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.study: Study | None = None
+        self.scan: str | None = None
+        self.table: TagTable | None = None
+        self.damage = ""
+        self.read_only = ""
+        self.saving = TagSaving()
+        self.order = ScanOrder()
+        self.correcting = Correcting(self)
+        self.window_closed = False
+        self._counted_millimetres = self.in_millimetres
+        self._to_be_drawn_again = False
+        if "units" in viewer.dims.events.emitters:  # since napari 0.9
+            viewer.dims.events.units.connect(self._units_changed)
+
+    @classmethod
+    def of(cls, viewer: Viewer) -> "Session":
+        """Give the session of a viewer, the same one to every dock."""
+        if viewer not in cls._sessions:
+            cls._sessions[viewer] = cls(viewer)
+        return cls._sessions[viewer]
+
+    def open(self, study: Study) -> None:
+        """Open a study; `show` brings a scan of it on screen."""
+        self.close()
+        self.study = study
+        self.claim()
+        self.study_changed.emit()
+
+    def claim(self) -> None:
+        """Try to become the one who changes the tags of the study; `read_only` says if not."""
+        if self.study is None or self.study.tag_book.lock.held:
+            return
+        try:
+            self.study.tag_book.claim()
+        except McwssError as error:
+            self.read_only = str(error)
+        else:
+            self.read_only = ""
+            # What is on screen may be older than what the other program has saved.
+            self._read_tags()
+
+    def close(self) -> None:
+        """Leave the study, so that other programs may change its tags."""
+        self._forget_scan()
+        if not self.window_closed:
+            remove_study_layers(self.viewer)
+        if self.saving.waiting:
+            self.saving.retry()
+        if self.study is not None and self.study.tag_book.lock.held:
+            try:
+                self.study.tag_book.lock.release()
+            except McwssError as error:
+                show_error(str(error))
+        self.study, self.read_only = None, ""
+
+    def show(self, scan: str) -> None:
+        """Bring a scan of the study on screen.
+
+        Its voxels should have been read before, beside the screen: reading
+        them here takes seconds.
+        """
+        if self.study is None or scan == self.scan:
+            return
+        self._forget_scan()
+        source = self.study.scan(scan)
+        show_scan_layers(self.viewer, source)
+        self.scan = scan
+        self._read_tags()
+        self.go_to(source.slices // 2)
+        self.scan_changed.emit(scan)
+
+    @property
+    def slice_index(self) -> int | None:
+        """The slice on screen along the slice axis, z; None where the view shows none.
+
+        It is read off the position in millimetres: napari counts its steps by
+        whichever layer has the finest.
+        """
+        dims = self.viewer.dims
+        if self.study is None or self.scan is None or dims.ndim < 3 or dims.ndisplay != 2:
+            return None
+        if self._to_be_drawn_again or not self.in_millimetres:
+            return None
+        if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+            return None
+        geometry = self.study.scan(self.scan).geometry
+        index = round(dims.point[dims.ndim - 3] / geometry.spacing[0])
+        return index if 0 <= index < geometry.shape[0] else None
+
+    @property
+    def in_millimetres(self) -> bool:
+        """Whether the sliders count millimetres: a layer in micrometres makes all count these."""
+        # None where the layers' units are of different kinds, which napari then ignores, as it
+        # always did before 0.9.
+        units = getattr(self.viewer.dims, "units", None) or ()
+        return all(str(unit) == "millimeter" for unit in units[-3:-2])
+
+    def _units_changed(self) -> None:
+        before, self._counted_millimetres = self._counted_millimetres, self.in_millimetres
+        if self._counted_millimetres and not before and self.scan is not None:
+            # Not within napari's change of units: it would take both moves for none.
+            self._to_be_drawn_again = True
+            QTimer.singleShot(0, self._draw_again)
+
+    def _draw_again(self) -> None:
+        """Draw the slices where the sliders are: napari does not when units change."""
+        self._to_be_drawn_again = False
+        dims = self.viewer.dims
+        if dims.ndim >= 3:
+            axis = dims.ndim - 3
+            point, (start, stop, _) = dims.point[axis], dims.range[axis]
+            dims.set_point(axis, start if point > start else stop)
+            dims.set_point(axis, point)
+
+    def go_to(self, slice_index: int) -> None:
+        """Bring a slice of the scan on screen."""
+        if self.study is not None and self.scan is not None:
+            spacing = self.study.scan(self.scan).geometry.spacing
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
+
+    def turn_back(self) -> None:
+        """Turn the view so that it shows the slices that are tagged."""
+        dims = self.viewer.dims
+        dims.ndisplay, dims.order = 2, tuple(range(dims.ndim))
+
+    def act(self, table: TagTable) -> None:
+        """Take over new tags of the scan on screen, as one step.
+
+        They are on the disk before they are shown, or `saving` says why not.
+        """
+        if self.study is None or self.scan is None or self.read_only:
+            return
+        self.table = table
+        self.saving.save(self.study.tag_book, self.scan, table)
+        self.tags_changed.emit(self.scan)
+
+    def take_over(self, scans: Iterable[str]) -> None:
+        """Show tags that were changed on the disk, as by an import beside the screen."""
+        changed = tuple(scans)
+        if self.scan in changed:
+            self._read_tags()
+        for scan in changed:
+            self.tags_changed.emit(scan)
+
+    def show_turned(self, step: Step) -> None:
+        """Show a step that was taken back or done again on the disk."""
+        self.take_over(step.changes)
+        if self.scan in step.changes:
+            self.go_to(step.changes[self.scan][0].slice_index)
+
+    def _read_tags(self) -> None:
+        self.table, self.damage = None, ""
+        if self.study is None or self.scan is None:
+            return
+        self.table = self.saving.latest(self.study.tag_book, self.scan)
+        if self.table is None:
+            try:
+                self.table = self.study.tags(self.scan)
+            except McwssError as error:
+                self.damage = str(error)
+
+    def _forget_scan(self) -> None:
+        """Forget the scan on screen and its voxels; its tags go into the csv file.
+
+        Before anything is done to its layers: with each the view changes. A
+        dock that took it for turned away would show a button for it, so that Qt
+        paints at once what is half removed, and OpenGL crashes.
+        """
+        self.correcting.look()
+        self.fold_tags()
+        if self.study is not None and self.scan is not None:
+            self.study.scan(self.scan).release()
+        self.scan, self.table, self.damage = None, None, ""
+
+    def fold_tags(self) -> None:
+        """Bring the csv file of the scan on screen up to date."""
+        if self.study is None or self.scan is None:
+            return
+        try:
+            self.study.fold_tags(self.scan)
+        except McwssError as error:
+            show_error(self.order.hide(str(error)))

@@ -1,0 +1,123 @@
+"""Asks before tags are lost that the disk has not taken when the window is closed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.close_guard import Closing
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.scans.formats import names_text
+from napari_mcwss.study.tag_exchange import export_unsaved
+from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.table import Tag, TagTable
+
+_Role = QMessageBox.ButtonRole
+
+
+class UnsavedTags(Closing):
+    """Keeps a window open until the user has decided about tags that wait to be saved.
+
+    When it is closed, the study is, too.
+
+    Parameters
+    ----------
+    window : QWidget
+        The window of the viewer.
+    session : Session
+        Of the viewer.
+    """
+
+    def __init__(self, window: QWidget, session: Session) -> None:
+        super().__init__(window)
+        self._session = session
+
+    @classmethod
+    def guard(cls, window: QWidget, session: Session) -> None:
+        """Watch a window, once: it outlives its docks."""
+        if window.findChild(cls, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
+            cls(window, session)
+
+    def may_close(self, window: QWidget) -> bool:
+        """Ask about tags that wait to be saved."""
+        saving = self._session.saving
+        if saving.waiting:
+            saving.retry()
+        return all(self._ask(window, book, tables) for book, tables in saving.unsaved().items())
+
+    def closed(self) -> None:
+        """Close the study: the docks that go next cannot be acted on."""
+        self._session.window_closed = True
+        self._session.close()
+
+    def shown(self) -> None:
+        """Use the window again."""
+        self._session.window_closed = False
+
+    def _ask(self, window: QWidget, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
+        """Ask about the tags of one study; tell whether the window may close."""
+        saving = self._session.saving
+        box = QMessageBox(window)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("Tags are not saved")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        text = _unsaved_text(book, tables, saving.problem)
+        box.setText(self._session.order.hide(text))
+        copy_button = box.addButton("Save a copy as CSV …", _Role.ActionRole)
+        close_button = box.addButton("Close anyway", _Role.DestructiveRole)
+        box.setDefaultButton(copy_button)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+
+        def end_if_saved() -> None:
+            if book not in saving.unsaved():
+                box.done(0)
+
+        # The saving is tried again meanwhile.
+        saving.changed.connect(end_if_saved)
+        try:
+            while book in saving.unsaved():
+                box.exec()
+                if box.clickedButton() is close_button:
+                    return True
+                if box.clickedButton() is not copy_button:
+                    return book not in saving.unsaved()
+                try:
+                    if _saved_copy(box, book, tables):
+                        return True
+                except McwssError as error:
+                    box.setInformativeText(str(error))
+            return True
+        finally:
+            saving.changed.disconnect(end_if_saved)
+            box.deleteLater()
+
+
+def _saved_copy(parent: QWidget, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
+    """Ask for a file and write the tags into it; tell whether there was one."""
+    start = Path.home() / "tags-not-saved.csv"
+    name, _ = QFileDialog.getSaveFileName(parent, "Save a copy", str(start), "CSV (*.csv)")
+    if name:
+        export_unsaved(book, tables, Path(name))
+    return bool(name)
+
+
+def _unsaved_text(book: TagBook, tables: Mapping[str, TagTable], problem: str) -> str:
+    """Say how many tags of which scans are not saved, and why."""
+    changed = cleared = 0
+    for scan, table in tables.items():
+        try:
+            saved = book.read(scan).values
+        except McwssError:
+            saved = np.full_like(table.values, Tag.UNKNOWN)
+        differs = table.values != saved
+        changed += int(differs.sum())
+        cleared += int((differs & (table.values == Tag.UNKNOWN)).sum())
+    count = "1 tag" if changed == 1 else f"{changed} tags"
+    scans = f"scan{'s' if len(tables) > 1 else ''} {names_text(list(tables))}"
+    text = f"{count} of {scans} {'is' if changed == 1 else 'are'} not saved: {problem}."
+    if cleared:
+        text += f" {cleared} of them cleared: no copy can tell that of a tag."
+    return text

@@ -1,0 +1,83 @@
+"""A choice of devices that looks for them only when it is opened."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QWidget
+
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+
+if TYPE_CHECKING:
+    from napari_mcwss.model.devices import Device
+
+Found = tuple[list["Device"], list[str]]
+"""Devices, and why others are missing."""
+
+
+class DeviceChoice(QComboBox):  # type: ignore[misc]
+    """Where to train: ``auto``, ``cpu``, and what this machine has beside.
+
+    Finding out means loading torch, some seconds: it happens beside the
+    screen, and only when somebody looks. Why there is no GPU is told in the
+    list, too, in lines that cannot be chosen.
+
+    Attributes
+    ----------
+    found : Signal
+        The list is complete.
+    """
+
+    found = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        for name in ("auto", "cpu"):
+            self.addItem(name, (name, 1))
+        self.setToolTip("auto: CUDA if there is one, else Apple's mps, else the CPU")
+        # Names of GPUs are long, docks are narrow.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self._background = Background(self)
+        self._background.ended.connect(self._add)
+        self._asked = False
+
+    @property
+    def device(self) -> str:
+        """What is chosen, as a configuration has it."""
+        return str(self.currentData()[0])
+
+    @property
+    def ranks(self) -> int:
+        """How many processes that takes, one a GPU."""
+        return int(self.currentData()[1])
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """Open the list, and look for devices the first time."""
+        if not self._asked:
+            self._asked = True
+            self._background.start(Job("search for devices", _find_devices, lambda _: False))
+        super().showPopup()
+
+    def _add(self, outcome: Outcome) -> None:
+        if not outcome.value:
+            return
+        devices, missing = outcome.value
+        for name, text in devices:
+            if name != "cpu":
+                self.addItem(f"{text} ({name})", (name, 1))
+        gpus = [name for name, _ in devices if name.startswith("cuda")]
+        if len(gpus) > 1:
+            self.addItem(f"all {len(gpus)} GPUs", ("cuda", len(gpus)))
+        for reason in missing:
+            self.addItem(reason)
+            self.model().item(self.count() - 1).setEnabled(False)
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0))
+        self.found.emit()
+
+
+def _find_devices() -> Generator[None, None, Found]:
+    from napari_mcwss.model.devices import list_devices, missing_devices
+
+    yield  # a moment to cancel: loading took the time
+    return list_devices(), missing_devices()

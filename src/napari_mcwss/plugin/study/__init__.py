@@ -1,0 +1,4 @@
+"""Dialogs that make or extend a study, find lost scans, and bring tags in.
+
+It imports `session` and `shared`.
+"""

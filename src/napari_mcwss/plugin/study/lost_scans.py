@@ -1,0 +1,97 @@
+"""Scans of the study that are not where they were: told, and looked for where the user says."""
+
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.scan_order import ScanOrder
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.scans.formats import names_text
+from napari_mcwss.study.relinking import relink
+from napari_mcwss.study.study import Study
+
+
+class LostScans(QWidget):  # type: ignore[misc]
+    """It is there only while scans of the study are missing.
+
+    Parameters
+    ----------
+    order : ScanOrder
+        How scans are called here.
+
+    Attributes
+    ----------
+    found : Signal
+        Scans were found again.
+    find_button : QPushButton
+        Asks where they are now.
+    """
+
+    found = Signal()
+
+    def __init__(self, order: ScanOrder) -> None:
+        super().__init__()
+        self._order = order
+        self._study: Study | None = None
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.find_button = QPushButton("Find the scans …")
+        self.find_button.clicked.connect(self._ask_folder)
+        self._looking = Latest(self, "look for missing scans")
+        self._looking.answered.connect(self._show_missing)
+        self._finding = Background(self)
+        self._finding.ended.connect(self._found)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.label)
+        layout.addWidget(self.find_button)
+        self.hide()
+
+    def show_study(self, study: Study | None) -> None:
+        """Look, beside the screen, whether the files of a study are where it says."""
+        self._study = study
+        self.hide()
+        if study is None:
+            self._looking.forget()
+        else:
+            self._looking.ask(study.missing_scans)
+
+    def find(self, folder: Path) -> None:
+        """Look for the missing scans below a folder, beside the screen."""
+        if self._study is not None and not self._finding.running:
+            self.find_button.setEnabled(False)
+            events = partial(_relinked, self._study, folder, self._order)
+            self._finding.start(Job("search for scans", events, lambda _: False))
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder that the scans are in now")
+        if folder:
+            self.find(Path(folder))
+
+    def _show_missing(self, scans: tuple[str, ...]) -> None:
+        names = names_text([self._order.label(scan) for scan in scans])
+        self.label.setText(
+            f"Files are not where they were: {names}. If scans or study were moved, say where they "
+            "are now."
+        )
+        self.setVisible(bool(scans))
+
+    def _found(self, outcome: Outcome) -> None:
+        self.find_button.setEnabled(True)
+        if outcome.value is not None and outcome.value is self._study:
+            self.show_study(self._study)
+            self.found.emit()
+
+
+def _relinked(study: Study, folder: Path, order: ScanOrder) -> Generator[None, None, Study]:
+    yield
+    try:
+        relink(study, folder)
+    except McwssError as error:
+        raise McwssError(order.hide(str(error))) from error
+    return study

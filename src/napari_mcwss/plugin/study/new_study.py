@@ -1,0 +1,245 @@
+"""The dialog that makes a study, or adds scans to one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_in
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.study.study_dialog import StudyDialog
+from napari_mcwss.plugin.study.study_folder import StudyFolder
+from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+from napari_mcwss.study.study import Study
+
+NO_CHANNELS = "Name the channels as the files' names end."
+
+
+@dataclass(frozen=True)
+class _Scans:
+    """What was found among the sources, or why that cannot be used."""
+
+    channels: tuple[str, ...] = ()
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    reason: str = ""
+
+
+class ScansDialog(StudyDialog):
+    """Choose files, see which becomes which channel of which scan, accept.
+
+    The folders are searched beside the screen, anew only for other sources or channels.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    study : Study, optional
+        The study to add scans to; without one a new study is made.
+    sources : sequence of Path
+        A folder of scans, or files, to begin with.
+    """
+
+    def __init__(
+        self, parent: QWidget, study: Study | None = None, sources: Sequence[Path] = ()
+    ) -> None:
+        if study is None:
+            super().__init__(parent, "New study", "Make study")
+        else:
+            super().__init__(parent, "Add scans", "Add")
+        self._new = study is None
+        self._extended = study
+        self._sources: tuple[Path, ...] = ()
+        self._guessing = False
+        self._searched: tuple[str, ...] | None = None
+        self._scans: _Scans | None = None
+        self._search = Latest(self, "search for scans")
+        self._search.answered.connect(self._take_scans)
+        self.resize(760, 520)
+        self._make_widgets()
+        if study is not None:
+            self.channels.setText(", ".join(study.channels))
+            self.channels.setEnabled(False)
+        self.set_sources(list(sources))
+
+    def _make_widgets(self) -> None:
+        self.source_label = QLabel("none chosen")
+        self.folder_button = QPushButton("Folder …")
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.files_button = QPushButton("Files …")
+        self.files_button.clicked.connect(self._ask_files)
+        self.channels = QLineEdit()
+        self.channels.setPlaceholderText("such as t1c, flair")
+        self.channels.textChanged.connect(self.refresh)
+        self.classes = QLineEdit()
+        self.classes.setPlaceholderText("what to look for, such as TC, ED")
+        self.classes.textChanged.connect(self.refresh)
+        self.study_folder = StudyFolder()
+        self.study_folder.textChanged.connect(self.refresh)
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+
+        form = QFormLayout()
+        form.addRow("Scans", side_by_side(self.source_label, self.folder_button, self.files_button))
+        form.addRow("Channels", self.channels)
+        if self._new:
+            form.addRow("Classes", self.classes)
+            line = side_by_side(self.study_folder, self.study_folder.choose_button)
+            form.addRow("Study folder", line)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+
+    def set_sources(self, sources: Sequence[Path]) -> None:
+        """Take a folder of scans, or files, and guess the channels of a new study."""
+        self._sources, self._searched = tuple(sources), None
+        if sources:
+            more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+            self.source_label.setText(f"{sources[0]}{more}")
+        if self._new and sources:
+            self._set_channels(())
+            self._guessing = True
+            first = sources[0]
+            self.study_folder.propose((first if first.is_dir() else first.parent).name)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what would become of the files, or what is missing."""
+        channels = tuple(names_in(self.channels.text()))
+        # Whoever names channels meanwhile knows better.
+        self._guessing = self._guessing and not channels
+        reason = ""
+        if not self._sources:
+            reason = "Choose a folder with a sub-folder or a file for each scan, or files."
+        elif not channels and not self._guessing:
+            reason = NO_CHANNELS
+        if reason:
+            self._searched = None
+            self._search.forget()
+            self._show_scans(_Scans(channels))
+        elif channels != self._searched:
+            self._searched, self._scans = channels, None
+            self._search.ask(partial(_search, self._sources, channels))
+        if not reason:
+            reason = self._missing()
+        self.reason.setText(reason or f"{len(self._found)} scans")
+        self.ok_button.setEnabled(not reason)
+
+    @property
+    def _found(self) -> dict[str, list[Path]]:
+        return {} if self._scans is None else self._scans.files
+
+    def _missing(self) -> str:
+        if self._scans is None:
+            return "Looking for scans …"
+        if self._scans.reason or not self._new:
+            return self._scans.reason
+        if not names_in(self.classes.text()):
+            return "Name at least one class to look for."
+        if not self.study_folder.text().strip():
+            return "Choose a folder for the study."
+        return ""
+
+    def _take_scans(self, scans: _Scans) -> None:
+        if self._guessing and scans.channels:
+            self._set_channels(scans.channels)
+            self._searched = scans.channels
+        self._show_scans(scans)
+        self.refresh()
+
+    def _set_channels(self, channels: Sequence[str]) -> None:
+        """Write channels into their line, without a search for them."""
+        self.channels.blockSignals(True)
+        self.channels.setText(", ".join(channels))
+        self.channels.blockSignals(False)
+
+    def accept(self) -> None:
+        """Make the study or add the scans; stay open and say so if that cannot be."""
+        found, extended = self._found, self._extended
+        folder = Path(self.study_folder.text().strip()).expanduser()
+        channels, classes = names_in(self.channels.text()), names_in(self.classes.text())
+
+        def create() -> Study:
+            if extended is None:
+                return Study.create(folder, scans=found, channels=channels, classes=classes)
+            extended.add_scans(found)
+            return extended
+
+        self.make("reading of the scans' headers", create)
+
+    def _show_scans(self, scans: _Scans) -> None:
+        self._scans = scans
+        whole = any(len(files) != len(scans.channels) for files in scans.files.values())
+        headings = ["scan", "all channels"] if whole else ["scan", *scans.channels]
+        self.table.setColumnCount(len(headings))
+        self.table.setHorizontalHeaderLabels(headings)
+        self.table.setRowCount(len(scans.files))
+        for row, (name, files) in enumerate(scans.files.items()):
+            for column, text in enumerate([name, *(file.name for file in files)]):
+                self.table.setItem(row, column, QTableWidgetItem(text))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of scans")
+        if folder:
+            self.set_sources([Path(folder)])
+
+    def _ask_files(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Files of scans")
+        if files:
+            self.set_sources([Path(file) for file in files])
+
+
+def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
+    """Look for scans; channels that are not named are guessed."""
+    try:
+        channels = channels or _guess(sources)
+        if not channels:
+            return _Scans(reason=NO_CHANNELS)
+        return _Scans(tuple(channels), _find(sources, channels))
+    except McwssError as error:
+        # The dialog says it; a notification would lie behind it.
+        reason = str(error)
+    except OSError as error:
+        reason = f"cannot look into '{error.filename}': {error.strerror}"
+    return _Scans(tuple(channels), reason=reason)
+
+
+def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Path]]:
+    files = [path for path in sources if not path.is_dir()]
+    found = scans_among(files, files[0].parent.name, channels) if files else {}
+    for folder in (path for path in sources if path.is_dir()):
+        more = find_scans(folder, channels)
+        twice = sorted(found.keys() & more.keys())
+        if twice:
+            raise McwssError(f"scan {twice[0]} is there twice: rename one, or add them separately")
+        found |= more
+    return found
+
+
+def _guess(sources: Sequence[Path]) -> list[str]:
+    """Guess the channels from the first scan's files."""
+    first = sources[0]
+    if not first.is_dir():
+        return guess_channels(sources) if len(sources) > 1 else ["image"]
+    subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
+    of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
+    return guess_channels(of_a_scan) if of_a_scan else ["image"]

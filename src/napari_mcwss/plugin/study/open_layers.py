@@ -1,0 +1,167 @@
+"""The dialog that makes a study of the layers that are open."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.viewer import Viewer
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.names import check_names
+from napari_mcwss.base.text import names_in
+from napari_mcwss.plugin.shared.layer_geometry import geometry_of
+from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.study.study_dialog import StudyDialog
+from napari_mcwss.plugin.study.study_folder import StudyFolder
+from napari_mcwss.scans.formats import VOLUME_SUFFIXES, size_text, suffix_of
+from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.study.study import STUDY_FILE, Study
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An open layer as another thread may look at it."""
+
+    data: Any
+    attributes: dict[str, Any]
+    source: Path | None
+
+
+class OpenLayersDialog(StudyDialog):
+    """Name the channels that the open image layers are, and the classes.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    viewer : napari.viewer.Viewer
+        Its image layers become one scan.
+
+    Raises
+    ------
+    McwssError
+        If no image layer is open that is not a study's, or they differ in shape.
+    """
+
+    def __init__(self, parent: QWidget, viewer: Viewer) -> None:
+        ours = study_layers(viewer, "scan", "cam")
+        layers = [
+            layer for layer in viewer.layers if isinstance(layer, Image) and layer not in ours
+        ]
+        shapes = {layer.data.shape for layer in layers}
+        if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
+            raise McwssError(
+                "a scan needs image layers of one shape with 2 or 3 axes, found "
+                f"{', '.join(size_text(shape) for shape in sorted(shapes)) or 'none'}: "
+                "open the channels of one scan and close the others; slices over time cannot be "
+                "tagged"
+            )
+        super().__init__(parent, "Study of the open layers", "Make study")
+        self._layers = layers
+        self.channels = QLineEdit(", ".join(layer.name for layer in layers))
+        self.classes = QLineEdit()
+        self.classes.setPlaceholderText("what to look for, such as TC, ED")
+        self.scan_name = QLineEdit("scan1")
+        self.study_folder = StudyFolder()
+        self.study_folder.propose(Path(layers[0].name).name)
+        self.reason.setText(
+            "The study refers to the layers' NIfTI files; layers without one are written into "
+            "its folder."
+        )
+        form = QFormLayout()
+        form.addRow("Channels", self.channels)
+        form.addRow("Classes", self.classes)
+        form.addRow("Name of the scan", self.scan_name)
+        line = side_by_side(self.study_folder, self.study_folder.choose_button)
+        form.addRow("Study folder", line)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+        self.resize(560, self.sizeHint().height())
+
+    def accept(self) -> None:
+        """Write what has no file and make the study; stay open and say so if that cannot be."""
+        channels, name = names_in(self.channels.text()), self.scan_name.text().strip()
+        classes, text = names_in(self.classes.text()), self.study_folder.text().strip()
+        folder = Path(text).expanduser()
+        try:
+            if not text or len(channels) != len(self._layers):
+                raise McwssError(
+                    f"found {len(channels)} channel names for {len(self._layers)} layers and the "
+                    f"folder {text!r}: name each layer's channel and a study folder"
+                )
+            if not classes:
+                raise McwssError("no class is named: name at least one to look for")
+            if (folder / STUDY_FILE).exists() or (folder / "scans").exists():
+                raise McwssError(f"{folder} is in use: name a new folder for this study")
+            check_names("scan", [name])
+            check_names("channel", channels)
+            check_names("class", classes)
+        except McwssError as error:
+            self.reason.setText(str(error))
+            return
+        layers = [
+            _Open(
+                layer.data,
+                {"metadata": dict(layer.metadata), "scale": tuple(layer.scale)},
+                Path(layer.source.path) if layer.source.path else None,
+            )
+            for layer in self._layers
+        ]
+
+        def create() -> Study:
+            place = folder / "scans" / name
+            try:
+                files = _files(layers, place, channels)
+                return Study.create(folder, scans={name: files}, channels=channels, classes=classes)
+            except McwssError:
+                _remove_written(place, channels)
+                raise
+
+        self.make("writing of the layers", create)
+
+
+def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> list[Path]:
+    """Give a file for each layer: the one that it was read from, else one that is written."""
+    files: list[Path] = []
+    for layer, channel in zip(layers, channels, strict=True):
+        volume = np.asarray(layer.data, np.float32)
+        volume = volume[None] if volume.ndim == 2 else volume
+        if layer.source is not None and layer.source not in files and _holds(layer.source, volume):
+            files.append(layer.source)
+            continue
+        files.append(folder / f"{channel}.nii.gz")
+        geometry = geometry_of(volume.shape, layer.attributes)
+        write_volume(files[-1], volume, geometry, dtype=np.float32)
+    return files
+
+
+def _remove_written(folder: Path, channels: Sequence[str]) -> None:
+    """Take back what a study that could not be made has left, so that it can be tried again."""
+    with suppress(OSError):
+        for channel in channels:
+            (folder / f"{channel}.nii.gz").unlink(missing_ok=True)
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
+def _holds(file: Path, volume: NDArray[np.float32]) -> bool:
+    """Tell whether a file still has what a layer shows, in the order in which scans are read.
+
+    A layer may have been changed since, or read by another plugin in another order.
+    """
+    if suffix_of(file) not in VOLUME_SUFFIXES:
+        return False
+    try:
+        return np.array_equal(read_scan(file.name, ["layer"], [file]).volume()[0], volume)
+    except McwssError:
+        return False

@@ -1,0 +1,306 @@
+"""Where tags come from: files of tags, another study, or masks; read beside the screen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_in
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.formats import names_text
+from napari_mcwss.study.study import Study
+from napari_mcwss.study.tag_exchange import read_tags, tags_of_masks
+from napari_mcwss.tags.table import TagTable
+
+TYPING = 400
+"""Milliseconds without a key after which what was typed is looked up."""
+
+Read = Callable[[Callable[[str], None]], dict[str, TagTable]]
+"""Reads tags in another thread, and says what it leaves out."""
+
+
+class Kind(StrEnum):
+    """What tags are read from."""
+
+    FILES = "Files of tags"
+    STUDY = "Another study"
+    MASKS = "Masks"
+
+
+class TagSource(QWidget):  # type: ignore[misc]
+    """Lines of a dialog in which the user says where tags come from.
+
+    Parameters
+    ----------
+    study : Study
+        That the tags are for.
+    masks : bool
+        Whether masks will do.
+
+    Attributes
+    ----------
+    edited : Signal
+        The user is about to name something else.
+    changed : Signal
+        The user has named something else.
+    paths : tuple of Path
+        The files, or the folder of the study.
+    """
+
+    edited = Signal()
+    changed = Signal()
+
+    def __init__(self, study: Study, *, masks: bool) -> None:
+        super().__init__()
+        self._study = study
+        self.paths: tuple[Path, ...] = ()
+        self.kind = QComboBox()
+        self.kind.addItems([kind for kind in Kind if masks or kind is not Kind.MASKS])
+        self.kind.currentTextChanged.connect(lambda _: self.set_paths(()))
+        self.chosen = QLabel()
+        self.choose_button = QPushButton("Choose …")
+        self.choose_button.clicked.connect(self._ask)
+        self.masks = QLineEdit()
+        self.masks.setPlaceholderText("their name beside each scan's files, such as seg")
+        self.folder_button = QPushButton("Folder …")
+        self.folder_button.clicked.connect(self._ask_masks)
+        self.values = {name: QLineEdit() for name in study.class_names}
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(TYPING)
+        self._typing.timeout.connect(self.changed)
+        self.masks.textChanged.connect(self._type)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.addRow("From", self.kind)
+        self._paths_row = side_by_side(self.chosen, self.choose_button)
+        self._mask_rows = [side_by_side(self.masks, self.folder_button), *self.values.values()]
+        self._form.addRow("", self._paths_row)
+        self._form.addRow("Masks", self._mask_rows[0])
+        for name, values in self.values.items():
+            values.setPlaceholderText("values in the masks, such as 1, 4; none: not imported")
+            values.textChanged.connect(self._type)
+            self._form.addRow(name, values)
+        self.set_paths(())
+
+    def set_paths(self, paths: Sequence[Path]) -> None:
+        """Take files, or the folder of a study."""
+        self.paths = tuple(paths)
+        self.chosen.setText(self.name if paths else "none chosen")
+        self._form.setRowVisible(self._paths_row, self.kind.currentText() != Kind.MASKS)
+        for row in self._mask_rows:
+            self._form.setRowVisible(row, self.kind.currentText() == Kind.MASKS)
+        self.changed.emit()
+
+    @property
+    def missing(self) -> str:
+        """What the user has still to say; empty if that is all."""
+        kind = self.kind.currentText()
+        if kind == Kind.FILES and not self.paths:
+            return "Choose CSV or TSV files: scan, slice, class, tag."
+        if kind == Kind.STUDY and not self.paths:
+            return "Choose the folder of another study of the same scans."
+        if kind != Kind.MASKS:
+            return ""
+        if not self.masks.text().strip():
+            return "Name the masks, or choose a folder of masks named after the scans."
+        for name, values in self.values.items():
+            if not all(value.isdecimal() for value in names_in(values.text())):
+                return f"Found {values.text()!r} for {name}: expected whole numbers, as 1, 4."
+        if not self._mapping():
+            return "Say which values in the masks are which class."
+        return ""
+
+    @property
+    def name(self) -> str:
+        """What to call the source."""
+        return names_text([path.name for path in self.paths], most=3)
+
+    def reader(self) -> Read:
+        """Give what reads the tags that are named now; it knows no widget."""
+        if self.kind.currentText() == Kind.MASKS:
+            return partial(_read_masks, self._study, self.masks.text().strip(), self._mapping())
+        return partial(read_tags, self._study, self.paths)
+
+    def _mapping(self) -> dict[str, tuple[int, ...]]:
+        values = {name: names_in(line.text()) for name, line in self.values.items()}
+        return {name: tuple(map(int, numbers)) for name, numbers in values.items() if numbers}
+
+    def _type(self) -> None:
+        self.edited.emit()
+        self._typing.start()
+
+    def _ask(self) -> None:
+        if self.kind.currentText() == Kind.STUDY:
+            folder = QFileDialog.getExistingDirectory(self, "Folder of a study")
+            files = [folder] if folder else []
+        else:
+            files, _ = QFileDialog.getOpenFileNames(
+                self, "Files of tags", "", "Tables (*.csv *.tsv);;All files (*)"
+            )
+        if files:
+            self.set_paths([Path(file) for file in files])
+
+    def _ask_masks(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of masks")
+        if folder:
+            self.masks.setText(folder)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a dialog makes of the tags that were read.
+
+    Attributes
+    ----------
+    value : object
+        What it makes; None if they could not be read.
+    notes : tuple of str
+        What was left out.
+    reason : str
+        Why they could not be read.
+    """
+
+    value: Any = None
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class TagSourceDialog(QDialog):  # type: ignore[misc]
+    """A dialog that reads tags and shows what it has found before it is accepted.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    session : Session
+        With the study that the tags are for.
+    title : str
+        Of the dialog.
+    verb : str
+        What its button says.
+    masks : bool
+        Whether masks will do.
+
+    Attributes
+    ----------
+    source : TagSource
+        Where tags come from.
+    reason : QLabel
+        Says what is missing, what goes on, what was found, or why it cannot be.
+    notes : QLabel
+        Says what was left out.
+    ok_button : QPushButton
+        Accepts.
+    """
+
+    def __init__(
+        self, parent: QWidget, session: Session, title: str, verb: str, *, masks: bool
+    ) -> None:
+        super().__init__(parent)
+        assert session.study is not None
+        self.session = session
+        self.study: Study = session.study
+        self.setWindowTitle(title)
+        self.source = TagSource(self.study, masks=masks)
+        self.source.edited.connect(self._distrust)
+        self.source.changed.connect(self.refresh)
+        self.reason, self.notes = QLabel(), QLabel()
+        for label in (self.reason, self.notes):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok_button.setText(verb)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self._reading = Latest(self, "reading of tags")
+        self._reading.answered.connect(self._take)
+        self.found = QVBoxLayout()
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.source)
+        layout.addLayout(self.found)
+        layout.addStretch(1)
+        layout.addWidget(self.notes)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.buttons)
+        self.resize(560, self.sizeHint().height())
+
+    def work(self) -> Callable[[dict[str, TagTable]], Any]:
+        """Give what makes of the tags what is shown: themselves; it runs in another thread."""
+        return lambda tables: tables
+
+    def show_found(self, value: Any) -> str:  # noqa: ARG002
+        """Show what was made of the tags, None if nothing; say why it cannot be accepted."""
+        return ""
+
+    def _distrust(self) -> None:
+        """Accept nothing until what is being typed was looked up."""
+        self._reading.forget()
+        self.ok_button.setEnabled(False)
+
+    def refresh(self) -> None:
+        """Read what is named now, or say what is missing."""
+        self._distrust()
+        self.notes.clear()
+        self.notes.hide()
+        self.show_found(None)
+        missing = self.source.missing
+        self.reason.setText(missing or "Reading …")
+        if not missing:
+            self._reading.ask(partial(_answer, self.source.reader(), self.work()))
+
+    def _take(self, answer: Answer) -> None:
+        hide = self.session.order.hide
+        self.notes.setText("\n".join(f"⚠ {hide(note)}." for note in answer.notes))
+        self.notes.setVisible(bool(answer.notes))
+        obstacle = hide(answer.reason) or self.show_found(answer.value)
+        self.ok_button.setEnabled(not obstacle)
+        self.reason.setText(obstacle)
+
+
+def _answer(read: Read, work: Callable[[dict[str, TagTable]], Any]) -> Answer:
+    notes: list[str] = []
+    try:
+        return Answer(work(read(notes.append)), tuple(notes))
+    except McwssError as error:
+        # The dialog says it; a notification would lie behind it.
+        return Answer(reason=str(error))
+    except OSError as error:
+        return Answer(reason=f"cannot read '{error.filename}': {error.strerror}")
+
+
+def _read_masks(
+    study: Study,
+    masks: str,
+    mapping: Mapping[str, Sequence[int]],
+    warn: Callable[[str], None],
+) -> dict[str, TagTable]:
+    files = {scan: study.files(scan)[0] for scan in study.scan_names}
+    found = find_masks(masks, files, partial=True)
+    without = [scan for scan in files if scan not in found]
+    if without:
+        warn(f"scans without a mask, left out: {names_text(without)}")
+    return dict(tags_of_masks(study, found, mapping, warn))

@@ -1,0 +1,106 @@
+"""The menu by which tags come in, go out and are compared."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QFileDialog, QMenu, QPushButton, QWidget
+
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.study.import_dialog import Applied, ImportDialog
+from napari_mcwss.plugin.tagging.comparison import CompareDialog, Comparison
+from napari_mcwss.study.study import Study
+from napari_mcwss.study.tag_exchange import export_tags
+
+
+class TagMenu(QPushButton):  # type: ignore[misc]
+    """A button with a menu: import, export, compare with a second reader.
+
+    Parameters
+    ----------
+    session : Session
+        With the study.
+    comparison : Comparison
+        Compares tags.
+    parent : QWidget, optional
+        Of the button.
+    """
+
+    def __init__(
+        self, session: Session, comparison: Comparison, parent: QWidget | None = None
+    ) -> None:
+        super().__init__("Tags", parent)
+        self.setToolTip("Import and export tags, compare readers")
+        self._session = session
+        self._comparison = comparison
+        self._exporting = Background(self)
+        self._exporting.ended.connect(self._exported)
+        menu = QMenu(self)
+        self.import_action = menu.addAction("Import tags …", self.import_tags)
+        self.export_action = menu.addAction("Export tags …", self.export_tags)
+        self.compare_action = menu.addAction("Compare with a second reader …", self.compare)
+        menu.aboutToShow.connect(self._allow)
+        self.setMenu(menu)
+
+    def import_tags(self) -> None:
+        """Ask for tags, and import them."""
+        if self._session.study is not None and not self._session.read_only:
+            dialog = ImportDialog(self, self._session)
+            dialog.applied.connect(self._take_over)
+            _open(dialog)
+
+    def compare(self) -> None:
+        """Ask for the tags of a second reader, and compare them."""
+        if self._session.study is not None:
+            dialog = CompareDialog(self, self._session)
+            dialog.accepted.connect(
+                lambda: self._comparison.start(dialog.source.name, dialog.tables)
+            )
+            _open(dialog)
+
+    def export_tags(self) -> None:
+        """Ask for a file, and write all known tags into it."""
+        study = self._session.study
+        if study is None or self._exporting.running:
+            return
+        if self._session.saving.waiting:
+            show_error("Tags wait to be saved: export once they are.")
+            return
+        file, _ = QFileDialog.getSaveFileName(
+            self, "Export tags", f"{study.folder.name}-tags.csv", "CSV (*.csv)"
+        )
+        if file:
+            job = Job("export of tags", _exporter(study, Path(file)), lambda _: False)
+            self._exporting.start(job)
+
+    def _allow(self) -> None:
+        there = self._session.study is not None
+        self.import_action.setEnabled(there and not self._session.read_only)
+        self.export_action.setEnabled(there and not self._exporting.running)
+        self.compare_action.setEnabled(there)
+
+    def _take_over(self, applied: Applied) -> None:
+        self._session.take_over(applied.scans)
+        if not applied.reason:
+            show_info(f"{applied.changed} tags imported. Undo takes them back.")
+
+    def _exported(self, outcome: Outcome) -> None:
+        if outcome.value is not None:
+            path, count = outcome.value
+            show_info(f"{count} tags written to '{path}'.")
+
+
+def _open(dialog: QDialog) -> None:
+    """Show a dialog without blocking the screen."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
+
+
+def _exporter(study: Study, path: Path) -> Callable[[], Generator[None, None, tuple[Path, int]]]:
+    def events() -> Generator[None, None, tuple[Path, int]]:
+        yield
+        return path, export_tags(study, path)
+
+    return events

@@ -1,0 +1,206 @@
+"""The list of a study's scans, with how far each of them is tagged."""
+
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.scan_order import ScanOrder
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.study.study import Study
+from napari_mcwss.tags.table import Tag, TagTable
+
+TOGETHER = 0.5
+"""Seconds between two times that counts are shown: each time the window is painted anew."""
+
+Read = tuple[Study, str, TagTable | None]
+"""A study, one of its scans and its tags; None if they cannot be read."""
+
+
+class ScanList(QListWidget):  # type: ignore[misc]
+    """Scans by name; how far each is tagged is counted beside the screen.
+
+    Parameters
+    ----------
+    order : ScanOrder
+        How they are listed.
+    parent : QWidget, optional
+        Of the list.
+
+    Attributes
+    ----------
+    scan_chosen : Signal
+        Name of the scan that the user has asked for.
+    tables_changed : Signal
+        `tables` are other ones.
+    tables : dict
+        Scan to its tags, as far as they were read.
+    """
+
+    scan_chosen = Signal(str)
+    tables_changed = Signal()
+
+    def __init__(self, order: ScanOrder, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._order = order
+        self._order.changed.connect(self._list)
+        self._study: Study | None = None
+        self._names: tuple[str, ...] = ()
+        self.tables: dict[str, TagTable] = {}
+        self._unreadable: set[str] = set()
+        self._stale: set[str] = set()
+        self._rereading = Latest(self, "count of tags")
+        self._rereading.answered.connect(self._take_reread)
+        self._counting = Background(self)
+        self._counting.event_received.connect(self._take_count)
+        self._counting.ended.connect(self._counted)
+        self.currentItemChanged.connect(self._choose)
+
+    def show_study(self, study: Study | None) -> None:
+        """List a study's scans, and count their tags anew."""
+        self._study = study
+        self._names = study.scan_names if study else ()
+        self.tables.clear()
+        self._unreadable.clear()
+        self._stale.clear()
+        self._order.show_study(study)
+        self._list()
+        if self._counting.running:
+            self._counting.cancel()
+        else:
+            self._count()
+
+    def select(self, scan: str | None) -> None:
+        """Select a scan, or none, without asking for it."""
+        self.blockSignals(True)
+        names = self._order.names
+        self.setCurrentRow(names.index(scan) if scan in names else -1)
+        self.blockSignals(False)
+
+    def show_tags(self, scan: str, table: TagTable) -> None:
+        """Say how far a scan is tagged; this is newer than what is still being counted."""
+        if self.tables.get(scan) is not table:
+            self._stale.discard(scan)
+            self._take(scan, table)
+            self.tables_changed.emit()
+
+    def read_again(self, scan: str) -> None:
+        """Count a scan's tags anew, beside the screen: they have changed on the disk."""
+        if self._study is not None:
+            self._stale.add(scan)
+            self._rereading.ask(partial(_read_all, self._study, tuple(self._stale)))
+
+    def next_with_work(self) -> str | None:
+        """Give the next scan that has unknown tags, from the first again after the last."""
+        start = self.currentRow() + 1
+        names = self._order.names
+        for name in (*names[start:], *names[: max(0, start - 1)]):
+            if name in self.tables and (self.tables[name].values == Tag.UNKNOWN).any():
+                return name
+        return None
+
+    def _take(self, scan: str, table: TagTable) -> None:
+        self.tables[scan] = table
+        self._say(scan)
+
+    def _list(self) -> None:
+        """Write the lines anew, in the order of now."""
+        current = self.currentItem()
+        selected = None if current is None else current.data(Qt.ItemDataRole.UserRole)
+        self.blockSignals(True)
+        self.clear()
+        for name in self._order.names:
+            item = QListWidgetItem(self._text(name))
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            self.addItem(item)
+        self.blockSignals(False)
+        self.select(selected)
+
+    def _say(self, scan: str) -> None:
+        names = self._order.names
+        if scan in names:
+            self.item(names.index(scan)).setText(self._text(scan))
+
+    def _text(self, scan: str) -> str:
+        label = self._order.label(scan)
+        if scan in self.tables:
+            return f"{label}   ({tagged_text(self.tables[scan])})"
+        return f"{label}   (cannot be read)" if scan in self._unreadable else label
+
+    def _choose(self, item: QListWidgetItem | None) -> None:
+        if item is not None:
+            self.scan_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
+
+    def _count(self) -> None:
+        if self._study is not None:
+            job = Job("count of tags", _counter(self._study, self._names), lambda _: False)
+            self._counting.start(job)
+
+    def _take_count(self, read: list[Read]) -> None:
+        for study, scan, table in read:
+            if study is not self._study or scan in self.tables:
+                continue
+            if table is None:
+                self._unreadable.add(scan)  # Why, the user is told who asks for the scan.
+                self._say(scan)
+            else:
+                self._take(scan, table)
+
+    def _counted(self, outcome: Outcome) -> None:
+        # Another study was opened meanwhile, or this one has got more scans.
+        if outcome.error is None and outcome.value != (self._study, self._names):
+            self._count()
+        else:
+            self.tables_changed.emit()
+
+    def _take_reread(self, read: list[Read]) -> None:
+        for study, scan, table in read:
+            if study is self._study and scan in self._stale and table is not None:
+                self._take(scan, table)
+        self._stale.clear()
+        self.tables_changed.emit()
+
+
+def tagged_text(table: TagTable) -> str:
+    """Say how many slices are tagged, and how many of them lack tags of some classes.
+
+    Examples
+    --------
+    >>> tagged_text(TagTable.empty(25, ["TC"]))
+    '0 of 25 slices tagged'
+    """
+    part = int((table.tagged & (table.values == Tag.UNKNOWN).any(1)).sum())
+    text = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
+    return f"{text}, {part} in part" if part else text
+
+
+def _counter(
+    study: Study, names: tuple[str, ...]
+) -> Callable[[], Generator[list[Read], None, tuple[Study, tuple[str, ...]]]]:
+    def events() -> Generator[list[Read], None, tuple[Study, tuple[str, ...]]]:
+        found: list[Read] = []
+        shown = time.monotonic()
+        for name in names:
+            found.append(_read(study, name))
+            if time.monotonic() - shown > TOGETHER:
+                yield found
+                found, shown = [], time.monotonic()
+        yield found
+        return study, names
+
+    return events
+
+
+def _read_all(study: Study, names: tuple[str, ...]) -> list[Read]:
+    return [_read(study, name) for name in names]
+
+
+def _read(study: Study, name: str) -> Read:
+    try:
+        return study, name, study.tags(name)
+    except McwssError:
+        return study, name, None

@@ -1,0 +1,332 @@
+"""Tagging the slice on screen: buttons, keys, and whether all is saved."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.tagging.buttons import MARKS, TagButtons
+from napari_mcwss.plugin.tagging.key_table import (
+    NUMBERS,
+    absent_action,
+    class_action,
+    help_text,
+    key_text,
+)
+from napari_mcwss.plugin.tagging.keys import TagKeys
+from napari_mcwss.plugin.tagging.preferences import UserPreferences
+from napari_mcwss.plugin.tagging.preferences_dialog import PreferencesDialog
+from napari_mcwss.plugin.tagging.scan_list import tagged_text
+from napari_mcwss.plugin.tagging.strip.widget import TagStrip
+from napari_mcwss.plugin.tagging.undo import Undoing
+from napari_mcwss.study.description import ClassSpec
+from napari_mcwss.tags import editing
+from napari_mcwss.tags.table import Tag, TagTable
+
+KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
+KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
+"""Where the keys are shown: names of buttons, to actions of the table of keys."""
+
+Edit = Callable[[TagTable, int], TagTable]
+"""Makes new tags of a scan's tags and the slice on screen."""
+
+
+class SliceTagging(QWidget):  # type: ignore[misc]
+    """Tags of the slice on screen, by click and by key.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer that shows the scan.
+
+    Attributes
+    ----------
+    next_scan_wanted : Signal
+        The user asks for the next scan with work left.
+    switch : QCheckBox
+        Gives the keys to tagging.
+    strip : TagStrip
+        The tags of all slices.
+    buttons : TagButtons
+        The classes.
+    edit_buttons : dict
+        Further buttons by their names.
+    preferences : UserPreferences
+        Keys, and the reader's name.
+    """
+
+    next_scan_wanted = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session.of(napari_viewer)
+        self._range_start: tuple[str, int] | None = None
+        self._usable = self._in_sight = False
+        self.preferences = UserPreferences(self)
+        self.preferences.changed.connect(self._take_preferences)
+        self.undoing = Undoing(self, self.session)
+        self._make_widgets()
+        self._keys = TagKeys(self, self._actions(), self.preferences.current.keys)
+        self._show_keys()
+        self.note_reader()
+        self.session.saving.changed.connect(self._show_saving)
+
+    @property
+    def keys_active(self) -> bool:
+        """Whether the keys tag now."""
+        return self._keys.enabled
+
+    def _make_widgets(self) -> None:
+        self.switch = QCheckBox("Tagging: keys tag the slice on screen")
+        self.overlay = QCheckBox("Tags on the image")
+        self.overlay.setToolTip("Write the tags of the slice on the canvas")
+        self.overlay.toggled.connect(self._switch_overlay)
+        self.preferences_button = QPushButton("Preferences …")
+        self.preferences_button.setToolTip("Keys, and the reader's name")
+        self.preferences_button.clicked.connect(self.ask_preferences)
+        self.slice_label = QLabel()
+        self.strip = TagStrip(self.viewer.theme)
+        self.strip.slice_chosen.connect(self.session.go_to)
+        self.strip.range_chosen.connect(self._tag_range)
+        self.strip.class_selected.connect(self._select)
+        self.buttons = TagButtons()
+        self.buttons.tag_chosen.connect(self._tag)
+        self.edit_buttons: dict[str, QPushButton] = {}
+        grid = QGridLayout()
+        for index, (name, tip, act) in enumerate(
+            (
+                ("None here", "Every class is absent here", self._edit(editing.nothing_here)),
+                ("Rest absent", "Classes unknown here are absent", self._edit(editing.rest_absent)),
+                (
+                    "Copy previous",
+                    "The tags of the slice before",
+                    self._edit(editing.copied_from_previous),
+                ),
+                ("Clear", "Every class is unknown here", self._edit(editing.cleared)),
+                ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
+                ("Next open", "The next slice with unknown tags", self.confirm),
+                ("Undo", "", self.undoing.undo),
+                ("Redo", "", self.undoing.redo),
+            )
+        ):
+            button = QPushButton(name)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, act=act: act())
+            self.edit_buttons[name] = button
+            grid.addWidget(button, index // 2, index % 2)
+        self.progress_label = QLabel()
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        self.undoing.said.connect(self.note.setText)
+        self.saved = QLabel()
+        self.saved.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        options = side_by_side(self.overlay, self.preferences_button)
+        for widget in (self.switch, options, self.slice_label, self.strip, self.buttons):
+            layout.addWidget(widget)
+        layout.addLayout(grid)
+        for widget in (self.note, self.progress_label, self.saved):
+            layout.addWidget(widget)
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        """Give what can be done by key, by its name in the table of keys."""
+        actions: dict[str, Callable[[], object]] = {
+            "range_start": self.start_range,
+            "range_end": self.end_range,
+            "nothing_here": self._edit(editing.nothing_here),
+            "confirm": self.confirm,
+            "previous_slice": partial(self.move, -1),
+            "next_slice": partial(self.move, 1),
+            "next_scan": self.next_scan_wanted.emit,
+            "undo": self.undoing.undo,
+            "redo": self.undoing.redo,
+        }
+        for number in NUMBERS:
+            actions[class_action(number)] = partial(self.buttons.press, number)
+            actions[absent_action(number)] = partial(self.buttons.press, number, Tag.ABSENT)
+        return actions
+
+    def _key(self, action: str) -> str:
+        """Name the key that does something."""
+        return key_text(self.preferences.current.keys[action])
+
+    def ask_preferences(self) -> None:
+        """Let the user choose keys and a name; another window may have saved others."""
+        self.preferences.load()
+        dialog = PreferencesDialog(self, self.preferences)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _take_preferences(self) -> None:
+        """Let the chosen keys act, and the journal say who tags."""
+        self._keys.set_keys(self.preferences.current.keys)
+        self._show_keys()
+        self.note_reader()
+        self.show_slice(usable=self._usable, in_sight=self._in_sight)
+
+    def _show_keys(self) -> None:
+        keys = self.preferences.current.keys
+        self.switch.setToolTip(help_text(keys))
+        for name, action in KEYS_ON_BUTTONS.items():
+            self.edit_buttons[name].setText(f"{name} ({self._key(action)})")
+        for name, action in KEYS_IN_TOOLTIPS.items():
+            self.edit_buttons[name].setToolTip(self._key(action))
+        self.buttons.set_keys(keys)
+
+    def note_reader(self) -> None:
+        """Let the journal of the open study say who tags."""
+        if self.session.study is not None:
+            self.session.study.tag_book.reader = self.preferences.current.reader
+
+    def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
+        """Make buttons and strip anew."""
+        self.buttons.set_classes(classes)
+        self.strip.set_classes(classes)
+
+    def show_slice(self, *, usable: bool, in_sight: bool) -> None:
+        """Show the tags of the slice on screen.
+
+        Parameters
+        ----------
+        usable : bool
+            Whether there is a slice that can be tagged.
+        in_sight : bool
+            Whether the user sees this widget: keys do not act from behind.
+        """
+        table, index = self.session.table, self.session.slice_index
+        self._in_sight = in_sight
+        self._usable = usable and table is not None and index is not None
+        self._keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
+        self.buttons.setEnabled(self._usable)
+        self.strip.setEnabled(self._usable)
+        self.strip.set_tags(None if table is None else table.values)
+        self.strip.set_slice(index if self._usable else None)
+        names = [button.spec.name for button in self.buttons.buttons]
+        if self.buttons.selected in names:
+            self.strip.selected_class = names.index(self.buttons.selected)
+        for button in self.edit_buttons.values():
+            button.setEnabled(self._usable)
+        self.progress_label.setText("" if table is None else tagged_text(table))
+        place = ""
+        tags: list[Tag | None] = [None] * len(names)
+        if self._usable and table is not None and index is not None:
+            place = f"Slice {index}  (0 to {len(table.values) - 1})"
+            tags = [table.get(index, name) for name in names]
+        self.slice_label.setText(place)
+        for button, tag in zip(self.buttons.buttons, tags, strict=True):
+            button.show_tag(tag)
+        self._show_range()
+        self._show_overlay()
+
+    def _tag(self, class_name: str, tag: Tag) -> None:
+        self._do(lambda table, index: editing.with_tag(table, index, class_name, tag))
+
+    def _tag_range(self, index: int, first: int, last: int) -> None:
+        self._select(index)
+        name = self.buttons.buttons[index].spec.name
+        self._do(lambda table, _: editing.present_on(table, name, first, last))
+
+    def _select(self, index: int) -> None:
+        self.buttons.select(self.buttons.buttons[index].spec.name)
+        self.show_slice(usable=self._usable, in_sight=self._in_sight)
+
+    def _edit(self, edit: Edit) -> Callable[[], None]:
+        return lambda: self._do(edit)
+
+    def _do(self, edit: Edit) -> None:
+        table, index = self.session.table, self.session.slice_index
+        if self._usable and table is not None and index is not None:
+            self.session.act(edit(table, index))
+
+    def start_range(self) -> None:
+        """Begin a range of the class with the arrow at the slice on screen."""
+        index, selected = self.session.slice_index, self.buttons.selected
+        if self._usable and index is not None and selected is not None:
+            self._range_start = selected, index
+            self._show_range()
+
+    def end_range(self) -> None:
+        """End the range: the class is present inside, and absent everywhere else."""
+        selected = self.buttons.selected
+        if self._range_start is None or self._range_start[0] != selected:
+            start, end = self._key("range_start"), self._key("range_end")
+            text = f"Press {start} at the first slice of {selected}, then {end} at the last."
+            self.note.setText(text)
+            return
+        (name, first), last = self._range_start, self.session.slice_index
+        if not self._usable or last is None:
+            return
+        self.forget_range()
+        self._do(lambda table, index: editing.with_range(table, name, first, index))
+        lowest, highest = sorted((first, last))
+        self.note.setText(
+            f"{name} is present on slices {lowest} to {highest}, absent on all others."
+        )
+
+    def nowhere(self) -> None:
+        """Tag the class with the arrow absent in the whole scan."""
+        selected = self.buttons.selected
+        if selected is not None:
+            self._do(lambda table, _: editing.nowhere(table, selected))
+
+    def confirm(self) -> None:
+        """Go to the next slice with unknown tags."""
+        table, index = self.session.table, self.session.slice_index
+        if self._usable and table is not None and index is not None:
+            following = editing.next_untagged(table, index)
+            if following is None:
+                following_scan = f"{self._key('next_scan')}: the next scan."
+                self.note.setText(f"All slices of this scan are tagged. {following_scan}")
+            else:
+                self.session.go_to(following)
+
+    def move(self, step: int) -> None:
+        """Go some slices on, or back."""
+        table, index = self.session.table, self.session.slice_index
+        if table is not None and index is not None:
+            self.session.go_to(min(max(index + step, 0), len(table.values) - 1))
+
+    def forget_range(self) -> None:
+        """Forget the start of a range, as for another scan."""
+        self._range_start = None
+
+    def _show_range(self) -> None:
+        text = ""
+        if self._range_start is not None:
+            name, first = self._range_start
+            end = self._key("range_end")
+            text = f"{name} starts at slice {first}: press {end} at its last slice."
+        self.note.setText(text)
+
+    def _show_saving(self) -> None:
+        saving = self.session.saving
+        if saving.problem:
+            problem = self.session.order.hide(saving.problem)
+            self.saved.setText(f"<b>Not saved, tried again every few seconds:</b> {problem}")
+            self.saved.setStyleSheet("color: #d55e00;")
+        elif saving.saved_at is not None:
+            self.saved.setText(f"saved {saving.saved_at:%H:%M:%S}")
+            self.saved.setStyleSheet("")
+
+    def _switch_overlay(self, wanted: bool) -> None:
+        _text_overlay(self.viewer).visible = wanted
+        self._show_overlay()
+
+    def _show_overlay(self) -> None:
+        # Switched off, the overlay is whoever's else.
+        if self.overlay.isChecked():
+            tags = [f"{b.spec.name} {' '.join(MARKS[b.tag])}" for b in self.buttons.buttons]
+            _text_overlay(self.viewer).text = "\n".join(tags) if self._usable else ""
+
+
+def _text_overlay(viewer: Viewer) -> Any:
+    canvas = getattr(viewer, "canvas", None)
+    # Its place before napari 0.9.
+    return viewer.text_overlay if canvas is None else canvas.overlays.text

@@ -1,0 +1,4 @@
+"""The Training dock.
+
+It imports `study`, `session` and `shared`, and no other dock.
+"""

@@ -1,0 +1,384 @@
+"""The dock that trains a model on the study's tags."""
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import free_name
+from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.training.estimate import TrainingEstimate
+from napari_mcwss.plugin.training.left_running import LeftRunning
+from napari_mcwss.plugin.training.live_preview import LiveMaps
+from napari_mcwss.plugin.training.process_runner import ProcessJob, ProcessRunner
+from napari_mcwss.plugin.training.progress import TrainingProgress
+from napari_mcwss.plugin.training.run_comparison import RunComparison
+from napari_mcwss.plugin.training.settings import TrainingSettings
+from napari_mcwss.segmentation.corrected import trusted_masks
+from napari_mcwss.training.checkpoints.unfinished import (
+    Unfinished,
+    unfinished_training,
+    unfinished_trainings,
+)
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Batch, Event, Preview
+from napari_mcwss.training.process.launcher import Beginning, train_command
+from napari_mcwss.training.process.run_folder import RunFolder
+from napari_mcwss.training.process.steering import Paused, Resumed
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+    from napari_mcwss.training.preview import Watched
+    from napari_mcwss.training.process.event_json import Began
+
+STUCK_MILLISECONDS = 10_000
+"""How long a process may take to obey before it is offered to end it."""
+
+TRAIN = "Learn from all tagged slices, in the background"
+NO_STUDY = "Open or make a study in the Tagging dock first."
+
+
+class TrainingDock(QWidget):  # type: ignore[misc]
+    """Train a model in the background and see how it goes.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose study is trained on.
+
+    Attributes
+    ----------
+    event_received : Signal
+        Each event of the training that reaches the screen.
+    ended : Signal
+        How the training has ended, its `Outcome`, once the dock shows it.
+    settings : TrainingSettings
+        What to train, how and where.
+    progress : TrainingProgress
+        How it goes.
+    estimate : TrainingEstimate
+        What the next one would take.
+    live_maps : LiveMaps
+        What the network sees while it learns.
+    background : Background
+        Runs the training, in a thread or in a process.
+    """
+
+    event_received = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.session = Session.of(napari_viewer)
+        self._thread, self._process = Background(self), ProcessRunner(self)
+        for runner in (self._thread, self._process):
+            runner.event_received.connect(self._show_event)
+            runner.ended.connect(self._show_end)
+        self.background = self._thread
+        self._study: Study | None = None  # the one in training
+        self._models_before: set[str] = set()
+        self._rests = False
+        self._told: set[Began] = set()
+        self._guarded = False
+        self._make_widgets(napari_viewer.theme)
+        self.session.study_changed.connect(self._study_changed)
+        self.session.models_changed.connect(self._suggest_name)
+        napari_viewer.events.theme.connect(self._theme_changed)
+        self.destroyed.connect(_disconnector(self.session, napari_viewer, self))
+        self._study_changed()
+
+    def _make_widgets(self, theme: str) -> None:
+        self._theme = theme
+        self.settings = TrainingSettings()
+        self.settings.name.textChanged.connect(self._refresh)
+        self.train_button = QPushButton("Train")
+        self.train_button.clicked.connect(self.train)
+        self.anew_button = QPushButton("Begin anew")
+        self.anew_button.setToolTip(
+            "Give up the training that was left, and begin with these settings"
+        )
+        self.anew_button.clicked.connect(self.begin_anew)
+        self.pause_button = QPushButton("Pause")
+        self.pause_button.setToolTip("Rest after the batch that it is at; its memory stays in use")
+        self.pause_button.clicked.connect(self.pause_or_resume)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("What it has learned is kept, to go on from")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.end_button = QPushButton("End it now")
+        self.end_button.setToolTip(
+            "The process does not answer: kill it. What it had last written stays, to go on from"
+        )
+        self.end_button.clicked.connect(self.end_now)
+        self._patience = QTimer(self, singleShot=True, interval=STUCK_MILLISECONDS)
+        self._patience.timeout.connect(self._refresh)
+        self.estimate = TrainingEstimate(self._asked)
+        self.settings.changed.connect(self.estimate.forget)
+        self.compare_button = QPushButton("Compare …")
+        self.compare_button.setToolTip("See the curves of two trainings over each other")
+        self.compare_button.clicked.connect(self.compare)
+        self.progress = TrainingProgress(theme)
+        self.live_maps = LiveMaps(self.session)
+        self.live_maps.watched_changed.connect(self._process.watch)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.settings)
+        layout.addWidget(row(self.train_button, self.anew_button))
+        layout.addWidget(row(self.pause_button, self.cancel_button, self.end_button))
+        layout.addWidget(row(self.estimate.button, self.compare_button))
+        layout.addWidget(self.estimate)
+        layout.addWidget(self.live_maps)
+        layout.addWidget(self.progress, 1)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Learn which window has to ask before it is closed."""
+        super().showEvent(event)
+        place = self.parentWidget()
+        while place is not None and not isinstance(place, QDockWidget):
+            place = place.parentWidget()
+        if place is not None and not self._guarded:
+            self._guarded = True
+            LeftRunning(place.parentWidget(), self._process)
+
+    def train(self) -> None:
+        """Start a training with the settings on screen, or go on with the one that was left."""
+        self._try_to_start(Beginning.RESUME if self._unfinished() else Beginning.NEW)
+
+    def begin_anew(self) -> None:
+        """Give up the training that was left, and start one with the settings on screen."""
+        self._try_to_start(Beginning.RESTART)
+
+    def _try_to_start(self, beginning: Beginning) -> None:
+        study = self.session.study
+        if study is None:
+            return
+        try:
+            self._start(study, beginning)
+        except McwssError as error:
+            show_error(str(error))
+
+    def pause_or_resume(self) -> None:
+        """Have the training rest after the batch that it is at, or go on."""
+        self._steer(self.background.resume if self.background.paused else self.background.pause)
+
+    def cancel(self) -> None:
+        """Ask the training to stop; it does after the batch that it is at."""
+        self._patience.start()
+        self._steer(self.background.cancel)
+
+    def end_now(self) -> None:
+        """Kill the process of a training that does not stop; its last state stays."""
+        self._steer(self._process.end_now)
+
+    def compare(self) -> None:
+        """Show two trainings of the study over each other."""
+        study = self.session.study
+        if study is not None and study.model_names():
+            RunComparison(self, study, self._theme).show()
+        elif study is not None:
+            show_error("there is no model to compare yet: train one")
+
+    def _asked(self) -> "tuple[Study, TrainingConfig]":
+        """Give what the next training would learn from, and how."""
+        if self.session.study is None:
+            raise McwssError(NO_STUDY)
+        return self.session.study, self.settings.config
+
+    def _start(self, study: "Study", beginning: Beginning) -> None:
+        if self.background.running or self._follow_left_run():
+            raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
+        name, config = self.settings.model, self.estimate.fitted(self.settings.config)
+        run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
+        trust = self.settings.trust.isChecked()
+        if trust:
+            self.session.correcting.look()
+            self.session.correcting.saving.finish()
+        if self.settings.separate.isChecked():
+            ranks = self.settings.device.ranks
+            command = train_command(study, name, config, beginning, ranks, trust_corrected=trust)
+            self._process.start(ProcessJob(run, command))
+            self.background = self._process
+        else:
+            watched = self.live_maps.watched
+            events = _training(study, name, config, beginning, watched, trust=trust)
+            job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
+            self._thread.start(job)
+            self.background = self._thread
+        self._begin(study, "Loading the network and the scans …")
+
+    def _follow_left_run(self) -> bool:
+        """Follow a process that trains on the study, or tell how it has ended; say if there is one.
+
+        It was left running when napari was closed, or belongs to another window.
+        """
+        study = self.session.study
+        if study is None or self.background.running:
+            return False
+        runs = [run for run in RunFolder.all(study) if run.here and run.began not in self._told]
+        if not runs:
+            return False
+        run = runs[-1]
+        if run.began is not None:
+            self._told.add(run.began)
+        self._process.attach(run)
+        self.background = self._process
+        self.settings.name.setText(run.model)
+        self._begin(study, f"Looking for what the training of {run.model} has done …")
+        return True
+
+    def _begin(self, study: "Study", news: str) -> None:
+        self._study, self._models_before = study, set(study.model_names())
+        self._rests = False
+        self.estimate.forget()
+        self.live_maps.tell()
+        self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
+        self._refresh()
+
+    def _steer(self, wish: Callable[[], None]) -> None:
+        try:
+            wish()
+        except McwssError as error:
+            show_error(str(error))
+        self._refresh()
+
+    def _show_event(self, event: Event | Paused | Resumed) -> None:
+        if isinstance(event, Paused | Resumed):
+            self._rests = isinstance(event, Paused)
+        if isinstance(event, Preview):
+            self.live_maps.show_preview(event)
+        self.progress.show_event(event)
+        self._refresh()
+        self.event_received.emit(event)
+
+    def _show_end(self, outcome: Outcome) -> None:
+        study, self._study = self._study, None
+        self.live_maps.end()
+        if outcome.cancelled or outcome.error is not None:
+            new = set(study.model_names()) - self._models_before if study else set()
+            kept = f" What it had learned is kept as {new.pop()}." if new else ""
+            end = "Cancelled." if outcome.cancelled else _failed(outcome.error)
+            self.progress.end(end + kept)
+        else:
+            self.progress.end()
+        self.session.models_changed.emit()
+        self.ended.emit(outcome)
+        self._follow_left_run()
+
+    def _study_changed(self) -> None:
+        self.estimate.forget()
+        if not self.background.running:
+            self.progress.news = NO_STUDY if self.session.study is None else ""
+        self._suggest_name()
+        self._follow_left_run()
+
+    def _suggest_name(self) -> None:
+        study = self.session.study
+        if study is not None and not self.background.running:
+            left = [found.name for found in unfinished_trainings(study) if not found.running]
+            self.settings.name.setText(
+                left[-1] if left else free_name("model", study.model_names())
+            )
+        self._refresh()
+
+    def _unfinished(self) -> Unfinished | None:
+        """Give the training of the model on screen that was left, if there is one."""
+        study, name = self.session.study, self.settings.model
+        if study is None or not name or self.background.running:
+            return None
+        try:
+            found = unfinished_training(study, name)
+        except McwssError:  # a name that cannot be a folder's
+            return None
+        return None if found is None or found.running else found
+
+    def _refresh(self) -> None:
+        running, study = self.background.running, self.session.study
+        self.settings.setEnabled(study is not None and not running)
+        name = self.settings.model
+        taken = study is not None and not running and name in study.model_names()
+        left = self._unfinished()
+        self.anew_button.setVisible(left is not None)
+        if left is not None:
+            self.train_button.setText(f"Go on with {name}")
+            self.train_button.setToolTip(f"It was left in {left.place}; its settings are its own")
+        else:
+            self.train_button.setText(f"Replace {name}" if taken else "Train")
+            tip = f"{name} stays until the new one is done" if taken else TRAIN
+            self.train_button.setToolTip(tip)
+        self.train_button.setEnabled(study is not None and not running and bool(name))
+        self.estimate.button.setEnabled(study is not None and not running)
+        self.compare_button.setEnabled(study is not None)
+        steerable = running and not self.background.cancelling
+        self.pause_button.setText("Resume" if self.background.paused else "Pause")
+        self.pause_button.setEnabled(steerable)
+        self.cancel_button.setEnabled(steerable)
+        self.end_button.setVisible(self._is_stuck)
+        self.progress.status.setText(self._status())
+
+    def _status(self) -> str:
+        """Say what happens now; until it does, what the user wants."""
+        if self._is_stuck:
+            return "Cancelling … The process does not answer."
+        if self.background.cancelling:
+            return "Cancelling …"
+        if self.background.paused:
+            return f"Paused. {self.progress.news}" if self._rests else "Pausing …"
+        return self.progress.news
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether a process was told to end long ago, and has not."""
+        told = self._process.cancelling and self.background is self._process
+        return told and not self._patience.isActive()
+
+    def _theme_changed(self, event: Any) -> None:
+        self._theme = event.value
+        self.progress.curves.set_theme(self._theme)
+
+
+def _training(
+    study: "Study",
+    name: str,
+    config: TrainingConfig,
+    beginning: Beginning,
+    watched: "Watched",
+    *,
+    trust: bool,
+) -> Callable[[], Generator[Event, None, None]]:
+    def events() -> Generator[Event, None, None]:
+        from napari_mcwss.training.loop import resume, train
+
+        if beginning is Beginning.RESUME:
+            yield from resume(study, name, watched=watched)
+        else:
+            restart = beginning is Beginning.RESTART
+            trusted = trusted_masks(study) if trust else None
+            yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
+
+    return events
+
+
+def _failed(error: BaseException | None) -> str:
+    """Say why a training failed: a notification goes, and shows the beginning of a line only."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"Failed: {reason}." if reason else "Failed."
+
+
+def _is_batch(event: object) -> bool:
+    return isinstance(event, Batch)
+
+
+def _disconnector(session: Session, viewer: Viewer, dock: TrainingDock) -> Callable[[], None]:
+    """Give what ends a dock's connections: signals outlive it."""
+
+    def disconnect() -> None:
+        session.study_changed.disconnect(dock._study_changed, missing_ok=True)
+        session.models_changed.disconnect(dock._suggest_name, missing_ok=True)
+        viewer.events.theme.disconnect(dock._theme_changed)
+
+    return disconnect

@@ -1,0 +1,114 @@
+"""What the next training would take, asked for before it begins."""
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.events import Message
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+    from napari_mcwss.training.estimate import Estimate
+
+ASK, CANCEL = "How long?", "Cancel measuring"
+
+
+class TrainingEstimate(QWidget):  # type: ignore[misc]
+    """Measures some steps in the background and says what the whole takes.
+
+    Parameters
+    ----------
+    asked : callable
+        Gives the study and the settings to measure.
+
+    Attributes
+    ----------
+    button : QPushButton
+        Begins to measure, or cancels it; whoever makes this gives it a place.
+    answer : QLabel
+        What was found; hidden if nothing was.
+    background : Background
+        Measures.
+    """
+
+    def __init__(self, asked: Callable[[], "tuple[Study, TrainingConfig]"]) -> None:
+        super().__init__()
+        self._asked = asked
+        self._config: TrainingConfig | None = None
+        self._found: Estimate | None = None
+        self.button = QPushButton(ASK)
+        self.button.setToolTip("Learn for some steps, and say what time and memory all would take")
+        self.button.clicked.connect(self.measure_or_cancel)
+        self.answer = QLabel()
+        self.answer.setWordWrap(True)
+        self.answer.hide()
+        self.background = Background(self)
+        self.background.event_received.connect(self._show_message)
+        self.background.ended.connect(self._show_end)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.answer)
+
+    def measure_or_cancel(self) -> None:
+        """Begin to measure the settings on screen, or end that."""
+        if self.background.running:
+            self.background.cancel()
+            return
+        self.forget()
+        try:
+            study, config = self._asked()
+            job = Job("measuring of a training", _events(study, config), _never, computes=True)
+            self.background.start(job)
+        except McwssError as error:
+            show_error(str(error))
+            return
+        self._config = config
+        self.button.setText(CANCEL)
+
+    def forget(self) -> None:
+        """Forget what was found: settings have changed, or a training begins."""
+        self.background.cancel()
+        self._found = self._config = None
+        self.answer.hide()
+
+    def fitted(self, config: TrainingConfig) -> TrainingConfig:
+        """Give settings with as many slices a step as were found to fit."""
+        if self._found is None or config != self._config:
+            return config
+        return config.model_copy(update={"batch_size": self._found.batch_size})
+
+    def _show_message(self, event: Message) -> None:
+        self._say(f"{event.text[:1].upper()}{event.text[1:]} …")
+
+    def _show_end(self, outcome: Outcome) -> None:
+        self.button.setText(ASK)
+        self._found = outcome.value
+        if self._found is None or self._config is None:
+            self.answer.hide()
+            return
+        self._say(self._found.text)
+
+    def _say(self, text: str) -> None:
+        if not self.background.cancelling:
+            self.answer.setText(text)
+            self.answer.show()
+
+
+def _events(
+    study: "Study", config: TrainingConfig
+) -> "Callable[[], Generator[Message, None, Estimate]]":
+    def events() -> "Generator[Message, None, Estimate]":
+        from napari_mcwss.training.estimate import estimate
+
+        return (yield from estimate(study, config))
+
+    return events
+
+
+def _never(_: object) -> bool:
+    return False

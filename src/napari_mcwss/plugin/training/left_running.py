@@ -1,0 +1,70 @@
+"""Asks what becomes of a training in a process of its own when its window is closed."""
+
+from contextlib import suppress
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.close_guard import Closing
+from napari_mcwss.plugin.training.process_runner import ProcessRunner
+
+_Role = QMessageBox.ButtonRole
+
+
+class LeftRunning(Closing):
+    """Keeps a window open until the user has decided about a training.
+
+    Parameters
+    ----------
+    window : QWidget
+        The window of the viewer.
+    runner : ProcessRunner
+        What may be training; its end ends the watch.
+    """
+
+    def __init__(self, window: QWidget, runner: ProcessRunner) -> None:
+        super().__init__(window, runner)
+        self._runner = runner
+        self._stop = False
+
+    def may_close(self, window: QWidget) -> bool:
+        """Ask whether to leave the training running, to stop it, or not to close."""
+        self._stop = False
+        runner = self._runner
+        if not runner.running or runner.cancelling:
+            return True
+        box = QMessageBox(window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("A training is under way")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        rests = ", paused" if runner.paused else ""
+        box.setText(
+            f"The {runner.title} goes on in a separate process{rests}. If you leave it running, "
+            "it is shown again when the study is opened; if you stop it, what it has learned so "
+            "far is kept."
+        )
+        leave_button = box.addButton("Leave it running", _Role.AcceptRole)
+        stop_button = box.addButton("Stop it", _Role.DestructiveRole)
+        box.setDefaultButton(leave_button)
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+
+        def end() -> None:
+            box.done(0)
+
+        runner.ended.connect(end)
+        try:
+            box.exec()
+            self._stop = box.clickedButton() is stop_button
+            return self._stop or box.clickedButton() is leave_button or not runner.running
+        finally:
+            runner.ended.disconnect(end)
+            box.deleteLater()
+
+    def closed(self) -> None:
+        """Do what the user has decided; nobody waits for the process."""
+        if self._stop:
+            # There is no screen any more to say on that the training goes on.
+            with suppress(McwssError):
+                self._runner.cancel()
+        self._runner.leave()

@@ -1,0 +1,123 @@
+"""How a training goes: a bar, a line of words, what the tags cannot teach, and curves."""
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+
+from napari_mcwss.base.text import counted, duration
+from napari_mcwss.plugin.training.curves import Curves
+from napari_mcwss.training.events import Advice, Batch, Epoch, Event, Finished, Message, Started
+from napari_mcwss.training.process.steering import Paused, Resumed
+
+STEPS = 1000
+"""Steps of the progress bar."""
+
+
+class TrainingProgress(QWidget):  # type: ignore[misc]
+    """Shows the events of one training.
+
+    Parameters
+    ----------
+    theme : str
+        Name of napari's theme.
+
+    Attributes
+    ----------
+    bar : QProgressBar
+        The share that is done.
+    status : QLabel
+        What happens now.
+    advice : QLabel
+        What the tags cannot teach; hidden if there is nothing to say.
+    curves : Curves
+        The losses so far.
+    news : str
+        What the last event said; `status` says something else while the user's
+        wish to pause or to cancel comes first.
+    """
+
+    def __init__(self, theme: str) -> None:
+        super().__init__()
+        self.news = ""
+        self.bar = QProgressBar()
+        # Never without a measure: it would move by itself, and all of the window be painted for it.
+        self.bar.setRange(0, STEPS)
+        self.bar.setTextVisible(False)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.advice = QLabel()
+        self.advice.setWordWrap(True)
+        self.advice.hide()
+        self.curves = Curves(theme)
+        self.curves.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addWidget(self.advice)
+        layout.addWidget(self.curves, 1)
+        layout.addStretch()
+
+    def begin(self, colours: Mapping[str, str], news: str) -> None:
+        """Begin anew.
+
+        Parameters
+        ----------
+        colours : mapping
+            Class to colour, ``#rrggbb``.
+        news : str
+            What happens first.
+        """
+        self.curves.clear(colours)
+        self.curves.show()
+        self.advice.clear()
+        self.advice.hide()
+        self.bar.setValue(0)
+        self.news = news
+
+    def show_event(self, event: Event | Paused | Resumed) -> None:
+        """Show an event; of its words only the `news`."""
+        match event:
+            case Batch():
+                self.bar.setValue(round(event.progress * STEPS))
+                done = event.epoch - 1 + event.batch / event.batches
+                self.curves.add_batch(done, event.losses["total"])
+                left = duration(event.seconds_left)
+                self.news = (
+                    f"Epoch {event.epoch}: {left} left once it gets no better"
+                    if event.open_ended
+                    else f"Epoch {event.epoch}: about {left} left"
+                )
+            case Epoch():
+                self.curves.add_epoch(event.epoch, event.losses, event.validation)
+            case Started():
+                count = len(event.scans) + len(event.validation_scans)
+                self.news = (
+                    f"{counted(event.slices, 'tagged slice')} of {counted(count, 'scan')}, "
+                    f"on {event.device}"
+                )
+            case Advice():
+                told = [self.advice.text()] if self.advice.text() else []
+                self.advice.setText("\n".join([*told, f"\u26a0 {_sentence(event.text)}."]))
+                self.advice.show()
+            case Message():
+                self.news = _sentence(event.text)
+            case Finished():
+                self.news = (
+                    f"{event.model} is ready after {counted(event.epochs, 'epoch')} "
+                    f"and {duration(event.seconds)}."
+                )
+
+    def end(self, news: str | None = None) -> None:
+        """Show that it is over, successful if there is no other news."""
+        self.curves.draw()
+        self.bar.setValue(STEPS if news is None else 0)
+        if news is not None:
+            self.news = news
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,110 @@
+"""Two trainings of a study compared: their curves over each other, and what they differ in."""
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QSplitter,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.training.curves import Curves
+
+if TYPE_CHECKING:
+    from napari_mcwss.study.study import Study
+    from napari_mcwss.training.checkpoints.records import RunRecord
+
+
+class RunComparison(QDialog):  # type: ignore[misc]
+    """Choose two models and see how their trainings went.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The dock.
+    study : Study
+        Of the models; it has one at least.
+    theme : str
+        Name of napari's theme.
+
+    Attributes
+    ----------
+    first, second : QComboBox
+        The models: the curves of the second are dashed.
+    curves : Curves
+        Of both.
+    facts : QTableWidget
+        What they differ in.
+    """
+
+    def __init__(self, parent: QWidget, study: "Study", theme: str) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Compare trainings")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(720, 640)
+        self._study = study
+        self.first, self.second = QComboBox(), QComboBox()
+        names = study.model_names()
+        for choice, index in ((self.first, len(names) - 1), (self.second, len(names) - 2)):
+            choice.addItems(names)
+            choice.setCurrentIndex(max(0, index))
+            choice.currentIndexChanged.connect(self._ask)
+        self.curves = Curves(theme)
+        self.facts = QTableWidget(0, 3)
+        self.facts.verticalHeader().hide()
+        self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.facts.setWordWrap(True)
+        self.facts.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.addWidget(self.curves)
+        parts.addWidget(self.facts)
+        parts.setSizes([420, 220])
+        layout = QVBoxLayout(self)
+        beside = QLabel("dashed, beside it:")
+        beside.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(row(self.first, beside, self.second))
+        layout.addWidget(parts, 1)
+        self._latest = Latest(self, "reading of two trainings")
+        self._latest.answered.connect(self._show)
+        self._ask()
+
+    def _ask(self) -> None:
+        study, names = self._study, (self.first.currentText(), self.second.currentText())
+
+        def read() -> "tuple[RunRecord, RunRecord]":
+            from napari_mcwss.training.checkpoints.records import read_run
+
+            return read_run(study, names[0]), read_run(study, names[1])
+
+        self._latest.ask(read)
+
+    def _show(self, runs: "tuple[RunRecord, RunRecord]") -> None:
+        self.curves.clear({spec.name: spec.colour for spec in self._study.classes})
+        for run, beside in zip(runs, (False, True), strict=True):
+            for epoch in run.history:
+                self.curves.add_epoch(epoch.epoch, epoch.losses, epoch.validation, beside=beside)
+        self.curves.draw()
+        self._tell_facts(*(run.facts for run in runs))
+
+    def _tell_facts(self, one: dict[str, str], other: dict[str, str]) -> None:
+        differ = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+        self.facts.setHorizontalHeaderLabels(
+            ["differs", self.first.currentText(), self.second.currentText()]
+        )
+        self.facts.setRowCount(len(differ))
+        for place, name in enumerate(differ):
+            for column, text in enumerate((name, one.get(name, ""), other.get(name, ""))):
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.facts.setItem(place, column, item)
+        self.facts.resizeRowsToContents()

@@ -1,0 +1,143 @@
+"""Maps to compare CAMs with: of single levels and branches, and LayerCAM; on request alone."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_mcwss.model.checkpoint import TrainedModel
+from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.segmentation.prediction.predict import Progress
+from napari_mcwss.study.study import Study
+from napari_mcwss.tags.table import Tag
+
+BATCH = 4
+
+
+@dataclass(frozen=True, eq=False)
+class MoreMaps:
+    """Maps of some slices of a scan.
+
+    Attributes
+    ----------
+    slices : tuple of int
+        Which slices.
+    maps : dict of str to ndarray
+        By name, uint8 ``(classes, slices, y, x)``, 255 for 1.
+    reference : str
+        The slice that a second branch compared with, in words; empty if none.
+    why_none : str
+        Why the model offers no maps; empty if it does.
+    """
+
+    slices: tuple[int, ...]
+    maps: dict[str, NDArray[np.uint8]]
+    reference: str = ""
+    why_none: str = ""
+
+
+def more_maps(
+    study: Study, model: TrainedModel, scan: str, slices: Sequence[int]
+) -> Generator[Progress, None, MoreMaps]:
+    """Compute all further maps that a model offers.
+
+    Where a branch of the model compares slices in pairs, each slice is compared
+    with the same one: of the training scans other than this one, a slice with
+    as many classes as there is one.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scan.
+    model : TrainedModel
+        The model.
+    scan : str
+        Name of the scan.
+    slices : sequence of int
+        Which of its slices.
+
+    Yields
+    ------
+    Progress
+        After every batch; closing the generator cancels.
+
+    Raises
+    ------
+    McwssError
+        If the scan has other channels than the model, or a file cannot be read.
+    """
+    source = study.scan(scan)
+    model.info.check(source.channels, study.class_names)
+    inputs = prepare(source.volume(), source.geometry.spacing, model.info.reading)
+    yield Progress(0, len(slices))
+    place = reference_slice(study, model.info.scans, scan) if model.preset.compares_pairs else None
+    reference = None if place is None else _image(study, model, place)
+    found: dict[str, NDArray[np.uint8]] = {}
+    for begin in range(0, len(slices), BATCH):
+        part = slice(begin, min(begin + BATCH, len(slices)))
+        for name, maps in _maps(model, inputs, list(slices[part]), reference).items():
+            if name not in found:
+                found[name] = np.zeros((maps.shape[1], len(slices), *inputs.size), np.uint8)
+            here = np.round(255 * maps.transpose(0, 1).clamp(0, 1).numpy()).astype(np.uint8)
+            found[name][(slice(None), part, *inputs.window)] = here
+        yield Progress(part.stop, len(slices))
+    words = "" if place is None else f"{place[0]}, slice {place[1]}"
+    return MoreMaps(tuple(slices), found, words, model.preset.no_other_maps)
+
+
+def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str, int] | None:
+    """Choose a slice to compare with: of another scan, with as many present classes as possible.
+
+    Of equal ones it is that in the middle, of the first scan that has any.
+
+    Parameters
+    ----------
+    study : Study
+        With the tags.
+    scans : sequence of str
+        Scans to choose from, as far as they are in the study.
+    scan : str
+        The scan itself, which is left out.
+    """
+    best: tuple[int, tuple[str, int]] | None = None
+    for name in scans:
+        if name == scan or name not in study.scan_names:
+            continue
+        present = (study.tags(name).values == Tag.PRESENT).sum(1)
+        most = int(present.max(initial=0))
+        if most and (best is None or most > best[0]):
+            indices = np.flatnonzero(present == most)
+            best = most, (name, int(indices[len(indices) // 2]))
+    return None if best is None else best[1]
+
+
+def _image(study: Study, model: TrainedModel, place: tuple[str, int]) -> Tensor:
+    """Read a slice as the network does: ``(1, channels, h, w)``."""
+    scan = study.scan(place[0])
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    scan.release()
+    return inputs.images[place[1], None].float()
+
+
+@torch.no_grad()
+def _maps(
+    model: TrainedModel, inputs: Inputs, slices: list[int], reference: Tensor | None
+) -> dict[str, Tensor]:
+    """Give the maps of some slices by name, ``(slices, classes, y, x)`` of the scan's window."""
+    images = inputs.images[slices].to(model.device).float()
+    tissue = inputs.tissue[slices].to(model.device)
+    references = None
+    if reference is not None:
+        height, width = (
+            mine - theirs
+            for mine, theirs in zip(images.shape[-2:], reference.shape[-2:], strict=True)
+        )
+        # Scans are cropped to their tissue: both get one size around their middle.
+        margins = (width // 2, width - width // 2, height // 2, height - height // 2)
+        references = F.pad(reference, margins).to(model.device).expand_as(images)
+    maps = model.preset.other_maps(images, tissue, references)
+    return {name: inputs.restore(found.float().cpu()) for name, found in maps.items()}

@@ -1,0 +1,201 @@
+"""From a trained model and a scan to scores and CAMs."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from napari_mcwss.model.checkpoint import TrainedModel
+from napari_mcwss.model.class_hierarchy import nest, pairs_of
+from napari_mcwss.model.devices import autocast
+from napari_mcwss.model.inputs import Inputs, prepare
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.slabs import stride_of, windows
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.segmentation.prediction.adaptation import adapted
+from napari_mcwss.segmentation.prediction.borders import follow_image
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a prediction is.
+
+    Attributes
+    ----------
+    done, total : int
+        Slices.
+    """
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model finds in one scan.
+
+    Attributes
+    ----------
+    scan : str
+        Name of the scan.
+    classes : tuple of str
+        Names of the classes.
+    scores : ndarray
+        Float32 ``(slices, classes)``: probability that the slice holds the class.
+    cams : ndarray
+        Float32 ``(classes, z, y, x)`` in 0..1, of the scan's own size.
+    """
+
+    scan: str
+    classes: tuple[str, ...]
+    scores: NDArray[np.float32]
+    cams: NDArray[np.float32]
+
+
+def predict(
+    model: TrainedModel, scan: Scan, *, batch_size: int = 16
+) -> Generator[Progress, None, Prediction]:
+    """Predict all slices of a scan; the prediction is the generator's return value.
+
+    The network is adapted to the scan first. Only the single branch runs, on the crop
+    that holds tissue, on slices that hold any, averaged over the slice and its mirror
+    image; of networks that read stacks, over the stacks that a slice is in.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        The model.
+    scan : Scan
+        With the model's channels, in its order.
+    batch_size : int
+        Slices at a time.
+
+    Yields
+    ------
+    Progress
+        After every batch; closing the generator cancels.
+
+    Raises
+    ------
+    McwssError
+        If the scan has other channels than the model.
+    """
+    model.info.check(scan.channels, model.info.classes)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    slices, classes = len(inputs.images), len(model.info.classes)
+    scores = np.zeros((slices, classes), np.float32)
+    cams = np.zeros((classes, slices, *inputs.size), np.float32)
+    done = float(slices - len(inputs.occupied))
+    yield Progress(round(done), slices)
+    preset = yield from _adapted(model, inputs, batch_size, Progress(round(done), slices))
+    for indices, weights in _windows(model, inputs, scan, batch_size):
+        batch_scores, batch_cams = _mirror_mean(preset, model.device, inputs, indices)
+        where = indices.numpy()
+        scores[where] += (batch_scores * weights[:, None]).numpy()
+        weighted = batch_cams.transpose(0, 1) * weights[:, None, None]
+        cams[(slice(None), where, *inputs.window)] += weighted.numpy()
+        done += float(weights.sum())
+        yield Progress(round(done), slices)
+    _finish(cams, scores, inputs, model, scan)
+    return Prediction(scan.name, model.info.classes, scores, cams)
+
+
+def predict_scores(
+    model: TrainedModel, scan: Scan, *, batch_size: int = 32
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Predict the scores of all slices alone, ``(slices, classes)``, without their maps.
+
+    Slices without tissue have 0. Parameters, events and errors are those of
+    `predict`; the scores are the generator's return value, and not averaged
+    over the mirror image.
+    """
+    model.info.check(scan.channels, model.info.classes)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
+    done = float(len(scores) - len(inputs.occupied))
+    begun = Progress(round(done), len(scores))
+    preset = yield from _adapted(model, inputs, batch_size, begun, "score")
+    for indices, weights in _windows(model, inputs, scan, batch_size):
+        images = inputs.images[indices].to(model.device).float()
+        tissue = inputs.tissue[indices].to(model.device)
+        with torch.inference_mode(), autocast(model.device):
+            found = preset.score(images, tissue)
+        scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
+        done += float(weights.sum())
+        yield Progress(round(done), len(scores))
+    return scores
+
+
+def _adapted(
+    model: TrainedModel,
+    inputs: Inputs,
+    batch_size: int,
+    progress: Progress,
+    look: Literal["predict", "score"] = "predict",
+) -> Generator[Progress, None, Preset]:
+    """Adapt the network to the scan, in steps between which this can be cancelled."""
+    steps = adapted(model, inputs, batch_size, look)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            preset: Preset = end.value
+            return preset
+        yield progress
+
+
+def _windows(
+    model: TrainedModel, inputs: Inputs, scan: Scan, batch_size: int
+) -> list[tuple[Tensor, Tensor]]:
+    stride = stride_of(scan.geometry.spacing[0], model.info.pixel)
+    return windows(inputs.occupied, model.preset.depth, stride, batch_size)
+
+
+def _finish(
+    cams: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    inputs: Inputs,
+    model: TrainedModel,
+    scan: Scan,
+) -> None:
+    """Make maps of slices those of a scan, in place: smooth, with its borders, nested."""
+    window = (slice(None), slice(None), *inputs.window)
+    preset, spacing = model.preset, scan.geometry.spacing
+    tissue = inputs.restore(inputs.tissue.float())[:, 0].numpy() > 0.5
+    if any(preset.smoothing):
+        _smooth(cams[window], tissue, np.divide(preset.smoothing, spacing))
+    if preset.follows_image:
+        follow_image(cams[window], scores, scan.volume()[window], tissue, spacing, preset.nesting)
+    nest(cams, pairs_of(preset.nesting))
+
+
+def _smooth(
+    cams: NDArray[np.float32], tissue: NDArray[np.bool_], sigma: NDArray[np.float64]
+) -> None:
+    """Smooth CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
+    # What lies outside tissue has no part in the mean: borders would fade.
+    share = gaussian_filter(tissue.astype(np.float32), sigma, truncate=3)
+    weights = tissue / np.maximum(share, np.float32(1e-3))
+    for cam in cams:
+        gaussian_filter(cam, sigma, output=cam, truncate=3)
+        cam *= weights
+
+
+@torch.inference_mode()
+def _mirror_mean(
+    preset: Preset, device: torch.device, inputs: Inputs, indices: Tensor
+) -> tuple[Tensor, Tensor]:
+    images = inputs.images[indices].to(device).float()
+    images = images.contiguous(memory_format=torch.channels_last)
+    tissue = inputs.tissue[indices].to(device)
+    with autocast(device):
+        plain = preset.predict(images, tissue)
+        mirrored = preset.predict(images.flip(-1), tissue.flip(-1))
+    scores = (plain.scores + mirrored.scores) / 2
+    cams = inputs.restore((plain.cams + mirrored.cams.flip(-1)) / 2)
+    return scores.float().cpu(), cams.float().cpu()

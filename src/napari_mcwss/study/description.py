@@ -1,0 +1,218 @@
+"""The file ``mcwss.json``: what a study is made of."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.base.names import check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMAT = 1
+"""The newest version of the file that this program reads, and the one that it writes."""
+
+PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+"""Colours that colour-blind eyes tell apart (Okabe and Ito), in the order given to classes."""
+
+
+class ClassSpec(BaseModel):
+    """A class that is looked for.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the study.
+    colour : str
+        ``#rrggbb``.
+    priority : int, optional
+        Where two classes are found, the one of higher priority is shown; equal
+        ones leave it to the tags.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    colour: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+    priority: int = 0
+
+
+class ScanEntry(BaseModel):
+    """A scan and its files.
+
+    Parameters
+    ----------
+    name : str
+        Unique in the study.
+    files : tuple of str
+        Relative to the study's folder, with forward slashes: one for each
+        channel, or one that holds all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    files: tuple[str, ...] = Field(min_length=1)
+
+
+class Description(BaseModel):
+    """The content of ``mcwss.json``.
+
+    Parameters
+    ----------
+    format : int, optional
+        Version of the file.
+    channels : tuple of str
+        Names of the channels, the same for every scan.
+    slice_axis : str, optional
+        The axis along which scans are cut into slices.
+    classes : tuple of ClassSpec
+        What is looked for.
+    scans : tuple of ScanEntry
+        Where it is looked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    channels: tuple[str, ...] = Field(min_length=1)
+    slice_axis: Literal["z"] = "z"
+    classes: tuple[ClassSpec, ...] = Field(min_length=1)
+    scans: tuple[ScanEntry, ...]
+
+    def check(self) -> None:
+        """Refuse names that are given twice or cannot be those of files.
+
+        Raises
+        ------
+        McwssError
+            If there is such a name.
+        """
+        check_names("channel", self.channels)
+        check_names("class", [spec.name for spec in self.classes])
+        check_names("scan", [entry.name for entry in self.scans])
+
+    def write(self, path: Path) -> None:
+        """Write the file, atomically.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; an older one is untouched then.
+        """
+        with replacing(path) as temporary:
+            temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Description:
+        """Read the file.
+
+        Parameters
+        ----------
+        path : Path
+            The file; it is never changed.
+
+        Returns
+        -------
+        Description
+            What it says.
+
+        Raises
+        ------
+        McwssError
+            If it is missing, damaged or of a newer format.
+        """
+        try:
+            content: Any = json.loads(path.read_text("utf-8-sig"))
+            version = content["format"]
+            if version > FORMAT:
+                raise McwssError(
+                    f"'{path}' has format {version}, this program reads up to {FORMAT}: update "
+                    "napari-mcwss; the file was left untouched"
+                )
+            description = cls.model_validate(content)
+        except FileNotFoundError as error:
+            raise McwssError(
+                f"no study in '{path.parent}': expected a file {path.name} there: name the "
+                "folder of a study, or make one"
+            ) from error
+        except OSError as error:
+            raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise McwssError(
+                f"'{path}' does not describe a study ({_reason(error)}): correct it or take it "
+                "from a backup; it was left untouched"
+            ) from error
+        description.check()
+        return description
+
+
+def class_specs(
+    given: Sequence[str | ClassSpec], *, existing: Sequence[ClassSpec] = ()
+) -> tuple[ClassSpec, ...]:
+    """Give colours to classes that are only names.
+
+    Parameters
+    ----------
+    given : sequence of str or ClassSpec
+        New classes.
+    existing : sequence of ClassSpec, optional
+        Classes whose colours are taken.
+
+    Returns
+    -------
+    tuple of ClassSpec
+        The new classes, with colours of `PALETTE` that no other has, as long as there are any.
+    """
+    specs: list[ClassSpec] = []
+    for item in given:
+        known = [*existing, *specs, *(other for other in given if isinstance(other, ClassSpec))]
+        used = [spec.colour.upper() for spec in known]
+        colour = min(PALETTE, key=used.count)
+        specs.append(item if isinstance(item, ClassSpec) else ClassSpec(name=item, colour=colour))
+    return tuple(specs)
+
+
+def relative_path(file: Path, folder: Path) -> str:
+    """Write a path as seen from the study's folder, so that both can be moved together.
+
+    Parameters
+    ----------
+    file : Path
+        A file of a scan.
+    folder : Path
+        The study's folder, without links in it.
+
+    Returns
+    -------
+    str
+        With forward slashes; absolute where the two are on different drives.
+    """
+    # Folders above the file are resolved, as the study's own are; a file that
+    # is itself a link (as data managers make them) stays one.
+    absolute = Path(os.path.realpath(file.parent)) / file.name
+    try:
+        return Path(os.path.relpath(absolute, folder)).as_posix()
+    except ValueError:  # Another drive of Windows.
+        return absolute.as_posix()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return (str(error).splitlines() or [type(error).__name__])[0]

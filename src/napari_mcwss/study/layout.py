@@ -1,0 +1,69 @@
+"""Where models and results lie in a study's folder."""
+
+from pathlib import Path
+
+from napari_mcwss.base.names import check_names
+
+
+class StudyLayout:
+    """The folders of a study, there or not.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def model_folder(self, name: str) -> Path:
+        """Give the folder of a model, there or not.
+
+        Parameters
+        ----------
+        name : str
+            Name of the model.
+
+        Returns
+        -------
+        Path
+            ``models/<name>`` in the study.
+
+        Raises
+        ------
+        McwssError
+            If the name cannot be that of a file.
+        """
+        check_names("model", [name])
+        return self.folder / "models" / name
+
+    def model_names(self) -> list[str]:
+        """List the trained models, the newest last."""
+        configs = (self.folder / "models").glob("[!.]*/config.json")
+        by_age = sorted(configs, key=lambda path: path.stat().st_mtime)
+        return [path.parent.name for path in by_age]
+
+    def result_folder(self, model: str, scan: str) -> Path:
+        """Give the folder of a model's results on a scan, there or not.
+
+        Parameters
+        ----------
+        model : str
+            Name of the model.
+        scan : str
+            Name of the scan.
+
+        Returns
+        -------
+        Path
+            ``results/<model>/<scan>`` in the study.
+
+        Raises
+        ------
+        McwssError
+            If a name cannot be that of a file.
+        """
+        check_names("model", [model])
+        check_names("scan", [scan])
+        return self.folder / "results" / model / scan

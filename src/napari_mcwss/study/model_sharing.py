@@ -1,0 +1,336 @@
+"""A trained model as one file to be shared: a zip of a card, its config and its weights."""
+
+import hashlib
+import json
+import math
+import secrets
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write, replacing
+from napari_mcwss.base.names import check_names
+from napari_mcwss.base.version import __version__
+from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, load_model, read_info
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.study.study import Study
+
+CARD, CONFIG, WEIGHTS = "card.json", "config.json", "weights.safetensors"
+FORMAT = 1
+
+LARGEST = {CARD: 2**20, CONFIG: 2**20, WEIGHTS: 2**31}
+"""Bytes that a member may have. There are no others, and none is compressed."""
+
+_MOST = 256
+"""Largest number of classes and of channels, and largest width over 4, of a model taken over."""
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""Of every member: the same model gives the same file."""
+
+
+class ModelCard(BaseModel):
+    """What a reader should know of a shared model before using it.
+
+    Attributes
+    ----------
+    format : int
+        Version of the file.
+    name : str
+        Of the model.
+    preset : str
+        Which method made it.
+    classes, channels : tuple of str
+        What it finds, and in what.
+    pixel : float
+        Millimetres between the pixels that it reads.
+    training_scans, epochs : int
+        How many scans it was trained on, and how long.
+    data : str
+        What these scans are, in words.
+    licence : str
+        Under which the model is given.
+    figures : dict
+        Measurements by class, the mean over scans, as ``evaluate --json`` writes it.
+    shortcoming : str
+        As in `ModelInfo`.
+    software : str
+        Which version packed it.
+    checksums : dict
+        SHA-256 of every other member.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    name: str
+    preset: str
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    pixel: float
+    training_scans: int = Field(ge=0)
+    epochs: int = Field(ge=0)
+    data: str = "not stated"
+    licence: str = "not stated"
+    figures: dict[str, dict[str, float | None]] = {}
+    shortcoming: str = ""
+    software: str = __version__
+    checksums: dict[str, str]
+
+
+def pack_model(
+    study: Study,
+    name: str,
+    out: Path,
+    *,
+    data: str = "not stated",
+    licence: str = "not stated",
+    figures: Path | None = None,
+) -> ModelCard:
+    """Write a model of a study into one file. Names of scans stay at home.
+
+    Parameters
+    ----------
+    study : Study
+        Of the model.
+    name : str
+        Of the model.
+    out : Path
+        The file to write; it must not exist.
+    data, licence : str
+        As in `ModelCard`.
+    figures : Path, optional
+        What ``evaluate --json`` wrote, of which the means are taken.
+
+    Returns
+    -------
+    ModelCard
+        What the file says of itself.
+
+    Raises
+    ------
+    McwssError
+        If there is no such model, it or the figures are damaged, or the file is there already.
+    """
+    if out.exists():
+        raise McwssError(f"'{out}' exists already: remove it or name another file")
+    folder = study.model_folder(name)
+    info = load_model(folder, device="cpu").info
+    weights = (folder / WEIGHTS).read_bytes()
+    # Names of scans are often those of patients.
+    nameless = info.model_copy(
+        update={
+            key: tuple(f"scan {number}" for number, _ in enumerate(getattr(info, key), 1))
+            for key in ("scans", "validation_scans", "trusted_scans")
+        }
+    )
+    members = {CONFIG: nameless.model_dump_json(indent=2).encode(), WEIGHTS: weights}
+    card = ModelCard(
+        name=name,
+        preset=info.preset,
+        classes=info.classes,
+        channels=info.channels,
+        pixel=info.pixel,
+        training_scans=len(info.scans),
+        epochs=info.epochs,
+        data=data,
+        licence=licence,
+        figures=_means(figures) if figures else {},
+        shortcoming=info.shortcoming,
+        checksums={member: _checksum(content) for member, content in members.items()},
+    )
+    members = {CARD: card.model_dump_json(indent=2).encode(), **members}
+    with replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for member, content in members.items():
+            file.writestr(zipfile.ZipInfo(member, _DATE), content)
+    return card
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read what a model's file says of itself.
+
+    Raises
+    ------
+    McwssError
+        If it is missing, or not a whole file of a model.
+    """
+    return _read(path)[0]
+
+
+def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
+    """Take a shared model over into a study, after all of it was checked.
+
+    Nothing of the file is run: it holds texts and numbers, and whatever else it
+    might hold is refused.
+
+    Parameters
+    ----------
+    study : Study
+        With the channels and classes of the model.
+    path : Path
+        The file.
+    name : str, optional
+        Of the model in the study; by default the name it had.
+
+    Returns
+    -------
+    Path
+        The model's folder.
+
+    Raises
+    ------
+    McwssError
+        If the file is damaged or holds anything but a model, or the study has a
+        model of that name or other channels or classes. Nothing is written then.
+    """
+    card, members = _read(path)
+    folder = study.model_folder(card.name if name is None else name)
+    if folder.exists():
+        raise McwssError(
+            f"the study has a model {folder.name!r} already: give this one another name with "
+            "--model"
+        )
+    working = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        for member, content in members.items():
+            with replacing(working / member) as temporary:
+                temporary.write_bytes(content)
+        info = read_info(working)
+        info.check(study.channels, study.class_names)
+        _check_weights(path, working, info)
+        working.rename(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return folder
+
+
+def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
+    """Read and check card and members, all but the tensors in the weights."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            contents = {member: _member(path, file, member) for member in _members(path, file)}
+        card = ModelCard.model_validate_json(contents.pop(CARD))
+        config = ModelInfo.model_validate_json(contents[CONFIG])
+    except FileNotFoundError as error:
+        raise McwssError(f"'{path}' does not exist: name the file of a model") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _damaged(path, f"{where}: {first['msg']}".lstrip(": ")) from error
+    # Of a compression that it does not know, or a password, zipfile raises the last two.
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
+    if card.format > FORMAT:
+        raise McwssError(
+            f"'{path}' has format {card.format}, this version reads up to {FORMAT}: update "
+            "napari-mcwss"
+        )
+    checksums = {member: _checksum(content) for member, content in contents.items()}
+    if checksums != card.checksums:
+        raise _damaged(path, "its checksums are not those of its card")
+    _check_config(path, card, config)
+    return card, contents
+
+
+def _members(path: Path, file: zipfile.ZipFile) -> list[str]:
+    """List the members, which are those of a model and no others."""
+    found = [entry.filename for entry in file.infolist()]
+    if sorted(found) != sorted(LARGEST):
+        names = ", ".join(repr(name[:40]) for name in found[:5])
+        raise _damaged(path, f"it holds {names or 'nothing'}, not {', '.join(LARGEST)}")
+    return found
+
+
+def _member(path: Path, file: zipfile.ZipFile, name: str) -> bytes:
+    entry = file.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+        raise _damaged(path, f"{name} is compressed")
+    if entry.file_size > LARGEST[name]:
+        raise _damaged(path, f"{name} has {entry.file_size} bytes of at most {LARGEST[name]}")
+    return file.read(entry)
+
+
+def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
+    """Refuse a config that its card does not describe, or that no training writes."""
+    check_names("model", [card.name])
+    check_names("class", config.classes)
+    check_names("channel", config.channels)
+    told = (card.preset, card.classes, card.channels, card.pixel)
+    if told != (config.preset, config.classes, config.channels, config.pixel):
+        raise _damaged(path, "card and config describe different models")
+    count = len(config.classes)
+    sensible = (
+        0 < count <= _MOST
+        and 0 < len(config.channels) <= _MOST
+        and 0 < config.width <= 4 * _MOST
+        and math.isfinite(config.pixel)
+    )
+    if not sensible:
+        raise _damaged(path, "its config is not that of a model")
+
+
+def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
+    """Refuse weights of other names, shapes or types than the config's network, or not finite."""
+    channels = info.reading.channels(len(info.channels))
+    # A network without memory of its own tells the shapes, however large they are.
+    with torch.device("meta"):
+        network = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)
+    expected = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            found = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+            if found != expected:
+                raise _damaged(path, _difference(found, expected))
+            for key, tensor in network.state_dict().items():
+                values = file.get_tensor(key)
+                if values.dtype != tensor.dtype or not torch.isfinite(values).all():
+                    raise _damaged(path, f"the weights {key} are no finite {tensor.dtype}")
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+    if not _is_forest(load_model(folder, device="cpu").preset):
+        raise _damaged(path, "its classes lie in one another in a circle")
+
+
+def _difference(found: dict[str, list[int]], expected: dict[str, list[int]]) -> str:
+    key = next(k for k in sorted({*found, *expected}) if found.get(k) != expected.get(k))
+    return f"the weights {key[:80]} have shape {found.get(key)}, expected {expected.get(key)}"
+
+
+def _is_forest(preset: Preset) -> bool:
+    """Tell whether every class's chain of parents ends."""
+    parents = preset.nesting
+    for start in range(len(parents)):
+        index, steps = start, 0
+        while index != -1:
+            if not 0 <= index < len(parents) or steps > len(parents):
+                return False
+            index, steps = parents[index], steps + 1
+    return True
+
+
+def _means(path: Path) -> dict[str, Any]:
+    try:
+        means: dict[str, Any] = json.loads(path.read_bytes())["mean"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise McwssError(
+            f"'{path}' holds no measurements: expected a file of evaluate --json"
+        ) from error
+    return means
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _damaged(path: Path, reason: str) -> McwssError:
+    line = reason.splitlines()[0]
+    return McwssError(
+        f"'{path}' is not a whole file of a model ({line}): get it again from whom it came"
+    )

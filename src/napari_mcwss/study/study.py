@@ -1,0 +1,390 @@
+"""A study on disk: scans, classes, tags, models and results in one folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.reading import read_scan, refuse_time
+from napari_mcwss.study.description import ClassSpec as ClassSpec
+from napari_mcwss.study.description import (
+    Description,
+    ScanEntry,
+    class_specs,
+    relative_path,
+)
+from napari_mcwss.study.layout import StudyLayout
+from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.store import TagBook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_mcwss.scans.scan import Scan
+    from napari_mcwss.tags.table import Tag, TagTable
+
+STUDY_FILE = "mcwss.json"
+
+
+class Study(StudyLayout):
+    """One study; its scans and tags are read when they are asked for.
+
+    Make one with `Study.create` or `Study.open`.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's folder.
+    description : Description
+        What its ``mcwss.json`` says.
+
+    Attributes
+    ----------
+    tag_book : TagBook
+        The tags of all scans, their history and their lock.
+    """
+
+    def __init__(self, folder: Path, description: Description) -> None:
+        super().__init__(folder)
+        self._description = description
+        self._scans: dict[str, Scan] = {}
+        self.tag_book = TagBook(
+            folder,
+            lambda: self.scan_names,
+            lambda: self.class_names,
+            lambda name: self.scan(name).slices,
+        )
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        *,
+        scans: Mapping[str, Sequence[Path]],
+        channels: Sequence[str],
+        classes: Sequence[str | ClassSpec],
+    ) -> Study:
+        """Make a study in a folder that holds none yet.
+
+        Parameters
+        ----------
+        folder : Path
+            Made if missing.
+        scans : mapping of str to sequence of Path
+            Name of each scan to its files, one for each channel or one that
+            holds all. They are referred to where they are.
+        channels : sequence of str
+            Names of the channels, the same for every scan.
+        classes : sequence of str or ClassSpec
+            What to look for; plain names get colours of a palette.
+
+        Returns
+        -------
+        Study
+            The study.
+
+        Raises
+        ------
+        McwssError
+            If there is a study already, there are no channels or classes, a
+            name is given twice or cannot be that of a file, or a scan's files
+            do not fit. Nothing is written then.
+        """
+        folder = Path(os.path.realpath(folder))
+        if (folder / STUDY_FILE).exists():
+            raise McwssError(f"'{folder}' holds a study already: open it, or name another folder")
+        if not channels or not classes:
+            raise McwssError(
+                f"a study of {len(channels)} channels and {len(classes)} classes: name at least "
+                "one of each"
+            )
+        description = Description(channels=tuple(channels), classes=class_specs(classes), scans=())
+        study = cls(folder, description)
+        study.add_scans(scans)
+        return study
+
+    @classmethod
+    def open(cls, folder: Path) -> Study:
+        """Open the study of a folder. No scan is read yet.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder that holds ``mcwss.json``.
+
+        Returns
+        -------
+        Study
+            The study.
+
+        Raises
+        ------
+        McwssError
+            If there is none, or its description is damaged or of a newer format.
+        """
+        folder = Path(os.path.realpath(folder))
+        return cls(folder, Description.read(folder / STUDY_FILE))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return self._description.channels
+
+    @property
+    def classes(self) -> tuple[ClassSpec, ...]:
+        """What is looked for."""
+        return self._description.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(spec.name for spec in self.classes)
+
+    @property
+    def scan_names(self) -> tuple[str, ...]:
+        """Names of the scans."""
+        return tuple(entry.name for entry in self._description.scans)
+
+    def add_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
+        """Add scans; their files are referred to where they are.
+
+        Parameters
+        ----------
+        scans : mapping of str to sequence of Path
+            Name of each scan to its files, one for each channel or one that
+            holds all.
+
+        Raises
+        ------
+        McwssError
+            If a name is taken or cannot be that of a file, or a scan's files
+            do not fit; nothing is added then.
+        """
+        entries = tuple(
+            ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
+            for name, files in scans.items()
+        )
+        self._changed(scans=(*self._description.scans, *entries))
+        for name, files in scans.items():
+            refuse_time(name, files)
+            read_scan(name, self.channels, files)
+        # Files take a while: another thread may have added others meanwhile.
+        self._save(self._changed(scans=(*self._description.scans, *entries)))
+
+    def missing_scans(self) -> tuple[str, ...]:
+        """Name the scans of which a file is not where the study says, as after a move."""
+        return tuple(
+            name for name in self.scan_names if not all(file.exists() for file in self.files(name))
+        )
+
+    def move_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
+        """Refer to the files of scans at another place.
+
+        Parameters
+        ----------
+        scans : mapping of str to sequence of Path
+            Name of each scan that was moved to its files.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its channels or tags do not fit the
+            files; nothing is changed then.
+        """
+        for name, files in scans.items():
+            self.files(name)
+            slices = read_scan(name, self.channels, files).slices
+            TagStore(self.tag_book.folder, name, slices, self.class_names).read()
+        entries = tuple(
+            ScanEntry(
+                name=entry.name,
+                files=tuple(relative_path(file, self.folder) for file in scans[entry.name]),
+            )
+            if entry.name in scans
+            else entry
+            for entry in self._description.scans
+        )
+        self._save(self._changed(scans=entries))
+        for name in scans:
+            self._scans.pop(name, None)
+
+    def add_classes(self, classes: Sequence[str | ClassSpec]) -> None:
+        """Add classes; of them every slice is unknown.
+
+        Parameters
+        ----------
+        classes : sequence of str or ClassSpec
+            What to look for as well.
+
+        Raises
+        ------
+        McwssError
+            If a name is taken or cannot be that of a file.
+        """
+        added = class_specs(classes, existing=self.classes)
+        self._save(self._changed(classes=(*self.classes, *added)))
+
+    def files(self, scan: str) -> tuple[Path, ...]:
+        """Give the files of a scan.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+
+        Returns
+        -------
+        tuple of Path
+            One for each channel, or one that holds all.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan.
+        """
+        for entry in self._description.scans:
+            if entry.name == scan:
+                return tuple(Path(os.path.normpath(self.folder / file)) for file in entry.files)
+        raise McwssError(
+            f"no scan {scan!r} in this study: expected {', '.join(self.scan_names) or 'none'}"
+        )
+
+    def scan(self, name: str) -> Scan:
+        """Open a scan: its headers are read the first time, its voxels when asked for.
+
+        Parameters
+        ----------
+        name : str
+            Name of the scan.
+
+        Returns
+        -------
+        Scan
+            The same object every time.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its files are missing or do not fit.
+        """
+        if name not in self._scans:
+            files = self.files(name)
+            lost = next((file for file in files if not file.exists()), None)
+            if lost is not None:
+                others = len(self.missing_scans()) - 1
+                more = f", nor do files of {others} other scans" if others > 0 else ""
+                raise McwssError(
+                    f"scan {name}: '{lost}' does not exist{more}: if scans or study were moved, "
+                    f"napari-mcwss relink '{self.folder}' --scans FOLDER finds them"
+                )
+            # Whichever thread comes second gets what the first has opened.
+            self._scans.setdefault(name, read_scan(name, self.channels, files))
+        return self._scans[name]
+
+    def tags(self, scan: str) -> TagTable:
+        """Read a scan's tags as they are on the disk.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+
+        Returns
+        -------
+        TagTable
+            A table of its own: changing it changes no study.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, or its table is damaged.
+        """
+        return self.tag_book.read(scan)
+
+    def tag(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
+        """Change one tag; when this returns it is on the disk, whatever happens next.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+        slice_index : int
+            Of the slice, from 0.
+        class_name : str
+            Of the class.
+        tag : Tag
+            What is now known.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan, slice or class, it cannot be written, or
+            another program changes the tags now.
+        """
+        self.tag_book.change(scan, slice_index, class_name, tag)
+
+    def save_tags(self, scan: str, table: TagTable) -> None:
+        """Replace all tags of a scan.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+        table : TagTable
+            With the scan's slices and the study's classes.
+
+        Raises
+        ------
+        McwssError
+            If the table is not of this scan and these classes, cannot be
+            written, or another program changes the tags now; they are as before then.
+        """
+        self.tag_book.write({scan: table})
+
+    def update_tags(self, scan: str, tags: TagTable) -> None:
+        """Take over what a table knows of some of the classes; all else stays.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+        tags : TagTable
+            With the scan's slices and any of the study's classes.
+
+        Raises
+        ------
+        McwssError
+            As for `save_tags`.
+        """
+        with self.tag_book.lock:
+            table = self.tags(scan)
+            table.update(tags)
+            self.save_tags(scan, table)
+
+    def fold_tags(self, scan: str) -> None:
+        """Bring a scan's csv file up to date with what was tagged since it was written.
+
+        While another program changes the tags this is left to it.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; nothing is lost then.
+        """
+        self.tag_book.fold(scan)
+
+    def _changed(self, **changes: object) -> Description:
+        changed = self._description.model_copy(update=changes)
+        changed.check()
+        return changed
+
+    def _save(self, changed: Description) -> None:
+        changed.write(self.folder / STUDY_FILE)
+        self._description = changed

@@ -1,0 +1,288 @@
+"""Tags of a whole study from elsewhere, and out to a file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.study.study import STUDY_FILE, Study
+from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
+from napari_mcwss.tags.mask_values import MaskValues
+from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
+from napari_mcwss.tags.table import TagTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from napari_mcwss.tags.store import TagBook
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
+
+
+def read_tags(
+    study: Study, sources: Sequence[Path], warn: Callable[[str], None] = _warn
+) -> dict[str, TagTable]:
+    """Read what files, or another study, say of the slices of a study.
+
+    Parameters
+    ----------
+    study : Study
+        Whose scans and classes are meant.
+    sources : sequence of Path
+        Files as `napari_mcwss.tags.spreadsheets.read_spreadsheets` reads them,
+        or the folder of one other study. The images of the other study need
+        not be there.
+    warn : callable
+        Is told of tagged scans and of classes of the other study that this one
+        has not; a UserWarning if not given.
+
+    Returns
+    -------
+    dict of str to TagTable
+        For every scan that is named a table of all classes of the study,
+        unknown where the sources say nothing.
+
+    Raises
+    ------
+    McwssError
+        If a source cannot be read, does not fit the study, or contradicts
+        another.
+    """
+    folders = [path for path in sources if path.is_dir()]
+    if not folders:
+        return read_spreadsheets(sources, study.class_names, lambda scan: study.scan(scan).slices)
+    if len(sources) > 1:
+        raise McwssError(
+            f"found {len(sources)} sources with the folder '{folders[0]}' among them: expected "
+            "files, or the folder of one study: import one after the other"
+        )
+    return _tags_of_study(study, folders[0], warn)
+
+
+def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> dict[str, TagTable]:
+    if not (folder / STUDY_FILE).exists():
+        raise McwssError(
+            f"'{folder}' is a folder without a study: expected files of tags, or the folder of a "
+            "study: name the files in it"
+        )
+    other = Study.open(folder)
+    classes = [name for name in other.class_names if name in study.class_names]
+    if len(classes) < len(other.class_names):
+        left_out = [name for name in other.class_names if name not in classes]
+        warn(f"'{folder}' has classes that this study has not, left out: {', '.join(left_out)}")
+    tags = other.folder / "tags"
+    left_out = [
+        name
+        for name in other.scan_names
+        if name not in study.scan_names and TagStore(tags, name, 0, ()).exists
+    ]
+    if left_out:
+        warn(
+            f"'{folder}' has tagged scans that this study has not, left out: {', '.join(left_out)}"
+        )
+    found = {}
+    for name in other.scan_names:
+        if name in study.scan_names:
+            slices = study.scan(name).slices
+            theirs = TagStore(tags, name, slices, other.class_names).read()
+            columns = [other.class_names.index(class_name) for class_name in classes]
+            found[name] = TagTable.empty(slices, study.class_names)
+            found[name].update(TagTable(tuple(classes), theirs.values[:, columns]))
+    if not found:
+        raise McwssError(
+            f"'{folder}' has the scans {', '.join(other.scan_names) or 'none'}: expected some of "
+            f"{', '.join(study.scan_names) or 'none'}: name a study of the same scans"
+        )
+    return found
+
+
+def tags_of_masks(
+    study: Study,
+    masks: Mapping[str, Path],
+    mapping: Mapping[str, Sequence[int]],
+    warn: Callable[[str], None] = _warn,
+) -> Iterator[tuple[str, TagTable]]:
+    """Read what masks say of the slices of a study, one scan at a time.
+
+    Parameters
+    ----------
+    study : Study
+        Whose scans are meant.
+    masks : mapping of str to Path
+        Scan to its mask, as `napari_mcwss.scans.finding.find_masks` finds them.
+    mapping : mapping of str to sequence of int
+        Class name to its values in the masks.
+    warn : callable
+        As for `MaskValues.check`.
+
+    Yields
+    ------
+    tuple of (str, TagTable)
+        The scan's name, and a table of all classes of the study, in which
+        those that the mapping lacks are unknown. Use none before all are there.
+
+    Raises
+    ------
+    McwssError
+        If a mask cannot be read or does not lie on its scan; and after the
+        last one, if the mapping does not fit them, as in `MaskValues.check`.
+    """
+    values = MaskValues(mapping)
+    for scan, path in masks.items():
+        geometry = study.scan(scan).geometry
+        table = TagTable.empty(geometry.shape[0], study.class_names)
+        mask = read_mask(path, geometry)
+        values.note(mask)
+        table.update(tags_from_mask(mask, mapping))
+        yield scan, table
+    values.check(warn)
+
+
+def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:
+    """Find out what an import of tags would change. Nothing is changed yet.
+
+    Parameters
+    ----------
+    study : Study
+        To be changed.
+    sources : sequence of Path
+        As for `read_tags`.
+
+    Returns
+    -------
+    ImportPlan
+        For `apply_import`.
+
+    Raises
+    ------
+    McwssError
+        As `read_tags`; or the study's own tags are damaged.
+    """
+    imported = read_tags(study, sources)
+    return ImportPlan({scan: study.tags(scan) for scan in imported}, imported)
+
+
+def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
+    """Do what a plan says: one write for each scan, and one step to be undone.
+
+    Parameters
+    ----------
+    study : Study
+        The study that the plan was made for.
+    plan : ImportPlan
+        From `plan_import`.
+    overwrite : bool
+        Whether conflicting tags are taken over, or kept as they are.
+
+    Returns
+    -------
+    int
+        Number of tags that were changed.
+
+    Raises
+    ------
+    McwssError
+        If tags were changed since the plan was made, another program changes
+        them now, or they cannot be written. They are then as before, as far as
+        the disk still takes them back; the message names the scans otherwise.
+    """
+    with study.tag_book.lock:
+        for scan, table in plan.current.items():
+            if not np.array_equal(study.tags(scan).values, table.values):
+                raise McwssError(
+                    f"tags of scan {scan} were changed since the import was planned: nothing was "
+                    "imported: plan it again"
+                )
+        results = plan.result(overwrite=overwrite)
+        try:
+            study.tag_book.write(results)
+        except McwssError as error:
+            left = _take_back(study, plan, list(results))
+            if not left:
+                raise
+            raise McwssError(
+                f"the import was stopped and is done for {', '.join(left)} only: import again once "
+                f"this is mended: {error}"
+            ) from error
+    return sum(int((plan.current[s].values != table.values).sum()) for s, table in results.items())
+
+
+def _take_back(study: Study, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
+    """Undo what was done of an import; give the scans for which that fails."""
+
+    def changed() -> list[str]:
+        return [
+            scan
+            for scan in scans
+            if not np.array_equal(study.tags(scan).values, plan.current[scan].values)
+        ]
+
+    if changed():
+        with suppress(McwssError):
+            study.tag_book.undo()
+    return changed()
+
+
+def export_tags(study: Study, path: Path) -> int:
+    """Write all known tags of a study into one file of the long form.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    path : Path
+        The file; an older one is replaced.
+
+    Returns
+    -------
+    int
+        Number of tags that were written.
+
+    Raises
+    ------
+    McwssError
+        If tags are damaged, or the file cannot be written or is one of the study's own.
+    """
+    _refuse_own_file(study.tag_book, path)
+    return write_long(path, ((scan, study.tags(scan)) for scan in study.scan_names))
+
+
+def export_unsaved(book: TagBook, tables: Mapping[str, TagTable], path: Path) -> int:
+    """Write tags that a study does not take into a file of the long form.
+
+    Parameters
+    ----------
+    book : TagBook
+        Of the study.
+    tables : mapping
+        Scan to all its tags.
+    path : Path
+        The file; an older one is replaced.
+
+    Returns
+    -------
+    int
+        Number of tags that were written.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written or is one of the study's own.
+    """
+    _refuse_own_file(book, path)
+    return write_long(path, tables.items())
+
+
+def _refuse_own_file(book: TagBook, path: Path) -> None:
+    if book.folder in Path(os.path.realpath(path)).parents:
+        raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")

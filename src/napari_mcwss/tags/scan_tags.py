@@ -1,0 +1,235 @@
+"""One scan's tags on disk: a csv file, and a journal of what it does not hold yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.journal import Change, Deed, Journal, changes_between, grown
+from napari_mcwss.tags.table import Tag, TagTable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+ANYBODYS = Deed(())
+"""A deed of nobody in particular that belongs to no step."""
+
+
+def journal_of(folder: Path, scan: str) -> Journal:
+    """Give the journal of a scan in the ``tags`` folder of a study."""
+    return Journal(folder / ".journal" / f"{scan}.jsonl")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the two files held, and which tags that is."""
+
+    folded: bytes | None
+    noted: bytes
+    table: TagTable
+
+
+class TagStore:
+    """The tags of one scan, always as they are on the disk.
+
+    What was read last is kept, to be used where the files are byte for byte the
+    same or have only grown. So another program that saves tags in between (the
+    command line beside napari) is neither missed nor overwritten.
+
+    Parameters
+    ----------
+    folder : Path
+        The ``tags`` folder of a study.
+    scan : str
+        Name of the scan.
+    slices : int
+        Number of its slices.
+    classes : sequence of str
+        Classes of the study.
+
+    Attributes
+    ----------
+    size : tuple
+        Number of slices, and classes.
+    """
+
+    def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
+        self._csv = folder / f"{scan}.csv"
+        self._journal = journal_of(folder, scan)
+        self.scan = scan
+        self.size = slices, tuple(classes)
+        self._last: _Read | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the scan was ever tagged."""
+        return self._csv.exists() or self._journal.path.exists()
+
+    @property
+    def pending(self) -> bool:
+        """Whether `fold` has anything to do."""
+        return self._journal.pending
+
+    def read(self) -> TagTable:
+        """Read the tags: the csv file and what the journal adds to it.
+
+        Returns
+        -------
+        TagTable
+            A table of its own.
+
+        Raises
+        ------
+        McwssError
+            If a file is damaged.
+        """
+        while True:
+            noted = self._journal.read()
+            folded = self._read_csv()
+            # Another program may have tagged or folded in between.
+            if self._journal.read() == noted:
+                break
+        last = self._last
+        if last is not None and last.folded == folded and grown(last.noted, noted):
+            table = last.table.copy()
+            self._journal.replay(table, noted, start=len(last.noted))
+        else:
+            table = TagTable.empty(*self.size)
+            if folded is not None:
+                table = TagTable.from_csv(folded, self._csv, *self.size)
+            self._journal.replay(table, noted)
+        self._last = _Read(folded, noted, table.copy())
+        return table
+
+    def _read_csv(self) -> bytes | None:
+        try:
+            return self._csv.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise McwssError(
+                f"cannot read '{self._csv}': {error.strerror or error}: it was left untouched"
+            ) from error
+
+    def change(
+        self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS
+    ) -> Deed | None:
+        """Change one tag; when this returns it is on the disk.
+
+        Parameters
+        ----------
+        slice_index : int
+            Of the slice, from 0.
+        class_name : str
+            Of the class.
+        tag : Tag
+            What is now known.
+        deed : Deed
+            As for `apply`.
+
+        Returns
+        -------
+        Deed or None
+            As `apply`.
+
+        Raises
+        ------
+        McwssError
+            If there is no such slice or class, or it cannot be written.
+        """
+        table = self.read()
+        previous = table.get(slice_index, class_name)
+        changes = [Change(slice_index, class_name, tag, previous)] if tag != previous else []
+        return self._note(changes, deed)
+
+    def apply(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
+        """Replace all tags, in the journal; when this returns they are on the disk.
+
+        Parameters
+        ----------
+        table : TagTable
+            With the slices and classes of this scan.
+        deed : Deed
+            Whose it is, and of which step; what it changes is found here.
+
+        Returns
+        -------
+        Deed or None
+            With its changes; None if there are none.
+
+        Raises
+        ------
+        McwssError
+            If a file is damaged or cannot be written; the tags are as before then.
+        """
+        return self._note(changes_between(self.read(), table), deed)
+
+    def write(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
+        """Replace all tags, in the csv file; for the journal that is one deed.
+
+        Parameters
+        ----------
+        table, deed
+            As for `apply`.
+
+        Returns
+        -------
+        Deed or None
+            As `apply`.
+
+        Raises
+        ------
+        McwssError
+            If a file is damaged or cannot be written. The tags are as before
+            then, unless the message says that they are saved.
+        """
+        changes = changes_between(self.read(), table)
+        if not changes:
+            self._fold(table)
+            return None
+        done = replace(deed, changes=tuple(changes))
+        # Noted first: were the machine to stop once the csv file is written, older
+        # deeds that are still pending would else be done again on newer tags.
+        size = self._journal.append(done)
+        try:
+            table.write_csv(self._csv)
+        except McwssError:
+            self._journal.take_back(size)
+            raise
+        self._journal.mark_folded()
+        return done
+
+    def fold(self) -> None:
+        """Move what the journal holds into the csv file, for spreadsheets to see.
+
+        Raises
+        ------
+        McwssError
+            If a file is damaged or cannot be written; nothing is lost then.
+        """
+        if self._journal.pending:
+            self._fold(self.read())
+
+    def note(self, deed: Deed) -> None:
+        """Note a deed with its changes; when this returns it is on the disk.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written; the tags are as before then.
+        """
+        self._journal.append(deed)
+
+    def _note(self, changes: Sequence[Change], deed: Deed) -> Deed | None:
+        if not changes:
+            return None
+        done = replace(deed, changes=tuple(changes))
+        self.note(done)
+        return done
+
+    def _fold(self, table: TagTable) -> None:
+        table.write_csv(self._csv)
+        if self._journal.pending:
+            self._journal.mark_folded()

@@ -1,0 +1,54 @@
+"""What a training learns from, in short, so that a change of it is found."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.study import Study
+
+
+def _digest(*parts: object) -> str:
+    found = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(np.ascontiguousarray(part).data)
+        else:
+            found.update(repr(part).encode())
+    return found.hexdigest()
+
+
+def study_digests(study: Study, scans: Sequence[str]) -> dict[str, str]:
+    """Digest what is read at once: classes, channels and tags, each by its name in a message."""
+    digests = {"classes": _digest(study.class_names), "channels": _digest(study.channels)}
+    return digests | {f"tags of {scan}": _digest(study.tags(scan).values) for scan in scans}
+
+
+def scan_digest(study: Study, scan: str) -> dict[str, str]:
+    """Digest a scan's voxels, which are read for it."""
+    opened = study.scan(scan)
+    return {f"scan {scan}": _digest(opened.geometry.spacing, opened.volume())}
+
+
+def mask_digest(scan: str, labels: NDArray[np.uint8]) -> dict[str, str]:
+    """Digest the mask of a scan that was given."""
+    return {f"mask of {scan}": _digest(labels.shape, labels)}
+
+
+def refuse_changes(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Refuse to go on with other data than those that a training began with.
+
+    Raises
+    ------
+    McwssError
+        If something has changed, naming it.
+    """
+    changed = [what for what, digest in now.items() if then.get(what, digest) != digest]
+    if changed:
+        shown = ", ".join(changed[:5]) + (" and others" if len(changed) > 5 else "")
+        raise McwssError(
+            f"the training cannot be resumed, since what it learns from has changed ({shown}): "
+            "begin anew with --restart, or change it back"
+        )

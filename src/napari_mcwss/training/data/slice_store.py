@@ -1,0 +1,120 @@
+"""Where slices to train on lie: in memory, and on the disk those that do not fit there."""
+
+import secrets
+import shutil
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from os import getpid
+from pathlib import Path
+
+import platformdirs
+import psutil
+import torch
+from torch import Tensor
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.lock import Holder
+from napari_mcwss.training.data.slices import LoadedScan
+
+MEMORY_SHARE = 0.5
+"""Of the memory that is free at first, what slices may take."""
+
+DISK_SHARE = 0.5
+"""Of the room on the disk that is free at first, what slices may take."""
+
+LARGEST = 200 * 2**30
+"""Bytes that they may take there at most."""
+
+ENDING = ".slices"
+
+
+def cache_folder() -> Path:
+    """Give the folder for slices, in the user's cache folder."""
+    return platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "slices"
+
+
+def remove_left_slices() -> None:
+    """Remove what programs have left that are gone: where files in use cannot be removed."""
+    for path in cache_folder().glob(f"*{ENDING}"):
+        host, process, _ = path.name.rsplit("-", 2)
+        with suppress(OSError, ValueError):
+            time = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+            if Holder(int(process), host, time).gone:
+                path.unlink()
+
+
+class SliceStore:
+    """Keeps scans in memory as long as they fit comfortably, and then in files.
+
+    A file is mapped: the system reads what is asked for, and keeps of it what
+    memory allows. Where a file in use can be removed it has no name any more,
+    so that it is gone with the slices, or with the program however that ends.
+
+    Attributes
+    ----------
+    on_disk : int
+        Bytes in files.
+    """
+
+    def __init__(self) -> None:
+        self.on_disk = 0
+        self._memory = MEMORY_SHARE * psutil.virtual_memory().available
+        self._limit: float | None = None
+
+    def keep(self, scan: LoadedScan) -> LoadedScan:
+        """Give the same scan, to be kept.
+
+        Raises
+        ------
+        McwssError
+            If it fits neither in memory nor on the disk.
+        """
+        size = sum(maps.nbytes for maps in scan.maps)
+        if size <= self._memory:
+            self._memory -= size
+            return scan
+        if self._limit is None:
+            self._limit = self._disk_limit()
+        if self.on_disk + size > self._limit:
+            raise McwssError(
+                f"the slices fit neither in memory nor in the {self._limit / 2**30:.1f} GiB that "
+                f"they may take in '{cache_folder()}': train with larger pixels or on fewer scans"
+            )
+        images, tissue, *labels = _mapped(scan.maps)
+        self.on_disk += size
+        return replace(scan, images=images, tissue=tissue, labels=labels[0] if labels else None)
+
+    def _disk_limit(self) -> float:
+        folder = cache_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_left_slices()
+            return min(LARGEST, DISK_SHARE * shutil.disk_usage(folder).free)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+
+def _mapped(maps: tuple[Tensor, ...]) -> list[Tensor]:
+    """Write tensors into a new file and map them from there."""
+    name = f"{socket.gethostname()}-{getpid()}-{secrets.token_hex(4)}{ENDING}"
+    path = cache_folder() / name
+    sizes = [part.nbytes for part in maps]
+    try:
+        with path.open("wb") as file:
+            for part in maps:
+                # Not through the map: a full disk would end the program there.
+                file.write(part.contiguous().numpy().data)
+        content = torch.from_file(str(path), shared=False, size=sum(sizes), dtype=torch.uint8)
+    except (OSError, RuntimeError) as error:
+        path.unlink(missing_ok=True)
+        reason = error if isinstance(error, OSError) else OSError(str(error).splitlines()[0])
+        raise cannot_write(path, reason) from error
+    with suppress(OSError):  # on Windows, while it is mapped
+        path.unlink()
+    return [
+        part.view(like.dtype).view(like.shape)
+        for part, like in zip(content.split(sizes), maps, strict=True)
+    ]

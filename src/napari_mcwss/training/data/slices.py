@@ -1,0 +1,323 @@
+"""Slices for training: loading, drawing references, stacks of neighbours."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.inputs import Reading, prepare, resample_labels
+from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
+from napari_mcwss.model.slabs import stride_of
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.data.slice_stack import SliceStack
+
+FINEST_PIXEL = 1.0
+"""Millimetres between the pixels that are read of scans whose own are finer."""
+
+
+Usable = Literal["complete", "tagged", "all"]
+"""Which of the slices that hold tissue are read: those on which every class has a
+known tag, those on which any has, or all.
+"""
+
+
+class Taken(NamedTuple):
+    """What a batch is made of: the fields of `TaggedSlices`, of some slices."""
+
+    images: Tensor
+    tissue: Tensor
+    tags: Tensor
+    labels: Tensor | None
+
+
+@dataclass(frozen=True)
+class TaggedSlices:
+    """All usable slices of some scans, scan after scan.
+
+    Attributes
+    ----------
+    images : Tensor or SliceStack
+        Float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan.
+    tissue : Tensor or SliceStack
+        Bool ``(slices, 1, h, w)``.
+    tags : Tensor
+        Int8 ``(slices, classes)``.
+    scan : Tensor
+        Index of each slice's scan ``(slices,)``.
+    place : Tensor
+        Index of each slice in its scan ``(slices,)``.
+    strides : tuple of int
+        Of each scan, as `stride_of` gives it.
+    labels : Tensor or SliceStack, optional
+        Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
+    weights : Tensor, optional
+        Chance of each slice to be drawn ``(slices,)``, any scale; without it
+        each is drawn once an epoch.
+    draws : int, optional
+        How many slices an epoch draws; as many as there are if not given.
+    """
+
+    images: Tensor | SliceStack
+    tissue: Tensor | SliceStack
+    tags: Tensor
+    scan: Tensor
+    place: Tensor
+    strides: tuple[int, ...]
+    labels: Tensor | SliceStack | None = None
+    weights: Tensor | None = None
+    draws: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def drawn(self) -> int:
+        """How many slices an epoch draws."""
+        return len(self) if self.draws is None else self.draws
+
+    @property
+    def frequency(self) -> Tensor:
+        """Share of present among the known tags of each class, 0..1."""
+        present = (self.tags == PRESENT).sum(0)
+        return present / (self.tags != UNKNOWN).sum(0).clamp_min(1)
+
+    def draw_references(self, anchors: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw a reference slice for each slice.
+
+        It shares at least one present class and comes from another scan where
+        there is such a slice, else from the same scan. A slice that shares
+        nothing with any gets one at random: then nothing is jointly present,
+        which the decomposed branch has to learn too.
+
+        Parameters
+        ----------
+        anchors : Tensor
+            Indices of slices ``(n,)``.
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(n,)``.
+        """
+        present = (self.tags == PRESENT).float()
+        shares = present[anchors] @ present.T > 0
+        elsewhere = self.scan[anchors, None] != self.scan
+        other = anchors[:, None] != torch.arange(len(self))
+        eligible = shares & elsewhere
+        for fallback in (shares & other, elsewhere, other, torch.ones_like(other)):
+            without = ~eligible.any(1)
+            eligible[without] = fallback[without]
+        return torch.multinomial(eligible.float(), 1, generator=generator).squeeze(1)
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """Shuffle an epoch's slices: each once, or in whole rounds until `drawn` are reached.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(drawn,)``.
+        """
+        rounds = math.ceil(self.drawn / len(self))
+        passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
+        return torch.cat(passes)[: self.drawn]
+
+    def stacks(self, anchors: Tensor, depth: int, generator: torch.Generator) -> Tensor:
+        """Give the stack around each slice, one after another; half of them upside down.
+
+        Parameters
+        ----------
+        anchors : Tensor
+            Indices of slices ``(n,)``.
+        depth : int
+            Slices of a stack.
+        generator : torch.Generator
+            On the CPU.
+
+        Returns
+        -------
+        Tensor
+            Indices ``(n * depth,)``, -1 where a scan has no such slice.
+        """
+        index = torch.full((len(self.strides), int(self.place.max()) + 1), -1)
+        index[self.scan, self.place] = torch.arange(len(self))
+        scan = self.scan[anchors, None]
+        steps = (torch.arange(depth) - depth // 2) * torch.tensor(self.strides)[scan]
+        upside_down = torch.rand(len(anchors), 1, generator=generator) < 0.5
+        place = self.place[anchors, None] + torch.where(upside_down, -steps, steps)
+        inside = (place >= 0) & (place < index.shape[1])
+        return torch.where(inside, index[scan, place.clamp(0, index.shape[1] - 1)], -1).flatten()
+
+    def take(self, indices: Tensor) -> Taken:
+        """Give some slices; -1 is an empty one, of which nothing is known."""
+        there = indices >= 0
+        tags = self.tags[indices].masked_fill(~there[:, None], UNKNOWN)
+        images, tissue = self.images[indices], self.tissue[indices] & there[:, None, None, None]
+        images = images.masked_fill(~there[:, None, None, None], 0)
+        labels = None
+        if self.labels is not None:
+            labels = self.labels[indices].masked_fill(~there[:, None, None], 0)
+        return Taken(images, tissue, tags, labels)
+
+
+def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
+    """Give the scans to train on: those named, or all that have a tag.
+
+    Raises
+    ------
+    McwssError
+        If a named scan has no tag, none has, or a class has no present or no
+        absent tag at all.
+    """
+    names = study.scan_names if scans is None else tuple(dict.fromkeys(scans))
+    tables = {name: study.tags(name).values for name in names}
+    tagged = tuple(name for name, values in tables.items() if (values != UNKNOWN).any())
+    untagged = [name for name in names if name not in tagged]
+    if untagged and (scans is not None or not tagged):
+        raise McwssError(f"no tags on {', '.join(untagged)}: tag slices there, then train")
+    check_tags(np.concatenate([tables[name] for name in tagged]), study.class_names, tagged)
+    return tagged
+
+
+def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count the slices of each class that are tagged present, absent and unknown.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)``.
+    classes : sequence of str
+        Their names.
+    """
+    words = {"present": PRESENT, "absent": ABSENT, "unknown": UNKNOWN}
+    return {
+        name: {word: int((tags[:, index] == tag).sum()) for word, tag in words.items()}
+        for index, name in enumerate(classes)
+    }
+
+
+def own_pixel(study: Study, scans: Sequence[str]) -> float:
+    """Give the pixels of scans in mm, the median of their finer side, but `FINEST_PIXEL` at least.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scans.
+    scans : sequence of str
+        Their names.
+    """
+    sides = [min(study.scan(name).geometry.spacing[1:]) for name in scans]
+    return max(FINEST_PIXEL, median(sides))
+
+
+def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
+    """Refuse tags that a class cannot be learnt from.
+
+    Parameters
+    ----------
+    tags : ndarray
+        ``(slices, classes)`` of all slices.
+    classes, scans : sequence of str
+        Their names.
+
+    Raises
+    ------
+    McwssError
+        If a class has no present or no absent slice.
+    """
+    for index, name in enumerate(classes):
+        for tag, word in ((PRESENT, "present"), (ABSENT, "absent")):
+            if not (tags[:, index] == tag).any():
+                raise McwssError(
+                    f"no slice is tagged {name} {word} in {', '.join(scans)}: a class needs "
+                    "present and absent slices that hold tissue to be learnt, tag some"
+                )
+
+
+@dataclass(frozen=True)
+class LoadedScan:
+    """One scan's usable slices: what `TaggedSlices` has, of its own size."""
+
+    images: Tensor
+    tissue: Tensor
+    tags: Tensor
+    place: Tensor
+    stride: int
+    labels: Tensor | None = None
+
+    @property
+    def maps(self) -> tuple[Tensor, ...]:
+        """What has the size of slices: images, tissue and, if there are any, labels."""
+        labels = () if self.labels is None else (self.labels,)
+        return (self.images, self.tissue, *labels)
+
+
+def load_scan(
+    study: Study,
+    name: str,
+    reading: Reading,
+    *,
+    usable: Usable,
+    labels: NDArray[np.uint8] | None = None,
+) -> LoadedScan:
+    """Read one scan's usable slices and their tags.
+
+    Parameters
+    ----------
+    study : Study
+        Where the scan is.
+    name : str
+        The scan.
+    reading : Reading
+        How the network reads it.
+    usable : str
+        Which slices, see `Usable`.
+    labels : ndarray, optional
+        Uint8 label image ``(z, y, x)`` of the scan, to be cropped with it.
+    """
+    scan = study.scan(name)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, reading)
+    scan.release()
+    tags = torch.from_numpy(study.tags(name).values)
+    known = tags != UNKNOWN
+    chosen = inputs.tissue.flatten(1).any(1)
+    if usable != "all":
+        chosen &= known.all(1) if usable == "complete" else known.any(1)
+    cropped = None
+    if labels is not None:
+        rows, columns = inputs.window
+        cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[chosen]
+        height, width = inputs.images.shape[-2:]
+        cropped = resample_labels(cropped, (height, width))
+    stride = stride_of(scan.geometry.spacing[0], reading.pixel)
+    place = chosen.nonzero().squeeze(1)
+    return LoadedScan(
+        inputs.images[chosen], inputs.tissue[chosen], tags[chosen], place, stride, cropped
+    )
+
+
+def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
+    """Join scans into one set, each centred in the largest scan's size."""
+    labels = [scan.labels for scan in scans if scan.labels is not None]
+    return TaggedSlices(
+        SliceStack([scan.images for scan in scans]),
+        SliceStack([scan.tissue for scan in scans]),
+        torch.cat([scan.tags for scan in scans]),
+        torch.cat([torch.full((len(scan.tags),), index) for index, scan in enumerate(scans)]),
+        torch.cat([scan.place for scan in scans]),
+        tuple(scan.stride for scan in scans),
+        SliceStack(labels) if labels else None,
+    )

@@ -1,0 +1,377 @@
+"""What a training learns from, read in steps between which it can be stopped."""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.checkpoint import PresetName, TrainedModel, load_model
+from napari_mcwss.model.inputs import Reading
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data.digests import (
+    mask_digest,
+    refuse_changes,
+    scan_digest,
+    study_digests,
+)
+from napari_mcwss.training.data.pseudo_labels import (
+    GOOD_ENOUGH,
+    label_agreement,
+    label_scan,
+    read_labels,
+    write_labels,
+)
+from napari_mcwss.training.data.slice_store import SliceStore
+from napari_mcwss.training.data.slices import (
+    TaggedSlices,
+    Usable,
+    check_tags,
+    gather,
+    load_scan,
+    own_pixel,
+    tagged_scans,
+)
+from napari_mcwss.training.data.split import Split, split_scans
+from napari_mcwss.training.events import Advice, Event, Message
+from napari_mcwss.training.memory import BatchSize, within_memory
+
+T = TypeVar("T")
+
+SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
+"""The presets of `TrainingConfig.refine`: in 2-D, and in 3-D."""
+
+TRUSTED, LABELS = "trusted", "labels"
+"""Folders in that of the training: masks that were given, and labels of the first stage."""
+
+
+SHALLOWEST = 16
+"""Slices that a scan has at least for its second stage to be in 3-D."""
+
+THICKEST = 3.0
+"""Distance between slices up to which it is, in pixels."""
+
+VOLUME_SIDE = 96
+"""Pixels along a side of the volumes that it reads, about; finer ones take too long."""
+
+
+def refuse_flat(study: Study, scans: Sequence[str]) -> None:
+    """Refuse scans with so few slices, or slices so far apart, that 3-D makes no sense.
+
+    Raises
+    ------
+    McwssError
+        If there is one, naming it.
+    """
+    for name in scans:
+        geometry = study.scan(name).geometry
+        slices, spacing = geometry.shape[0], geometry.spacing
+        if slices < SHALLOWEST or spacing[0] > THICKEST * min(spacing[1:]):
+            raise McwssError(
+                f"scan {name} has {slices} slices, {spacing[0]:g} mm apart: a second stage in 3-D "
+                f"needs {SHALLOWEST}, at most {THICKEST:g} pixels apart: train without volumetric"
+            )
+
+
+def volume_reading(reading: Reading, side: float) -> Reading:
+    """Give how volumes are read whose larger side has so many millimetres."""
+    return replace(reading, pixel=max(reading.pixel, side / VOLUME_SIDE))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a training is to learn from.
+
+    Attributes
+    ----------
+    split : Split
+        Scans trained on and held back.
+    trusted : mapping
+        Scan to its label image, for the second stage.
+    unused : tuple of str
+        Scans whose label images were given but that are not trained on.
+    """
+
+    split: Split
+    trusted: Mapping[str, NDArray[np.uint8]]
+    unused: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        config: TrainingConfig,
+        scans: Sequence[str] | None,
+        trusted: Mapping[str, NDArray[np.uint8]],
+    ) -> "Task":
+        """Settle which scans are trained on and which are held back.
+
+        Raises
+        ------
+        McwssError
+            If the tags are not enough, or labels do not fit their scan or the
+            configuration.
+        """
+        if trusted and not config.refine:
+            raise McwssError(
+                "masks are for the second stage alone: train with refine, or without masks"
+            )
+        if config.volumetric and not config.refine:
+            raise McwssError("only the second stage can be in 3-D: train with refine, too")
+        tagged = tagged_scans(study, scans)
+        if config.volumetric:
+            refuse_flat(study, tagged)
+        # A mask that a user corrected is worth more than a scan to validate on.
+        keep = [scan for scan in tagged if scan in trusted]
+        for scan in keep:
+            shape = study.scan(scan).geometry.shape
+            if trusted[scan].shape != shape:
+                raise McwssError(
+                    f"labels of scan {scan} have shape {trusted[scan].shape}, the scan {shape}: "
+                    "they must be of its own voxels"
+                )
+        tags = {scan: study.tags(scan).values for scan in tagged}
+        split = split_scans(tags, config.validation_share, config.seed, keep=keep)
+        unused = tuple(scan for scan in trusted if scan not in tagged)
+        return cls(split, {scan: trusted[scan] for scan in keep}, unused)
+
+    def stages(self, config: TrainingConfig) -> list[PresetName]:
+        """Give the presets of the training's stages, in their order."""
+        second = SECOND_STAGES[config.volumetric]
+        if len(self.trusted) == len(self.split.training):
+            return [second]
+        return [config.preset, second] if config.refine else [config.preset]
+
+    @classmethod
+    def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
+        """Take up what a training began with, its masks from its folder.
+
+        Raises
+        ------
+        McwssError
+            If a mask is not there any more.
+        """
+        labels = {scan: read_labels(_labels_file(folder / TRUSTED, scan)) for scan in trusted}
+        found = {scan: image for scan, image in labels.items() if image is not None}
+        missing = [scan for scan in trusted if scan not in found]
+        if missing:
+            raise McwssError(
+                f"the masks of {', '.join(missing)} that were given to this training cannot be "
+                "read any more: begin anew with --restart"
+            )
+        return cls(split, found)
+
+    def keep_masks(self, folder: Path) -> None:
+        """Write the masks that were given beside the state, so that `resumed` has them.
+
+        Raises
+        ------
+        McwssError
+            If they cannot be written.
+        """
+        for scan, labels in self.trusted.items():
+            write_labels(_labels_file(folder / TRUSTED, scan), labels)
+
+
+class Material:
+    """Reads the slices of a training and their labels.
+
+    Parameters
+    ----------
+    study : Study
+        Where they are.
+    task : Task
+        Which scans.
+    config : TrainingConfig
+        How they are read.
+    known : mapping
+        Digests of what a resumed training began with; empty if it is a new one.
+
+    Attributes
+    ----------
+    digests : dict
+        Of what was read so far.
+    reading : Reading
+        How the network of the present stage reads them.
+
+    Raises
+    ------
+    McwssError
+        Here or while reading, if something is not as it was when it began.
+    """
+
+    def __init__(
+        self, study: Study, task: Task, config: TrainingConfig, known: Mapping[str, str]
+    ) -> None:
+        self.study, self.task, self.config = study, task, config
+        scans = (*task.split.training, *task.split.validation)
+        self.reading = Reading(config.pixel or own_pixel(study, scans), config.place)
+        self._known = known
+        self._side = 0.0
+        self._told_of_disk = False
+        self.digests: dict[str, str] = {}
+        self._note(study_digests(study, scans))
+        for scan, labels in task.trusted.items():
+            self._note(mask_digest(scan, labels))
+
+    def tagged(self, *, complete: bool) -> Generator[Event, None, TaggedSlices]:
+        """Read the slices to train on.
+
+        Parameters
+        ----------
+        complete : bool
+            Whether to leave out slices on which any class is unknown.
+
+        Raises
+        ------
+        McwssError
+            If there are none.
+        """
+        names = self.task.split.training
+        data = yield from self._load(names, "complete" if complete else "tagged")
+        self._side = self.reading.pixel * max(data.images.shape[-2:])
+        if not len(data):
+            raise McwssError(
+                f"none of the tagged slices of {', '.join(names)} can be trained on: preset "
+                f"'{self.config.preset}' needs slices that hold tissue"
+                + (" and a tag of every class" if complete else "")
+            )
+        check_tags(data.tags.numpy(), self.study.class_names, names)
+        return data
+
+    def held_back(self) -> Generator[Event, None, TaggedSlices | None]:
+        """Read the slices to validate on, if there are any."""
+        names = self.task.split.validation
+        return (yield from self._load(names, "tagged")) if names else None
+
+    def labelled(
+        self, folder: Path, draws: int, batch: BatchSize
+    ) -> Generator[Event, None, TaggedSlices]:
+        """Read the slices to train on with labels: trusted ones or the first stage's.
+
+        Few scans are drawn more often: an epoch stays as long as it was. For 3-D
+        all slices that hold tissue are read, tagged or not, with coarser pixels.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the training, with the first stage's model.
+        draws : int
+            Slices that an epoch draws.
+        batch : BatchSize
+            Slices that are labelled at a time.
+        """
+        names: Sequence[str] = self.task.split.training
+        labels = dict(self.task.trusted)
+        if len(labels) < len(names):
+            made = yield from self._made_labels(folder, batch)
+            if self._worth_learning(made):
+                labels = made | labels
+            else:
+                names = list(self.task.trusted)
+                yield Advice(
+                    "the first stage does not find the classes where the masks given say that they "
+                    f"are: the second stage learns from the masks of {', '.join(names)} alone"
+                )
+        if self.config.volumetric:
+            self.reading = volume_reading(self.reading, self._side)
+        usable: Usable = "all" if self.config.volumetric else "tagged"
+        data = yield from self._load(names, usable, labels)
+        return replace(self._balanced(data, names), draws=draws)
+
+    def _load(
+        self,
+        names: Sequence[str],
+        usable: Usable,
+        labels: Mapping[str, NDArray[np.uint8]] | None = None,
+    ) -> Generator[Event, None, TaggedSlices]:
+        scans, store = [], SliceStore()
+        for index, name in enumerate(names, 1):
+            yield Message(f"reading {name} ({index} of {len(names)})")
+            if f"scan {name}" not in self.digests:
+                self._note(scan_digest(self.study, name))
+            given = None if labels is None else labels[name]
+            scan = load_scan(self.study, name, self.reading, usable=usable, labels=given)
+            scans.append(store.keep(scan))
+            if store.on_disk and not self._told_of_disk:
+                self._told_of_disk = True
+                yield Advice(
+                    "the slices do not fit in memory: what does not is read from the disk again "
+                    "and again, which may be slower"
+                )
+        return gather(scans)
+
+    def _note(self, digests: Mapping[str, str]) -> None:
+        refuse_changes(self._known, digests)
+        self.digests |= digests
+
+    def _made_labels(
+        self, folder: Path, batch: BatchSize
+    ) -> Generator[Event, None, dict[str, NDArray[np.uint8]]]:
+        """Label scans with the first stage, the trusted ones as well, to compare."""
+        names = self.task.split.training
+        teacher = load_model(folder, device=self.config.device)
+        made = {}
+        for index, name in enumerate(names, 1):
+            message = Message(f"labelling {name} ({index} of {len(names)})")
+            yield message
+            path = _labels_file(folder / LABELS, name)
+            found = read_labels(path)
+            if found is None:
+                found = yield from self._made(teacher, name, batch, message)
+                # What the disk does not take is made again if this is resumed.
+                with suppress(McwssError):
+                    write_labels(path, found)
+            made[name] = found
+        return made
+
+    def _made(
+        self, teacher: TrainedModel, name: str, batch: BatchSize, message: Message
+    ) -> Generator[Event, None, NDArray[np.uint8]]:
+        labels = yield from within_memory(
+            lambda: _saying(
+                message, label_scan(self.study, teacher, name, batch_size=batch.slices)
+            ),
+            batch,
+        )
+        self.study.scan(name).release()
+        return labels
+
+    def _worth_learning(self, made: Mapping[str, NDArray[np.uint8]]) -> bool:
+        """Tell whether made labels are like those that are trusted, if there are any."""
+        classes = len(self.study.classes)
+        agreements = [
+            label_agreement(made[name], labels, classes)
+            for name, labels in self.task.trusted.items()
+        ]
+        return not agreements or fmean(agreements) >= GOOD_ENOUGH
+
+    def _balanced(self, data: TaggedSlices, names: Sequence[str]) -> TaggedSlices:
+        """Draw slices of trusted scans as often as all others together."""
+        trusted = torch.tensor([name in self.task.trusted for name in names])[data.scan]
+        if trusted.all() or not trusted.any():
+            return data
+        weights = torch.where(trusted, 1 / trusted.sum(), 1 / (~trusted).sum())
+        return replace(data, weights=weights)
+
+
+def _labels_file(folder: Path, scan: str) -> Path:
+    return folder / f"{scan}.npz"
+
+
+def _saying(message: Message, steps: Generator[object, None, T]) -> Generator[Message, None, T]:
+    """Repeat a message at every step, where a run can be stopped; give the steps' value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        yield message

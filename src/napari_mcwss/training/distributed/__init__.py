@@ -1,0 +1,4 @@
+"""Several processes that train one network together.
+
+It imports what lies below `training`.
+"""

@@ -1,0 +1,122 @@
+"""A run told as lines of JSON, to a program that reads its output or to a file."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TextIO
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
+from napari_mcwss.training.events import Batch
+from napari_mcwss.training.process.event_json import Began, Cancelled, Error, Line, to_line
+from napari_mcwss.training.process.steering import RunCancelled, Steering
+from napari_mcwss.training.process.tail import tail
+
+STANDARD = "-"
+"""Stands for standard output and standard input."""
+
+BATCH_INTERVAL = 0.5
+"""Least seconds between the lines of two batches: a day of training stays some megabytes."""
+
+
+def commands_file(events: Path) -> Path:
+    """Give the file of the commands to a run that tells its events in another file."""
+    return events.with_suffix(".commands")
+
+
+@contextmanager
+def report(target: str, model: str, steering: Steering) -> Iterator[Callable[[Line], None]]:
+    """Tell a run from here on, how it ends included, and take commands for it.
+
+    Parameters
+    ----------
+    target : str
+        ``-``: lines go to standard output, to which nothing else goes then, and
+        commands come from standard input. Or a file to be written at, its
+        commands in the file beside it that `commands_file` names.
+    model : str
+        What is to be trained.
+    steering : Steering
+        Gets the commands.
+
+    Yields
+    ------
+    callable
+        Tells one event.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written.
+    """
+    if target == STANDARD:
+        with _telling(sys.stdout, model) as tell, redirect_stdout(sys.stderr):
+            steering.listen(_standard_input())
+            yield tell
+        return
+    path = Path(target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with file, _telling(file, model) as tell:
+        steering.listen(tail(commands_file(path)))
+        yield tell
+
+
+@contextmanager
+def _telling(stream: TextIO, model: str) -> Iterator[Callable[[Line], None]]:
+    writer = _Writer(stream)
+    writer.tell(Began(model))
+    try:
+        yield writer.tell
+    except RunCancelled:
+        writer.tell(Cancelled())
+        raise
+    except McwssError as error:
+        writer.tell(Error(str(error)))
+        raise
+    except Exception as error:
+        writer.tell(Error(f"{type(error).__name__}: {error}"))
+        raise
+
+
+class _Writer:
+    """Writes lines, each at once; of batches those that a reader can follow."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last_batch = float("-inf")
+        self._heard = True
+
+    def tell(self, event: Line) -> None:
+        if not self._heard:
+            return
+        if isinstance(event, Batch):
+            now = time.monotonic()
+            if now - self._last_batch < BATCH_INTERVAL:
+                return
+            self._last_batch = now
+        try:
+            self._stream.write(to_line(event) + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            # Whoever read is gone; that is no reason to lose a training.
+            self._heard = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        except OSError as error:
+            raise cannot_write(Path(self._stream.name), error) from error
+
+
+def _standard_input() -> Iterator[str]:
+    """Give the lines of standard input; its end is no command."""
+    if sys.stdin is None:
+        return
+    # Unbuffered: a thread that waits in a buffered read keeps the program from ending.
+    with open(0, "rb", buffering=0, closefd=False) as stream:
+        for line in stream:
+            yield line.decode(errors="replace")

@@ -1,0 +1,157 @@
+"""What a training in a process of its own leaves for others to read, and they for it."""
+
+import shutil
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.process.event_json import Began, from_line
+from napari_mcwss.training.process.reporting import commands_file
+
+STARTING_SECONDS = 60.0
+"""How long a process may take to write its first line."""
+
+
+class RunFolder:
+    """A hidden folder beside a model in training: its events, its commands, its output.
+
+    It is there from the start of the process until somebody has been told how
+    it ended, so that a program that is opened meanwhile can follow it.
+
+    Parameters
+    ----------
+    folder : Path
+        ``models/.<model>.run`` of a study.
+
+    Attributes
+    ----------
+    model : str
+        What is trained.
+    events : Path
+        Lines of `napari_mcwss.training.process.event_json`.
+    output : Path
+        What the process writes otherwise: warnings, the trace of an error.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = folder.name.removeprefix(".").removesuffix(".run")
+        self.events = folder / "events.jsonl"
+        self.output = folder / "output.txt"
+
+    @classmethod
+    def of(cls, study: Study, model: str) -> "RunFolder":
+        """Give the folder for a model of a study, there or not.
+
+        Raises
+        ------
+        McwssError
+            If the name cannot be that of a file.
+        """
+        return cls(study.model_folder(model).with_name(f".{model}.run"))
+
+    @classmethod
+    def all(cls, study: Study) -> "list[RunFolder]":
+        """List those of a study, those of running processes last."""
+        found = sorted((study.folder / "models").glob(".*.run"))
+        return sorted(map(cls, found), key=lambda run: run.live)
+
+    @property
+    def began(self) -> Began | None:
+        """Who writes the events; None if nothing is written yet."""
+        try:
+            with self.events.open(encoding="utf-8") as file:
+                first = from_line(file.readline())
+        except (OSError, UnicodeError, McwssError):
+            return None
+        return first if isinstance(first, Began) else None
+
+    @property
+    def live(self) -> bool:
+        """Whether its process runs, as far as can be known, or has just been started."""
+        if (began := self.began) is not None:
+            return not began.holder.gone
+        try:
+            return time.time() - self.folder.stat().st_mtime < STARTING_SECONDS
+        except OSError:
+            return False
+
+    @property
+    def here(self) -> bool:
+        """Whether its process belongs to this computer, which knows whether it runs."""
+        return (began := self.began) is None or began.host == socket.gethostname()
+
+    def make(self) -> None:
+        """Make it for a new process, in place of what an ended one has left.
+
+        Raises
+        ------
+        McwssError
+            If a process runs, or it cannot be made.
+        """
+        if self.live:
+            raise McwssError(
+                f"the training of {self.model} is under way in a separate process"
+                f"{f' ({self.began.holder})' if self.began else ''}: wait or cancel it"
+                f"{'' if self.here else f'; if it no longer runs, remove {str(self.folder)!r}'}"
+            )
+        self.remove()
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
+    def tell(self, command: str) -> None:
+        """Give the process one of `napari_mcwss.training.process.steering.COMMANDS`.
+
+        Where the run is over and forgotten, nobody is left to be told.
+
+        Raises
+        ------
+        McwssError
+            If it cannot be written.
+        """
+        path = commands_file(self.events)
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{command}\n")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def kill(self) -> None:
+        """End its process at once, and those that it has started: what it has written stays.
+
+        Raises
+        ------
+        McwssError
+            If it has not told yet which process it is, or runs on another computer.
+        """
+        if (began := self.began) is None or not self.here:
+            where = "it has not begun yet: wait a moment" if began is None else f"on {began.host}"
+            raise McwssError(f"the training of {self.model} cannot be ended from here: {where}")
+        if began.holder.gone:
+            return
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(began.process)
+            for each in (process, *process.children(recursive=True)):
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+
+    def output_text(self) -> str:
+        """Give what the process wrote beside its events."""
+        try:
+            return self.output.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return ""
+
+    def remove(self) -> None:
+        """Forget the run."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""Writing files loses nothing, whatever happens."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import append_line, replacing
+
+DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def fail_to_flush(descriptor: int) -> None:
+    raise DISK_FULL
+
+
+def write(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+class TestReplacing:
+    def test_writes_into_folders_that_it_makes(self, tmp_path):
+        path = tmp_path / "a" / "b" / "file.txt"
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            assert not path.exists()
+            assert temporary.parent == path.parent
+            assert temporary.name.endswith("file.txt")
+        assert path.read_text() == "new"
+        assert names_in(path.parent) == ["file.txt"]
+
+    @pytest.mark.parametrize("error", [RuntimeError("bug"), KeyboardInterrupt()])
+    def test_keeps_the_old_file_when_the_writer_fails(self, tmp_path, error):
+        path = tmp_path / "file.txt"
+        path.write_text("old")
+
+        def fail():
+            with replacing(path) as temporary:
+                temporary.write_text("half of the n")
+                raise error
+
+        with pytest.raises(type(error)):
+            fail()
+        assert path.read_text() == "old"
+        assert names_in(tmp_path) == ["file.txt"]
+
+    def test_full_disk_is_told_in_one_line(self, tmp_path, monkeypatch):
+        path = tmp_path / "file.txt"
+        path.write_text("old")
+        monkeypatch.setattr(os, "fsync", fail_to_flush)
+        with pytest.raises(McwssError, match=r"No space left.*nothing was changed") as told:
+            write(path, "new")
+        assert "\n" not in str(told.value)
+        assert path.read_text() == "old"
+        assert names_in(tmp_path) == ["file.txt"]
+
+    @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no /dev/full here")
+    def test_a_really_full_device_is_told(self, tmp_path):
+        with pytest.raises(McwssError, match="No space left"), replacing(tmp_path / "file"):
+            Path("/dev/full").write_text("too much")
+        assert names_in(tmp_path) == []
+
+    def test_a_file_where_a_folder_should_be_is_told(self, tmp_path):
+        (tmp_path / "models").write_text("not a folder")
+        with pytest.raises(McwssError, match="cannot write"):
+            write(tmp_path / "models" / "file", "new")
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes and links")
+    def test_keeps_mode_and_link(self, tmp_path):
+        target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+        target.write_text("old")
+        target.chmod(0o640)
+        link.symlink_to(target)
+        write(link, "new")
+        assert link.is_symlink()
+        assert target.read_text() == "new"
+        assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+class TestAppendLine:
+    def test_adds_lines(self, tmp_path):
+        path = tmp_path / "new" / "journal"
+        append_line(path, "one")
+        append_line(path, "zwölf")
+        assert path.read_text("utf-8") == "one\nzwölf\n"
+
+    def test_leaves_a_torn_line_alone(self, tmp_path):
+        path = tmp_path / "journal"
+        path.write_bytes(b"one\ntw")
+        append_line(path, "three")
+        assert path.read_bytes() == b"one\ntw\nthree\n"
+
+    def test_full_disk_leaves_the_file_as_it_was(self, tmp_path, monkeypatch):
+        path = tmp_path / "journal"
+        append_line(path, "one")
+        monkeypatch.setattr(os, "fsync", fail_to_flush)
+        with pytest.raises(McwssError, match="No space left"):
+            append_line(path, "two")
+        assert path.read_bytes() == b"one\n"
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+    def test_a_line_that_fits_only_in_part_is_taken_back(self, tmp_path):
+        path = tmp_path / "journal"
+        code = (
+            "import resource, signal, sys\n"
+            "from pathlib import Path\n"
+            "from napari_mcwss.base.errors import McwssError\n"
+            "from napari_mcwss.base.files import append_line\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "append_line(Path(sys.argv[1]), 'one')\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+            "try:\n"
+            "    append_line(Path(sys.argv[1]), 'a line that is longer')\n"
+            "except McwssError as error:\n"
+            "    print(error)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+        )
+        assert "cannot write" in done.stdout
+        assert path.read_bytes() == b"one\n"

@@ -1,0 +1,101 @@
+"""Masks of models and readers side by side, and the command that measures them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.compare_masks import Source, of_labels, survey
+from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
+
+
+def block(study, scan: str, slices: slice) -> np.ndarray:
+    labels = np.zeros(study.scan(scan).geometry.shape, np.uint8)
+    labels[slices, 10:20, 10:20] = 1
+    return labels
+
+
+def source(study, name: str, masks) -> Source:
+    """Masks in memory."""
+    return Source(name, masks.__contains__, lambda scan: of_labels(masks[scan], 2))
+
+
+@pytest.fixture
+def four(tagged_study):
+    return {scan: block(tagged_study, scan, slice(3, 6)) for scan in tagged_study.scan_names}
+
+
+def test_rows_stand_side_by_side_with_both_baselines(tagged_study, four):
+    one, two, *_ = tagged_study.scan_names
+    mine = {one: block(tagged_study, one, slice(3, 5)), two: four[two]}
+    theirs = {one: four[one]}
+    sources = [source(tagged_study, "mine", mine), source(tagged_study, "theirs", theirs)]
+    found = list(survey(tagged_study, [one, two], sources, source(tagged_study, "truth", four)))
+    rows = {(r.scan, r.mask): r for s in found for r in s.rows if r.class_name == "TC"}
+    assert rows[one, "mine"].agreement.dice == pytest.approx(0.8)
+    assert rows[one, "mine"].size.slices == 2
+    assert rows[one, "theirs"].agreement.dice == 1
+    assert (two, "theirs") not in rows
+    assert rows[two, "empty mask"].agreement.dice == 0
+    assert rows[two, "location prior"].agreement.dice == 1, "all others are alike"
+    assert not any(s.problem for s in found)
+
+
+def test_the_prior_is_never_made_of_the_scans_that_are_measured(tagged_study, four):
+    truth = source(tagged_study, "truth", four)
+    (_, *found) = survey(tagged_study, list(four), [truth], truth)
+    assert {row.mask for s in found for row in s.rows} == {"truth", "empty mask"}
+
+
+def test_a_scan_without_reference_is_measured_and_told(tagged_study, four):
+    one, two, *_ = tagged_study.scan_names
+    truth = source(tagged_study, "truth", {one: four[one]})
+    found = list(survey(tagged_study, [two], [source(tagged_study, "mine", four)], truth))
+    assert found[0].rows[0].agreement is None
+    assert "truth" in found[0].problem
+
+
+def test_a_damaged_mask_is_told_and_the_next_is_measured(tagged_study, four):
+    one, two, *_ = tagged_study.scan_names
+
+    def read(scan):
+        if scan == one:
+            raise McwssError("damaged")
+        return of_labels(four[scan], 2)
+
+    found = list(survey(tagged_study, [one, two], [Source("mine", lambda _: True, read)]))
+    assert found[0].problem == "damaged"
+    assert found[1].rows[0].size.slices == 3
+
+
+class TestCommand:
+    def test_it_writes_what_it_shows(self, tagged_study, four, run, tmp_path):
+        for scan in tagged_study.scan_names[:2]:
+            save_corrected(tagged_study, scan, CorrectedMask(four[scan]))
+        file = tmp_path / "sizes.csv"
+        code, out, _ = run("measure", tagged_study.folder, "--corrected", "--csv", file)
+        assert code == 0
+        assert "phantom01" in out
+        with file.open(newline="") as opened:
+            lines = list(csv.DictReader(opened))
+        assert [(line["scan"], line["class"]) for line in lines] == [
+            (scan, name) for scan in tagged_study.scan_names[:2] for name in ("TC", "ED")
+        ]
+        voxel = np.prod(tagged_study.scan("phantom01").geometry.spacing) / 1000
+        assert float(lines[0]["volume_ml"]) == pytest.approx(300 * voxel)
+        assert lines[0]["slices"] == "3"
+        assert "dice" not in lines[0]
+
+    def test_it_compares_with_reference_masks(self, tagged_study, four, run, tmp_path):
+        save_corrected(tagged_study, "phantom01", CorrectedMask(four["phantom01"]))
+        options = ("--masks", "seg", "--map", "TC=1", "--map", "ED=2", "--csv", tmp_path / "c.csv")
+        assert run("measure", tagged_study.folder, "--corrected", *options)[0] == 0
+        with (tmp_path / "c.csv").open(newline="") as opened:
+            lines = list(csv.DictReader(opened))
+        assert {line["mask"] for line in lines} == {"corrected", "empty mask", "location prior"}
+        assert 0 <= float(lines[0]["dice"]) <= 1
+
+    def test_nothing_to_measure_is_a_line(self, tagged_study, refused):
+        assert "name a --model" in refused("measure", tagged_study.folder)
+        assert "segment scans first" in refused("measure", tagged_study.folder, "--corrected")

@@ -1,0 +1,180 @@
+"""All scans by a click, and layers that are no scan of a study."""
+
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.results.layer_channels import LayerChannelsDialog, remembered_layers
+from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.segmentation.results import has_result
+
+pytestmark = pytest.mark.gui
+PATIENCE = 120_000
+LEFT = Qt.MouseButton.LeftButton
+MODEL = "model-1"
+
+
+@pytest.fixture
+def dock(make_napari_viewer) -> Iterator[ResultsDock]:
+    """The dock without a study."""
+    viewer = make_napari_viewer(show=True)
+    dock = ResultsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Results")
+    yield dock
+    dock.more.background.cancel()
+    WorkerBase.await_workers(PATIENCE)
+
+
+def click(qtbot, button) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, LEFT)
+
+
+def run(qtbot, dock, button) -> str:
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        click(qtbot, button)
+    return dock.more.status.text()
+
+
+def test_all_scans_are_segmented_past_a_bad_file_and_done_ones_are_skipped(
+    qtbot, dock, trained_study
+):
+    bad, *good = trained_study.scan_names
+    trained_study.files(bad)[0].write_bytes(b"half a file")
+    dock.session.open(trained_study)
+    text = run(qtbot, dock, dock.more.all_button)
+    assert text.startswith("3 scans segmented, ")
+    assert "s each; 1 could not be segmented" in text
+    assert f"\n{bad}: " in text
+    assert all(has_result(trained_study, MODEL, scan) for scan in good)
+    assert run(qtbot, dock, dock.more.all_button).startswith("0 scans segmented; 3 were done")
+
+
+def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
+    qtbot, dock, trained_study, tmp_path, monkeypatch
+):
+    folder = tmp_path / "more"
+    for scan, name in zip(trained_study.scan_names, ("x", "y"), strict=False):
+        shutil.copytree(trained_study.files(scan)[0].parent, folder / name)
+    (folder / "x" / "t1c.nii.gz").write_bytes(b"half a file")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    before = trained_study.scan_names
+    dock.session.open(trained_study)
+    changed: list[int] = []
+    dock.session.study_changed.connect(lambda: changed.append(1))
+    said: list[str] = []
+    dock.more.background.event_received.connect(lambda _: said.append(dock.more.status.text()))
+    text = run(qtbot, dock, dock.more.folder_button)
+    assert text.startswith("1 scan segmented, ")
+    assert "\nx: " in text
+    assert trained_study.scan_names == (*before, "y")
+    assert has_result(trained_study, MODEL, "y")
+    assert changed
+    assert any("y (1 of 1)" in line for line in said)
+    assert "1 was done already" in run(qtbot, dock, dock.more.folder_button)
+
+
+def test_the_scan_on_screen_shows_its_new_result(qtbot, dock, trained_study):
+    dock.session.open(trained_study)
+    dock.session.show(trained_study.scan_names[0])
+    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+        click(qtbot, dock.more.all_button)
+    assert dock.found.scan == trained_study.scan_names[0]
+    dock.more.background.cancel()
+
+
+def test_a_cancelled_batch_says_so(qtbot, dock, trained_study):
+    dock.session.open(trained_study)
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        click(qtbot, dock.more.all_button)
+        click(qtbot, dock.more.cancel_button)
+    assert dock.more.status.text() == "Cancelled."
+    assert dock.more.all_button.isEnabled()
+
+
+def open_layers(dock, study, names: dict[str, str]) -> np.ndarray:
+    """Open the channels of a scan by hand, under other names, in reverse order."""
+    scan = study.scan(study.scan_names[0])
+    volume = read_scan("x", scan.channels, scan.paths).volume()
+    for channel, voxels in reversed(list(zip(scan.channels, volume, strict=True))):
+        dock.viewer.add_image(voxels, name=names[channel], scale=(5, 2, 2), translate=(0, 7, 9))
+    return volume
+
+
+def answer(qtbot, channels: dict[str, str]) -> dict[str, str]:
+    """Wait for the dialog, choose layers, accept; give what was proposed."""
+    found: list[LayerChannelsDialog] = []
+
+    def there() -> bool:
+        found[:] = [
+            w
+            for w in QApplication.topLevelWidgets()
+            if isinstance(w, LayerChannelsDialog) and w.isVisible()
+        ]
+        return bool(found)
+
+    qtbot.waitUntil(there, timeout=PATIENCE)
+    dialog = found[0]
+    proposed = {channel: box.currentText() for channel, box in dialog.choices.items()}
+    for channel, name in channels.items():
+        dialog.choices[channel].setCurrentText(name)
+    qtbot.mouseClick(dialog.ok_button, LEFT)
+    return proposed
+
+
+def test_open_layers_are_segmented_without_a_study(qtbot, dock, trained_study, monkeypatch):
+    names = {"t1c": "series 4", "flair": "series 7"}
+    volume = open_layers(dock, trained_study, names)
+    folder = str(trained_study.model_folder(MODEL))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: folder)
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        click(qtbot, dock.more.layers_button)
+        answer(qtbot, names)
+    mask = dock.viewer.layers["mask of series 4"]
+    assert mask.data.shape == volume.shape[1:]
+    assert tuple(mask.scale) == (5, 2, 2)
+    assert tuple(mask.translate) == (0, 7, 9)
+    assert mask.editable, "it is the user's own"
+    assert {"CAM TC of series 4", "CAM ED of series 4"} <= {x.name for x in dock.viewer.layers}
+    assert "only if you save" in dock.more.status.text()
+    assert remembered_layers() == names
+
+    # Once more: what was said is proposed, and no layer is written over.
+    mask.data[0, :3, :3] = 2
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        click(qtbot, dock.more.layers_button)
+        assert answer(qtbot, {}) == names
+    assert (mask.data[0, :3, :3] == 2).all()
+    assert "mask of series 4 [1]" in {layer.name for layer in dock.viewer.layers}
+
+
+def test_layers_that_do_not_fit_are_refused_in_the_dialog(qtbot, dock):
+    for name, shape in (("t1c", (4, 8, 8)), ("flair", (4, 8, 9))):
+        dock.viewer.add_image(np.zeros(shape, np.float32), name=name)
+    dialog = LayerChannelsDialog(dock, dock.viewer, ["t1c", "flair"])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert {c: box.currentText() for c, box in dialog.choices.items()} == {
+        "t1c": "t1c",
+        "flair": "flair",
+    }
+    qtbot.mouseClick(dialog.ok_button, LEFT)
+    assert "4x8x8" in dialog.reason.text()
+    assert dialog.isVisible()
+    dialog.choices["flair"].setCurrentText("t1c")
+    qtbot.mouseClick(dialog.ok_button, LEFT)
+    assert "two channels" in dialog.reason.text()
+    assert dialog.scan is None
+
+
+def test_without_open_layers_it_says_what_to_do(qtbot, dock, trained_study, told):
+    dock.session.open(trained_study)
+    click(qtbot, dock.more.layers_button)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
+    assert "no image layer is open" in told[0].message

@@ -1,0 +1,186 @@
+"""The dialog of a new study: its folders are searched beside the screen."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from napari.qt.threading import WorkerBase
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_mcwss.plugin.study import new_study, study_folder
+from napari_mcwss.plugin.study.new_study import ScansDialog
+from napari_mcwss.scans.finding import find_scans
+
+pytestmark = pytest.mark.gui
+PATIENCE = 30_000
+
+
+class Searches:
+    """Watches the searches of folders, and can hold them up."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.channels: list[str] = []
+        self._go_on = threading.Event()
+        self.let_go()
+
+    def find(self, folder, channels):
+        self.threads.append(threading.get_ident())
+        self.channels.append(",".join(channels))
+        assert self._go_on.wait(PATIENCE / 1000)
+        return find_scans(folder, channels)
+
+    def hold(self) -> None:
+        self._go_on.clear()
+
+    def let_go(self) -> None:
+        self._go_on.set()
+
+
+@pytest.fixture
+def searches(monkeypatch) -> Iterator[Searches]:
+    watched = Searches()
+    monkeypatch.setattr(new_study, "find_scans", watched.find)
+    yield watched
+    watched.let_go()
+
+
+@pytest.fixture
+def parent(qtbot) -> Iterator[QWidget]:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    yield parent
+    WorkerBase.await_workers(PATIENCE)
+
+
+@pytest.fixture
+def dialog(parent, searches, phantom_folder, qtbot) -> ScansDialog:
+    """The dialog after its first search."""
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
+    return dialog
+
+
+def test_channels_are_guessed_and_scans_found_beside_the_screen(qtbot, parent, searches, tmp_path):
+    scans = tmp_path / "scans"
+    for name in ("a/t1.nii", "a/t2.nii", "b/t1.nii", "b/t2.nii"):
+        (scans / name).parent.mkdir(parents=True, exist_ok=True)
+        (scans / name).touch()
+    dialog = ScansDialog(parent, sources=[scans])
+    assert dialog.reason.text() == "Looking for scans …"
+    assert not dialog.ok_button.isEnabled()
+    qtbot.waitUntil(lambda: dialog.channels.text() == "t1, t2", timeout=PATIENCE)
+    assert [dialog.table.item(row, 0).text() for row in range(2)] == ["a", "b"]
+    assert dialog.reason.text() == "Name at least one class to look for."
+    dialog.classes.setText("TC")
+    assert dialog.reason.text() == "2 scans"
+    assert dialog.ok_button.isEnabled()
+    assert len(searches.threads) == 1
+    assert threading.get_ident() not in searches.threads
+
+
+def test_classes_and_study_folder_are_typed_without_another_search(
+    qtbot, dialog, searches, tmp_path
+):
+    qtbot.keyClicks(dialog.classes, "TC, ED")
+    dialog.study_folder.clear()
+    assert dialog.reason.text() == "Choose a folder for the study."
+    qtbot.keyClicks(dialog.study_folder, str(tmp_path / "new"))
+    assert dialog.ok_button.isEnabled()
+    assert len(searches.threads) == 1
+
+
+def test_typing_goes_on_while_a_folder_is_searched_and_the_last_word_counts(
+    qtbot, dialog, searches
+):
+    dialog.classes.setText("TC")
+    searches.hold()
+    dialog.channels.clear()
+    assert dialog.reason.text() == "Name the channels as the files' names end."
+    qtbot.keyClick(dialog.channels, "t")
+    qtbot.waitUntil(lambda: len(searches.threads) == 2, timeout=PATIENCE)
+    qtbot.keyClicks(dialog.channels, "1c")
+    assert dialog.channels.text() == "t1c"
+    assert dialog.reason.text() == "Looking for scans …"
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert dialog.study is None
+    searches.let_go()
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    assert searches.channels == ["flair,t1c", "t", "t1c"]
+    assert dialog.table.columnCount() == 2
+    assert dialog.reason.text() == "2 scans"
+
+
+def test_channels_that_are_typed_win_over_the_guess(qtbot, parent, searches, phantom_folder):
+    searches.hold()
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    dialog.classes.setText("TC")
+    qtbot.waitUntil(lambda: len(searches.threads) == 1, timeout=PATIENCE)
+    dialog.channels.setText("t1c")
+    searches.let_go()
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    assert dialog.channels.text() == "t1c"
+    assert dialog.table.columnCount() == 2
+
+
+def test_a_folder_without_scans_is_told_and_can_be_chosen_again(qtbot, parent, tmp_path):
+    dialog = ScansDialog(parent, sources=[tmp_path])
+    dialog.classes.setText("TC")
+    qtbot.waitUntil(lambda: "no scans in" in dialog.reason.text(), timeout=PATIENCE)
+    assert not dialog.ok_button.isEnabled()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "ct.nii").touch()
+    dialog.set_sources([tmp_path])
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    assert dialog.channels.text() == "ct"
+
+
+def test_a_folder_of_the_user_s_own_is_proposed_and_none_is_made(
+    qtbot, parent, searches, phantom_folder, monkeypatch, tmp_path
+):
+    own, others = tmp_path / "own", tmp_path / "others"
+    (own / "others-study").mkdir(parents=True)
+    others.mkdir()
+    (others / "a.nii").touch()
+    monkeypatch.setattr(study_folder, "own_folder", lambda: own)
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    name = f"{phantom_folder.name}-study"
+    assert dialog.study_folder.text() == str(own / name)
+    dialog.set_sources([others / "a.nii"])
+    assert dialog.study_folder.text() == str(own / "others-study-2")
+    dialog.study_folder.setText("mine")
+    dialog.set_sources([phantom_folder])
+    assert dialog.study_folder.text() == "mine"
+    assert [path.name for path in own.iterdir()] == ["others-study"]
+
+
+def test_a_study_gets_a_folder_of_its_own_in_one_that_is_in_use(
+    qtbot, parent, searches, phantom_folder, monkeypatch, tmp_path
+):
+    dialog = ScansDialog(parent, sources=[phantom_folder])
+    empty, used = tmp_path / "empty", tmp_path / "used"
+    empty.mkdir()
+    used.mkdir()
+    (used / "letter.txt").touch()
+    for chosen, expected in ((empty, empty), (used, used / f"{phantom_folder.name}-study")):
+        monkeypatch.setattr(
+            study_folder.QFileDialog, "getExistingDirectory", lambda *_, chosen=chosen: str(chosen)
+        )
+        qtbot.mouseClick(dialog.study_folder.choose_button, Qt.MouseButton.LeftButton)
+        assert dialog.study_folder.text() == str(expected)
+
+
+def test_the_dialog_can_be_closed_during_a_search(qtbot, dialog, searches):
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    searches.hold()
+    dialog.channels.setText("t1c")
+    qtbot.waitUntil(lambda: len(searches.threads) == 2, timeout=PATIENCE)
+    with qtbot.waitSignal(dialog.destroyed, timeout=PATIENCE):
+        dialog.reject()
+    searches.let_go()
+    WorkerBase.await_workers(PATIENCE)
+    with qtbot.captureExceptions() as errors:
+        QApplication.processEvents()
+    assert not errors

@@ -1,0 +1,101 @@
+"""Steps of many scans are taken back and done again beside the screen."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from napari.qt.threading import WorkerBase
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.tagging.dock import TaggingDock
+from napari_mcwss.plugin.tagging.dock import undo as undoing
+from napari_mcwss.study.study import Study
+from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.table import Tag
+
+pytestmark = pytest.mark.gui
+PATIENCE = 30_000
+
+
+@pytest.fixture
+def dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[TaggingDock]:
+    """The dock on a study of two scans, which are many, all tagged present in one step."""
+    monkeypatch.setattr(undoing, "AT_ONCE", 1)
+    tables = {scan: phantom_study.tags(scan) for scan in phantom_study.scan_names}
+    for table in tables.values():
+        table.values[:] = Tag.PRESENT
+    phantom_study.tag_book.apply(tables)
+    viewer = make_napari_viewer(show=True)
+    dock = TaggingDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Tagging")
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    yield dock
+    WorkerBase.await_workers(PATIENCE)
+
+
+def click(qtbot, button) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def turn(qtbot, dock, name: str) -> None:
+    """Click on Undo or Redo, and wait until all is written."""
+    with qtbot.waitSignal(dock.slices.undoing.background.ended, timeout=PATIENCE):
+        click(qtbot, dock.slices.edit_buttons[name])
+
+
+def tags(dock) -> list[int]:
+    """Give all tags of the study, as they are on the disk."""
+    study = Study.open(dock.session.study.folder)
+    return np.concatenate([study.tags(scan).values.ravel() for scan in study.scan_names]).tolist()
+
+
+def test_a_step_of_many_scans_is_taken_back_and_done_again(qtbot, dock):
+    turn(qtbot, dock, "Undo")
+    assert set(tags(dock)) == {Tag.UNKNOWN}
+    assert dock.slices.note.text() == "Undone: 100 tags of phantom01, phantom02."
+    assert "unknown" in dock.slices.buttons.buttons[0].text()
+    turn(qtbot, dock, "Redo")
+    assert set(tags(dock)) == {Tag.PRESENT}
+    assert "present" in dock.slices.buttons.buttons[0].text()
+
+
+def test_the_screen_does_not_wait_and_nobody_tags_meanwhile(qtbot, dock, monkeypatch):
+    go_on, threads, undo = threading.Event(), [], TagBook.undo
+
+    def slow(book: TagBook) -> object:
+        threads.append(threading.get_ident())
+        go_on.wait(PATIENCE / 1000)
+        return undo(book)
+
+    monkeypatch.setattr(TagBook, "undo", slow)
+    click(qtbot, dock.slices.edit_buttons["Undo"])
+    (dialog,) = (d for d in dock.slices.findChildren(QDialog) if d.isVisible())
+    assert dialog.isModal()
+    qtbot.waitUntil(lambda: bool(threads), timeout=PATIENCE)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    dialog.close()
+    assert dialog.isVisible(), "closed by its user, it would leave tags open to changes"
+    with qtbot.waitSignal(dock.slices.undoing.background.ended, timeout=PATIENCE):
+        go_on.set()
+    assert not dialog.isVisible()
+    assert threading.get_ident() not in threads
+    assert set(tags(dock)) == {Tag.UNKNOWN}
+
+
+def test_what_was_written_before_the_disk_was_full_is_on_the_screen(qtbot, dock, monkeypatch, told):
+    undo = TagBook.undo
+
+    def half(book: TagBook) -> object:
+        undo(book)
+        raise McwssError("cannot write 'phantom02.jsonl': No space left on device")
+
+    monkeypatch.setattr(TagBook, "undo", half)
+    turn(qtbot, dock, "Undo")
+    assert "No space left" in told[-1].message
+    assert "unknown" in dock.slices.buttons.buttons[0].text()
+    assert not dock.slices.undoing.background.running
