@@ -82,7 +82,7 @@ def code_of(method: str) -> str:
         sources = [package / name for name in CODE[method]]
     else:
         folders = ("model", "segmentation", "training")
-        sources = sorted(path for name in folders for path in (package / name).glob("*.py"))
+        sources = sorted(path for name in folders for path in (package / name).rglob("*.py"))
     digest = hashlib.sha256()
     for path in sources:
         digest.update(path.read_bytes())

@@ -82,7 +82,7 @@ def from_masks(study: Study, *more: object) -> tuple[object, ...]:
 def test_masks_conflict_with_tags_by_hand_until_it_is_decided(run, refused, study):
     assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
     before = tagged(study)
-    study.tag_book.reader = "Anna"
+    study.tag_store.reader = "Anna"
     flipped = Tag(1 - study.tags("phantom02").get(3, "TC"))
     study.tag("phantom02", 3, "TC", flipped)
     line = refused(*from_masks(study, "--map", "TC=1"))
@@ -98,7 +98,7 @@ def test_tags_of_masks_are_one_step_to_be_undone(run, study):
     assert run(*from_masks(study))[0] == 0
     assert tagged(study) == 51
     again = Study.open(study.folder)
-    assert again.tag_book.undo() is not None
+    assert again.tag_store.undo() is not None
     assert tagged(study) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_mistake_in_a_file_is_named_with_its_line(refused, study, file):
 
 
 def test_an_import_beside_a_window_that_tags_is_refused(refused, study, file):
-    with study.tag_book.lock:
+    with study.tag_store.lock:
         line = refused("tags", "import", study.folder, file, "--keep")
     assert "can only be read: process" in line
     assert tagged(study) == 1

@@ -291,7 +291,7 @@ class TestLock:
         other = Study.open(phantom_study.folder)
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
         table = other.tags("phantom01")
-        with phantom_study.tag_book.lock:
+        with phantom_study.tag_store.lock:
             for act in (
                 lambda: other.tag("phantom01", 3, "ED", Tag.ABSENT),
                 lambda: other.save_tags("phantom01", table),
@@ -309,10 +309,10 @@ class TestLock:
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
         phantom_study.fold_tags("phantom01")
         phantom_study.save_tags("phantom01", phantom_study.tags("phantom01"))
-        assert not phantom_study.tag_book.lock.path.exists()
+        assert not phantom_study.tag_store.lock.path.exists()
 
     def test_the_journal_knows_who_tagged(self, phantom_study):
-        phantom_study.tag_book.reader = "A. Reader"
+        phantom_study.tag_store.reader = "A. Reader"
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
         phantom_study.update_tags("phantom01", TagTable(("TC",), np.ones((25, 1), np.int8)))
         journal = Journal(phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl")

@@ -17,7 +17,7 @@ from napari_mcwss.study.tag_exchange import (
     tags_of_masks,
 )
 from napari_mcwss.tags.journal import Journal
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
 
@@ -68,7 +68,7 @@ class TestImport:
         assert (again.new, len(again.conflicts)) == (0, 0 if overwrite else 1)
 
     def test_is_one_deed_for_each_scan(self, study, long_file):
-        study.tag_book.reader = "B"
+        study.tag_store.reader = "B"
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         folder = study.folder / "tags" / ".journal"
         last = [Journal(folder / f"phantom0{n}.jsonl").deeds()[-1] for n in (1, 2)]
@@ -86,7 +86,7 @@ class TestImport:
     def test_beside_another_window_is_refused(self, study, long_file):
         plan = plan_import(study, [long_file])
         with (
-            Study.open(study.folder).tag_book.lock,
+            Study.open(study.folder).tag_store.lock,
             pytest.raises(McwssError, match=r"process .* changes them"),
         ):
             apply_import(study, plan, overwrite=True)
@@ -94,14 +94,14 @@ class TestImport:
     def test_that_fails_in_between_is_taken_back(self, study, long_file, monkeypatch):
         before = values(study)
         plan = plan_import(study, [long_file])
-        write = TagStore.write
+        write = ScanTags.write
 
         def write_the_first(self, table, deed):
             if self._csv.stem == "phantom02":
                 raise McwssError("No space left")
             return write(self, table, deed)
 
-        monkeypatch.setattr(TagStore, "write", write_the_first)
+        monkeypatch.setattr(ScanTags, "write", write_the_first)
         with pytest.raises(McwssError, match=r"^No space left$"):
             apply_import(study, plan, overwrite=True)
         assert values(study) == before
@@ -110,12 +110,12 @@ class TestImport:
         before = values(study)
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         assert values(study) != before
-        study.tag_book.undo()
+        study.tag_store.undo()
         assert values(study) == before
 
     def test_that_cannot_be_taken_back_says_what_is_done(self, study, long_file, monkeypatch):
         plan = plan_import(study, [long_file])
-        write, left = TagStore.write, ["phantom01"]
+        write, left = ScanTags.write, ["phantom01"]
 
         def write_once(self, table, deed):
             if self._csv.stem not in left:
@@ -126,8 +126,8 @@ class TestImport:
         def full(*_):
             raise McwssError("No space left")
 
-        monkeypatch.setattr(TagStore, "write", write_once)
-        monkeypatch.setattr(TagStore, "note", full)
+        monkeypatch.setattr(ScanTags, "write", write_once)
+        monkeypatch.setattr(ScanTags, "note", full)
         with pytest.raises(McwssError, match=r"done for phantom01 only: .*No space left"):
             apply_import(study, plan, overwrite=True)
         assert study.tags("phantom01").get(3, "ED") is Tag.PRESENT

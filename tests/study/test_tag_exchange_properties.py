@@ -58,7 +58,7 @@ def studies(volumes: Path, tags: Tags) -> Iterator[tuple[Study, Study]]:
         Study.create(folder / name, scans=scans, channels=["t1"], classes=classes)
         for name in ("tagged", "empty")
     )
-    tagged.tag_book.write(tags)
+    tagged.tag_store.write(tags)
     yield tagged, empty
     shutil.rmtree(folder)
 
@@ -134,7 +134,7 @@ def test_another_study_comes_in_beside_other_tags_and_goes_as_one_step(
 ):
     overwrite = data.draw(st.booleans())
     with studies(volumes, tags) as (tagged, other):
-        other.tag_book.write(
+        other.tag_store.write(
             {
                 scan: data.draw(tables(len(table.values), table.classes))
                 for scan, table in tags.items()
@@ -151,5 +151,5 @@ def test_another_study_comes_in_beside_other_tags_and_goes_as_one_step(
                 taken &= here == Tag.UNKNOWN
             assert other.tags(scan).values.tolist() == np.where(taken, there, here).tolist()
         if changed:
-            other.tag_book.undo()
+            other.tag_store.undo()
         assert values(other) == before

@@ -11,28 +11,28 @@ import pytest
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.scan_tags import TagStore, journal_of
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.scan_tags import ScanTags, journal_of
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED", "NC")
 SCANS = {"a": 12, "b": 7, "c": 20}
 
 
-def opened(folder: Path) -> TagBook:
-    return TagBook(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
+def opened(folder: Path) -> TagStore:
+    return TagStore(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
 
 
 @pytest.fixture
-def book(tmp_path) -> TagBook:
+def book(tmp_path) -> TagStore:
     return opened(tmp_path)
 
 
-def state(book: TagBook) -> dict[str, list[list[int]]]:
+def state(book: TagStore) -> dict[str, list[list[int]]]:
     return {scan: book.read(scan).values.tolist() for scan in SCANS}
 
 
-def act_at_random(book: TagBook, rng: np.random.Generator) -> None:
+def act_at_random(book: TagStore, rng: np.random.Generator) -> None:
     scan = str(rng.choice(list(SCANS)))
     table, where = book.read(scan), int(rng.integers(SCANS[scan]))
     name = str(rng.choice(CLASSES))
@@ -206,7 +206,7 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     book.apply(tables)
     at_work, go_on = threading.Event(), threading.Event()
     order: list[str] = []
-    note, fold = TagStore.note, TagStore.fold
+    note, fold = ScanTags.note, ScanTags.fold
 
     def slow_note(store, deed):
         at_work.set()
@@ -218,8 +218,8 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
         order.append(f"folded {store.scan}")
         fold(store)
 
-    monkeypatch.setattr(TagStore, "note", slow_note)
-    monkeypatch.setattr(TagStore, "fold", watched_fold)
+    monkeypatch.setattr(ScanTags, "note", slow_note)
+    monkeypatch.setattr(ScanTags, "fold", watched_fold)
     undoing = threading.Thread(target=book.undo)
     undoing.start()
     assert at_work.wait(30)

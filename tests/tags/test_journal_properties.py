@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.journal import Deed
-from napari_mcwss.tags.scan_tags import TagStore, journal_of
+from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 4, ("TC", "Ödem", "脑 2")
@@ -30,16 +30,16 @@ TURNS = [
 ]
 
 
-def emptied(folder: Path) -> TagStore:
+def emptied(folder: Path) -> ScanTags:
     """Give a store without tags."""
     journal = journal_of(folder, "a").path
     journal.parent.mkdir(exist_ok=True)
     for path in (folder / "a.csv", journal):
         path.unlink(missing_ok=True)
-    return TagStore(folder, "a", SLICES, CLASSES)
+    return ScanTags(folder, "a", SLICES, CLASSES)
 
 
-def act(store: TagStore, kind: str, edit, reader: str) -> None:
+def act(store: ScanTags, kind: str, edit, reader: str) -> None:
     deed = Deed((), reader=reader)
     if kind == "fold":
         store.fold()
@@ -126,7 +126,7 @@ def test_folding_changes_no_tag_and_leaves_them_all_in_the_csv_file(tmp_path: Pa
     )
 )
 def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path: Path, acts: list):
-    stores = emptied(tmp_path), TagStore(tmp_path, "a", SLICES, CLASSES)
+    stores = emptied(tmp_path), ScanTags(tmp_path, "a", SLICES, CLASSES)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for first, kind, edit in acts:
@@ -140,5 +140,5 @@ def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path:
             else:
                 act(store, kind, edit, "")
             # The other one has read some steps ago.
-            expected = TagStore(tmp_path, "a", SLICES, CLASSES).read().values.tolist()
+            expected = ScanTags(tmp_path, "a", SLICES, CLASSES).read().values.tolist()
             assert store.read().values.tolist() == expected

@@ -14,7 +14,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import journal as history
 from napari_mcwss.tags import table as table_module
 from napari_mcwss.tags.journal import Deed, Journal
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")
@@ -22,11 +22,11 @@ CLASSES = ("TC", "ED")
 
 @pytest.fixture
 def store(tmp_path):
-    return TagStore(tmp_path, "a", 3, CLASSES)
+    return ScanTags(tmp_path, "a", 3, CLASSES)
 
 
 def reread(folder):
-    return TagStore(folder, "a", 3, CLASSES).read().values.tolist()
+    return ScanTags(folder, "a", 3, CLASSES).read().values.tolist()
 
 
 def content(folder):
@@ -231,7 +231,7 @@ def test_tags_that_are_read_belong_to_the_reader(store):
 def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch):
     store.change(0, "TC", Tag.PRESENT)
     store.read()
-    TagStore(tmp_path, "a", 3, CLASSES).change(1, "ED", Tag.ABSENT)
+    ScanTags(tmp_path, "a", 3, CLASSES).change(1, "ED", Tag.ABSENT)
     deed, read = history._deed, []
     monkeypatch.setattr(history, "_deed", lambda line: read.append(line) or deed(line))
     assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
@@ -253,6 +253,6 @@ def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     store.change(0, "TC", Tag.PRESENT)
     store.read()
-    TagStore(tmp_path, "a", 3, CLASSES).fold()
+    ScanTags(tmp_path, "a", 3, CLASSES).fold()
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     assert store.read().values.tolist() == [[-1, -1]] * 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
 
 CLASSES = ("TC", "Ödem 2")
@@ -23,8 +23,8 @@ EDITS = st.fixed_dictionaries({slices: edits(slices, CLASSES) for slices in SCAN
 State = dict[str, list[list[int]]]
 
 
-def opened(folder: Path) -> TagBook:
-    return TagBook(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
+def opened(folder: Path) -> TagStore:
+    return TagStore(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
 
 
 class Reader(RuleBasedStateMachine):

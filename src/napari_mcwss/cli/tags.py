@@ -159,7 +159,7 @@ def _refuse_undecided(study: Study, conflicts: Sequence[Conflict], overwrite: bo
     """Refuse an import that conflicts with tags of the study, unless it is said what counts."""
     if not conflicts or overwrite is not None:
         return
-    known = {scan: study.tag_book.readers(scan) for scan in {c.scan for c in conflicts}}
+    known = {scan: study.tag_store.readers(scan) for scan in {c.scan for c in conflicts}}
     counts = Counter(known[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
     by = ", ".join(
         f"{count} by {reader}" if reader else f"{count} without a name"

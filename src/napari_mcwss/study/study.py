@@ -16,8 +16,8 @@ from napari_mcwss.study.description import (
     relative_path,
 )
 from napari_mcwss.study.layout import StudyLayout
-from napari_mcwss.tags.scan_tags import TagStore
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.scan_tags import ScanTags
+from napari_mcwss.tags.store import TagStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Study(StudyLayout):
 
     Attributes
     ----------
-    tag_book : TagBook
+    tag_store : TagStore
         The tags of all scans, their history and their lock.
     """
 
@@ -50,7 +50,7 @@ class Study(StudyLayout):
         super().__init__(folder)
         self._description = description
         self._scans: dict[str, Scan] = {}
-        self.tag_book = TagBook(
+        self.tag_store = TagStore(
             folder,
             lambda: self.scan_names,
             lambda: self.class_names,
@@ -196,7 +196,7 @@ class Study(StudyLayout):
         for name, files in scans.items():
             self.files(name)
             slices = read_scan(name, self.channels, files).slices
-            TagStore(self.tag_book.folder, name, slices, self.class_names).read()
+            ScanTags(self.tag_store.folder, name, slices, self.class_names).read()
         entries = tuple(
             ScanEntry(
                 name=entry.name,
@@ -301,7 +301,7 @@ class Study(StudyLayout):
         McwssError
             If there is no such scan, or its table is damaged.
         """
-        return self.tag_book.read(scan)
+        return self.tag_store.read(scan)
 
     def tag(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
         """Change one tag; when this returns it is on the disk, whatever happens next.
@@ -323,7 +323,7 @@ class Study(StudyLayout):
             If there is no such scan, slice or class, it cannot be written, or
             another program changes the tags now.
         """
-        self.tag_book.change(scan, slice_index, class_name, tag)
+        self.tag_store.change(scan, slice_index, class_name, tag)
 
     def save_tags(self, scan: str, table: TagTable) -> None:
         """Replace all tags of a scan.
@@ -341,7 +341,7 @@ class Study(StudyLayout):
             If the table is not of this scan and these classes, cannot be
             written, or another program changes the tags now; they are as before then.
         """
-        self.tag_book.write({scan: table})
+        self.tag_store.write({scan: table})
 
     def update_tags(self, scan: str, tags: TagTable) -> None:
         """Take over what a table knows of some of the classes; all else stays.
@@ -358,7 +358,7 @@ class Study(StudyLayout):
         McwssError
             As for `save_tags`.
         """
-        with self.tag_book.lock:
+        with self.tag_store.lock:
             table = self.tags(scan)
             table.update(tags)
             self.save_tags(scan, table)
@@ -378,7 +378,7 @@ class Study(StudyLayout):
         McwssError
             If it cannot be written; nothing is lost then.
         """
-        self.tag_book.fold(scan)
+        self.tag_store.fold(scan)
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

@@ -15,14 +15,14 @@ from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.study.study import STUDY_FILE, Study
 from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
 from napari_mcwss.tags.mask_values import MaskValues
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_mcwss.tags.store import TagBook
+    from napari_mcwss.tags.store import TagStore
 
 
 def _warn(text: str) -> None:
@@ -84,7 +84,7 @@ def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> d
     left_out = [
         name
         for name in other.scan_names
-        if name not in study.scan_names and TagStore(tags, name, 0, ()).exists
+        if name not in study.scan_names and ScanTags(tags, name, 0, ()).exists
     ]
     if left_out:
         warn(
@@ -94,7 +94,7 @@ def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> d
     for name in other.scan_names:
         if name in study.scan_names:
             slices = study.scan(name).slices
-            theirs = TagStore(tags, name, slices, other.class_names).read()
+            theirs = ScanTags(tags, name, slices, other.class_names).read()
             columns = [other.class_names.index(class_name) for class_name in classes]
             found[name] = TagTable.empty(slices, study.class_names)
             found[name].update(TagTable(tuple(classes), theirs.values[:, columns]))
@@ -196,7 +196,7 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
         them now, or they cannot be written. They are then as before, as far as
         the disk still takes them back; the message names the scans otherwise.
     """
-    with study.tag_book.lock:
+    with study.tag_store.lock:
         for scan, table in plan.current.items():
             if not np.array_equal(study.tags(scan).values, table.values):
                 raise McwssError(
@@ -205,7 +205,7 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
                 )
         results = plan.result(overwrite=overwrite)
         try:
-            study.tag_book.write(results)
+            study.tag_store.write(results)
         except McwssError as error:
             left = _take_back(study, plan, list(results))
             if not left:
@@ -229,7 +229,7 @@ def _take_back(study: Study, plan: ImportPlan, scans: Sequence[str]) -> list[str
 
     if changed():
         with suppress(McwssError):
-            study.tag_book.undo()
+            study.tag_store.undo()
     return changed()
 
 
@@ -253,16 +253,16 @@ def export_tags(study: Study, path: Path) -> int:
     McwssError
         If tags are damaged, or the file cannot be written or is one of the study's own.
     """
-    _refuse_own_file(study.tag_book, path)
+    _refuse_own_file(study.tag_store, path)
     return write_long(path, ((scan, study.tags(scan)) for scan in study.scan_names))
 
 
-def export_unsaved(book: TagBook, tables: Mapping[str, TagTable], path: Path) -> int:
+def export_unsaved(book: TagStore, tables: Mapping[str, TagTable], path: Path) -> int:
     """Write tags that a study does not take into a file of the long form.
 
     Parameters
     ----------
-    book : TagBook
+    book : TagStore
         Of the study.
     tables : mapping
         Scan to all its tags.
@@ -283,6 +283,6 @@ def export_unsaved(book: TagBook, tables: Mapping[str, TagTable], path: Path) ->
     return write_long(path, tables.items())
 
 
-def _refuse_own_file(book: TagBook, path: Path) -> None:
+def _refuse_own_file(book: TagStore, path: Path) -> None:
     if book.folder in Path(os.path.realpath(path)).parents:
         raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")

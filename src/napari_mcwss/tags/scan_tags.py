@@ -31,7 +31,7 @@ class _Read:
     table: TagTable
 
 
-class TagStore:
+class ScanTags:
     """The tags of one scan, always as they are on the disk.
 
     What was read last is kept, to be used where the files are byte for byte the

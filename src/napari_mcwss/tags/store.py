@@ -11,7 +11,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.history import Step, Steps
 from napari_mcwss.tags.journal import Deed
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
-from napari_mcwss.tags.scan_tags import TagStore, journal_of
+from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_mcwss.tags.table import Tag, TagTable
 
 
-class TagBook:
+class TagStore:
     """The tags of a study, always as they are on the disk.
 
     Every change is a step, which is in the journals when the method returns.
@@ -58,7 +58,7 @@ class TagBook:
         self._classes = classes
         self._slices = slices
         self._steps: Steps | None = None
-        self._latest: TagStore | None = None
+        self._latest: ScanTags | None = None
         self._writing = RLock()
 
     def claim(self) -> None:
@@ -276,13 +276,13 @@ class TagBook:
                     f"scan {scan} has {slices} slices, and the study classes {', '.join(classes)}"
                 )
 
-    def _store(self, scan: str) -> TagStore:
+    def _store(self, scan: str) -> ScanTags:
         latest, size = self._latest, (self._slices(scan), self._classes())
         if latest is not None and (latest.scan, latest.size) == (scan, size):
             return latest
-        return TagStore(self.folder, scan, *size)
+        return ScanTags(self.folder, scan, *size)
 
-    def _store_to_change(self, scan: str) -> TagStore:
+    def _store_to_change(self, scan: str) -> ScanTags:
         # Kept, as what is read of it need not be understood anew at every keystroke.
         self._latest = self._store(scan)
         return self._latest

@@ -81,7 +81,7 @@ def choose(qtbot, dock, row) -> None:
 def test_the_order_is_found_again_and_differs_between_readers(many):
     def order(reader: str) -> tuple[str, ...]:
         study = Study.open(many.folder)
-        study.tag_book.reader = reader
+        study.tag_store.reader = reader
         order = ScanOrder()
         order.set_shuffled(True)
         order.show_study(study)

@@ -310,7 +310,7 @@ def test_tags_are_imported_into_the_right_scan_when_names_are_hidden(
 def test_who_can_only_read_cannot_import(qtbot, dock, phantom_study):
     folder = dock.session.study.folder
     dock.session.close()
-    phantom_study.tag_book.lock.acquire()
+    phantom_study.tag_store.lock.acquire()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(folder)
     choose_in_menu(qtbot, dock, dock.tag_menu.import_action)
@@ -318,7 +318,7 @@ def test_who_can_only_read_cannot_import(qtbot, dock, phantom_study):
     assert dock.tag_menu.export_action.isEnabled()
     assert dock.findChild(ImportDialog) is None
     dock.tag_menu.menu().close()
-    phantom_study.tag_book.lock.release()
+    phantom_study.tag_store.lock.release()
 
 
 def test_what_is_exported_can_be_imported_again(qtbot, dock, choices, told, tmp_path: Path):

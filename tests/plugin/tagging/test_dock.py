@@ -364,7 +364,7 @@ def test_damaged_tags_are_told_and_cannot_be_changed(qtbot, dock, phantom_study)
 
 def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_study):
     phantom_study.tag(phantom_study.scan_names[0], 12, "TC", Tag.PRESENT)
-    phantom_study.tag_book.lock.acquire()
+    phantom_study.tag_store.lock.acquire()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(phantom_study.folder)
     assert f"process {os.getpid()}" in dock.status.text()
@@ -372,7 +372,7 @@ def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_stu
     assert not dock.slices.buttons.isEnabled()
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.PRESENT
-    phantom_study.tag_book.lock.release()
+    phantom_study.tag_store.lock.release()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         click(qtbot, dock.claim_button)
     press(qtbot, dock, Qt.Key.Key_1)

@@ -313,5 +313,5 @@ def test_a_dock_made_over_an_open_study_has_the_keys_and_the_name(qtbot, dock, p
     second = TaggingDock(dock.viewer)
     qtbot.addWidget(second)
     assert second.slices.buttons.buttons[1].key == "Q"
-    assert dock.session.study.tag_book.reader == "C"
+    assert dock.session.study.tag_store.reader == "C"
     assert np.array_equal(second.session.table.values, dock.session.table.values)

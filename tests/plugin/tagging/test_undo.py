@@ -13,7 +13,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.dock import undo as undoing
 from napari_mcwss.study.study import Study
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
 
 pytestmark = pytest.mark.gui
@@ -27,7 +27,7 @@ def dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[Tagg
     tables = {scan: phantom_study.tags(scan) for scan in phantom_study.scan_names}
     for table in tables.values():
         table.values[:] = Tag.PRESENT
-    phantom_study.tag_book.apply(tables)
+    phantom_study.tag_store.apply(tables)
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")
@@ -65,14 +65,14 @@ def test_a_step_of_many_scans_is_taken_back_and_done_again(qtbot, dock):
 
 
 def test_the_screen_does_not_wait_and_nobody_tags_meanwhile(qtbot, dock, monkeypatch):
-    go_on, threads, undo = threading.Event(), [], TagBook.undo
+    go_on, threads, undo = threading.Event(), [], TagStore.undo
 
-    def slow(book: TagBook) -> object:
+    def slow(book: TagStore) -> object:
         threads.append(threading.get_ident())
         go_on.wait(PATIENCE / 1000)
         return undo(book)
 
-    monkeypatch.setattr(TagBook, "undo", slow)
+    monkeypatch.setattr(TagStore, "undo", slow)
     click(qtbot, dock.slices.edit_buttons["Undo"])
     (dialog,) = (d for d in dock.slices.findChildren(QDialog) if d.isVisible())
     assert dialog.isModal()
@@ -88,13 +88,13 @@ def test_the_screen_does_not_wait_and_nobody_tags_meanwhile(qtbot, dock, monkeyp
 
 
 def test_what_was_written_before_the_disk_was_full_is_on_the_screen(qtbot, dock, monkeypatch, told):
-    undo = TagBook.undo
+    undo = TagStore.undo
 
-    def half(book: TagBook) -> object:
+    def half(book: TagStore) -> object:
         undo(book)
         raise McwssError("cannot write 'phantom02.jsonl': No space left on device")
 
-    monkeypatch.setattr(TagBook, "undo", half)
+    monkeypatch.setattr(TagStore, "undo", half)
     turn(qtbot, dock, "Undo")
     assert "No space left" in told[-1].message
     assert "unknown" in dock.slices.buttons.buttons[0].text()

@@ -101,10 +101,10 @@ class Session:
 
     def claim(self) -> None:
         """Try to become the one who changes the tags of the study; `read_only` says if not."""
-        if self.study is None or self.study.tag_book.lock.held:
+        if self.study is None or self.study.tag_store.lock.held:
             return
         try:
-            self.study.tag_book.claim()
+            self.study.tag_store.claim()
         except McwssError as error:
             self.read_only = str(error)
         else:
@@ -119,9 +119,9 @@ class Session:
             remove_study_layers(self.viewer)
         if self.saving.waiting:
             self.saving.retry()
-        if self.study is not None and self.study.tag_book.lock.held:
+        if self.study is not None and self.study.tag_store.lock.held:
             try:
-                self.study.tag_book.lock.release()
+                self.study.tag_store.lock.release()
             except McwssError as error:
                 show_error(str(error))
         self.study, self.read_only = None, ""
@@ -204,7 +204,7 @@ class Session:
         if self.study is None or self.scan is None or self.read_only:
             return
         self.table = table
-        self.saving.save(self.study.tag_book, self.scan, table)
+        self.saving.save(self.study.tag_store, self.scan, table)
         self.tags_changed.emit(self.scan)
 
     def take_over(self, scans: Iterable[str]) -> None:
@@ -225,7 +225,7 @@ class Session:
         self.table, self.damage = None, ""
         if self.study is None or self.scan is None:
             return
-        self.table = self.saving.latest(self.study.tag_book, self.scan)
+        self.table = self.saving.latest(self.study.tag_store, self.scan)
         if self.table is None:
             try:
                 self.table = self.study.tags(self.scan)

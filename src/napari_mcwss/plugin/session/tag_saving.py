@@ -6,7 +6,7 @@ from datetime import datetime
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import TagTable
 
 RETRY_MILLISECONDS = 3000
@@ -31,7 +31,7 @@ class TagSaving(QObject):  # type: ignore[misc]
         super().__init__()
         self.saved_at: datetime | None = None
         self.problem = ""
-        self._waiting: deque[tuple[TagBook, str, TagTable]] = deque()
+        self._waiting: deque[tuple[TagStore, str, TagTable]] = deque()
         self._timer = QTimer(self)
         self._timer.setInterval(RETRY_MILLISECONDS)
         self._timer.timeout.connect(self.retry)
@@ -41,19 +41,19 @@ class TagSaving(QObject):  # type: ignore[misc]
         """Whether tags are in memory alone."""
         return bool(self._waiting)
 
-    def latest(self, book: TagBook, scan: str) -> TagTable | None:
+    def latest(self, book: TagStore, scan: str) -> TagTable | None:
         """Give the tags of a scan that wait, None if none do: they are newer than the disk's."""
         waiting = [table for owner, name, table in self._waiting if (owner, name) == (book, scan)]
         return waiting[-1] if waiting else None
 
-    def unsaved(self) -> dict[TagBook, dict[str, TagTable]]:
+    def unsaved(self) -> dict[TagStore, dict[str, TagTable]]:
         """Give the tags that wait, as they are now: for each study's book, each scan's."""
-        unsaved: dict[TagBook, dict[str, TagTable]] = {}
+        unsaved: dict[TagStore, dict[str, TagTable]] = {}
         for book, scan, table in self._waiting:
             unsaved.setdefault(book, {})[scan] = table
         return unsaved
 
-    def save(self, book: TagBook, scan: str, table: TagTable) -> None:
+    def save(self, book: TagStore, scan: str, table: TagTable) -> None:
         """Save a step: all tags of a scan as they are now."""
         self._waiting.append((book, scan, table))
         self.retry()

@@ -12,7 +12,7 @@ from napari_mcwss.plugin.session.close_guard import Closing
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.tag_exchange import export_unsaved
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
 _Role = QMessageBox.ButtonRole
@@ -57,7 +57,7 @@ class UnsavedTags(Closing):
         """Use the window again."""
         self._session.window_closed = False
 
-    def _ask(self, window: QWidget, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
+    def _ask(self, window: QWidget, book: TagStore, tables: Mapping[str, TagTable]) -> bool:
         """Ask about the tags of one study; tell whether the window may close."""
         saving = self._session.saving
         box = QMessageBox(window)
@@ -95,7 +95,7 @@ class UnsavedTags(Closing):
             box.deleteLater()
 
 
-def _saved_copy(parent: QWidget, book: TagBook, tables: Mapping[str, TagTable]) -> bool:
+def _saved_copy(parent: QWidget, book: TagStore, tables: Mapping[str, TagTable]) -> bool:
     """Ask for a file and write the tags into it; tell whether there was one."""
     start = Path.home() / "tags-not-saved.csv"
     name, _ = QFileDialog.getSaveFileName(parent, "Save a copy", str(start), "CSV (*.csv)")
@@ -104,7 +104,7 @@ def _saved_copy(parent: QWidget, book: TagBook, tables: Mapping[str, TagTable]) 
     return bool(name)
 
 
-def _unsaved_text(book: TagBook, tables: Mapping[str, TagTable], problem: str) -> str:
+def _unsaved_text(book: TagStore, tables: Mapping[str, TagTable], problem: str) -> str:
     """Say how many tags of which scans are not saved, and why."""
     changed = cleared = 0
     for scan, table in tables.items():

@@ -14,7 +14,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags.history import Step
-from napari_mcwss.tags.store import TagBook
+from napari_mcwss.tags.store import TagStore
 
 AT_ONCE = 4
 """Scans whose tags are written while the screen waits: a disk takes some milliseconds for each."""
@@ -51,16 +51,16 @@ class Undoing(QObject):  # type: ignore[misc]
 
     def undo(self) -> None:
         """Take the latest step back."""
-        self._turn(lambda book: book.to_undo, TagBook.undo, "Undone", "Nothing to undo.")
+        self._turn(lambda book: book.to_undo, TagStore.undo, "Undone", "Nothing to undo.")
 
     def redo(self) -> None:
         """Do again what was taken back last."""
-        self._turn(lambda book: book.to_redo, TagBook.redo, "Done again", "Nothing to do again.")
+        self._turn(lambda book: book.to_redo, TagStore.redo, "Done again", "Nothing to do again.")
 
     def _turn(
         self,
-        next_step: Callable[[TagBook], Step | None],
-        turn: Callable[[TagBook], object],
+        next_step: Callable[[TagStore], Step | None],
+        turn: Callable[[TagStore], object],
         done: str,
         nothing: str,
     ) -> None:
@@ -71,13 +71,13 @@ class Undoing(QObject):  # type: ignore[misc]
         try:
             if self._session.saving.waiting:
                 raise McwssError("tags wait to be saved: undo and redo come after them")
-            step = next_step(study.tag_book)
+            step = next_step(study.tag_store)
             if step is None:
                 self.said.emit(nothing)
             elif len(step.changes) > AT_ONCE:
-                self._turn_beside(step, partial(turn, study.tag_book), done)
+                self._turn_beside(step, partial(turn, study.tag_store), done)
             else:
-                turn(study.tag_book)
+                turn(study.tag_store)
                 self._show(step, done)
         except McwssError as error:
             show_error(order.hide(str(error)))
