@@ -43,8 +43,8 @@ FIGURES = Path(__file__).parent / "figures"
 """Where the figures of rows are kept."""
 
 CODE = {
-    "empty": ["segmentation/measure.py"],
-    "location_prior": ["segmentation/baselines.py", "segmentation/measure.py"],
+    "empty": ["measurement/measure.py"],
+    "location_prior": ["measurement/baselines.py", "measurement/measure.py"],
 }
 """Sources of the package that make a method's figures; of others, see `code_of`."""
 

@@ -53,15 +53,15 @@ def tables(
     return TagTable(names, np.array(draw(cells), np.int8).reshape(rows, len(names)))
 
 
-Edit = Callable[[TagTable], TagTable]
+TableEdit = Callable[[TagTable], TagTable]
 
 
 @st.composite
-def edits(draw: st.DrawFn, slices: int, classes: Sequence[str]) -> Edit:
+def edits(draw: st.DrawFn, slices: int, classes: Sequence[str]) -> TableEdit:
     """Give something that a reader does at once to tags of so many slices and these classes."""
     where, other = draw(st.integers(0, slices - 1)), draw(st.integers(0, slices - 1))
     name, tag = draw(st.sampled_from(list(classes))), draw(st.sampled_from(list(Tag)))
-    acts: list[Edit] = [
+    acts: list[TableEdit] = [
         lambda table: editing.with_tag(table, where, name, tag),
         lambda table: editing.toggled(table, where, name),
         lambda table: editing.with_range(table, name, where, other),

@@ -316,7 +316,7 @@ class TestLock:
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
         phantom_study.update_tags("phantom01", TagTable(("TC",), np.ones((25, 1), np.int8)))
         journal = Journal(phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl")
-        assert [deed.reader for deed in journal.deeds()] == ["A. Reader"] * 2
+        assert [edit.reader for edit in journal.edits()] == ["A. Reader"] * 2
 
 
 class TestUpdate:

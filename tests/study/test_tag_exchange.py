@@ -71,8 +71,8 @@ class TestImport:
         study.tag_store.reader = "B"
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         folder = study.folder / "tags" / ".journal"
-        last = [Journal(folder / f"phantom0{n}.jsonl").deeds()[-1] for n in (1, 2)]
-        assert [(deed.reader, len(deed.changes)) for deed in last] == [("B", 2), ("B", 1)]
+        last = [Journal(folder / f"phantom0{n}.jsonl").edits()[-1] for n in (1, 2)]
+        assert [(edit.reader, len(edit.changes)) for edit in last] == [("B", 2), ("B", 1)]
         assert last[0].changes[1].previous is Tag.PRESENT
 
     def test_of_an_old_plan_is_refused(self, study, long_file):
@@ -96,10 +96,10 @@ class TestImport:
         plan = plan_import(study, [long_file])
         write = ScanTags.write
 
-        def write_the_first(self, table, deed):
+        def write_the_first(self, table, edit):
             if self._csv.stem == "phantom02":
                 raise McwssError("No space left")
-            return write(self, table, deed)
+            return write(self, table, edit)
 
         monkeypatch.setattr(ScanTags, "write", write_the_first)
         with pytest.raises(McwssError, match=r"^No space left$"):
@@ -117,11 +117,11 @@ class TestImport:
         plan = plan_import(study, [long_file])
         write, left = ScanTags.write, ["phantom01"]
 
-        def write_once(self, table, deed):
+        def write_once(self, table, edit):
             if self._csv.stem not in left:
                 raise McwssError("No space left")
             left.remove(self._csv.stem)
-            return write(self, table, deed)
+            return write(self, table, edit)
 
         def full(*_):
             raise McwssError("No space left")

@@ -25,30 +25,30 @@ warnings.simplefilter("ignore")
 def store():
     return TagStore(folder, "a", SLICES, CLASSES)
 
-def deeds(seed):
+def edits(seed):
     chance = random.Random(seed)
     while True:
         kind = chance.choice(["change"] * 8 + ["fold", "write"])
         where = chance.randrange(SLICES), chance.choice(CLASSES)
         yield kind, where, chance.choice(list(Tag))
 
-def do(table, deed):
-    kind, where, tag = deed
+def do(table, edit):
+    kind, where, tag = edit
     if kind == "change":
         table.set(*where, tag)
     elif kind == "write":
         table.values[: where[0]] = tag
 
 def work(seed, pipe):
-    for deed in deeds(seed):
-        kind, where, tag = deed
+    for edit in edits(seed):
+        kind, where, tag = edit
         if kind == "change":
             store().change(*where, tag, Deed((), reader="reader"))
         elif kind == "fold":
             store().fold()
         else:
             table = store().read()
-            do(table, deed)
+            do(table, edit)
             store().write(table)
         os.write(pipe, b".")
 
@@ -71,10 +71,10 @@ for seed in range(kills):
     os.close(read_end)
     shown += done
     found = store().read().values.tolist()
-    table, steps = before, deeds(seed)
+    table, steps = before, edits(seed)
     for _ in range(done):
         do(table, next(steps))
-    # The deed at which the child was killed counts in whole or not at all.
+    # The edit at which the child was killed counts in whole or not at all.
     possible = [table.values.tolist()]
     do(table, next(steps))
     possible.append(table.values.tolist())

@@ -161,7 +161,7 @@ def test_steps_know_who_and_an_undo_is_on_record(tmp_path, book):
     book.change("a", 0, "TC", Tag.PRESENT)
     book.reader = "B"
     book.undo()
-    first, second = journal_of(tmp_path / "tags", "a").deeds()
+    first, second = journal_of(tmp_path / "tags", "a").edits()
     assert (first.reader, second.reader) == ("A", "B")
     assert second.undoes == first.step < second.step
 
@@ -208,10 +208,10 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     order: list[str] = []
     note, fold = ScanTags.note, ScanTags.fold
 
-    def slow_note(store, deed):
+    def slow_note(store, edit):
         at_work.set()
         assert go_on.wait(30)
-        note(store, deed)
+        note(store, edit)
         order.append(f"undone {store.scan}")
 
     def watched_fold(store):

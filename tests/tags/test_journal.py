@@ -1,4 +1,4 @@
-"""The journal gives back every deed that was noted, and only whole ones."""
+"""The journal gives back every edit that was noted, and only whole ones."""
 
 import json
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.journal import Change, Deed, Journal, changes_between
+from napari_mcwss.tags.journal import Change, Edit, Journal, changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")
@@ -30,38 +30,38 @@ def replayed(journal):
 def test_nothing_pending(journal):
     assert not journal.pending
     assert replayed(journal) == [[-1, -1]] * 3
-    assert journal.deeds() == []
+    assert journal.edits() == []
 
 
 def test_deeds_are_done_again_in_order(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
-    journal.append(Deed((change(0, "TC", Tag.ABSENT, Tag.PRESENT), change(2, "ED", Tag.PRESENT))))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.ABSENT, Tag.PRESENT), change(2, "ED", Tag.PRESENT))))
     assert journal.pending
     assert replayed(journal) == [[0, -1], [-1, -1], [-1, 1]]
 
 
 def test_what_the_csv_file_holds_is_not_done_again(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     journal.mark_folded()
     assert not journal.pending
     assert replayed(journal) == [[-1, -1]] * 3
-    journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
+    journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     assert journal.pending
     assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
 
 
 def test_a_mark_that_was_cut_short_counts(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     with journal.path.open("a") as file:
         file.write('{"folded": "20')
     assert not journal.pending
-    journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
+    journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
 
 
 def test_lines_hold_the_way_back_and_who_and_when(journal):
     before = datetime.now().astimezone().replace(microsecond=0)
-    journal.append(Deed((change(1, "ED", Tag.ABSENT, Tag.PRESENT),), reader="Dr. Müller"))
+    journal.append(Edit((change(1, "ED", Tag.ABSENT, Tag.PRESENT),), reader="Dr. Müller"))
     line = json.loads(journal.path.read_text())
     assert line["changes"] == [[1, "ED", 0, 1]]
     assert line["reader"] == "Dr. Müller"
@@ -69,10 +69,10 @@ def test_lines_hold_the_way_back_and_who_and_when(journal):
 
 
 def test_all_deeds_are_remembered_after_folding(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),), reader="A"))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),), reader="A"))
     journal.mark_folded()
-    journal.append(Deed((change(0, "TC", Tag.ABSENT, Tag.PRESENT),)))
-    first, second = journal.deeds()
+    journal.append(Edit((change(0, "TC", Tag.ABSENT, Tag.PRESENT),)))
+    first, second = journal.edits()
     assert (first.changes, first.reader) == ((change(0, "TC", Tag.PRESENT),), "A")
     assert (second.changes[0].previous, second.reader) == (Tag.PRESENT, "")
     assert first.time <= second.time
@@ -82,13 +82,13 @@ def test_a_journal_without_names_and_times_is_read(journal):
     journal.path.parent.mkdir()
     journal.path.write_text('{"changes": [[1, "ED", 0, 1]]}\n')
     assert replayed(journal) == [[-1, -1], [-1, 0], [-1, -1]]
-    assert journal.deeds() == [Deed((change(1, "ED", Tag.ABSENT, Tag.PRESENT),))]
+    assert journal.edits() == [Edit((change(1, "ED", Tag.ABSENT, Tag.PRESENT),))]
 
 
 def test_a_deed_is_taken_back(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     before = journal.read()
-    size = journal.append(Deed((change(1, "TC", Tag.PRESENT),)))
+    size = journal.append(Edit((change(1, "TC", Tag.PRESENT),)))
     journal.take_back(size)
     assert journal.read() == before
 
@@ -110,23 +110,23 @@ def test_a_deed_is_taken_back(journal):
 )
 @pytest.mark.parametrize("last", [True, False])
 def test_a_line_that_is_no_deed_is_passed_over_as_a_whole(journal, line, last):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     with journal.path.open("ab") as file:
         file.write(line.encode("utf-8", "surrogateescape"))
     if not last:
-        journal.append(Deed((change(2, "ED", Tag.PRESENT),)))
+        journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     with pytest.warns(UserWarning, match=r"a\.jsonl', line 2 is no change"):
         values = replayed(journal)
     assert values == [[1, -1], [-1, -1], [-1, -1 if last else 1]]
 
 
 def test_damage_is_left_out_of_the_deeds(journal):
-    journal.append(Deed((change(0, "TC", Tag.PRESENT),)))
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     journal.mark_folded()
     with journal.path.open("a") as file:
         file.write('{"changes": [[1, "TC", 1, ')
     with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is no change"):
-        assert len(journal.deeds()) == 1
+        assert len(journal.edits()) == 1
 
 
 def test_unreadable_journal_is_told(journal):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.journal import Deed
+from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -40,13 +40,13 @@ def emptied(folder: Path) -> ScanTags:
 
 
 def act(store: ScanTags, kind: str, edit, reader: str) -> None:
-    deed = Deed((), reader=reader)
+    edit = Edit((), reader=reader)
     if kind == "fold":
         store.fold()
     elif kind == "write":
-        store.write(edit(store.read()), deed)
+        store.write(edit(store.read()), edit)
     else:
-        store.apply(edit(store.read()), deed)
+        store.apply(edit(store.read()), edit)
 
 
 @settings(writing, max_examples=60)
@@ -65,7 +65,7 @@ def test_a_journal_cut_in_its_last_line_loses_at_most_that_line(
     start = content[:-1].rfind(b"\n") + 1
     cut = data.draw(st.integers(start, len(content) - 1))
     os.truncate(journal.path, cut)
-    # Lines of deeds that changed nothing are never written.
+    # Lines of edits that changed nothing are never written.
     distinct = [state for n, state in enumerate(states) if not n or state != states[n - 1]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -90,13 +90,13 @@ def test_damage_anywhere_loses_no_other_line(tmp_path: Path, acts: list, data: s
     lines = journal.read().splitlines(keepends=True)
     if not lines:
         return
-    deeds = journal.deeds()
+    edits = journal.edits()
     number = data.draw(st.integers(0, len(lines) - 1))
     lines[number] = data.draw(st.sampled_from([b"\0\0\n", b"\xff\n", lines[number][:-3] + b"\n"]))
     journal.path.write_bytes(b"".join(lines))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        assert journal.deeds() == deeds[:number] + deeds[number + 1 :]
+        assert journal.edits() == edits[:number] + edits[number + 1 :]
     assert [f"line {number + 1} is no change" in str(one.message) for one in told] == [True]
 
 

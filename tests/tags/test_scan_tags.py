@@ -13,7 +13,7 @@ from napari_mcwss.base import files
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import journal as history
 from napari_mcwss.tags import table as table_module
-from napari_mcwss.tags.journal import Deed, Journal
+from napari_mcwss.tags.journal import Edit, Journal
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -61,13 +61,13 @@ def test_the_csv_file_counts_once_it_holds_all(store, tmp_path):
 
 
 def test_the_journal_knows_who_changed_what(store, tmp_path):
-    store.change(1, "ED", Tag.PRESENT, Deed((), reader="A"))
+    store.change(1, "ED", Tag.PRESENT, Edit((), reader="A"))
     table = store.read()
     table.set(0, "TC", Tag.ABSENT)
     table.set(2, "TC", Tag.ABSENT)
-    store.write(table, Deed((), reader="B"))
-    deeds = Journal(tmp_path / ".journal" / "a.jsonl").deeds()
-    assert [(deed.reader, len(deed.changes)) for deed in deeds] == [("A", 1), ("B", 2)]
+    store.write(table, Edit((), reader="B"))
+    edits = Journal(tmp_path / ".journal" / "a.jsonl").edits()
+    assert [(edit.reader, len(edit.changes)) for edit in edits] == [("A", 1), ("B", 2)]
 
 
 def test_reading_beside_a_program_that_folds_sees_all_tags(store, tmp_path, monkeypatch):
@@ -232,8 +232,8 @@ def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch
     store.change(0, "TC", Tag.PRESENT)
     store.read()
     ScanTags(tmp_path, "a", 3, CLASSES).change(1, "ED", Tag.ABSENT)
-    deed, read = history._deed, []
-    monkeypatch.setattr(history, "_deed", lambda line: read.append(line) or deed(line))
+    edit, read = history._edit, []
+    monkeypatch.setattr(history, "_edit", lambda line: read.append(line) or edit(line))
     assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
     assert len(read) == 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from napari_mcwss.tags.journal import Change, Deed
+    from napari_mcwss.tags.journal import Change, Edit
 
 
 @dataclass
@@ -37,8 +37,8 @@ class Steps:
 
     Parameters
     ----------
-    deeds : mapping
-        Scan to all deeds of its journal.
+    edits : mapping
+        Scan to all edits of its journal.
 
     Attributes
     ----------
@@ -48,11 +48,11 @@ class Steps:
         Those that can be done again, the next one last.
     """
 
-    def __init__(self, deeds: Mapping[str, Sequence[Deed]]) -> None:
+    def __init__(self, edits: Mapping[str, Sequence[Edit]]) -> None:
         self.done: list[Step] = []
         self.undone: list[Step] = []
         self._last = 0
-        known = ((scan, deed) for scan, found in deeds.items() for deed in found if deed.step)
+        known = ((scan, edit) for scan, found in edits.items() for edit in found if edit.step)
         ordered = sorted(known, key=lambda pair: pair[1].step)
         for _, together in groupby(ordered, key=lambda pair: pair[1].step):
             self.note(together)
@@ -63,15 +63,15 @@ class Steps:
         self._last = max(self._last + 1, time.time_ns())
         return self._last
 
-    def note(self, deeds: Iterable[tuple[str, Deed]]) -> None:
+    def note(self, edits: Iterable[tuple[str, Edit]]) -> None:
         """Learn of a step, or of one that was taken back or done again.
 
         Parameters
         ----------
-        deeds : iterable of (str, Deed)
+        edits : iterable of (str, Edit)
             Scans, and what was noted of the step in their journals.
         """
-        found = list(deeds)
+        found = list(edits)
         if not found:
             return
         _, first = found[0]
@@ -82,7 +82,7 @@ class Steps:
             _move(first.redoes, self.undone, self.done)
         else:
             self.undone.clear()
-            self.done.append(Step(first.step, {scan: deed.changes for scan, deed in found}))
+            self.done.append(Step(first.step, {scan: edit.changes for scan, edit in found}))
 
 
 def _move(number: int, source: list[Step], target: list[Step]) -> None:

@@ -71,7 +71,7 @@ def changes_between(old: TagTable, new: TagTable) -> list[Change]:
 
 
 @dataclass(frozen=True)
-class Deed:
+class Edit:
     """What a reader did at once: changes that count all or not at all.
 
     Parameters
@@ -100,18 +100,18 @@ class Deed:
 class Journal:
     """What was done to one scan's tags, and how much of it its csv file holds.
 
-    Each line is one deed of a reader, changes that count all or not at all:
+    Each line is one edit of a reader, changes that count all or not at all:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then when and, if a name was given,
-    by whom; ``step``, ``undoes`` and ``redoes`` as in `Deed`. A line
-    ``{"folded": "..."}`` says that the csv file holds all above it. A deed is
+    by whom; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
+    ``{"folded": "..."}`` says that the csv file holds all above it. A edit is
     undone by a later line with the opposite changes, so the file
     only ever grows.
 
     Parameters
     ----------
     path : Path
-        The journal's file; there is none before the first deed.
+        The journal's file; there is none before the first edit.
     """
 
     def __init__(self, path: Path) -> None:
@@ -142,12 +142,12 @@ class Journal:
         except OSError as error:
             raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
 
-    def append(self, deed: Deed) -> int:
-        """Note one deed; when this returns it is on the disk.
+    def append(self, edit: Edit) -> int:
+        """Note one edit; when this returns it is on the disk.
 
         Parameters
         ----------
-        deed : Deed
+        edit : Edit
             Its time is that of now.
 
         Returns
@@ -160,15 +160,15 @@ class Journal:
         McwssError
             If it cannot be written; the journal is then as it was.
         """
-        rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in deed.changes]
+        rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in edit.changes]
         line: dict[str, object] = {"changes": rows, "time": _now()}
-        line |= {name: value for name in _NOTED if (value := getattr(deed, name))}
+        line |= {name: value for name in _NOTED if (value := getattr(edit, name))}
         size = len(self.read())
         append_line(self.path, json.dumps(line))
         return size
 
     def take_back(self, size: int) -> None:
-        """Forget the deed that was noted last.
+        """Forget the edit that was noted last.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Journal:
         Raises
         ------
         McwssError
-            If the file cannot be changed; the deed counts then.
+            If the file cannot be changed; the edit counts then.
         """
         try:
             with self.path.open("r+b") as file:
@@ -205,13 +205,13 @@ class Journal:
         Warns
         -----
         UserWarning
-            Of every line that is no deed, or none of this scan: the power
+            Of every line that is no edit, or none of this scan: the power
             failed while it was written. It is passed over.
         """
         rest = (content.count(b"\n", 0, start), content[start:]) if start else _unfolded(content)
         for number, line in _lines(*rest):
             try:
-                changes = _deed(line).changes
+                changes = _edit(line).changes
                 for change in changes:
                     table.get(change.slice_index, change.class_name)
             except (ValueError, TypeError, KeyError, McwssError):
@@ -220,12 +220,12 @@ class Journal:
             for change in changes:
                 table.set(change.slice_index, change.class_name, change.tag)
 
-    def deeds(self) -> list[Deed]:
+    def edits(self) -> list[Edit]:
         """List all that was ever noted, whether the csv file holds it or not.
 
         Returns
         -------
-        list of Deed
+        list of Edit
             The oldest first.
 
         Raises
@@ -236,17 +236,17 @@ class Journal:
         Warns
         -----
         UserWarning
-            Of every line that is no deed. It is passed over.
+            Of every line that is no edit. It is passed over.
         """
-        deeds = []
+        edits = []
         for number, line in _lines(0, self.read()):
             if line.startswith(_FOLDED):
                 continue
             try:
-                deeds.append(_deed(line))
+                edits.append(_edit(line))
             except (ValueError, TypeError, KeyError):
                 self._warn(number, line)
-        return deeds
+        return edits
 
     def mark_folded(self) -> None:
         """Note that the csv file holds everything.
@@ -272,13 +272,13 @@ class Journal:
 
 
 def grown(before: bytes, now: bytes) -> bool:
-    """Whether a journal has got nothing but whole deeds, or nothing at all, since it was read."""
+    """Whether a journal has got nothing but whole edits, or nothing at all, since it was read."""
     if not now.startswith(before) or not before.endswith(b"\n"):
         return False
     return _FOLDED.encode() not in now[len(before) :]
 
 
-# What a line says of a deed beside its changes and time, where there is anything to say.
+# What a line says of a edit beside its changes and time, where there is anything to say.
 _NOTED = ("reader", "step", "undoes", "redoes")
 
 # Asked hundreds of thousands of times, an enumeration would take seconds.
@@ -304,14 +304,14 @@ def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
     return enumerate((line.decode("utf-8", "replace") for line in lines), above + 1)
 
 
-def _deed(line: str) -> Deed:
-    """Read one line of a journal; ValueError, TypeError or KeyError if it is no deed."""
+def _edit(line: str) -> Edit:
+    """Read one line of a journal; ValueError, TypeError or KeyError if it is no edit."""
     content = json.loads(line)
     changes = tuple(
         Change(operator.index(row), str(name), _TAGS[tag], _TAGS[previous])
         for row, name, tag, previous in content["changes"]
     )
-    return Deed(
+    return Edit(
         changes,
         str(content.get("time", "")),
         str(content.get("reader", "")),

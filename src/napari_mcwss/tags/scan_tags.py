@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.journal import Change, Deed, Journal, changes_between, grown
+from napari_mcwss.tags.journal import Change, Edit, Journal, changes_between, grown
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ANYBODYS = Deed(())
-"""A deed of nobody in particular that belongs to no step."""
+ANYBODYS = Edit(())
+"""A edit of nobody in particular that belongs to no step."""
 
 
 def journal_of(folder: Path, scan: str) -> Journal:
@@ -114,8 +114,8 @@ class ScanTags:
             ) from error
 
     def change(
-        self, slice_index: int, class_name: str, tag: Tag, deed: Deed = ANYBODYS
-    ) -> Deed | None:
+        self, slice_index: int, class_name: str, tag: Tag, edit: Edit = ANYBODYS
+    ) -> Edit | None:
         """Change one tag; when this returns it is on the disk.
 
         Parameters
@@ -126,12 +126,12 @@ class ScanTags:
             Of the class.
         tag : Tag
             What is now known.
-        deed : Deed
+        edit : Edit
             As for `apply`.
 
         Returns
         -------
-        Deed or None
+        Edit or None
             As `apply`.
 
         Raises
@@ -142,21 +142,21 @@ class ScanTags:
         table = self.read()
         previous = table.get(slice_index, class_name)
         changes = [Change(slice_index, class_name, tag, previous)] if tag != previous else []
-        return self._note(changes, deed)
+        return self._note(changes, edit)
 
-    def apply(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
+    def apply(self, table: TagTable, edit: Edit = ANYBODYS) -> Edit | None:
         """Replace all tags, in the journal; when this returns they are on the disk.
 
         Parameters
         ----------
         table : TagTable
             With the slices and classes of this scan.
-        deed : Deed
+        edit : Edit
             Whose it is, and of which step; what it changes is found here.
 
         Returns
         -------
-        Deed or None
+        Edit or None
             With its changes; None if there are none.
 
         Raises
@@ -164,19 +164,19 @@ class ScanTags:
         McwssError
             If a file is damaged or cannot be written; the tags are as before then.
         """
-        return self._note(changes_between(self.read(), table), deed)
+        return self._note(changes_between(self.read(), table), edit)
 
-    def write(self, table: TagTable, deed: Deed = ANYBODYS) -> Deed | None:
-        """Replace all tags, in the csv file; for the journal that is one deed.
+    def write(self, table: TagTable, edit: Edit = ANYBODYS) -> Edit | None:
+        """Replace all tags, in the csv file; for the journal that is one edit.
 
         Parameters
         ----------
-        table, deed
+        table, edit
             As for `apply`.
 
         Returns
         -------
-        Deed or None
+        Edit or None
             As `apply`.
 
         Raises
@@ -189,9 +189,9 @@ class ScanTags:
         if not changes:
             self._fold(table)
             return None
-        done = replace(deed, changes=tuple(changes))
+        done = replace(edit, changes=tuple(changes))
         # Noted first: were the machine to stop once the csv file is written, older
-        # deeds that are still pending would else be done again on newer tags.
+        # edits that are still pending would else be done again on newer tags.
         size = self._journal.append(done)
         try:
             table.write_csv(self._csv)
@@ -212,20 +212,20 @@ class ScanTags:
         if self._journal.pending:
             self._fold(self.read())
 
-    def note(self, deed: Deed) -> None:
-        """Note a deed with its changes; when this returns it is on the disk.
+    def note(self, edit: Edit) -> None:
+        """Note a edit with its changes; when this returns it is on the disk.
 
         Raises
         ------
         McwssError
             If it cannot be written; the tags are as before then.
         """
-        self._journal.append(deed)
+        self._journal.append(edit)
 
-    def _note(self, changes: Sequence[Change], deed: Deed) -> Deed | None:
+    def _note(self, changes: Sequence[Change], edit: Edit) -> Edit | None:
         if not changes:
             return None
-        done = replace(deed, changes=tuple(changes))
+        done = replace(edit, changes=tuple(changes))
         self.note(done)
         return done
 

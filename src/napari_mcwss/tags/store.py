@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.history import Step, Steps
-from napari_mcwss.tags.journal import Deed
+from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 
@@ -102,9 +102,9 @@ class TagStore:
             If the journal cannot be read.
         """
         return {
-            (change.slice_index, change.class_name): deed.reader
-            for deed in journal_of(self.folder, scan).deeds()
-            for change in deed.changes
+            (change.slice_index, change.class_name): edit.reader
+            for edit in journal_of(self.folder, scan).edits()
+            for change in edit.changes
         }
 
     def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
@@ -117,8 +117,8 @@ class TagStore:
             another program changes the tags now.
         """
         with self._changing():
-            deed = self._store_to_change(scan).change(slice_index, class_name, tag, self._deed())
-            self._note([(scan, deed)])
+            edit = self._store_to_change(scan).change(slice_index, class_name, tag, self._edit())
+            self._note([(scan, edit)])
 
     def apply(self, tables: Mapping[str, TagTable]) -> None:
         """Replace the tags of scans, as one step, in their journals.
@@ -136,11 +136,11 @@ class TagStore:
         """
         self._check(tables)
         with self._changing():
-            deed = self._deed()
-            noted: list[tuple[str, Deed | None]] = []
+            edit = self._edit()
+            noted: list[tuple[str, Edit | None]] = []
             try:
                 for scan, table in tables.items():
-                    noted.append((scan, self._store_to_change(scan).apply(table, deed)))
+                    noted.append((scan, self._store_to_change(scan).apply(table, edit)))
             finally:
                 self._note(noted)
 
@@ -155,11 +155,11 @@ class TagStore:
         """
         self._check(tables)
         with self._changing():
-            deed = self._deed()
-            noted: list[tuple[str, Deed | None]] = []
+            edit = self._edit()
+            noted: list[tuple[str, Edit | None]] = []
             try:
                 for scan, table in tables.items():
-                    noted.append((scan, self._store_to_change(scan).write(table, deed)))
+                    noted.append((scan, self._store_to_change(scan).write(table, edit)))
             finally:
                 self._note(noted)
 
@@ -221,8 +221,8 @@ class TagStore:
         return None if step is None else self._turn(step, back=False)
 
     def _turn(self, step: Step, *, back: bool) -> Step:
-        mark = self._deed(undoes=step.number) if back else self._deed(redoes=step.number)
-        noted: list[tuple[str, Deed | None]] = []
+        mark = self._edit(undoes=step.number) if back else self._edit(redoes=step.number)
+        noted: list[tuple[str, Edit | None]] = []
         with self._changing():
             try:
                 for scan, changes in step.changes.items():
@@ -235,9 +235,9 @@ class TagStore:
                         for change in wanted
                         if table.get(change.slice_index, change.class_name) == change.previous
                     ]
-                    deed = replace(mark, changes=tuple(turned))
-                    store.note(deed)
-                    noted.append((scan, deed))
+                    edit = replace(mark, changes=tuple(turned))
+                    store.note(edit)
+                    noted.append((scan, edit))
             finally:
                 self._note(noted)
         return step
@@ -252,19 +252,19 @@ class TagStore:
         if self._steps is None:
             # Journals are read without the scans: the images of one may be missing.
             journals = {scan: journal_of(self.folder, scan) for scan in self._scans()}
-            self._steps = Steps({scan: journal.deeds() for scan, journal in journals.items()})
+            self._steps = Steps({scan: journal.edits() for scan, journal in journals.items()})
         return self._steps
 
-    def _deed(self, *, undoes: int = 0, redoes: int = 0) -> Deed:
+    def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
         # Where the clock was set back, or is a coarse one, only the journals know what came last.
         with suppress(McwssError):
             self._history()
         number = (self._steps or Steps({})).next_number()
-        return Deed((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
+        return Edit((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
-    def _note(self, deeds: Iterable[tuple[str, Deed | None]]) -> None:
+    def _note(self, edits: Iterable[tuple[str, Edit | None]]) -> None:
         if self._steps is not None:
-            self._steps.note((scan, deed) for scan, deed in deeds if deed is not None)
+            self._steps.note((scan, edit) for scan, edit in edits if edit is not None)
 
     def _check(self, tables: Mapping[str, TagTable]) -> None:
         classes = self._classes()

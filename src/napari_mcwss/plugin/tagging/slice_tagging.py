@@ -32,7 +32,7 @@ KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
 KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
 """Where the keys are shown: names of buttons, to actions of the table of keys."""
 
-Edit = Callable[[TagTable, int], TagTable]
+TableEdit = Callable[[TagTable, int], TagTable]
 """Makes new tags of a scan's tags and the slice on screen."""
 
 
@@ -237,10 +237,10 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.buttons.select(self.buttons.buttons[index].spec.name)
         self.show_slice(usable=self._usable, in_sight=self._in_sight)
 
-    def _edit(self, edit: Edit) -> Callable[[], None]:
+    def _edit(self, edit: TableEdit) -> Callable[[], None]:
         return lambda: self._do(edit)
 
-    def _do(self, edit: Edit) -> None:
+    def _do(self, edit: TableEdit) -> None:
         table, index = self.session.table, self.session.slice_index
         if self._usable and table is not None and index is not None:
             self.session.act(edit(table, index))
