@@ -140,7 +140,7 @@ def make_study(folder: Path, scans: int, shape: tuple[int, int, int], classes: i
                 tag = Tag(int(values[scan][index, column])).next
                 values[scan][index, column] = tag
                 study.tag(scan, index, names[column], tag)
-            study.fold_tags(scan)
+            study.compact_tags(scan)
     return study
 
 

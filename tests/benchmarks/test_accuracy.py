@@ -97,8 +97,8 @@ def test_row_continues_where_it_stopped(tmp_path, monkeypatch):
     accuracy.run_row("one-out", "location_prior", MOMENT, tmp_path)
     assert len(runs) == 3 + 6
     records = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
-    assert len({record["fold"] for record in records}) == len(records) == 8
-    assert all(set(record["scans"]) == {record["fold"]} for record in records)
+    assert len({record["compact"] for record in records}) == len(records) == 8
+    assert all(set(record["scans"]) == {record["compact"]} for record in records)
     with pytest.raises(McwssError, match="no fold nobody"):
         accuracy.run_row("one-out", "empty", MOMENT, tmp_path, only=["nobody"])
 
@@ -144,7 +144,7 @@ def test_table_gives_spread_and_shares_of_the_ceiling(tmp_path):
         row = accuracy.describe("quick", method, MOMENT.model_copy(update={"seed": seed}))
         figures = {"dice": dice, "hd95_mm": None, "slice_dice": dice, "false_slices": 0.0}
         scans = {"a": {use: {"TC": figures, "WT": figures} for use in ("unused", "gate")}}
-        whole = {**row, "fold": "test", "folds": 1, "scans": scans, "minutes": 1.0, "epochs": 1}
+        whole = {**row, "compact": "test", "folds": 1, "scans": scans, "minutes": 1.0, "epochs": 1}
         whole["reader_hours"] = 0.5
         whole |= {"machine": "abacus", "device": device, **changes}
         name = f"{method}{seed}{device}{changes.get('folds', '')}.json"

@@ -125,7 +125,7 @@ class TestCreate:
         name = letter * min(100, 230 // len(letter.encode()))
         study = create(tmp_path / "study", {name: scans["phantom01"]}, classes=[name])
         study.tag(name, 0, name, Tag.PRESENT)
-        study.fold_tags(name)
+        study.compact_tags(name)
         with replacing(study.result_folder("m", name) / f"cam_{name}.nii.gz") as temporary:
             temporary.touch()
         assert Study.open(study.folder).tags(name).get(0, name) is Tag.PRESENT
@@ -239,7 +239,7 @@ class TestTags:
         opened = Study.open(phantom_study.folder)
         assert opened.tags("phantom01").get(3, "ED") is Tag.PRESENT
         assert not opened.tags("phantom02").tagged.any()
-        opened.fold_tags("phantom01")
+        opened.compact_tags("phantom01")
         assert (opened.folder / "tags" / "phantom01.csv").read_text().splitlines()[4] == "3,,1"
 
     def test_table_is_a_copy(self, phantom_study):
@@ -276,7 +276,7 @@ class TestTags:
 
     def test_stay_when_a_class_is_added(self, phantom_study):
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        phantom_study.fold_tags("phantom01")
+        phantom_study.compact_tags("phantom01")
         phantom_study.tag("phantom01", 4, "TC", Tag.ABSENT)
         phantom_study.add_classes(["NE"])
         table = Study.open(phantom_study.folder).tags("phantom01")
@@ -299,15 +299,15 @@ class TestLock:
             ):
                 refused(f"process {os.getpid()} on .* changes them", act)
             phantom_study.tag("phantom01", 4, "ED", Tag.ABSENT)
-            other.fold_tags("phantom01")
+            other.compact_tags("phantom01")
             assert not (other.folder / "tags" / "phantom01.csv").exists()
             assert other.tags("phantom01").values[3:5, 1].tolist() == [1, 0]
-        other.fold_tags("phantom01")
+        other.compact_tags("phantom01")
         assert (other.folder / "tags" / "phantom01.csv").exists()
 
     def test_is_given_back_after_each_change(self, phantom_study):
         phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        phantom_study.fold_tags("phantom01")
+        phantom_study.compact_tags("phantom01")
         phantom_study.save_tags("phantom01", phantom_study.tags("phantom01"))
         assert not phantom_study.tag_store.lock.path.exists()
 

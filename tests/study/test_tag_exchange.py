@@ -200,7 +200,7 @@ class TestExport:
         assert values(tagged_study) == before
 
     def test_never_replaces_the_studys_own_files(self, study):
-        study.fold_tags("phantom01")
+        study.compact_tags("phantom01")
         path = study.folder / "tags" / "phantom01.csv"
         before = path.read_bytes()
         with pytest.raises(McwssError, match="keeps its own tags: name a file elsewhere"):

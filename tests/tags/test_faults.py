@@ -28,7 +28,7 @@ def store():
 def edits(seed):
     chance = random.Random(seed)
     while True:
-        kind = chance.choice(["change"] * 8 + ["fold", "write"])
+        kind = chance.choice(["change"] * 8 + ["compact", "write"])
         where = chance.randrange(SLICES), chance.choice(CLASSES)
         yield kind, where, chance.choice(list(Tag))
 
@@ -44,8 +44,8 @@ def work(seed, pipe):
         kind, where, tag = edit
         if kind == "change":
             store().change(*where, tag, Deed((), reader="reader"))
-        elif kind == "fold":
-            store().fold()
+        elif kind == "compact":
+            store().compact()
         else:
             table = store().read()
             do(table, edit)
@@ -115,15 +115,15 @@ try:
 except McwssError as error:
     message = str(error)
 try:
-    store.fold()
+    store.compact()
 except McwssError as error:
-    folding = str(error)
+    compacting = str(error)
 kept = int(store.read().tagged.sum())
 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 store.change(shown, "TC", Tag.PRESENT)
-store.fold()
+store.compact()
 again = int(store.read().tagged.sum())
-print(json.dumps([message, folding, shown, kept, again]))
+print(json.dumps([message, compacting, shown, kept, again]))
 """
 
 
@@ -132,9 +132,9 @@ def test_a_file_system_that_runs_full_keeps_what_was_shown_and_goes_on_later(tmp
     done = subprocess.run(
         [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True
     )
-    message, folding, shown, kept, again = json.loads(done.stdout)
+    message, compacting, shown, kept, again = json.loads(done.stdout)
     assert "nothing was changed" in message
-    assert "nothing was changed" in folding
+    assert "nothing was changed" in compacting
     assert 10 < shown < 100
     assert kept == shown
     assert again == shown + 1
@@ -154,7 +154,7 @@ def turn(folders, files):
 
 store = TagStore(folder, "a", 3, ("TC",))
 store.change(0, "TC", Tag.PRESENT)
-store.fold()
+store.compact()
 store.change(1, "TC", Tag.PRESENT)
 store.read()
 if os.geteuid() == 0:
@@ -165,7 +165,7 @@ if os.geteuid() == 0:
     os.setuid(65534)
 turn(0o555, 0o444)
 messages = []
-for act in (lambda: store.change(2, "TC", Tag.PRESENT), store.fold):
+for act in (lambda: store.change(2, "TC", Tag.PRESENT), store.compact):
     try:
         act()
     except McwssError as error:
@@ -173,7 +173,7 @@ for act in (lambda: store.change(2, "TC", Tag.PRESENT), store.fold):
 kept = store.read().values.ravel().tolist()
 turn(0o755, 0o644)
 store.change(2, "TC", Tag.ABSENT)
-store.fold()
+store.compact()
 print(json.dumps([messages, kept, store.read().values.ravel().tolist()]))
 shutil.rmtree(folder, ignore_errors=True)
 """

@@ -51,7 +51,7 @@ def act_at_random(book: TagStore, rng: np.random.Generator) -> None:
             tables = {scan: book.read(scan) for scan in SCANS}
             book.write({scan: editing.rest_absent(tables[scan], 0) for scan in SCANS})
         case 6:
-            book.fold(scan)
+            book.compact(scan)
         case 7:
             book.apply({scan: editing.nowhere(table, name)})
         case _:
@@ -146,7 +146,7 @@ def test_a_step_over_several_scans_is_one(book):
 
 def test_undo_leaves_alone_what_another_changed_since(tmp_path, book):
     book.apply({"a": editing.nowhere(book.read("a"), "TC")})
-    book.fold("a")
+    book.compact("a")
     table = TagTable.read_csv(tmp_path / "tags" / "a.csv", SCANS["a"], CLASSES)
     table.set(3, "TC", Tag.PRESENT)
     table.write_csv(tmp_path / "tags" / "a.csv")
@@ -206,7 +206,7 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     book.apply(tables)
     at_work, go_on = threading.Event(), threading.Event()
     order: list[str] = []
-    note, fold = ScanTags.note, ScanTags.fold
+    note, compact = ScanTags.note, ScanTags.compact
 
     def slow_note(store, edit):
         at_work.set()
@@ -215,20 +215,20 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
         order.append(f"undone {store.scan}")
 
     def watched_fold(store):
-        order.append(f"folded {store.scan}")
-        fold(store)
+        order.append(f"compacted {store.scan}")
+        compact(store)
 
     monkeypatch.setattr(ScanTags, "note", slow_note)
-    monkeypatch.setattr(ScanTags, "fold", watched_fold)
+    monkeypatch.setattr(ScanTags, "compact", watched_fold)
     undoing = threading.Thread(target=book.undo)
     undoing.start()
     assert at_work.wait(30)
-    folding = threading.Thread(target=book.fold, args=["a"])
-    folding.start()
-    folding.join(0.2)
-    assert folding.is_alive(), "it would write what is being written"
+    compacting = threading.Thread(target=book.compact, args=["a"])
+    compacting.start()
+    compacting.join(0.2)
+    assert compacting.is_alive(), "it would write what is being written"
     go_on.set()
     undoing.join(30)
-    folding.join(30)
-    assert order == ["undone a", "undone b", "undone c", "folded a"]
+    compacting.join(30)
+    assert order == ["undone a", "undone b", "undone c", "compacted a"]
     assert (book.read("a").values == Tag.UNKNOWN).all()

@@ -15,9 +15,11 @@ from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 4, ("TC", "Ödem", "脑 2")
-READERS = st.sampled_from(["", "Dr. Müller", '"\n{"folded"'])
+READERS = st.sampled_from(["", "Dr. Müller", '"\n{"compacted"'])
 ACTS = st.lists(
-    st.tuples(st.sampled_from(["apply"] * 4 + ["write", "fold"]), edits(SLICES, CLASSES), READERS),
+    st.tuples(
+        st.sampled_from(["apply"] * 4 + ["write", "compact"]), edits(SLICES, CLASSES), READERS
+    ),
     min_size=1,
     max_size=8,
 )
@@ -41,8 +43,8 @@ def emptied(folder: Path) -> ScanTags:
 
 def act(store: ScanTags, kind: str, edit, reader: str) -> None:
     edit = Edit((), reader=reader)
-    if kind == "fold":
-        store.fold()
+    if kind == "compact":
+        store.compact()
     elif kind == "write":
         store.write(edit(store.read()), edit)
     else:
@@ -76,7 +78,7 @@ def test_a_journal_cut_in_its_last_line_loses_at_most_that_line(
         next_tags.set(1, "TC", Tag.ABSENT if next_tags.get(1, "TC") != Tag.ABSENT else Tag.PRESENT)
         store.apply(next_tags)
         assert store.read().values.tolist() == next_tags.values.tolist()
-        store.fold()
+        store.compact()
         assert not store.pending
         assert store.read().values.tolist() == next_tags.values.tolist()
 
@@ -107,7 +109,7 @@ def test_folding_changes_no_tag_and_leaves_them_all_in_the_csv_file(tmp_path: Pa
     for kind, edit, reader in acts:
         act(store, kind, edit, reader)
     before = store.read().values.tolist()
-    store.fold()
+    store.compact()
     assert store.read().values.tolist() == before
     if store.exists:
         table = TagTable.read_csv(tmp_path / "a.csv", SLICES, CLASSES)
@@ -119,7 +121,7 @@ def test_folding_changes_no_tag_and_leaves_them_all_in_the_csv_file(tmp_path: Pa
     acts=st.lists(
         st.tuples(
             st.booleans(),
-            st.sampled_from(["apply", "write", "fold", "spreadsheet", "torn"]),
+            st.sampled_from(["apply", "write", "compact", "spreadsheet", "torn"]),
             st.sampled_from(TURNS) | edits(SLICES, CLASSES),
         ),
         max_size=10,
@@ -132,7 +134,7 @@ def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path:
         for first, kind, edit in acts:
             store = stores[0 if first else 1]
             if kind == "spreadsheet":
-                store.fold()
+                store.compact()
                 edit(store.read()).write_csv(tmp_path / "a.csv")
             elif kind == "torn":
                 with journal_of(tmp_path, "a").path.open("ab") as file:

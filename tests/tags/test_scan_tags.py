@@ -48,14 +48,14 @@ def test_the_same_tag_again_is_no_deed(store, tmp_path):
 
 def test_folding_moves_the_journal_into_the_csv_file(store, tmp_path):
     store.change(1, "ED", Tag.PRESENT)
-    store.fold()
+    store.compact()
     assert (tmp_path / "a.csv").read_text() == "slice,TC,ED\n0,,\n1,,1\n2,,\n"
     assert reread(tmp_path) == [[-1, -1], [-1, 1], [-1, -1]]
 
 
 def test_the_csv_file_counts_once_it_holds_all(store, tmp_path):
     store.change(1, "ED", Tag.PRESENT)
-    store.fold()
+    store.compact()
     (tmp_path / "a.csv").write_text("slice,TC,ED\n0,,\n1,,0\n2,,\n")
     assert reread(tmp_path) == [[-1, -1], [-1, 0], [-1, -1]]
 
@@ -73,7 +73,7 @@ def test_the_journal_knows_who_changed_what(store, tmp_path):
 def test_reading_beside_a_program_that_folds_sees_all_tags(store, tmp_path, monkeypatch):
     store.change(1, "ED", Tag.PRESENT)
     really_read = Journal.read
-    others = [store.fold]
+    others = [store.compact]
 
     def read_then_fold(journal):
         found = really_read(journal)
@@ -87,7 +87,7 @@ def test_reading_beside_a_program_that_folds_sees_all_tags(store, tmp_path, monk
 
 
 def test_folding_nothing_writes_nothing(store, tmp_path):
-    store.fold()
+    store.compact()
     assert content(tmp_path) == {}
 
 
@@ -105,7 +105,7 @@ from napari_mcwss.tags.scan_tags import TagStore
 from napari_mcwss.tags.table import Tag
 store = TagStore(Path(sys.argv[1]), "a", 3, ("TC", "ED"))
 store.change(0, "TC", Tag.PRESENT)
-store.fold()
+store.compact()
 store.change(1, "TC", Tag.ABSENT)
 store.change(2, "ED", Tag.PRESENT)
 print("done", flush=True)
@@ -149,7 +149,7 @@ class TestFailure:
     @pytest.fixture
     def before(self, store, tmp_path):
         store.change(0, "TC", Tag.PRESENT)
-        store.fold()
+        store.compact()
         store.change(1, "TC", Tag.PRESENT)
         return content(tmp_path)
 
@@ -157,7 +157,7 @@ class TestFailure:
         with pytest.raises(McwssError, match=message):
             store.change(2, "TC", Tag.PRESENT)
         with pytest.raises(McwssError, match=message):
-            store.fold()
+            store.compact()
         with pytest.raises(McwssError, match=message):
             store.write(TagTable.empty(3, CLASSES))
         assert content(tmp_path) == before
@@ -185,7 +185,7 @@ class TestFailure:
 
         monkeypatch.setattr(history, "append_line", full)
         with pytest.raises(McwssError, match="the tags are saved"):
-            store.fold()
+            store.compact()
         assert reread(tmp_path) == [[1, -1], [1, -1], [-1, -1]]
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
@@ -213,7 +213,7 @@ class TestFailure:
         damaged = content(tmp_path)
         for act in (
             store.read,
-            store.fold,
+            store.compact,
             lambda: store.change(0, "TC", Tag.ABSENT),
             lambda: store.write(TagTable.empty(3, CLASSES)),
         ):
@@ -253,6 +253,6 @@ def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     store.change(0, "TC", Tag.PRESENT)
     store.read()
-    ScanTags(tmp_path, "a", 3, CLASSES).fold()
+    ScanTags(tmp_path, "a", 3, CLASSES).compact()
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     assert store.read().values.tolist() == [[-1, -1]] * 3

@@ -88,8 +88,8 @@ class Reader(RuleBasedStateMachine):
         self.place = min(last, self.place + 1)
 
     @rule(scan=SCAN)
-    def fold(self, scan: str) -> None:
-        self.book.fold(scan)
+    def compact(self, scan: str) -> None:
+        self.book.compact(scan)
 
     @rule()
     def open_again(self) -> None:

@@ -363,7 +363,7 @@ class Study(StudyLayout):
             table.update(tags)
             self.save_tags(scan, table)
 
-    def fold_tags(self, scan: str) -> None:
+    def compact_tags(self, scan: str) -> None:
         """Bring a scan's csv file up to date with what was tagged since it was written.
 
         While another program changes the tags this is left to it.
@@ -378,7 +378,7 @@ class Study(StudyLayout):
         McwssError
             If it cannot be written; nothing is lost then.
         """
-        self.tag_store.fold(scan)
+        self.tag_store.compact(scan)
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

@@ -104,7 +104,7 @@ class Journal:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then when and, if a name was given,
     by whom; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
-    ``{"folded": "..."}`` says that the csv file holds all above it. A edit is
+    ``{"compacted": "..."}`` says that the csv file holds all above it. A edit is
     undone by a later line with the opposite changes, so the file
     only ever grows.
 
@@ -120,7 +120,7 @@ class Journal:
     @property
     def pending(self) -> bool:
         """Whether there is anything that the csv file may not hold yet."""
-        return bool(_unfolded(self.read())[1].strip())
+        return bool(_uncompacted(self.read())[1].strip())
 
     def read(self) -> bytes:
         """Give the content of the file; nothing if there is none.
@@ -208,7 +208,7 @@ class Journal:
             Of every line that is no edit, or none of this scan: the power
             failed while it was written. It is passed over.
         """
-        rest = (content.count(b"\n", 0, start), content[start:]) if start else _unfolded(content)
+        rest = (content.count(b"\n", 0, start), content[start:]) if start else _uncompacted(content)
         for number, line in _lines(*rest):
             try:
                 changes = _edit(line).changes
@@ -257,7 +257,7 @@ class Journal:
             If it cannot be noted.
         """
         try:
-            append_line(self.path, json.dumps({"folded": _now()}))
+            append_line(self.path, json.dumps({"compacted": _now()}))
         except McwssError as error:
             raise McwssError(
                 f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
@@ -285,10 +285,10 @@ _NOTED = ("reader", "step", "undoes", "redoes")
 _TAGS = {int(tag): tag for tag in Tag}
 
 # How a line begins that says so. Even a torn one was begun after the csv file was complete.
-_FOLDED = '{"folded"'
+_FOLDED = '{"compacted"'
 
 
-def _unfolded(content: bytes) -> tuple[int, bytes]:
+def _uncompacted(content: bytes) -> tuple[int, bytes]:
     """Split off what the csv file holds: how many lines it is, and the content after it."""
     mark = (b"\n" + content).rfind(b"\n" + _FOLDED.encode())
     if mark < 0:

@@ -26,7 +26,7 @@ def journal_of(folder: Path, scan: str) -> Journal:
 class _Read:
     """What the two files held, and which tags that is."""
 
-    folded: bytes | None
+    compacted: bytes | None
     noted: bytes
     table: TagTable
 
@@ -69,7 +69,7 @@ class ScanTags:
 
     @property
     def pending(self) -> bool:
-        """Whether `fold` has anything to do."""
+        """Whether `compact` has anything to do."""
         return self._journal.pending
 
     def read(self) -> TagTable:
@@ -87,20 +87,20 @@ class ScanTags:
         """
         while True:
             noted = self._journal.read()
-            folded = self._read_csv()
-            # Another program may have tagged or folded in between.
+            compacted = self._read_csv()
+            # Another program may have tagged or compacted in between.
             if self._journal.read() == noted:
                 break
         last = self._last
-        if last is not None and last.folded == folded and grown(last.noted, noted):
+        if last is not None and last.compacted == compacted and grown(last.noted, noted):
             table = last.table.copy()
             self._journal.replay(table, noted, start=len(last.noted))
         else:
             table = TagTable.empty(*self.size)
-            if folded is not None:
-                table = TagTable.from_csv(folded, self._csv, *self.size)
+            if compacted is not None:
+                table = TagTable.from_csv(compacted, self._csv, *self.size)
             self._journal.replay(table, noted)
-        self._last = _Read(folded, noted, table.copy())
+        self._last = _Read(compacted, noted, table.copy())
         return table
 
     def _read_csv(self) -> bytes | None:
@@ -201,7 +201,7 @@ class ScanTags:
         self._journal.mark_folded()
         return done
 
-    def fold(self) -> None:
+    def compact(self) -> None:
         """Move what the journal holds into the csv file, for spreadsheets to see.
 
         Raises

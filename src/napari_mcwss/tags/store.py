@@ -163,7 +163,7 @@ class TagStore:
             finally:
                 self._note(noted)
 
-    def fold(self, scan: str) -> None:
+    def compact(self, scan: str) -> None:
         """Bring a scan's csv file up to date; while another program changes tags it is left to it.
 
         Raises
@@ -174,7 +174,7 @@ class TagStore:
         store = self._store(scan)
         if store.pending:
             with suppress(TagsLockedError), self._changing():
-                store.fold()
+                store.compact()
 
     def prepare_history(self) -> None:
         """Read all journals, which the first undo would else do while somebody waits.

@@ -240,16 +240,16 @@ class Session:
         paints at once what is half removed, and OpenGL crashes.
         """
         self.correcting.look()
-        self.fold_tags()
+        self.compact_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()
         self.scan, self.table, self.damage = None, None, ""
 
-    def fold_tags(self) -> None:
+    def compact_tags(self) -> None:
         """Bring the csv file of the scan on screen up to date."""
         if self.study is None or self.scan is None:
             return
         try:
-            self.study.fold_tags(self.scan)
+            self.study.compact_tags(self.scan)
         except McwssError as error:
             show_error(self.order.hide(str(error)))
