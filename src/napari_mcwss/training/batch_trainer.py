@@ -54,7 +54,7 @@ class Stage:
     device : str
         Kind of the device.
     state : dict, optional
-        Where the stage was left, with what `Learner.state` gives.
+        Where the stage was left, with what `BatchTrainer.state` gives.
     """
 
     preset: Preset
@@ -63,7 +63,7 @@ class Stage:
     state: dict[str, Any] | None
 
 
-class Learner:
+class BatchTrainer:
     """Learns from one batch after the other.
 
     Parameters
@@ -201,14 +201,14 @@ def follow(ranks: Ranks) -> None:
     # Ctrl+C goes to all processes; it is the leader who ends what they do together.
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)
-    learner = data = None
+    trainer = data = None
     while (word := ranks.hear()) is not None:
         match word:
             case Stage():
                 data = _slices(ranks.spread())
                 device = ranks.device(torch.device(word.device))
-                learner = Learner(word.preset, word.config, device, ranks)
+                trainer = BatchTrainer(word.preset, word.config, device, ranks)
                 if word.state is not None:
-                    learner.restore(word.state)
-            case Draw() if learner is not None and data is not None:
-                learner.learn(data, word)
+                    trainer.restore(word.state)
+            case Draw() if trainer is not None and data is not None:
+                trainer.learn(data, word)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.training.batch_trainer import Draw, Learner
+from napari_mcwss.training.batch_trainer import BatchTrainer, Draw
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.augmentation import draw_views
@@ -94,7 +94,7 @@ class Run:
     ) -> None:
         self.config = config
         self._ranks = ranks or Ranks()
-        self._learner = Learner(preset, config, device, self._ranks)
+        self._learner = BatchTrainer(preset, config, device, self._ranks)
         self.preset = self._learner.preset
         self._clock = clock or Clock()
         self._batch = batch or BatchSize(config.batch_size)

@@ -29,7 +29,7 @@ from napari_mcwss.training.checkpoints.unfinished import Unfinished
 from napari_mcwss.training.clock import Cadence, Clock, Pace
 from napari_mcwss.training.config import training_config
 from napari_mcwss.training.data.slices import TaggedSlices, count_tags
-from napari_mcwss.training.data.training_data import SECOND_STAGES, Material, Task
+from napari_mcwss.training.data.training_data import SECOND_STAGES, Task, TrainingData
 from napari_mcwss.training.diagnostics import poorly_learnt
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.events import (
@@ -96,7 +96,7 @@ class Training:
         self.batch = BatchSize(state.batch_size)
         self.cadence = Cadence(self.clock)
         self.pace = Pace()
-        self.material = Material(study, task, self.config, state.digests)
+        self.data = TrainingData(study, task, self.config, state.digests)
         self.watched = watched
         self.told_of: set[str] = set()
         self.tags = np.empty((0, len(study.classes)), np.int8)
@@ -112,12 +112,12 @@ class Training:
         """Train all stages that are left; closing the generator keeps what was learnt."""
         new = not self.state.digests
         complete = PRESETS[self.stages[0]].needs_complete_tags
-        data = yield from self.material.tagged(complete=complete)
-        held_back = yield from self.material.held_back()
+        data = yield from self.data.tagged(complete=complete)
+        held_back = yield from self.data.held_back()
         draws = len(data)
         self.config = self.config.with_length(draws)
         self.state.config = self.config.model_dump()
-        self.state.digests = self.material.digests
+        self.state.digests = self.data.digests
         yield self._started(draws)
         split = self.task.split
         used = {scan: self.study.tags(scan).values for scan in split.training}
@@ -138,8 +138,8 @@ class Training:
             while self.state.stage < len(self.stages):
                 if self.stages[self.state.stage] in SECOND_STAGES:
                     del data, held_back
-                    data = yield from self.material.labelled(self.folder.working, draws, self.batch)
-                    held_back = yield from self.material.held_back()
+                    data = yield from self.data.labelled(self.folder.working, draws, self.batch)
+                    held_back = yield from self.data.held_back()
                 yield from self._stage(data, held_back)
         except GeneratorExit:
             self._stop()
@@ -199,7 +199,7 @@ class Training:
         """Make the network of the stage and what optimises it, where they were left."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
-        self.previewer = Previewer(self.study, self.material.reading, self.device, self.watched)
+        self.previewer = Previewer(self.study, self.data.reading, self.device, self.watched)
         begin(self.ranks, Stage(preset, self.config, self.device.type, self.state.run), data)
         run = Run(preset, self.config, self.device, self.clock, self.batch, self.ranks)
         if self.state.run is not None:
@@ -349,8 +349,8 @@ class Training:
             classes=classes,
             channels=self.study.channels,
             width=self.config.width,
-            pixel=self.material.reading.pixel,
-            place=self.material.reading.place,
+            pixel=self.data.reading.pixel,
+            place=self.data.reading.place,
             precedence=rules,
             scans=self.task.split.training,
             validation_scans=self.task.split.validation,
@@ -378,6 +378,6 @@ class Training:
     def _network(self, preset: PresetName) -> Preset:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            channels = self.material.reading.channels(len(self.study.channels))
+            channels = self.data.reading.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
-            return PRESETS[preset](channels, classes, config.width, self.material.reading.pixel)
+            return PRESETS[preset](channels, classes, config.width, self.data.reading.pixel)

@@ -10,7 +10,7 @@ import torch
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.study.study import Study
-from napari_mcwss.training.batch_trainer import Learner
+from napari_mcwss.training.batch_trainer import BatchTrainer
 from napari_mcwss.training.checkpoints.unfinished import (
     SUMMARY,
     TrainingLockedError,
@@ -189,7 +189,7 @@ def test_what_has_learnt_nothing_leaves_nothing(tagged_study: Study, monkeypatch
         def fail(*_):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(Learner, "learn", fail)
+        monkeypatch.setattr(BatchTrainer, "learn", fail)
         with pytest.raises(ZeroDivisionError):
             list(train(tagged_study, "m", TINY))
     assert tagged_study.model_names() == []
@@ -198,7 +198,7 @@ def test_what_has_learnt_nothing_leaves_nothing(tagged_study: Study, monkeypatch
 
 def test_a_failure_leaves_the_last_state(tagged_study: Study, monkeypatch):
     list(train(tagged_study, "whole", TINY))
-    learn, left = Learner.learn, iter(range(8))
+    learn, left = BatchTrainer.learn, iter(range(8))
 
     def fail(*arguments):
         if next(left, None) is None:
@@ -207,10 +207,10 @@ def test_a_failure_leaves_the_last_state(tagged_study: Study, monkeypatch):
 
     monkeypatch.setattr("napari_mcwss.training.clock.MINUTE", 0.0)
     monkeypatch.setattr("napari_mcwss.training.clock.SHARE", 1e9)
-    monkeypatch.setattr(Learner, "learn", fail)
+    monkeypatch.setattr(BatchTrainer, "learn", fail)
     with pytest.raises(ZeroDivisionError):
         list(train(tagged_study, "m", TINY))
-    monkeypatch.setattr(Learner, "learn", learn)
+    monkeypatch.setattr(BatchTrainer, "learn", learn)
     found = unfinished_training(tagged_study, "m")
     assert (found.epoch - 1) * 5 + found.batch == 8
     list(resume(tagged_study, "m"))

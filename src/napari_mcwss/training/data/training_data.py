@@ -180,7 +180,7 @@ class Task:
             write_labels(_labels_file(folder / TRUSTED, scan), labels)
 
 
-class Material:
+class TrainingData:
     """Reads the slices of a training and their labels.
 
     Parameters
