@@ -53,7 +53,7 @@ def test_what_the_csv_file_holds_is_not_done_again(journal):
 def test_a_mark_that_was_cut_short_counts(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     with journal.path.open("a") as file:
-        file.write('{"compacted": "20')
+        file.write('{"folded": "20')
     assert not journal.pending
     journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]

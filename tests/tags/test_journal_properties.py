@@ -15,7 +15,7 @@ from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 4, ("TC", "Ödem", "脑 2")
-READERS = st.sampled_from(["", "Dr. Müller", '"\n{"compacted"'])
+READERS = st.sampled_from(["", "Dr. Müller", '"\n{"folded"'])
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["apply"] * 4 + ["write", "compact"]), edits(SLICES, CLASSES), READERS

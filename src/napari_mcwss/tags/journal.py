@@ -104,7 +104,7 @@ class Journal:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then when and, if a name was given,
     by whom; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
-    ``{"compacted": "..."}`` says that the csv file holds all above it. A edit is
+    ``{"folded": "..."}`` says that the csv file holds all above it. An edit is
     undone by a later line with the opposite changes, so the file
     only ever grows.
 
@@ -240,7 +240,7 @@ class Journal:
         """
         edits = []
         for number, line in _lines(0, self.read()):
-            if line.startswith(_FOLDED):
+            if line.startswith(_COMPACTED):
                 continue
             try:
                 edits.append(_edit(line))
@@ -248,7 +248,7 @@ class Journal:
                 self._warn(number, line)
         return edits
 
-    def mark_folded(self) -> None:
+    def mark_compacted(self) -> None:
         """Note that the csv file holds everything.
 
         Raises
@@ -257,7 +257,7 @@ class Journal:
             If it cannot be noted.
         """
         try:
-            append_line(self.path, json.dumps({"compacted": _now()}))
+            append_line(self.path, json.dumps({"folded": _now()}))
         except McwssError as error:
             raise McwssError(
                 f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
@@ -275,7 +275,7 @@ def grown(before: bytes, now: bytes) -> bool:
     """Whether a journal has got nothing but whole edits, or nothing at all, since it was read."""
     if not now.startswith(before) or not before.endswith(b"\n"):
         return False
-    return _FOLDED.encode() not in now[len(before) :]
+    return _COMPACTED.encode() not in now[len(before) :]
 
 
 # What a line says of a edit beside its changes and time, where there is anything to say.
@@ -285,12 +285,12 @@ _NOTED = ("reader", "step", "undoes", "redoes")
 _TAGS = {int(tag): tag for tag in Tag}
 
 # How a line begins that says so. Even a torn one was begun after the csv file was complete.
-_FOLDED = '{"compacted"'
+_COMPACTED = '{"folded"'
 
 
 def _uncompacted(content: bytes) -> tuple[int, bytes]:
     """Split off what the csv file holds: how many lines it is, and the content after it."""
-    mark = (b"\n" + content).rfind(b"\n" + _FOLDED.encode())
+    mark = (b"\n" + content).rfind(b"\n" + _COMPACTED.encode())
     if mark < 0:
         return 0, content
     end = content.find(b"\n", mark) + 1 or len(content)

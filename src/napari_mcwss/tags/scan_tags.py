@@ -187,7 +187,7 @@ class ScanTags:
         """
         changes = changes_between(self.read(), table)
         if not changes:
-            self._fold(table)
+            self._compact(table)
             return None
         done = replace(edit, changes=tuple(changes))
         # Noted first: were the machine to stop once the csv file is written, older
@@ -198,7 +198,7 @@ class ScanTags:
         except McwssError:
             self._journal.take_back(size)
             raise
-        self._journal.mark_folded()
+        self._journal.mark_compacted()
         return done
 
     def compact(self) -> None:
@@ -210,7 +210,7 @@ class ScanTags:
             If a file is damaged or cannot be written; nothing is lost then.
         """
         if self._journal.pending:
-            self._fold(self.read())
+            self._compact(self.read())
 
     def note(self, edit: Edit) -> None:
         """Note a edit with its changes; when this returns it is on the disk.
@@ -229,7 +229,7 @@ class ScanTags:
         self.note(done)
         return done
 
-    def _fold(self, table: TagTable) -> None:
+    def _compact(self, table: TagTable) -> None:
         table.write_csv(self._csv)
         if self._journal.pending:
-            self._journal.mark_folded()
+            self._journal.mark_compacted()
