@@ -42,7 +42,7 @@ def test_deeds_are_done_again_in_order(journal):
 
 def test_what_the_csv_file_holds_is_not_done_again(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_folded()
+    journal.mark_compacted()
     assert not journal.pending
     assert replayed(journal) == [[-1, -1]] * 3
     journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
@@ -70,7 +70,7 @@ def test_lines_hold_the_way_back_and_who_and_when(journal):
 
 def test_all_deeds_are_remembered_after_folding(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),), reader="A"))
-    journal.mark_folded()
+    journal.mark_compacted()
     journal.append(Edit((change(0, "TC", Tag.ABSENT, Tag.PRESENT),)))
     first, second = journal.edits()
     assert (first.changes, first.reader) == ((change(0, "TC", Tag.PRESENT),), "A")
@@ -122,7 +122,7 @@ def test_a_line_that_is_no_deed_is_passed_over_as_a_whole(journal, line, last):
 
 def test_damage_is_left_out_of_the_deeds(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_folded()
+    journal.mark_compacted()
     with journal.path.open("a") as file:
         file.write('{"changes": [[1, "TC", 1, ')
     with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is no change"):

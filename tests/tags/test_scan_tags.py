@@ -139,7 +139,7 @@ def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch
         if step == "before the csv file":
             patch.setattr(table_module, "replacing", killed)
         else:
-            patch.setattr(Journal, "mark_folded", killed)
+            patch.setattr(Journal, "mark_compacted", killed)
         with pytest.raises(KeyboardInterrupt):
             store.write(new)
     assert reread(tmp_path) == new.values.tolist()

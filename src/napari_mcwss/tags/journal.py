@@ -278,7 +278,7 @@ def grown(before: bytes, now: bytes) -> bool:
     return _COMPACTED.encode() not in now[len(before) :]
 
 
-# What a line says of a edit beside its changes and time, where there is anything to say.
+# What a line says of an edit beside its changes and time, where there is anything to say.
 _NOTED = ("reader", "step", "undoes", "redoes")
 
 # Asked hundreds of thousands of times, an enumeration would take seconds.

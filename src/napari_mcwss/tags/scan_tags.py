@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANYBODYS = Edit(())
-"""A edit of nobody in particular that belongs to no step."""
+"""An edit of nobody in particular that belongs to no step."""
 
 
 def journal_of(folder: Path, scan: str) -> Journal:
@@ -213,7 +213,7 @@ class ScanTags:
             self._compact(self.read())
 
     def note(self, edit: Edit) -> None:
-        """Note a edit with its changes; when this returns it is on the disk.
+        """Note an edit with its changes; when this returns it is on the disk.
 
         Raises
         ------
