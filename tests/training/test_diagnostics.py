@@ -16,9 +16,9 @@ def test_a_class_at_chance_is_named_with_the_tags_that_it_lacks():
 
 
 def test_nothing_is_said_too_early_nor_twice():
-    areas = {"TC": 0.4, "ED": 0.5}
-    assert not poorly_learnt(areas, TAGS, CLASSES, PATIENCE - 1)
-    assert list(poorly_learnt(areas, TAGS, CLASSES, PATIENCE, told={"TC"})) == ["ED"]
+    aucs = {"TC": 0.4, "ED": 0.5}
+    assert not poorly_learnt(aucs, TAGS, CLASSES, PATIENCE - 1)
+    assert list(poorly_learnt(aucs, TAGS, CLASSES, PATIENCE, told={"TC"})) == ["ED"]
 
 
 def test_a_class_without_a_figure_is_not_accused():

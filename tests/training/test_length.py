@@ -20,12 +20,12 @@ TINY = TrainingConfig(width=2, epochs=2, patience=2, batch_size=8, device="cpu")
 
 
 def shares(
-    length: Length, losses: Iterable[float], areas: Callable[[int], float] | None = None
+    length: Length, losses: Iterable[float], aucs: Callable[[int], float] | None = None
 ) -> list[float]:
     """Give the share that is done after each epoch, until all is."""
     found = []
     for epoch, loss in enumerate(losses, 1):
-        measured = {"TC": areas(epoch)} if areas else {}
+        measured = {"TC": aucs(epoch)} if aucs else {}
         length.judge(epoch, {"total": loss}, measured)
         found.append(length.share(epoch, 0.0))
         if found[-1] == 1:
@@ -105,8 +105,8 @@ def rates(monkeypatch) -> list[float]:
 def test_the_rate_stays_high_while_it_gets_better_and_falls_then(
     tagged_study: Study, monkeypatch, rates
 ):
-    areas = iter([0.5, 0.6, 0.7, 0.8, *[0.8] * 20])
-    monkeypatch.setattr(stages, "evaluate_tags", lambda *_: {"TC": next(areas)})
+    aucs = iter([0.5, 0.6, 0.7, 0.8, *[0.8] * 20])
+    monkeypatch.setattr(stages, "evaluate_tags", lambda *_: {"TC": next(aucs)})
     config = TINY.model_copy(update={"preset": "mcwss"})
     events = list(train(tagged_study, "m", config))
     epochs = [event.epoch for event in events if isinstance(event, Epoch)]

@@ -326,9 +326,9 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
                 text = f"epoch {event.epoch}, loss {event.losses['total']:.3f}"
                 bar.update(task, completed=event.progress, description=text)
             case kinds.Epoch():
-                areas = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
+                aucs = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
                 loss = f"epoch {event.epoch}: loss {event.losses['total']:.4f}"
-                bar.console.print(f"{loss} {areas}".rstrip())
+                bar.console.print(f"{loss} {aucs}".rstrip())
             case kinds.Finished():
                 bar.update(task, completed=1.0)
                 bar.console.print(

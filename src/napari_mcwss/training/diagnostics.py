@@ -15,7 +15,7 @@ PATIENCE = 10
 
 
 def poorly_learnt(
-    areas: Mapping[str, float],
+    aucs: Mapping[str, float],
     tags: NDArray[np.int8],
     classes: Sequence[str],
     epoch: int,
@@ -26,7 +26,7 @@ def poorly_learnt(
 
     Parameters
     ----------
-    areas : mapping
+    aucs : mapping
         Class to its area under the ROC curve on held-back scans, 0..1.
     tags : ndarray
         Int8 ``(slices, classes)`` of the slices trained on.
@@ -44,7 +44,7 @@ def poorly_learnt(
     """
     found: dict[str, str] = {}
     for index, name in enumerate(classes):
-        if epoch < PATIENCE or name in told or not areas.get(name, 1.0) < POOR:
+        if epoch < PATIENCE or name in told or not aucs.get(name, 1.0) < POOR:
             continue
         counts = {
             word: int((tags[:, index] == tag).sum())
@@ -52,7 +52,7 @@ def poorly_learnt(
         }
         rare = min(counts, key=lambda word: counts[word])
         found[name] = (
-            f"the validation AUC of {name} is {areas[name]:.2f} after {epoch} epochs, where chance "
+            f"the validation AUC of {name} is {aucs[name]:.2f} after {epoch} epochs, where chance "
             f"is 0.50: {counts[rare]} slices are tagged {rare}, more of them may help"
         )
     return found

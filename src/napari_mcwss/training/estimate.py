@@ -150,8 +150,8 @@ def estimate(
     name, scan, reading_seconds = yield from _largest(study, names, reading, usable)
     data = _like(scan, tags)
     config = config.with_length(len(tags))
-    held_back = task.split.validation
-    scored = len(_usable_tags(study, held_back, complete=False)) if held_back else 0
+    validation = task.split.validation
+    scored = len(_usable_tags(study, validation, complete=False)) if validation else 0
     slice_memory = len(tags) * sum(maps.nbytes for maps in scan.maps) // len(scan.images)
     free = room = available_memory(device)
     if device.type == "cpu":
@@ -184,7 +184,7 @@ def estimate(
             stage_seconds += scored * each
         epoch_seconds += stage_seconds / len(stages)
         epochs += _epochs(config, stage_seconds, len(preset.stage_starts))
-    read = len(names) + len(held_back)
+    read = len(names) + len(validation)
     return Estimate(
         device=str(device),
         scans=len(names),

@@ -92,7 +92,7 @@ class Length:
         by_minutes = seconds / (60 * self._minutes) if self._minutes else 0.0
         return min(1.0, max(by_epochs, by_minutes))
 
-    def judge(self, epochs: int, losses: Mapping[str, float], areas: Mapping[str, float]) -> None:
+    def judge(self, epochs: int, losses: Mapping[str, float], aucs: Mapping[str, float]) -> None:
         """Take note of how good an epoch was, once it is done.
 
         The later stages of a preset are judged by their loss: held-back tags
@@ -104,7 +104,7 @@ class Length:
             Epochs done.
         losses : mapping
             Its mean losses, ``total`` among them.
-        areas : mapping
+        aucs : mapping
             Class to area under the ROC curve on held-back scans; may be empty.
         """
         if self._patience is None:
@@ -113,8 +113,8 @@ class Length:
         state.epochs, state.progress = epochs, self._patient_share(epochs)
         if not self.waits or state.progress < self._holds[state.released]:
             return
-        if areas and not state.released:
-            score, gain = fmean(areas.values()), AUC_GAIN
+        if aucs and not state.released:
+            score, gain = fmean(aucs.values()), AUC_GAIN
         else:
             score, gain = -losses["total"], LOSS_GAIN * abs(state.best or 0.0)
         if state.best is None or score > state.best + gain:

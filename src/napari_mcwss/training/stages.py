@@ -113,7 +113,7 @@ class Training:
         new = not self.state.digests
         complete = PRESETS[self.stages[0]].needs_complete_tags
         data = yield from self.data.tagged(complete=complete)
-        held_back = yield from self.data.held_back()
+        validation = yield from self.data.validation()
         draws = len(data)
         self.config = self.config.with_length(draws)
         self.state.config = self.config.model_dump()
@@ -137,10 +137,10 @@ class Training:
         try:
             while self.state.stage < len(self.stages):
                 if self.stages[self.state.stage] in SECOND_STAGES:
-                    del data, held_back
+                    del data, validation
                     data = yield from self.data.labelled(self.folder.working, draws, self.batch)
-                    held_back = yield from self.data.held_back()
-                yield from self._stage(data, held_back)
+                    validation = yield from self.data.validation()
+                yield from self._stage(data, validation)
         except GeneratorExit:
             self._stop()
             raise
@@ -164,7 +164,7 @@ class Training:
         )
 
     def _stage(
-        self, data: TaggedSlices, held_back: TaggedSlices | None
+        self, data: TaggedSlices, validation: TaggedSlices | None
     ) -> Generator[Event, None, None]:
         """Train a stage, or what is left of it."""
         run = self._begin(data)
@@ -172,25 +172,23 @@ class Training:
         while not over:
             losses = yield from within_memory(lambda: self._epoch(run, data), self.batch)
             scores = None
-            if held_back is not None:
+            if validation is not None:
                 scores = yield from within_memory(
-                    lambda: self._scores(run.preset, held_back), self.batch
+                    lambda: self._scores(run.preset, validation), self.batch
                 )
-            areas = evaluate_tags(scores, held_back, self.study.class_names)
-            run.length.judge(self.state.epochs + 1 - self.state.before, losses, areas)
+            aucs = evaluate_tags(scores, validation, self.study.class_names)
+            run.length.judge(self.state.epochs + 1 - self.state.before, losses, aucs)
             over = run.over(self.state.epochs + 1 - self.state.before)
             # On the disk first: whoever stops at one of these events has them all.
-            written = list(self._ended(run, losses, areas, over=over))
-            yield Epoch(
-                self.state.epochs, losses, areas, str(self.device), peak_memory(self.device)
-            )
-            yield from self._trouble(areas)
+            written = list(self._ended(run, losses, aucs, over=over))
+            yield Epoch(self.state.epochs, losses, aucs, str(self.device), peak_memory(self.device))
+            yield from self._trouble(aucs)
             yield from written
 
-    def _trouble(self, areas: Mapping[str, float]) -> Iterator[Advice]:
+    def _trouble(self, aucs: Mapping[str, float]) -> Iterator[Advice]:
         """Tell once of each class that is not learnt."""
         found = poorly_learnt(
-            areas, self.tags, self.study.class_names, self.state.epochs, told=self.told_of
+            aucs, self.tags, self.study.class_names, self.state.epochs, told=self.told_of
         )
         self.told_of.update(found)
         yield from map(Advice, found.values())
@@ -243,29 +241,29 @@ class Training:
                 yield from self._written(self._write_state, "state")
 
     def _scores(
-        self, preset: Preset, held_back: TaggedSlices
+        self, preset: Preset, validation: TaggedSlices
     ) -> Generator[Event, None, torch.Tensor]:
         """Score the held-back slices."""
         # Without gradients twice as many slices fit.
-        steps = score_slices(preset, held_back, self.device, 2 * self.batch.slices)
+        steps = score_slices(preset, validation, self.device, 2 * self.batch.slices)
         while True:
             try:
                 done = next(steps)
             except StopIteration as end:
                 scores: torch.Tensor = end.value
                 return scores
-            yield Message(f"validating ({done} of {len(held_back)} slices)")
+            yield Message(f"validating ({done} of {len(validation)} slices)")
 
     def _ended(
-        self, run: Run, losses: Mapping[str, float], areas: Mapping[str, float], *, over: bool
+        self, run: Run, losses: Mapping[str, float], aucs: Mapping[str, float], *, over: bool
     ) -> Iterator[Event]:
         """Write down an epoch that is done: its model if it is worth it, and the state."""
         state, preset = self.state, run.preset
         state.epochs, state.batches = state.epochs + 1, run.batches
         state.history.append(
-            {"epoch": state.epochs, **losses, **{f"auc_{k}": v for k, v in areas.items()}}
+            {"epoch": state.epochs, **losses, **{f"auc_{k}": v for k, v in aucs.items()}}
         )
-        score = fmean(areas.values()) if areas else math.inf
+        score = fmean(aucs.values()) if aucs else math.inf
         good = preset.keeps_last_epoch or score >= state.best - AUC_TOLERANCE
         # An unfinished second stage is worth less than the first.
         if over if state.stage else good:

@@ -1,4 +1,4 @@
-"""The losses and areas of a training for TensorBoard, where that is installed."""
+"""The losses and aucs of a training for TensorBoard, where that is installed."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
     """Pass events on, and write what can be drawn as scalars.
 
-    Mean losses and areas of an epoch are ``epoch/loss/<term>`` and
+    Mean losses and aucs of an epoch are ``epoch/loss/<term>`` and
     ``epoch/auc/<class>``, by epochs; losses of single steps ``batch/loss/<term>``.
 
     Parameters

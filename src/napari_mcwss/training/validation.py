@@ -71,10 +71,10 @@ def evaluate_tags(
     # MONAI takes seconds to load; trainings that hold nothing back do without.
     from monai.metrics import compute_roc_auc
 
-    areas = {}
+    aucs = {}
     for index, name in enumerate(classes):
         tags = slices.tags[:, index]
         if (tags == PRESENT).any() and (tags == ABSENT).any():
             known = tags != UNKNOWN
-            areas[name] = float(compute_roc_auc(scores[known, index], tags[known].float()))
-    return areas
+            aucs[name] = float(compute_roc_auc(scores[known, index], tags[known].float()))
+    return aucs

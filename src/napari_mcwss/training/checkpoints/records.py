@@ -9,7 +9,7 @@ from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.study.study import Study
 
 AREA = "auc_"
-"""Begins the name of a column with areas under the ROC curve, before the class."""
+"""Begins the name of a column with aucs under the ROC curve, before the class."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def _epoch(row: Mapping[str, str]) -> EpochRecord:
     # What a stage does not have is left blank.
     values = {name: float(text) for name, text in row.items() if text}
     epoch = int(values.pop("epoch"))
-    areas = {name[len(AREA) :]: v for name, v in values.items() if name.startswith(AREA)}
-    return EpochRecord(epoch, {k: v for k, v in values.items() if not k.startswith(AREA)}, areas)
+    aucs = {name[len(AREA) :]: v for name, v in values.items() if name.startswith(AREA)}
+    return EpochRecord(epoch, {k: v for k, v in values.items() if not k.startswith(AREA)}, aucs)
 
 
 def _words(value: object) -> str:

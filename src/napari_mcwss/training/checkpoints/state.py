@@ -47,7 +47,7 @@ class TrainingState:
     batch_size : int
         Slices a step, fewer than configured once memory ran out.
     history : list of dict
-        The losses and areas of each epoch.
+        The losses and aucs of each epoch.
     run : dict, optional
         As `Run.state` gives it; None between stages.
     """

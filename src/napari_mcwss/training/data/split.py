@@ -49,13 +49,13 @@ def split_scans(
     }
     # How many scans show a class so; what none shows, training refuses later.
     left = np.sum(list(shows.values()), 0)
-    held_back: set[str] = set()
+    validation: set[str] = set()
     for scan in np.random.default_rng(seed).permutation(list(tags)).tolist():
         only = ((left == 1) & (shows[scan] == 1)).any()
-        if len(held_back) < count and scan not in keep and not only:
-            held_back.add(scan)
+        if len(validation) < count and scan not in keep and not only:
+            validation.add(scan)
             left -= shows[scan]
     return Split(
-        tuple(scan for scan in tags if scan not in held_back),
-        tuple(scan for scan in tags if scan in held_back),
+        tuple(scan for scan in tags if scan not in validation),
+        tuple(scan for scan in tags if scan in validation),
     )

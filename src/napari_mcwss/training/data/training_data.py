@@ -246,7 +246,7 @@ class TrainingData:
         check_tags(data.tags.numpy(), self.study.class_names, names)
         return data
 
-    def held_back(self) -> Generator[Event, None, TaggedSlices | None]:
+    def validation(self) -> Generator[Event, None, TaggedSlices | None]:
         """Read the slices to validate on, if there are any."""
         names = self.task.split.validation
         return (yield from self._load(names, "tagged")) if names else None
