@@ -14,7 +14,7 @@ from napari_mcwss.measurement.baselines import LocationPrior
 from napari_mcwss.measurement.references import read_labels
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.segmentation.masks.settings import Rules
 from napari_mcwss.segmentation.prediction.predict import Prediction, predict
 from napari_mcwss.segmentation.results import load_mask
@@ -131,7 +131,7 @@ def _learn_with_product(
 def _learn_classic(
     study: Study, config: TrainingConfig, training: Sequence[str]
 ) -> tuple[int, Predictor]:
-    reading = Reading(config.pixel or own_pixel(study, training))
+    reading = InputSpec(config.pixel or own_pixel(study, training))
     device = choose_device(config.device)
     data = gather([load_scan(study, scan, reading, usable="tagged") for scan in training])
     config = config.with_length(len(data))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_mcwss.model.affinity import SemanticAffinity
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.network import Features
 from napari_mcwss.model.preset import TaggedBatch
 from napari_mcwss.model.presets.mcwss import Mcwss
@@ -68,7 +68,7 @@ def test_prediction_never_builds_the_affinity(monkeypatch):
 def test_another_reference_slice_changes_the_decomposed_features(tagged_study: Study):
     slices = gather(
         [
-            load_scan(tagged_study, name, Reading(), usable="complete")
+            load_scan(tagged_study, name, InputSpec(), usable="complete")
             for name in tagged_study.scan_names
         ]
     )

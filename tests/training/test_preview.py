@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_mcwss.model.checkpoint import PRESETS
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import preview
 from napari_mcwss.training.config import TrainingConfig
@@ -24,7 +24,7 @@ def always(monkeypatch):
 
 
 def previewer(study: Study, place: tuple[str, int] | None) -> Previewer:
-    return Previewer(study, Reading(4.0), torch.device("cpu"), lambda: place)
+    return Previewer(study, InputSpec(4.0), torch.device("cpu"), lambda: place)
 
 
 def test_a_preview_shows_the_slice_that_is_looked_at(tagged_study: Study, always):

@@ -14,7 +14,7 @@ from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import pseudo_labels
 from napari_mcwss.training.data.pseudo_labels import GOOD_ENOUGH, label_agreement
-from napari_mcwss.training.data.slices import TaggedSlices
+from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -46,9 +46,9 @@ def iter_with_value(generator):
     yield value
 
 
-def watched_data(monkeypatch) -> list[TaggedSlices]:
+def watched_data(monkeypatch) -> list[SliceDataset]:
     """What each epoch learns from."""
-    seen: list[TaggedSlices] = []
+    seen: list[SliceDataset] = []
     epoch = Run.epoch
 
     def watched(self, data, number):

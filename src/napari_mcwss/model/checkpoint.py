@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.presets.local import Local
 from napari_mcwss.model.presets.mcwss import Mcwss
@@ -47,7 +47,7 @@ class ModelInfo(BaseModel):
     width : int
         Features of the first block.
     pixel, place
-        As in `Reading`.
+        As in `InputSpec`.
     precedence : tuple of tuple of bool
         ``precedence[a][b]``: where both are found, a is shown over b, since the
         training tags of a (nearly) always come with b's, and b's less often with a's.
@@ -123,9 +123,9 @@ class ModelInfo(BaseModel):
         return self
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> InputSpec:
         """How the network reads scans."""
-        return Reading(self.pixel, self.place)
+        return InputSpec(self.pixel, self.place)
 
     @property
     def shortcoming(self) -> str:

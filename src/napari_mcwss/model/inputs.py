@@ -17,7 +17,7 @@ PLACE_SCALE = 50.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class InputSpec:
     """How a network reads scans; the same in training and prediction.
 
     Attributes
@@ -102,7 +102,7 @@ def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
 def prepare(
     volume: NDArray[np.float32],
     spacing: tuple[float, float, float],
-    reading: Reading = Reading(),
+    reading: InputSpec = InputSpec(),
 ) -> Inputs:
     """Crop a volume to its tissue, normalise every channel over it, resample its slices.
 
@@ -112,7 +112,7 @@ def prepare(
         Float32 ``(channels, z, y, x)``, any units.
     spacing : tuple of float
         Voxel size (z, y, x) in mm; slices stay where they are.
-    reading : Reading
+    reading : InputSpec
         How the network reads it.
     """
     tissue = find_tissue(volume)

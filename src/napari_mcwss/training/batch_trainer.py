@@ -13,12 +13,12 @@ from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.augmentation import Views
-from napari_mcwss.training.data.slices import TaggedSlices
+from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import WARM_UP
 
 SENT = ("images", "tissue", "tags", "scan", "place")
-"""What followers get of `TaggedSlices`, beside labels where there are some."""
+"""What followers get of `SliceDataset`, beside labels where there are some."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class BatchTrainer:
         self.preset.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
 
-    def learn(self, data: TaggedSlices, draw: Draw) -> dict[str, float]:
+    def learn(self, data: SliceDataset, draw: Draw) -> dict[str, float]:
         """Learn from this rank's share of a batch, and all ranks from theirs.
 
         A loss that is no number teaches nothing.
@@ -118,7 +118,7 @@ class BatchTrainer:
         finally:
             self._optimiser.zero_grad(set_to_none=True)
 
-    def _step(self, data: TaggedSlices, draw: Draw) -> dict[str, float]:
+    def _step(self, data: SliceDataset, draw: Draw) -> dict[str, float]:
         self._set_rate(draw.progress)
         self.preset.train()
         batch, share = self._share(data, draw)
@@ -144,7 +144,7 @@ class BatchTrainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
 
-    def _share(self, data: TaggedSlices, draw: Draw) -> tuple[TaggedBatch, float]:
+    def _share(self, data: SliceDataset, draw: Draw) -> tuple[TaggedBatch, float]:
         """Give this rank's part of a batch, and which share of it that is."""
         parts, depth = 2 if self.preset.compares_pairs else 1, self.preset.depth
         # A slice stays with its reference, and a stack whole.
@@ -176,7 +176,7 @@ class _Losses(nn.Module):
         return self.preset.losses(batch)
 
 
-def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
+def begin(ranks: Ranks, stage: Stage, data: SliceDataset) -> None:
     """Have the followers begin a stage, with slices of their own; nothing where there are none."""
     if ranks.size > 1:
         ranks.tell(stage)
@@ -184,10 +184,10 @@ def begin(ranks: Ranks, stage: Stage, data: TaggedSlices) -> None:
         ranks.spread({name: getattr(data, name) for name in names})
 
 
-def _slices(sent: dict[str, Tensor]) -> TaggedSlices:
+def _slices(sent: dict[str, Tensor]) -> SliceDataset:
     images, tissue, tags, scan, place = (sent[name] for name in SENT)
     # What is drawn from scans, the leader draws: followers need no strides.
-    return TaggedSlices(images, tissue, tags, scan, place, (), sent.get("labels"))
+    return SliceDataset(images, tissue, tags, scan, place, (), sent.get("labels"))
 
 
 def follow(ranks: Ranks) -> None:

@@ -15,7 +15,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, duration
 from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import UNKNOWN
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
@@ -24,7 +24,7 @@ from napari_mcwss.training.data.slice_stack import SliceStack
 from napari_mcwss.training.data.slice_store import MEMORY_SHARE
 from napari_mcwss.training.data.slices import (
     LoadedScan,
-    TaggedSlices,
+    SliceDataset,
     Usable,
     load_scan,
     own_pixel,
@@ -143,7 +143,7 @@ def estimate(
     task = Task.of(study, config, scans, trusted or {})
     device = choose_device(config.device)
     names, stages = task.split.training, task.stages(config)
-    reading = Reading(config.pixel or own_pixel(study, names), config.place)
+    reading = InputSpec(config.pixel or own_pixel(study, names), config.place)
     complete = PRESETS[stages[0]].needs_complete_tags
     tags = _usable_tags(study, names, complete=complete)
     usable: Usable = "complete" if complete else "tagged"
@@ -209,7 +209,7 @@ def _usable_tags(study: Study, names: Sequence[str], *, complete: bool) -> NDArr
 
 
 def _largest(
-    study: Study, names: Sequence[str], reading: Reading, usable: Usable
+    study: Study, names: Sequence[str], reading: InputSpec, usable: Usable
 ) -> Generator[Message, None, tuple[str, LoadedScan, float]]:
     """Read the scan with the largest slices that can be learnt from; give the seconds, too."""
 
@@ -229,14 +229,14 @@ def _largest(
     )
 
 
-def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> TaggedSlices:
+def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> SliceDataset:
     """Give slices of one scan, again and again, with the tags of all."""
     rounds, rest = divmod(len(tags), len(scan.images))
 
     def repeated(maps: Tensor) -> SliceStack:
         return SliceStack([*[maps] * rounds, maps[:rest]])
 
-    return TaggedSlices(
+    return SliceDataset(
         repeated(scan.images),
         repeated(scan.tissue),
         torch.from_numpy(tags),
@@ -258,12 +258,12 @@ def _unit(run: Run) -> int:
     return run.preset.depth * (2 if run.preset.compares_pairs else 1)
 
 
-def _indices(run: Run, data: TaggedSlices, slices: int) -> Tensor:
+def _indices(run: Run, data: SliceDataset, slices: int) -> Tensor:
     """Give what a step of so many slices draws, one for each of those that come together."""
     return torch.arange(max(1, slices // _unit(run))) % len(data)
 
 
-def _memory(run: Run, data: TaggedSlices) -> Callable[[int], int]:
+def _memory(run: Run, data: SliceDataset) -> Callable[[int], int]:
     """Give what tells the bytes that a network and a step of some slices take."""
     fixed = COPIES * sum(weight.nbytes for weight in run.preset.parameters())
     kept = 0
@@ -276,7 +276,7 @@ def _memory(run: Run, data: TaggedSlices) -> Callable[[int], int]:
 
 
 def _step_seconds(
-    run: Run, data: TaggedSlices, slices: int, message: Message
+    run: Run, data: SliceDataset, slices: int, message: Message
 ) -> Generator[Message, None, float]:
     """Time steps of each stage of a preset; give their mean as an epoch of the whole has it."""
     mean = 0.0
@@ -295,7 +295,7 @@ def _step_seconds(
 
 
 def _scoring_seconds(
-    run: Run, data: TaggedSlices, device: torch.device, slices: int, message: Message
+    run: Run, data: SliceDataset, device: torch.device, slices: int, message: Message
 ) -> Generator[Message, None, float]:
     """Time how long validation takes for a slice, from some batches of a scan."""
     steps, done, taken = score_slices(run.preset, data, device, slices), 0, 0.0

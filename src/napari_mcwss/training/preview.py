@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.model.class_hierarchy import nest, pairs_of
 from napari_mcwss.model.devices import autocast
-from napari_mcwss.model.inputs import Inputs, Reading, prepare
+from napari_mcwss.model.inputs import Inputs, InputSpec, prepare
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.slabs import stack_around, stride_of
 from napari_mcwss.study.study import Study
@@ -37,7 +37,7 @@ class Previewer:
     ----------
     study : Study
         Of the scans.
-    reading : Reading
+    reading : InputSpec
         How the network reads them.
     device : torch.device
         Of the network.
@@ -46,7 +46,7 @@ class Previewer:
     """
 
     def __init__(
-        self, study: Study, reading: Reading, device: torch.device, watched: Watched
+        self, study: Study, reading: InputSpec, device: torch.device, watched: Watched
     ) -> None:
         self._study, self._reading, self._device = study, reading, device
         self._watched = watched

@@ -15,7 +15,7 @@ from napari_mcwss.training.batch_trainer import BatchTrainer, Draw
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.augmentation import draw_views
-from napari_mcwss.training.data.slices import TaggedSlices
+from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import Length
 from napari_mcwss.training.memory import BatchSize
@@ -141,7 +141,7 @@ class Run:
         """Tell whether the run has reached its length with this epoch."""
         return self._progress(epoch) >= 1
 
-    def epoch(self, data: TaggedSlices, epoch: int) -> Generator[Step, None, dict[str, float]]:
+    def epoch(self, data: SliceDataset, epoch: int) -> Generator[Step, None, dict[str, float]]:
         """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses.
 
         An epoch that was left in its middle, by an error or another run whose
@@ -167,12 +167,12 @@ class Run:
             yield Step(place.batches, batches, losses, progress, unit * count, count / units)
         return {term: fmean(values) for term, values in place.losses.items()}
 
-    def learn(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> dict[str, float]:
+    def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:
         """Make a step; if that fails, nothing was drawn.
 
         Parameters
         ----------
-        data : TaggedSlices
+        data : SliceDataset
             What is learnt from.
         shuffled : Tensor
             Indices of slices ``(n,)``; of presets that compare pairs, without references.
@@ -202,7 +202,7 @@ class Run:
     def _progress(self, epochs: float) -> float:
         return self.length.share(epochs, self._clock.seconds - self._start)
 
-    def _draw(self, data: TaggedSlices, shuffled: Tensor, progress: float) -> Draw:
+    def _draw(self, data: SliceDataset, shuffled: Tensor, progress: float) -> Draw:
         """Draw a batch: the shuffled slices, unless some are to be drawn more often."""
         weights = self.preset.draw_weights(data.tags, progress)
         weights = data.weights if weights is None else weights

@@ -28,7 +28,7 @@ from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
 from napari_mcwss.training.checkpoints.unfinished import Unfinished
 from napari_mcwss.training.clock import Cadence, Clock, Pace
 from napari_mcwss.training.config import training_config
-from napari_mcwss.training.data.slices import TaggedSlices, count_tags
+from napari_mcwss.training.data.slices import SliceDataset, count_tags
 from napari_mcwss.training.data.training_data import SECOND_STAGES, Task, TrainingData
 from napari_mcwss.training.diagnostics import poorly_learnt
 from napari_mcwss.training.distributed.ranks import Ranks
@@ -164,7 +164,7 @@ class Training:
         )
 
     def _stage(
-        self, data: TaggedSlices, validation: TaggedSlices | None
+        self, data: SliceDataset, validation: SliceDataset | None
     ) -> Generator[Event, None, None]:
         """Train a stage, or what is left of it."""
         run = self._begin(data)
@@ -193,7 +193,7 @@ class Training:
         self.told_of.update(found)
         yield from map(Advice, found.values())
 
-    def _begin(self, data: TaggedSlices) -> Run:
+    def _begin(self, data: SliceDataset) -> Run:
         """Make the network of the stage and what optimises it, where they were left."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
@@ -207,7 +207,7 @@ class Training:
         self.pace = Pace()
         return run
 
-    def _epoch(self, run: Run, data: TaggedSlices) -> Generator[Event, None, dict[str, float]]:
+    def _epoch(self, run: Run, data: SliceDataset) -> Generator[Event, None, dict[str, float]]:
         """Train an epoch, its progress seen as that of all stages."""
         steps = run.epoch(data, self.state.epochs + 1 - self.state.before)
         last = self.clock.seconds
@@ -241,7 +241,7 @@ class Training:
                 yield from self._written(self._write_state, "state")
 
     def _scores(
-        self, preset: Preset, validation: TaggedSlices
+        self, preset: Preset, validation: SliceDataset
     ) -> Generator[Event, None, torch.Tensor]:
         """Score the held-back slices."""
         # Without gradients twice as many slices fit.

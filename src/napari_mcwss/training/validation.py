@@ -8,11 +8,11 @@ from torch import Tensor
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
 from napari_mcwss.model.slabs import windows
-from napari_mcwss.training.data.slices import TaggedSlices
+from napari_mcwss.training.data.slices import SliceDataset
 
 
 def score_slices(
-    preset: Preset, slices: TaggedSlices, device: torch.device, batch_size: int
+    preset: Preset, slices: SliceDataset, device: torch.device, batch_size: int
 ) -> Generator[int, None, Tensor]:
     """Score slices; the scores ``(slices, classes)``, on the CPU, are the return value.
 
@@ -20,7 +20,7 @@ def score_slices(
     ----------
     preset : Preset
         Is put into evaluation mode.
-    slices : TaggedSlices
+    slices : SliceDataset
         The slices.
     device : torch.device
         Where the preset is.
@@ -48,7 +48,7 @@ def score_slices(
 
 
 def evaluate_tags(
-    scores: Tensor | None, slices: TaggedSlices | None, classes: Sequence[str]
+    scores: Tensor | None, slices: SliceDataset | None, classes: Sequence[str]
 ) -> dict[str, float]:
     """Give the area under the ROC curve of each class's scores against its tags.
 
@@ -56,7 +56,7 @@ def evaluate_tags(
     ----------
     scores : Tensor, optional
         Of the slices ``(slices, classes)``.
-    slices : TaggedSlices, optional
+    slices : SliceDataset, optional
         Held-back slices; without them the result is empty.
     classes : sequence of str
         Names of the classes.

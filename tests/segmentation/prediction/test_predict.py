@@ -9,7 +9,7 @@ import torch
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
-from napari_mcwss.model.inputs import Reading, prepare
+from napari_mcwss.model.inputs import InputSpec, prepare
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_scan
@@ -88,7 +88,7 @@ def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spa
 
 def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
     name = tagged_study.scan_names[0]
-    reading = Reading(pixel=2.0, place=True)
+    reading = InputSpec(pixel=2.0, place=True)
     loaded = load_scan(tagged_study, name, reading, usable="tagged")
     scan = tagged_study.scan(name)
     seen = prepare(scan.volume(), scan.geometry.spacing, reading)

@@ -9,12 +9,12 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.data.augmentation import draw_views
-from napari_mcwss.training.data.slices import TaggedSlices, own_pixel, tagged_scans
+from napari_mcwss.training.data.slices import SliceDataset, own_pixel, tagged_scans
 
 
-def slices_of(tags: list[list[int]], scan: list[int]) -> TaggedSlices:
+def slices_of(tags: list[list[int]], scan: list[int]) -> SliceDataset:
     count = len(tags)
-    return TaggedSlices(
+    return SliceDataset(
         torch.zeros(count, 1, 4, 4).half(),
         torch.ones(count, 1, 4, 4).bool(),
         torch.tensor(tags, dtype=torch.int8),

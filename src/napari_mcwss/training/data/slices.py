@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.model.inputs import Reading, prepare, resample_labels
+from napari_mcwss.model.inputs import InputSpec, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.slabs import stride_of
 from napari_mcwss.study.study import Study
@@ -29,7 +29,7 @@ known tag, those on which any has, or all.
 
 
 class Taken(NamedTuple):
-    """What a batch is made of: the fields of `TaggedSlices`, of some slices."""
+    """What a batch is made of: the fields of `SliceDataset`, of some slices."""
 
     images: Tensor
     tissue: Tensor
@@ -38,7 +38,7 @@ class Taken(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TaggedSlices:
+class SliceDataset:
     """All usable slices of some scans, scan after scan.
 
     Attributes
@@ -249,7 +249,7 @@ def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[s
 
 @dataclass(frozen=True)
 class LoadedScan:
-    """One scan's usable slices: what `TaggedSlices` has, of its own size."""
+    """One scan's usable slices: what `SliceDataset` has, of its own size."""
 
     images: Tensor
     tissue: Tensor
@@ -268,7 +268,7 @@ class LoadedScan:
 def load_scan(
     study: Study,
     name: str,
-    reading: Reading,
+    reading: InputSpec,
     *,
     usable: Usable,
     labels: NDArray[np.uint8] | None = None,
@@ -281,7 +281,7 @@ def load_scan(
         Where the scan is.
     name : str
         The scan.
-    reading : Reading
+    reading : InputSpec
         How the network reads it.
     usable : str
         Which slices, see `Usable`.
@@ -309,10 +309,10 @@ def load_scan(
     )
 
 
-def gather(scans: Sequence[LoadedScan]) -> TaggedSlices:
+def gather(scans: Sequence[LoadedScan]) -> SliceDataset:
     """Join scans into one set, each centred in the largest scan's size."""
     labels = [scan.labels for scan in scans if scan.labels is not None]
-    return TaggedSlices(
+    return SliceDataset(
         SliceStack([scan.images for scan in scans]),
         SliceStack([scan.tissue for scan in scans]),
         torch.cat([scan.tags for scan in scans]),

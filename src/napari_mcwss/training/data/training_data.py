@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import PresetName, TrainedModel, load_model
-from napari_mcwss.model.inputs import Reading
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
@@ -31,7 +31,7 @@ from napari_mcwss.training.data.pseudo_labels import (
 )
 from napari_mcwss.training.data.slice_store import SliceStore
 from napari_mcwss.training.data.slices import (
-    TaggedSlices,
+    SliceDataset,
     Usable,
     check_tags,
     gather,
@@ -80,7 +80,7 @@ def refuse_flat(study: Study, scans: Sequence[str]) -> None:
             )
 
 
-def volume_reading(reading: Reading, side: float) -> Reading:
+def volume_reading(reading: InputSpec, side: float) -> InputSpec:
     """Give how volumes are read whose larger side has so many millimetres."""
     return replace(reading, pixel=max(reading.pixel, side / VOLUME_SIDE))
 
@@ -198,7 +198,7 @@ class TrainingData:
     ----------
     digests : dict
         Of what was read so far.
-    reading : Reading
+    reading : InputSpec
         How the network of the present stage reads them.
 
     Raises
@@ -212,7 +212,7 @@ class TrainingData:
     ) -> None:
         self.study, self.task, self.config = study, task, config
         scans = (*task.split.training, *task.split.validation)
-        self.reading = Reading(config.pixel or own_pixel(study, scans), config.place)
+        self.reading = InputSpec(config.pixel or own_pixel(study, scans), config.place)
         self._known = known
         self._side = 0.0
         self._told_of_disk = False
@@ -221,7 +221,7 @@ class TrainingData:
         for scan, labels in task.trusted.items():
             self._note(mask_digest(scan, labels))
 
-    def tagged(self, *, complete: bool) -> Generator[Event, None, TaggedSlices]:
+    def tagged(self, *, complete: bool) -> Generator[Event, None, SliceDataset]:
         """Read the slices to train on.
 
         Parameters
@@ -246,14 +246,14 @@ class TrainingData:
         check_tags(data.tags.numpy(), self.study.class_names, names)
         return data
 
-    def validation(self) -> Generator[Event, None, TaggedSlices | None]:
+    def validation(self) -> Generator[Event, None, SliceDataset | None]:
         """Read the slices to validate on, if there are any."""
         names = self.task.split.validation
         return (yield from self._load(names, "tagged")) if names else None
 
     def labelled(
         self, folder: Path, draws: int, batch: BatchSize
-    ) -> Generator[Event, None, TaggedSlices]:
+    ) -> Generator[Event, None, SliceDataset]:
         """Read the slices to train on with labels: trusted ones or the first stage's.
 
         Few scans are drawn more often: an epoch stays as long as it was. For 3-D
@@ -291,7 +291,7 @@ class TrainingData:
         names: Sequence[str],
         usable: Usable,
         labels: Mapping[str, NDArray[np.uint8]] | None = None,
-    ) -> Generator[Event, None, TaggedSlices]:
+    ) -> Generator[Event, None, SliceDataset]:
         scans, store = [], SliceStore()
         for index, name in enumerate(names, 1):
             yield Message(f"reading {name} ({index} of {len(names)})")
@@ -353,7 +353,7 @@ class TrainingData:
         ]
         return not agreements or fmean(agreements) >= GOOD_ENOUGH
 
-    def _balanced(self, data: TaggedSlices, names: Sequence[str]) -> TaggedSlices:
+    def _balanced(self, data: SliceDataset, names: Sequence[str]) -> SliceDataset:
         """Draw slices of trusted scans as often as all others together."""
         trusted = torch.tensor([name in self.task.trusted for name in names])[data.scan]
         if trusted.all() or not trusted.any():
