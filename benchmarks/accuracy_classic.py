@@ -34,10 +34,10 @@ class ClassicCam(Preset):
         pooled = self._maps(batch.images).mean((-2, -1))
         return {"classification": classification_loss(pooled, batch.tags, batch.frequency)}
 
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Give scores, and maps relative to the maximum of their slice."""
         maps = self._maps(images)
-        cams = upsample(maps, images.shape[-2:]).relu() * tissue
+        cams = upsample(maps, images.shape[-2:]).relu() * foreground
         cams = cams / cams.amax((-2, -1), keepdim=True).clamp_min(1e-6)
         return Maps(torch.sigmoid(maps.mean((-2, -1))), cams)
 

@@ -131,9 +131,9 @@ def _learn_with_product(
 def _learn_classic(
     study: Study, config: TrainingConfig, training: Sequence[str]
 ) -> tuple[int, Predictor]:
-    reading = InputSpec(config.pixel or own_pixel(study, training))
+    input_spec = InputSpec(config.pixel or own_pixel(study, training))
     device = choose_device(config.device)
-    data = gather([load_scan(study, scan, reading, usable="tagged") for scan in training])
+    data = gather([load_scan(study, scan, input_spec, usable="tagged") for scan in training])
     config = config.with_length(len(data))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -149,7 +149,7 @@ def _learn_classic(
         classes=study.class_names,
         channels=study.channels,
         width=config.width,
-        pixel=reading.pixel,
+        pixel=input_spec.pixel,
         precedence=tuple(map(tuple, precedence(data.tags.numpy()).tolist())),
         scans=tuple(training),
         epochs=epochs,

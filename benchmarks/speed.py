@@ -7,7 +7,7 @@ Compares, on one real scan of four channels (240x240x155):
   it (files opened anew for every slice, one slice at a time with a reference
   slice, both branches with their affinities, float32);
 - one training step of each, same width and batch: the published one on
-  240x240 slices, ours on the crop that holds tissue, and on the whole slice;
+  240x240 slices, ours on the crop that holds foreground, and on the whole slice;
 - the peak memory of each.
 
 Every figure comes from a process of its own. Weights are random: they change
@@ -123,18 +123,18 @@ def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
     scan = study.scan(study.scan_names[0])
     if crop:
         inputs = prepare(scan.volume(), scan.geometry.spacing)
-        images, tissue = inputs.images.float(), inputs.tissue
+        images, foreground = inputs.images.float(), inputs.foreground
     else:
         images = torch.from_numpy(scan.volume().transpose(1, 0, 2, 3).copy())
-        tissue = (images != 0).any(1, keepdim=True)
+        foreground = (images != 0).any(1, keepdim=True)
     chosen = torch.arange(60, 60 + BATCH)
     batch = TaggedBatch(
         images[chosen].contiguous(memory_format=torch.channels_last),
-        tissue[chosen],
+        foreground[chosen],
         torch.ones(BATCH, len(CLASSES), dtype=torch.int8),
         torch.full((len(CLASSES),), 0.5),
     )
-    del images, tissue
+    del images, foreground
     scan.release()
     preset: Preset = PRESETS[name](len(CHANNELS), len(CLASSES), width).train()
     optimiser = torch.optim.AdamW(preset.parameters())

@@ -10,7 +10,7 @@ import pytest
 from helpers.run_with_display import take_screen
 from hypothesis import settings
 
-from napari_mcwss.cli.app import app as cli
+from napari_mcwss.cli import app as cli
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.scans.reading import read_mask

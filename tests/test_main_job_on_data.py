@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_mcwss.cli.app import app as cli
+from napari_mcwss.cli import app as cli
 from napari_mcwss.study.study import Study
 
 TINY = ("--epochs", 1, "--width", 2, "--device", "cpu")

@@ -98,8 +98,8 @@ def test_what_the_tags_cannot_teach_is_noted(run, tagged_study: Study):
 def test_known_tags_of_a_scan_decide_unless_they_are_ignored(
     run, trained_study: Study, monkeypatch
 ):
-    def see_all_everywhere(self: Local, images: Tensor, tissue: Tensor) -> Maps:
-        everywhere = tissue.float().expand(-1, self.classes, -1, -1)
+    def see_all_everywhere(self: Local, images: Tensor, foreground: Tensor) -> Maps:
+        everywhere = foreground.float().expand(-1, self.classes, -1, -1)
         return Maps(everywhere.amax((2, 3)), everywhere)
 
     monkeypatch.setattr(Local, "predict", see_all_everywhere)

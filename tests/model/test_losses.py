@@ -29,12 +29,14 @@ def random_tags(slices: int, classes: int = 3) -> torch.Tensor:
 @pytest.mark.parametrize("slices", [1, 2, 16])
 def test_mutual_exclusion_of_a_batch_is_the_mean_over_its_slices(slices):
     evidence, tags = random_evidence(slices), random_tags(slices)
-    tissue = torch.ones(slices, 1, 7, 9)
+    foreground = torch.ones(slices, 1, 7, 9)
     each = [
-        mutual_exclusion_loss(evidence[i : i + 1], tissue[i : i + 1], tags[i : i + 1], FREQUENCY)
+        mutual_exclusion_loss(
+            evidence[i : i + 1], foreground[i : i + 1], tags[i : i + 1], FREQUENCY
+        )
         for i in range(slices)
     ]
-    whole = mutual_exclusion_loss(evidence, tissue, tags, FREQUENCY)
+    whole = mutual_exclusion_loss(evidence, foreground, tags, FREQUENCY)
     torch.testing.assert_close(whole, torch.stack(each).mean())
 
 
@@ -54,10 +56,10 @@ def test_published_exclusion_of_a_batch_is_the_mean_over_its_slices(slices):
 def test_mutual_exclusion_prefers_separate_maps_to_equal_ones():
     left, right = torch.full((2, 1, 1, 7, 9), -8.0)
     left[..., :4], right[..., 5:] = 8.0, 8.0
-    tags, tissue = torch.ones(1, 2, dtype=torch.int), torch.ones(1, 1, 7, 9)
+    tags, foreground = torch.ones(1, 2, dtype=torch.int), torch.ones(1, 1, 7, 9)
     frequency = torch.tensor([0.5, 0.5])
-    separate = mutual_exclusion_loss(torch.cat([left, right], 1), tissue, tags, frequency)
-    equal = mutual_exclusion_loss(torch.cat([left, left], 1), tissue, tags, frequency)
+    separate = mutual_exclusion_loss(torch.cat([left, right], 1), foreground, tags, frequency)
+    equal = mutual_exclusion_loss(torch.cat([left, left], 1), foreground, tags, frequency)
     assert separate < equal / 10
 
 
@@ -70,32 +72,32 @@ def test_mutual_exclusion_of_one_class_is_nothing():
 
 
 def test_all_ones_maps_do_not_minimise_cross_guidance():
-    joint, tissue = torch.ones(1, 1, dtype=torch.int), torch.ones(1, 1, 7, 9)
+    joint, foreground = torch.ones(1, 1, dtype=torch.int), torch.ones(1, 1, 7, 9)
     spot = torch.zeros(1, 1, 7, 9)
     spot[..., 2:4, 2:5] = 1
     ones = torch.ones_like(spot)
-    agreeing = cross_guidance_loss(spot, spot, tissue, joint)
+    agreeing = cross_guidance_loss(spot, spot, foreground, joint)
     assert agreeing < 1e-3
-    assert cross_guidance_loss(ones, ones, tissue, joint) > agreeing + 0.9
-    assert cross_guidance_loss(spot, ones, tissue, joint) > agreeing + 0.9
+    assert cross_guidance_loss(ones, ones, foreground, joint) > agreeing + 0.9
+    assert cross_guidance_loss(spot, ones, foreground, joint) > agreeing + 0.9
 
 
 def test_cross_guidance_counts_only_jointly_present_classes():
     spot = random_evidence(1, 1).sigmoid()
-    tissue = torch.ones(1, 1, 7, 9)
+    foreground = torch.ones(1, 1, 7, 9)
     for tag in (0, -1):
-        assert cross_guidance_loss(spot, 1 - spot, tissue, torch.tensor([[tag]])) == 0
+        assert cross_guidance_loss(spot, 1 - spot, foreground, torch.tensor([[tag]])) == 0
 
 
 def test_unknown_tags_never_enter_a_loss():
     tags = torch.tensor([[1, 0, -1], [0, -1, 1]])
     unknown = tags == -1
-    tissue = torch.ones(2, 1, 7, 9)
+    foreground = torch.ones(2, 1, 7, 9)
     evidence = random_evidence(2)
     changed = torch.where(unknown[..., None, None], random_evidence(2, seed=1), evidence)
     for loss in (extent_loss, mutual_exclusion_loss):
-        one = loss(evidence, tissue, tags, FREQUENCY)
-        other = loss(changed, tissue, tags, FREQUENCY)
+        one = loss(evidence, foreground, tags, FREQUENCY)
+        other = loss(changed, foreground, tags, FREQUENCY)
         torch.testing.assert_close(one, other)
     scores, other_scores = evidence.mean((2, 3)), changed.mean((2, 3))
     torch.testing.assert_close(
@@ -110,11 +112,11 @@ def test_rarer_tags_weigh_more():
 
 
 def test_extent_is_cheapest_where_only_present_slices_have_evidence():
-    tags, tissue = torch.tensor([[1], [0]]), torch.ones(2, 1, 4, 4)
+    tags, foreground = torch.tensor([[1], [0]]), torch.ones(2, 1, 4, 4)
     both, present_only = torch.full((2, 2, 1, 4, 4), 4.0)
     present_only[1] = -4
     frequency = torch.tensor([0.5])
-    losses = [extent_loss(e, tissue, tags, frequency) for e in (present_only, both, -both)]
+    losses = [extent_loss(e, foreground, tags, frequency) for e in (present_only, both, -both)]
     assert losses[0] < losses[2] < losses[1]
 
 

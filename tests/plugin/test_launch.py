@@ -6,7 +6,7 @@ import napari
 import pytest
 from napari.qt.threading import WorkerBase
 
-from napari_mcwss.cli.app import app as cli
+from napari_mcwss.cli import app as cli
 from napari_mcwss.plugin import launch
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.session.session import Session

@@ -84,7 +84,7 @@ def test_an_epoch_is_as_long_as_its_steps_and_its_validation(tagged_study: Study
     monkeypatch.setattr(split, "MIN_SCANS_TO_VALIDATE", 2)
     config = TINY.model_copy(update={"validation_share": 0.5})
     found = value(estimate(tagged_study, config))
-    # 18 slices are held back; those of a scan, up to 9 with tissue, take two steps.
+    # 18 slices are held back; those of a scan, up to 9 with foreground, take two steps.
     assert 3 + 18 * 2 / 9 <= found.epoch_seconds <= 3 + 18 * 2 / 5
     assert found.seconds >= 3 * found.epoch_seconds + 4, "all four scans are read"
 

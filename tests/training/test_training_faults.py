@@ -16,9 +16,11 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.model.presets.local import Local
 from napari_mcwss.study.study import Study
-from napari_mcwss.training import material, saving, stages
+from napari_mcwss.training import stages
+from napari_mcwss.training.checkpoints import training_folder
 from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data import training_data
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -113,10 +115,10 @@ def test_memory_may_run_out_while_validating_and_labelling(tagged_study: Study, 
     score, predict = Local.score, Local.predict
 
     def limited(whole):
-        def method(self, images, tissue):
+        def method(self, images, foreground):
             if len(images) > 4:
                 raise MemoryError
-            return whole(self, images, tissue)
+            return whole(self, images, foreground)
 
         return method
 
@@ -134,7 +136,7 @@ def test_too_little_memory_for_the_scans_ends_with_advice(tagged_study: Study, m
     def fail(_):
         raise MemoryError
 
-    monkeypatch.setattr(material, "gather", fail)
+    monkeypatch.setattr(training_data, "gather", fail)
     with pytest.raises(McwssError, match=r"while the scans were read: .*larger pixels"):
         list(train(tagged_study, "m", TINY))
 
@@ -188,7 +190,7 @@ def drive(events: Iterable[Event], seen: list[Event]) -> None:
 
 def no_room(monkeypatch, refuses) -> None:
     """Let writing fail for some of the files, as on a disk that is full."""
-    really = saving.write_state, saving.save_model
+    really = training_folder.write_state, training_folder.save_model
 
     def full(write):
         def attempt(path, *arguments):
@@ -198,8 +200,8 @@ def no_room(monkeypatch, refuses) -> None:
 
         return attempt
 
-    monkeypatch.setattr(saving, "write_state", full(really[0]))
-    monkeypatch.setattr(saving, "save_model", full(really[1]))
+    monkeypatch.setattr(training_folder, "write_state", full(really[0]))
+    monkeypatch.setattr(training_folder, "save_model", full(really[1]))
 
 
 def test_a_disk_that_is_full_for_a_while_stops_no_training(tagged_study: Study, monkeypatch):

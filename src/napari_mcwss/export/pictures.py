@@ -51,7 +51,7 @@ def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:
     """Window a channel by its own intensities and return some of its slices.
 
     What equals the first corner voxel is taken as outside of the patient: it
-    stays black and out of the window, even where tissue has values below it,
+    stays black and out of the window, even where foreground has values below it,
     as in z-scored scans.
 
     Parameters
@@ -69,7 +69,7 @@ def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:
     low, high = np.percentile(channel[inside], (1, 99.5))
     chosen = channel[list(slices)]
     scaled = np.clip((chosen - low) / max(float(high - low), 1e-12), 0, 1)
-    # Tissue starts above black, or dark tissue would look like no tissue.
+    # Tissue starts above black, or dark foreground would look like no foreground.
     return np.where(inside[list(slices)], 20 + 235 * scaled, 0).astype(np.uint8)
 
 

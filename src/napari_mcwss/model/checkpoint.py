@@ -46,8 +46,10 @@ class ModelInfo(BaseModel):
         Names, in the order of the network's outputs and inputs.
     width : int
         Features of the first block.
-    pixel, place
+    pixel
         As in `InputSpec`.
+    place : bool
+        `InputSpec.coordinates`, by its name in the file.
     precedence : tuple of tuple of bool
         ``precedence[a][b]``: where both are found, a is shown over b, since the
         training tags of a (nearly) always come with b's, and b's less often with a's.
@@ -123,7 +125,7 @@ class ModelInfo(BaseModel):
         return self
 
     @property
-    def reading(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """How the network reads scans."""
         return InputSpec(self.pixel, self.place)
 
@@ -249,7 +251,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     if info.shortcoming:
         warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
-    channels = info.reading.channels(len(info.channels))
+    channels = info.input_spec.channels(len(info.channels))
     preset = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)
     try:
         preset.load_state_dict(load_file(folder / "weights.safetensors"))

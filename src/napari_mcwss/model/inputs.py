@@ -13,7 +13,7 @@ TOLERATED = 1.25
 
 
 PLACE_SCALE = 50.0
-"""Millimetres from a scan's centre that are 1 in the channels of place."""
+"""Millimetres from a scan's centre that are 1 in the coordinate channels."""
 
 
 @dataclass(frozen=True)
@@ -26,29 +26,29 @@ class InputSpec:
         Millimetres between the pixels that the network reads. What its levels
         see is counted in pixels: in millimetres it is only the same for every
         scan if the pixels are.
-    place : bool
+    coordinates : bool
         Whether three further channels say where a pixel lies, from the
         scan's centre along z, y, x: for scans that are aligned.
     """
 
     pixel: float = 1.0
-    place: bool = False
+    coordinates: bool = False
 
     def channels(self, scan_channels: int) -> int:
         """Count what the network reads of scans with so many channels."""
-        return scan_channels + 3 * self.place
+        return scan_channels + 3 * self.coordinates
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The slices of one scan, cropped to its tissue, normalised, in the network's pixels.
+    """The slices of one scan, cropped to its foreground, normalised, in the network's pixels.
 
     Attributes
     ----------
     images : Tensor
         Float16 ``(slices, channels, h, w)``, zero mean and unit deviation over
-        tissue, 0 in the background.
-    tissue : Tensor
+        foreground, 0 in the background.
+    foreground : Tensor
         Bool ``(slices, 1, h, w)``.
     window : tuple of slice
         Where the crop lies in the slice: rows, columns.
@@ -57,14 +57,14 @@ class Inputs:
     """
 
     images: Tensor
-    tissue: Tensor
+    foreground: Tensor
     window: tuple[slice, slice]
     size: tuple[int, int]
 
     @property
     def occupied(self) -> Tensor:
-        """Indices of the slices that hold any tissue."""
-        return self.tissue.flatten(1).any(1).nonzero().squeeze(1)
+        """Indices of the slices that hold any foreground."""
+        return self.foreground.flatten(1).any(1).nonzero().squeeze(1)
 
     def restore(self, maps: Tensor) -> Tensor:
         """Bring maps ``(slices, classes, h, w)`` to the pixels of the crop in the scan's slice."""
@@ -72,12 +72,12 @@ class Inputs:
         return resample(maps, (rows.stop - rows.start, columns.stop - columns.start))
 
 
-def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell tissue from a constant background.
+def find_foreground(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell foreground from a constant background.
 
     Where all eight corners of a channel have one value (air in CT, what skull
     stripping left), voxels of that value in every such channel are background.
-    Without such a channel everything is tissue.
+    Without such a channel everything is foreground.
 
     Parameters
     ----------
@@ -93,18 +93,18 @@ def find_tissue(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
     constant = (corners == corners[:, :1]).all(1)
     if not constant.any():
         return np.ones(volume.shape[1:], bool)
-    tissue = np.zeros(volume.shape[1:], bool)
+    foreground = np.zeros(volume.shape[1:], bool)
     for channel, background in zip(volume[constant], corners[constant, 0], strict=True):
-        tissue |= channel != background
-    return tissue
+        foreground |= channel != background
+    return foreground
 
 
 def prepare(
     volume: NDArray[np.float32],
     spacing: tuple[float, float, float],
-    reading: InputSpec = InputSpec(),
+    input_spec: InputSpec = InputSpec(),
 ) -> Inputs:
-    """Crop a volume to its tissue, normalise every channel over it, resample its slices.
+    """Crop a volume to its foreground, normalise every channel over it, resample its slices.
 
     Parameters
     ----------
@@ -112,43 +112,43 @@ def prepare(
         Float32 ``(channels, z, y, x)``, any units.
     spacing : tuple of float
         Voxel size (z, y, x) in mm; slices stay where they are.
-    reading : InputSpec
+    input_spec : InputSpec
         How the network reads it.
     """
-    tissue = find_tissue(volume)
-    outline = np.logical_or.reduce(tissue)
+    foreground = find_foreground(volume)
+    outline = np.logical_or.reduce(foreground)
     rows, columns = _extent(outline, 0), _extent(outline, 1)
-    cropped_tissue = tissue[:, rows, columns]
+    cropped_foreground = foreground[:, rows, columns]
     cropped = volume[:, :, rows, columns]
     images = np.zeros((cropped.shape[1], len(cropped), *cropped.shape[2:]), np.float16)
     for index, channel in enumerate(cropped):
-        values = channel[cropped_tissue]
+        values = channel[cropped_foreground]
         if values.size:
             mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
             normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
             # Float16 holds the store in half the memory; outliers must not overflow it.
-            images[:, index][cropped_tissue] = normal.clip(-20, 20)
-    size = _working_size(cropped.shape[2:], spacing[1:], reading.pixel)
-    inside = torch.from_numpy(np.ascontiguousarray(cropped_tissue))[:, None]
-    resampled, tissue_there = (
+            images[:, index][cropped_foreground] = normal.clip(-20, 20)
+    size = _working_size(cropped.shape[2:], spacing[1:], input_spec.pixel)
+    inside = torch.from_numpy(np.ascontiguousarray(cropped_foreground))[:, None]
+    resampled, foreground_there = (
         resample(torch.from_numpy(images), size),
         resample(inside.half(), size),
     )
-    if reading.place:
-        place = _place(volume.shape[1:], spacing, (rows, columns), size)
-        resampled = torch.cat([resampled, place], 1)
+    if input_spec.coordinates:
+        coordinates = _coordinates(volume.shape[1:], spacing, (rows, columns), size)
+        resampled = torch.cat([resampled, coordinates], 1)
     return Inputs(
-        resampled, tissue_there > 0.5, (rows, columns), (volume.shape[2], volume.shape[3])
+        resampled, foreground_there > 0.5, (rows, columns), (volume.shape[2], volume.shape[3])
     )
 
 
-def _place(
+def _coordinates(
     shape: tuple[int, ...],
     spacing: tuple[float, float, float],
     window: tuple[slice, slice],
     size: tuple[int, int],
 ) -> Tensor:
-    """Give each pixel's place from the middle of the scan: float16 ``(slices, 3, h, w)``."""
+    """Give the coordinates of pixels from the scan's centre: float16 ``(slices, 3, h, w)``."""
 
     def axis(first: float, last: float, count: int, voxels: int, millimetres: float) -> Tensor:
         step = (last - first) / count

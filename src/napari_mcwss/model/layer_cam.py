@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 def layer_cam(
-    score: Callable[[Tensor, Tensor], Tensor], module: nn.Module, images: Tensor, tissue: Tensor
+    score: Callable[[Tensor, Tensor], Tensor], module: nn.Module, images: Tensor, foreground: Tensor
 ) -> Tensor:
     """Explain the scores of slices by the features of a module.
 
@@ -23,7 +23,7 @@ def layer_cam(
         `Preset.score` of a network in evaluation mode.
     module : nn.Module
         Part of that network; its output are the features ``(slices, features, h, w)``.
-    images, tissue : Tensor
+    images, foreground : Tensor
         As in `Preset.predict`; not of inference mode, which has no gradients.
 
     Returns
@@ -32,7 +32,7 @@ def layer_cam(
         ``(slices, classes, h, w)`` in 0..1, of the slices' own size.
     """
     with torch.enable_grad(), _captured(module) as outputs:
-        evidence = torch.logit(score(images, tissue), 1e-6)
+        evidence = torch.logit(score(images, foreground), 1e-6)
         (features,) = outputs
         maps = []
         for index in range(evidence.shape[1]):
@@ -42,7 +42,7 @@ def layer_cam(
             maps.append((gradient.relu() * features).sum(1).relu())
     found = torch.stack(maps, 1).detach()
     found = found / found.amax((-2, -1), keepdim=True).clamp_min(1e-12)
-    return _sized(found, images.shape[-2], images.shape[-1]) * tissue
+    return _sized(found, images.shape[-2], images.shape[-1]) * foreground
 
 
 def _sized(maps: Tensor, height: int, width: int) -> Tensor:

@@ -59,7 +59,7 @@ def classification_loss(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tens
 
 def extent_loss(
     evidence: Tensor,
-    tissue: Tensor,
+    foreground: Tensor,
     tags: Tensor,
     frequency: Tensor,
     prior: float = EXTENT_PRIOR,
@@ -67,7 +67,7 @@ def extent_loss(
     """Let evidence cover what only present slices hold.
 
     Takes the place of the paper's CAM loss, which pushes the map of a present
-    slice to 1 everywhere. Here all tissue of an absent slice is certainly
+    slice to 1 everywhere. Here all foreground of an absent slice is certainly
     negative, and that of a present slice is positive with a small weight only:
     what absent slices hold too stays at 0, the rest is free to reach 1.
 
@@ -75,7 +75,7 @@ def extent_loss(
     ----------
     evidence : Tensor
         ``(slices, classes, h, w)``.
-    tissue : Tensor
+    foreground : Tensor
         ``(slices, 1, h, w)`` in 0..1.
     tags, frequency : Tensor
         As in `tag_weights`.
@@ -86,11 +86,11 @@ def extent_loss(
     weights = tag_weights(tags, frequency) * (present * prior + (1 - present))
     target = present[..., None, None].expand_as(evidence)
     pixels = F.binary_cross_entropy_with_logits(evidence, target, reduction="none")
-    return _mean(mean_within(pixels, tissue) * weights, tags != UNKNOWN)
+    return _mean(mean_within(pixels, foreground) * weights, tags != UNKNOWN)
 
 
 def cross_guidance_loss(
-    single: Tensor, decomposed: Tensor, tissue: Tensor, joint: Tensor
+    single: Tensor, decomposed: Tensor, foreground: Tensor, joint: Tensor
 ) -> Tensor:
     """One minus the correlation of the single and the decomposed CAM of a class.
 
@@ -101,13 +101,13 @@ def cross_guidance_loss(
     ----------
     single, decomposed : Tensor
         CAMs ``(slices, classes, h, w)`` in 0..1.
-    tissue : Tensor
-        ``(slices, 1, h, w)`` in 0..1; correlation is taken over tissue.
+    foreground : Tensor
+        ``(slices, 1, h, w)`` in 0..1; correlation is taken over foreground.
     joint : Tensor
         Tags of the decomposed branch; only jointly present classes count.
     """
-    first = (single - mean_within(single, tissue)[..., None, None]) * tissue
-    second = (decomposed - mean_within(decomposed, tissue)[..., None, None]) * tissue
+    first = (single - mean_within(single, foreground)[..., None, None]) * foreground
+    second = (decomposed - mean_within(decomposed, foreground)[..., None, None]) * foreground
     covariance = (first * second).sum((-2, -1))
     variances = first.square().sum((-2, -1)) * second.square().sum((-2, -1))
     correlation = covariance / (variances + 1e-6).sqrt()
@@ -115,7 +115,7 @@ def cross_guidance_loss(
 
 
 def mutual_exclusion_loss(
-    evidence: Tensor, tissue: Tensor, tags: Tensor, frequency: Tensor
+    evidence: Tensor, foreground: Tensor, tags: Tensor, frequency: Tensor
 ) -> Tensor:
     """Keep neighbouring classes apart, for every pair of classes.
 
@@ -133,7 +133,7 @@ def mutual_exclusion_loss(
     ----------
     evidence : Tensor
         ``(slices, classes, h, w)``.
-    tissue : Tensor
+    foreground : Tensor
         ``(slices, 1, h, w)`` in 0..1.
     tags, frequency : Tensor
         As in `tag_weights`.
@@ -142,10 +142,10 @@ def mutual_exclusion_loss(
     first, second = torch.triu_indices(classes, classes, 1, device=tags.device)
     k, j = torch.cat([first, second]), torch.cat([second, first])
     present = tags == PRESENT
-    maps = evidence.sigmoid() * tissue
+    maps = evidence.sigmoid() * foreground
     other = maps[:, j].detach()
 
-    pooled = smooth_maximum(evidence[:, k], (1 - other) * tissue)
+    pooled = smooth_maximum(evidence[:, k], (1 - other) * foreground)
     target = present[:, k].to(pooled.dtype)
     outside = F.binary_cross_entropy_with_logits(pooled, target, reduction="none")
     # Unknown tags of k weigh 0.

@@ -103,10 +103,10 @@ def mean_within(maps: Tensor, weights: Tensor) -> Tensor:
     return weighted / weights.sum((-2, -1)).clamp_min(1e-6)
 
 
-def pool(levels: Sequence[Tensor], tissue: Sequence[Tensor]) -> list[Tensor]:
+def pool(levels: Sequence[Tensor], foreground: Sequence[Tensor]) -> list[Tensor]:
     """Pool the evidence of each level over the slice.
 
-    The shallow level looks for the class, by its smooth maximum over tissue.
+    The shallow level looks for the class, by its smooth maximum over foreground.
     The deep one sees far enough to explain a tag by the surroundings, so it is
     asked only about what the shallow one found: the mean of its evidence over
     the shallow map, through which no gradient flows.
@@ -115,7 +115,7 @@ def pool(levels: Sequence[Tensor], tissue: Sequence[Tensor]) -> list[Tensor]:
     ----------
     levels : sequence of Tensor
         Evidence ``(slices, classes, h, w)``, shallow then deep.
-    tissue : sequence of Tensor
+    foreground : sequence of Tensor
         ``(slices, 1, h, w)`` in 0..1 at both levels.
 
     Returns
@@ -124,22 +124,22 @@ def pool(levels: Sequence[Tensor], tissue: Sequence[Tensor]) -> list[Tensor]:
         ``(slices, classes)`` of each level.
     """
     shallow, deep = levels
-    found = (shallow.sigmoid() * tissue[0]).detach()
+    found = (shallow.sigmoid() * foreground[0]).detach()
     found = F.max_pool2d(found, found.shape[-1] // deep.shape[-1])
-    return [smooth_maximum(shallow, tissue[0]), mean_within(deep, found)]
+    return [smooth_maximum(shallow, foreground[0]), mean_within(deep, found)]
 
 
-def tissue_at(tissue: Tensor, level: Tensor) -> Tensor:
-    """Bring a tissue mask to a level's grid: 1 where any of its pixels is tissue.
+def foreground_at(foreground: Tensor, level: Tensor) -> Tensor:
+    """Bring a foreground mask to a level's grid: 1 where any of its pixels is foreground.
 
     Parameters
     ----------
-    tissue : Tensor
+    foreground : Tensor
         Bool or float ``(slices, 1, height, width)``.
     level : Tensor
         Maps ``(slices, classes, h, w)`` of the level.
     """
-    height, width = tissue.shape[-2:]
+    height, width = foreground.shape[-2:]
     padding = (0, -width % DEEPEST_STRIDE, 0, -height % DEEPEST_STRIDE)
-    padded = F.pad(tissue.to(level.dtype), padding)
+    padded = F.pad(foreground.to(level.dtype), padding)
     return F.max_pool2d(padded, padded.shape[-1] // level.shape[-1])

@@ -21,7 +21,7 @@ class TaggedBatch:
     images : Tensor
         ``(slices, channels, h, w)``. For presets that compare slices in pairs,
         the first half are slices and the second half their references.
-    tissue : Tensor
+    foreground : Tensor
         Bool ``(slices, 1, h, w)``: what is not background.
     tags : Tensor
         Integer ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
@@ -35,7 +35,7 @@ class TaggedBatch:
     """
 
     images: Tensor
-    tissue: Tensor
+    foreground: Tensor
     tags: Tensor
     frequency: Tensor
     progress: float = 0.0
@@ -167,20 +167,20 @@ class Preset(nn.Module):
         """Give each loss term of the present stage by name, weighted: their sum is minimised."""
 
     @abstractmethod
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Give scores and CAMs of slices ``(slices, channels, h, w)``."""
 
     def other_maps(
         self,
         images: Tensor,
-        tissue: Tensor,
+        foreground: Tensor,
         references: Tensor | None = None,  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Give maps to compare the CAMs with, by name; prediction never makes them.
 
         Parameters
         ----------
-        images, tissue : Tensor
+        images, foreground : Tensor
             As in `predict`.
         references : Tensor, optional
             ``(slices, channels, h, w)``: a slice of another scan for each, for
@@ -192,13 +192,13 @@ class Preset(nn.Module):
             Each ``(slices, classes, h, w)`` in 0..1. Networks have ``LayerCAM``
             of the module that `inspected` names.
         """
-        return {"LayerCAM": layer_cam(self.score, self.inspected, images, tissue)}
+        return {"LayerCAM": layer_cam(self.score, self.inspected, images, foreground)}
 
     @property
     @abstractmethod
     def inspected(self) -> nn.Module:
         """The module whose features LayerCAM is made of."""
 
-    def score(self, images: Tensor, tissue: Tensor) -> Tensor:
+    def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Give the scores of `predict` alone, which may take less."""
-        return self.predict(images, tissue).scores
+        return self.predict(images, foreground).scores

@@ -82,8 +82,8 @@ def phantom_scan(
         _distance((z, y, np.abs(x)), np.array([0.05, 0.0, 0.13]), np.array([0.45, 0.35, 0.07])) < 1
     ) & ~oedema
 
-    tissue = 1 + 0.08 * _texture(rng, size, 0.2) + 0.08 * _texture(rng, size, 0.04)
-    t1c, flair = tissue.copy(), 1 + 0.6 * (1 - tissue)
+    foreground = 1 + 0.08 * _texture(rng, size, 0.2) + 0.08 * _texture(rng, size, 0.04)
+    t1c, flair = foreground.copy(), 1 + 0.6 * (1 - foreground)
     t1c[ventricles], flair[ventricles] = 0.55, 0.4
     t1c[oedema], flair[oedema] = 0.85 * t1c[oedema], 1.6 * flair[oedema]
     t1c[core], flair[core] = 0.6, 1.35

@@ -278,7 +278,7 @@ def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
 
 def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
     """Refuse weights of other names, shapes or types than the config's network, or not finite."""
-    channels = info.reading.channels(len(info.channels))
+    channels = info.input_spec.channels(len(info.channels))
     # A network without memory of its own tells the shapes, however large they are.
     with torch.device("meta"):
         network = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)

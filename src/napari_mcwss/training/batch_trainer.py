@@ -17,7 +17,7 @@ from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import WARM_UP
 
-SENT = ("images", "tissue", "tags", "scan", "place")
+SENT = ("images", "foreground", "tags", "scan", "position")
 """What followers get of `SliceDataset`, beside labels where there are some."""
 
 
@@ -152,11 +152,13 @@ class BatchTrainer:
         rows = (units[:, None] * depth + torch.arange(depth)).flatten()
         rows = torch.cat([rows + part * len(draw.slices) // parts for part in range(parts)])
         taken, views, device = data.take(draw.slices[rows]), draw.views[rows], self._device
-        images, tissue = views.images(taken.images.to(device).float(), taken.tissue.to(device))
+        images, foreground = views.images(
+            taken.images.to(device).float(), taken.foreground.to(device)
+        )
         labels = None if taken.labels is None else views.labels(taken.labels.to(device))
         batch = TaggedBatch(
             images.contiguous(memory_format=torch.channels_last),
-            tissue,
+            foreground,
             taken.tags.to(device),
             data.frequency.to(device),
             draw.progress,
@@ -185,9 +187,9 @@ def begin(ranks: Ranks, stage: Stage, data: SliceDataset) -> None:
 
 
 def _slices(sent: dict[str, Tensor]) -> SliceDataset:
-    images, tissue, tags, scan, place = (sent[name] for name in SENT)
+    images, foreground, tags, scan, position = (sent[name] for name in SENT)
     # What is drawn from scans, the leader draws: followers need no strides.
-    return SliceDataset(images, tissue, tags, scan, place, (), sent.get("labels"))
+    return SliceDataset(images, foreground, tags, scan, position, (), sent.get("labels"))
 
 
 def follow(ranks: Ranks) -> None:

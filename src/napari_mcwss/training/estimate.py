@@ -29,7 +29,7 @@ from napari_mcwss.training.data.slices import (
     load_scan,
     own_pixel,
 )
-from napari_mcwss.training.data.training_data import Task, volume_reading
+from napari_mcwss.training.data.training_data import Task, volume_input_spec
 from napari_mcwss.training.events import Message
 from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
 from napari_mcwss.training.run import Run
@@ -60,7 +60,7 @@ class Estimate:
     device : str
         Where it would run.
     scans, slices : int
-        Scans trained on, and their tagged slices, those without tissue among them.
+        Scans trained on, and their tagged slices, those without foreground among them.
     epochs : int
         In all stages: those configured, those that the minutes suffice for, or
         those that patience takes at least.
@@ -143,11 +143,11 @@ def estimate(
     task = Task.of(study, config, scans, trusted or {})
     device = choose_device(config.device)
     names, stages = task.split.training, task.stages(config)
-    reading = InputSpec(config.pixel or own_pixel(study, names), config.place)
+    input_spec = InputSpec(config.pixel or own_pixel(study, names), config.place)
     complete = PRESETS[stages[0]].needs_complete_tags
     tags = _usable_tags(study, names, complete=complete)
     usable: Usable = "complete" if complete else "tagged"
-    name, scan, reading_seconds = yield from _largest(study, names, reading, usable)
+    name, scan, reading_seconds = yield from _largest(study, names, input_spec, usable)
     data = _like(scan, tags)
     config = config.with_length(len(tags))
     validation = task.split.validation
@@ -159,14 +159,15 @@ def estimate(
     batch, needed, epochs, epoch_seconds = BatchSize(config.batch_size), 0, 0, 0.0
     for stage in stages:
         if PRESETS[stage].depth > 1:
-            reading = volume_reading(reading, reading.pixel * max(scan.images.shape[-2:]))
-            scan = load_scan(study, name, reading, usable="all")
+            side = input_spec.pixel * max(scan.images.shape[-2:])
+            input_spec = volume_input_spec(input_spec, side)
+            scan = load_scan(study, name, input_spec, usable="all")
             data = _like(scan, tags)
         yield (message := Message(f"measuring steps of {stage}"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            channels = reading.channels(len(study.channels))
-            preset = PRESETS[stage](channels, len(study.classes), config.width, reading.pixel)
+            channels = input_spec.channels(len(study.channels))
+            preset = PRESETS[stage](channels, len(study.classes), config.width, input_spec.pixel)
         preset.learn_relations(parents(tags).tolist())
         run = Run(preset, config, device)
         memory = _memory(run, data)
@@ -197,7 +198,7 @@ def estimate(
         slice_memory=slice_memory,
         step_memory=needed,
         free_memory=free,
-        advice=_advice(needed, room, batch.slices, reading.pixel),
+        advice=_advice(needed, room, batch.slices, input_spec.pixel),
     )
 
 
@@ -209,7 +210,7 @@ def _usable_tags(study: Study, names: Sequence[str], *, complete: bool) -> NDArr
 
 
 def _largest(
-    study: Study, names: Sequence[str], reading: InputSpec, usable: Usable
+    study: Study, names: Sequence[str], input_spec: InputSpec, usable: Usable
 ) -> Generator[Message, None, tuple[str, LoadedScan, float]]:
     """Read the scan with the largest slices that can be learnt from; give the seconds, too."""
 
@@ -220,12 +221,12 @@ def _largest(
     for name in sorted(names, key=area, reverse=True):
         yield Message(f"reading {name}")
         began = time.monotonic()
-        scan = load_scan(study, name, reading, usable=usable)
+        scan = load_scan(study, name, input_spec, usable=usable)
         if len(scan.images):
             return name, scan, time.monotonic() - began
     raise McwssError(
         f"none of the tagged slices of {', '.join(names)} can be trained on: tag slices that "
-        "hold tissue"
+        "have a foreground"
     )
 
 
@@ -238,12 +239,12 @@ def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> SliceDataset:
 
     return SliceDataset(
         repeated(scan.images),
-        repeated(scan.tissue),
+        repeated(scan.foreground),
         torch.from_numpy(tags),
         torch.arange(len(tags)) // len(scan.images),
-        scan.place.repeat(rounds + 1)[: len(tags)],
+        scan.position.repeat(rounds + 1)[: len(tags)],
         (scan.stride,) * (rounds + 1),
-        repeated(scan.tissue[:, 0].to(torch.uint8)),
+        repeated(scan.foreground[:, 0].to(torch.uint8)),
     )
 
 

@@ -37,7 +37,7 @@ class Previewer:
     ----------
     study : Study
         Of the scans.
-    reading : InputSpec
+    input_spec : InputSpec
         How the network reads them.
     device : torch.device
         Of the network.
@@ -46,9 +46,9 @@ class Previewer:
     """
 
     def __init__(
-        self, study: Study, reading: InputSpec, device: torch.device, watched: Watched
+        self, study: Study, input_spec: InputSpec, device: torch.device, watched: Watched
     ) -> None:
-        self._study, self._reading, self._device = study, reading, device
+        self._study, self._input_spec, self._device = study, input_spec, device
         self._watched = watched
         self._inputs: tuple[str, Inputs] | None = None
         self._next = time.monotonic() + INTERVAL
@@ -75,17 +75,17 @@ class Previewer:
         """Give the CAMs of a slice, float32 ``(classes, y, x)``."""
         inputs = self._read(scan)
         cams = np.zeros((preset.classes, *inputs.size), np.float32)
-        if index < len(inputs.images) and inputs.tissue[index].any():
+        if index < len(inputs.images) and inputs.foreground[index].any():
             spacing = self._study.scan(scan).geometry.spacing[0]
             stack = stack_around(
-                index, len(inputs.images), preset.depth, stride_of(spacing, self._reading.pixel)
+                index, len(inputs.images), preset.depth, stride_of(spacing, self._input_spec.pixel)
             )
             images = inputs.images[stack].to(self._device).float()
-            tissue = inputs.tissue[stack].to(self._device)
+            foreground = inputs.foreground[stack].to(self._device)
             training = preset.training
             preset.eval()
             with autocast(self._device):
-                found = preset.predict(images, tissue).cams[stack == index]
+                found = preset.predict(images, foreground).cams[stack == index]
             preset.train(training)
             cams[(slice(None), *inputs.window)] = inputs.restore(found.float().cpu())[0].numpy()
             nest(cams, pairs_of(preset.nesting))
@@ -95,6 +95,6 @@ class Previewer:
         # One scan is kept: who looks at a slice goes on to the next one.
         if self._inputs is None or self._inputs[0] != name:
             scan = self._study.scan(name)
-            self._inputs = name, prepare(scan.volume(), scan.geometry.spacing, self._reading)
+            self._inputs = name, prepare(scan.volume(), scan.geometry.spacing, self._input_spec)
             scan.release()
         return self._inputs[1]

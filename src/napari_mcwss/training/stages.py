@@ -197,7 +197,7 @@ class Training:
         """Make the network of the stage and what optimises it, where they were left."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
-        self.previewer = Previewer(self.study, self.data.reading, self.device, self.watched)
+        self.previewer = Previewer(self.study, self.data.input_spec, self.device, self.watched)
         begin(self.ranks, Stage(preset, self.config, self.device.type, self.state.run), data)
         run = Run(preset, self.config, self.device, self.clock, self.batch, self.ranks)
         if self.state.run is not None:
@@ -347,8 +347,8 @@ class Training:
             classes=classes,
             channels=self.study.channels,
             width=self.config.width,
-            pixel=self.data.reading.pixel,
-            place=self.data.reading.place,
+            pixel=self.data.input_spec.pixel,
+            place=self.data.input_spec.coordinates,
             precedence=rules,
             scans=self.task.split.training,
             validation_scans=self.task.split.validation,
@@ -376,6 +376,6 @@ class Training:
     def _network(self, preset: PresetName) -> Preset:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            channels = self.data.reading.channels(len(self.study.channels))
+            channels = self.data.input_spec.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
-            return PRESETS[preset](channels, classes, config.width, self.data.reading.pixel)
+            return PRESETS[preset](channels, classes, config.width, self.data.input_spec.pixel)

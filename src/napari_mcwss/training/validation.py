@@ -41,7 +41,7 @@ def score_slices(
             yield round(done)
             images = slices.images[batch].to(device).float()
             with torch.inference_mode(), autocast(device):
-                found = preset.score(images, slices.tissue[batch].to(device))
+                found = preset.score(images, slices.foreground[batch].to(device))
             scores[batch] += found.float().cpu() * weights[:, None]
             done += float(weights.sum())
     return scores

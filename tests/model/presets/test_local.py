@@ -29,8 +29,8 @@ def local(parents=CORE_IN_OEDEMA, *, channels=2) -> Local:
 def batch(tags, *, progress: float, size=(24, 20)) -> TaggedBatch:
     tags = torch.tensor(tags)
     images = torch.randn(len(tags), 2, *size, generator=torch.Generator().manual_seed(1))
-    tissue = torch.ones(len(tags), 1, *size, dtype=torch.bool)
-    return TaggedBatch(images, tissue, tags, torch.tensor([0.3, 0.5]), progress)
+    foreground = torch.ones(len(tags), 1, *size, dtype=torch.bool)
+    return TaggedBatch(images, foreground, tags, torch.tensor([0.3, 0.5]), progress)
 
 
 def reach(evidence: Callable[[torch.Tensor], torch.Tensor], size: int = 101) -> int:
@@ -65,8 +65,8 @@ def test_what_is_seen_in_millimetres_hardly_depends_on_the_pixels():
 @pytest.mark.parametrize("size", [(24, 20), (25, 33), (7, 5)])
 @pytest.mark.parametrize(("parents", "channels"), [([-1], 1), ([1, -1], 2), ([-1, 0, 1, -1], 4)])
 def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size, parents, channels):
-    images, tissue = torch.randn(2, channels, *size), torch.ones(2, 1, *size, dtype=torch.bool)
-    maps = local(parents, channels=channels).eval().predict(images, tissue)
+    images, foreground = torch.randn(2, channels, *size), torch.ones(2, 1, *size, dtype=torch.bool)
+    maps = local(parents, channels=channels).eval().predict(images, foreground)
     assert maps.cams.shape == (2, len(parents), *size)
     assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
 
@@ -74,10 +74,10 @@ def test_cams_have_the_size_of_the_slice_and_lie_in_0_to_1(size, parents, channe
 def test_once_contrasted_the_map_of_a_class_is_its_share_in_its_parent():
     preset = local([1, -1], channels=1).eval()
     assert preset.nesting == [1, -1]
-    images, tissue = torch.randn(2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
-    before = preset.predict(images, tissue).cams
+    images, foreground = torch.randn(2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    before = preset.predict(images, foreground).cams
     preset.regions.head.requires_grad_(False).bias.fill_(-9)
-    after = preset.predict(images, tissue).cams
+    after = preset.predict(images, foreground).cams
     assert torch.equal(after[:, 0], before[:, 0])
     assert (after[:, 1] < before[:, 1]).all()
     preset.contrasted.fill_(False)
@@ -87,15 +87,15 @@ def test_once_contrasted_the_map_of_a_class_is_its_share_in_its_parent():
 def test_a_run_that_never_came_to_the_contrast_shows_the_regions():
     preset = local()
     preset.contrasted.fill_(False)
-    images, tissue = torch.randn(2, 2, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
-    regions = preset.eval().predict(images, tissue).cams
+    images, foreground = torch.randn(2, 2, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    regions = preset.eval().predict(images, foreground).cams
     preset.contrasts[0].requires_grad_(False)[-1].bias.fill_(9)
-    assert torch.equal(preset.predict(images, tissue).cams, regions)
+    assert torch.equal(preset.predict(images, foreground).cams, regions)
     preset.train().losses(batch([[1, 1], [0, 1]], progress=0.9))
-    assert not torch.equal(preset.eval().predict(images, tissue).cams, regions)
+    assert not torch.equal(preset.eval().predict(images, foreground).cams, regions)
 
 
-def test_a_slice_without_tissue_has_no_evidence():
+def test_a_slice_without_foreground_has_no_evidence():
     maps = local().eval().predict(torch.randn(1, 2, 16, 16), torch.zeros(1, 1, 16, 16).bool())
     assert not maps.cams.any()
 

@@ -17,9 +17,9 @@ def refined(parents, channels=1) -> Refined:
 
 def batch(labels: torch.Tensor | None, classes=2) -> TaggedBatch:
     images = torch.randn(4, 1, 20, 24, generator=torch.Generator().manual_seed(1))
-    tissue = torch.ones(4, 1, 20, 24, dtype=torch.bool)
+    foreground = torch.ones(4, 1, 20, 24, dtype=torch.bool)
     tags = torch.ones(4, classes, dtype=torch.int8)
-    return TaggedBatch(images, tissue, tags, torch.full((classes,), 0.5), labels=labels)
+    return TaggedBatch(images, foreground, tags, torch.full((classes,), 0.5), labels=labels)
 
 
 def test_perfect_outputs_have_no_loss_and_wrong_ones_do():
@@ -42,9 +42,9 @@ def test_it_cannot_learn_without_labels():
 
 def test_maps_give_each_pixel_the_larger_output():
     preset = refined([1, -1]).eval()
-    logits, tissue = torch.randn(3, 3, 20, 24), torch.ones(3, 1, 20, 24, dtype=torch.bool)
+    logits, foreground = torch.randn(3, 3, 20, 24), torch.ones(3, 1, 20, 24, dtype=torch.bool)
     preset.network.forward = lambda _: logits
-    core, whole = preset.predict(torch.zeros(3, 1, 20, 24), tissue).cams.unbind(1)
+    core, whole = preset.predict(torch.zeros(3, 1, 20, 24), foreground).cams.unbind(1)
     best = logits.argmax(1)
     assert torch.equal(whole >= 0.5, best > 0)
     inside = best > 0
@@ -53,12 +53,12 @@ def test_maps_give_each_pixel_the_larger_output():
 
 
 def test_scores_and_cams_lie_in_0_to_1_and_background_has_none():
-    tissue = torch.zeros(2, 1, 33, 25, dtype=torch.bool)
-    tissue[:, :, 5:20] = True
-    maps = refined([-1, 0, 1], channels=2).eval().predict(torch.randn(2, 2, 33, 25), tissue)
+    foreground = torch.zeros(2, 1, 33, 25, dtype=torch.bool)
+    foreground[:, :, 5:20] = True
+    maps = refined([-1, 0, 1], channels=2).eval().predict(torch.randn(2, 2, 33, 25), foreground)
     assert maps.cams.shape == (2, 3, 33, 25)
     assert 0 <= maps.cams.min() <= maps.cams.max() <= 1
-    assert not maps.cams[~tissue.expand_as(maps.cams)].any()
+    assert not maps.cams[~foreground.expand_as(maps.cams)].any()
     assert ((maps.scores >= 0) & (maps.scores <= 1)).all()
 
 
@@ -79,7 +79,7 @@ def test_in_a_stack_each_slice_counts_for_its_neighbours_alone():
 
 def test_a_stack_may_be_shorter_and_of_any_size():
     preset = RefinedVolume(2, 1, 4).eval()
-    tissue = torch.ones(5, 1, 13, 21, dtype=torch.bool)
-    maps = preset.predict(torch.randn(5, 2, 13, 21), tissue)
+    foreground = torch.ones(5, 1, 13, 21, dtype=torch.bool)
+    maps = preset.predict(torch.randn(5, 2, 13, 21), foreground)
     assert maps.cams.shape == (5, 1, 13, 21)
     assert maps.scores.shape == (5, 1)

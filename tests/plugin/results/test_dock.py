@@ -14,7 +14,8 @@ from napari.utils.notifications import (
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
 
-from napari_mcwss.plugin.results.dock import ResultsDock, segmenting
+from napari_mcwss.plugin.results import segmenting
+from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
 from napari_mcwss.segmentation.masks.settings import Rules

@@ -15,8 +15,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.study import import_dialog
 from napari_mcwss.plugin.study.import_dialog import ImportDialog
 from napari_mcwss.plugin.study.tag_sources import Kind
+from napari_mcwss.plugin.tagging import menu as tag_menu
 from napari_mcwss.plugin.tagging.dock import TaggingDock
-from napari_mcwss.plugin.tagging.dock import menu as tag_menu
 from napari_mcwss.study import tag_exchange as exchange
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag

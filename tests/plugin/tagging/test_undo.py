@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.tagging import undo as undoing
 from napari_mcwss.plugin.tagging.dock import TaggingDock
-from napari_mcwss.plugin.tagging.dock import undo as undoing
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag

@@ -11,8 +11,8 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.shared.background import Outcome
+from napari_mcwss.plugin.training import dock as training_dock
 from napari_mcwss.plugin.training.dock import TrainingDock
-from napari_mcwss.plugin.training.dock import dock as training
 from napari_mcwss.plugin.training.process_runner import ProcessRunner
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import loop
@@ -32,13 +32,13 @@ NewDock = Callable[[], TrainingDock]
 def new_dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[NewDock]:
     """Open napari on a study, with trainings of `stand_in` in place of real ones."""
     docks: list[TrainingDock] = []
-    real = training.train_command
+    real = training_dock.train_command
 
     def command(*args: object, **named: object) -> list[str]:
         _, _, _, *options = real(*args, **named)  # python -m napari_mcwss
         return [sys.executable, stand_in.__file__, *options]
 
-    monkeypatch.setattr(training, "train_command", command)
+    monkeypatch.setattr(training_dock, "train_command", command)
     monkeypatch.setattr(loop, "train", stand_in.train)
 
     def make() -> TrainingDock:

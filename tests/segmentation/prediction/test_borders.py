@@ -22,10 +22,12 @@ def picture(*regions: np.ndarray, channels: int = 1) -> np.ndarray:
     return (noise + 5 * np.sum(regions, axis=0)).astype(np.float32)
 
 
-def followed(cams, image, parents=(-1,), scores=None, tissue=ALL, spacing=SPACING) -> np.ndarray:
+def followed(
+    cams, image, parents=(-1,), scores=None, foreground=ALL, spacing=SPACING
+) -> np.ndarray:
     cams = np.array(cams, np.float32)
     scores = np.ones((SHAPE[0], len(cams))) if scores is None else scores
-    follow_image(cams, scores, image, tissue, spacing, parents)
+    follow_image(cams, scores, image, foreground, spacing, parents)
     return cams
 
 
@@ -103,9 +105,9 @@ def test_slices_that_hold_nothing_are_left_as_they_are():
     np.testing.assert_array_equal(untouched, cam.astype(np.float32))
 
 
-def test_nothing_is_found_outside_tissue():
+def test_nothing_is_found_outside_the_foreground():
     cam = np.where(ball(14), 0.9, 0.1) * ball(10)
-    result = followed([cam], picture(ball(12)), tissue=ball(10))[0]
+    result = followed([cam], picture(ball(12)), foreground=ball(10))[0]
     assert not result[~ball(10)].any()
 
 

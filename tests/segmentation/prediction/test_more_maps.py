@@ -29,9 +29,9 @@ def made(name, width=2, size=(30, 41)):
     preset.learn_relations([1, -1])
     if isinstance(preset, Local):
         preset.contrasted.fill_(True)
-    images, tissue = torch.randn(3, 2, *size), torch.ones(3, 1, *size, dtype=torch.bool)
-    tissue[..., :5] = False
-    return preset, images, tissue
+    images, foreground = torch.randn(3, 2, *size), torch.ones(3, 1, *size, dtype=torch.bool)
+    foreground[..., :5] = False
+    return preset, images, foreground
 
 
 @pytest.mark.parametrize(
@@ -45,22 +45,22 @@ def made(name, width=2, size=(30, 41)):
 )
 @torch.no_grad()
 def test_each_preset_offers_its_own_maps_of_the_slices_own_size(name, expected):
-    preset, images, tissue = made(name)
-    maps = preset.other_maps(images, tissue, images.flip(0))
+    preset, images, foreground = made(name)
+    maps = preset.other_maps(images, foreground, images.flip(0))
     assert tuple(maps) == expected
     for found in maps.values():
         assert found.shape == (3, 2, 30, 41)
         assert found.min() >= 0
         assert found.max() <= 1
         assert not found.requires_grad
-    alone = preset.other_maps(images, tissue)
+    alone = preset.other_maps(images, foreground)
     assert set(maps) - set(alone) == {key for key in maps if key.startswith("decomposed")}
 
 
 def test_the_levels_of_mcwss_multiply_to_its_cam():
-    preset, images, tissue = made("mcwss")
+    preset, images, foreground = made("mcwss")
     with torch.no_grad():
-        maps, cams = preset.other_maps(images, tissue), preset.predict(images, tissue).cams
+        maps, cams = preset.other_maps(images, foreground), preset.predict(images, foreground).cams
     product = maps["single, shallow"] * maps["single, deep"]
     torch.testing.assert_close(maps["single"], cams)
     torch.testing.assert_close(product, cams)
@@ -77,7 +77,7 @@ class Spot(Preset):
     def losses(self, batch):
         raise AssertionError("no loss is asked for")
 
-    def predict(self, images, tissue):
+    def predict(self, images, foreground):
         features = self.features(images)
         return Maps(features[:, :1].amax((2, 3)).sigmoid(), features[:, :1].sigmoid())
 

@@ -6,13 +6,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from napari_mcwss.scans.input_spec import read_scan
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec, prepare
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
@@ -27,8 +27,8 @@ class Brightness(Preset):
     def losses(self, batch):
         raise AssertionError("prediction never asks for a loss")
 
-    def predict(self, images, tissue):
-        cams = (images[:, :1] > 3).float() * tissue
+    def predict(self, images, foreground):
+        cams = (images[:, :1] > 3).float() * foreground
         return Maps(cams.amax((2, 3)), cams)
 
 
@@ -88,10 +88,10 @@ def test_a_mask_lands_on_the_voxels_that_the_network_marked(tmp_path, signs, spa
 
 def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
     name = tagged_study.scan_names[0]
-    reading = InputSpec(pixel=2.0, place=True)
-    loaded = load_scan(tagged_study, name, reading, usable="tagged")
+    input_spec = InputSpec(pixel=2.0, coordinates=True)
+    loaded = load_scan(tagged_study, name, input_spec, usable="tagged")
     scan = tagged_study.scan(name)
-    seen = prepare(scan.volume(), scan.geometry.spacing, reading)
+    seen = prepare(scan.volume(), scan.geometry.spacing, input_spec)
     assert torch.equal(loaded.images, seen.images[seen.occupied])
     assert torch.equal(loaded.tags, torch.from_numpy(tagged_study.tags(name).values)[seen.occupied])
 
@@ -105,8 +105,8 @@ def test_empty_slices_are_never_shown_to_the_network():
     shown = []
     model.preset.register_forward_pre_hook(lambda *_: None)
     original = model.preset.predict
-    model.preset.predict = lambda images, tissue: (
-        shown.append(len(images)) or original(images, tissue)
+    model.preset.predict = lambda images, foreground: (
+        shown.append(len(images)) or original(images, foreground)
     )
     prediction = run(model, scan)
     assert sum(shown) == 2 * 2  # Two slices, each as it is and mirrored.
@@ -132,12 +132,12 @@ def test_smoothed_evidence_reaches_the_next_slices_but_no_background():
     assert not along_z[[0, 1, 6]].any()
 
 
-def test_smoothing_does_not_fade_evidence_at_the_border_of_tissue():
+def test_smoothing_does_not_fade_evidence_at_the_border_of_foreground():
     class Everywhere(Brightness):
         smoothing = (2.0, 1.0, 1.0)
 
-        def predict(self, images, tissue):
-            return Maps(torch.ones(len(images), 1), 0.6 * tissue.float())
+        def predict(self, images, foreground):
+            return Maps(torch.ones(len(images), 1), 0.6 * foreground.float())
 
     volume = np.zeros((1, 7, 20, 20), np.float32)
     volume[0, 2:6, 5:15, 5:15] = np.random.default_rng(0).normal(10, 1, (4, 10, 10))
@@ -151,7 +151,7 @@ def test_the_cam_of_a_class_lies_inside_its_parents():
     class Nested(Brightness):
         nesting = (1, 2, -1)
 
-        def predict(self, images, tissue):
+        def predict(self, images, foreground):
             shares = torch.rand(len(images), 3, *images.shape[2:])
             return Maps(torch.ones(len(images), 3), shares)
 
@@ -168,7 +168,7 @@ def test_borders_follow_the_scan_if_the_preset_wants_it():
     class Small(Brightness):
         follows_image = True
 
-        def predict(self, images, tissue):
+        def predict(self, images, foreground):
             cams = torch.full_like(images[:, :1], 0.1)
             cams[..., 4:26, 4:26], cams[..., 12:18, 12:18] = 0.35, 0.9
             return Maps(torch.ones(len(images), 1), cams)
@@ -180,7 +180,7 @@ def test_borders_follow_the_scan_if_the_preset_wants_it():
 
 
 def bright_square() -> Scan:
-    """A square of 14 pixels in the middle of a scan of tissue."""
+    """A square of 14 pixels in the middle of a scan of foreground."""
     volume = np.random.default_rng(0).normal(10, 1, (1, 5, 30, 30)).astype(np.float32)
     volume[:, :, 8:22, 8:22] += 40
     return Scan.from_array("s", ("a",), volume, Geometry.from_source((30, 30, 5), np.eye(4)))

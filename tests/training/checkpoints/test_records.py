@@ -16,7 +16,7 @@ NEW = ("slices", "tags", "seconds", "device", "processes", "backend", "finished"
 def test_a_training_writes_down_what_it_was(trained_study: Study):
     run = read_run(trained_study, "model-1")
     info = run.info
-    assert 0 < info.slices < 36, "slices without tissue are left out"
+    assert 0 < info.slices < 36, "slices without foreground are left out"
     for name, counts in info.tags.items():
         tags = [trained_study.tags(scan).values for scan in info.scans]
         index = info.classes.index(name)

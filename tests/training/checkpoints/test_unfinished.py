@@ -238,7 +238,7 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
 
 INTERRUPTED = """
 import os, signal, sys
-from napari_mcwss.cli.app import app as cli
+from napari_mcwss.cli import app as cli
 from napari_mcwss.training.batch_trainer import Learner
 learn = Learner.learn
 def interrupted(*arguments):

@@ -27,7 +27,7 @@ def slices_of(tags: list[list[int]], scan: list[int]) -> SliceDataset:
 def test_stacks_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it():
     data = replace(
         slices_of([[1]] * 9, [0] * 5 + [1] * 4),
-        place=torch.tensor([3, 4, 5, 6, 7, 0, 1, 2, 4]),
+        position=torch.tensor([3, 4, 5, 6, 7, 0, 1, 2, 4]),
         strides=(1, 2),
     )
     generator = torch.Generator().manual_seed(0)
@@ -42,7 +42,7 @@ def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
     data = replace(data, images=data.images + 3, labels=torch.full((2, 4, 4), 2).byte())
     taken = data.take(torch.tensor([1, -1]))
     assert taken.tags.tolist() == [[0], [-1]]
-    for part, there in ((taken.images, 3), (taken.tissue, 1), (taken.labels, 2)):
+    for part, there in ((taken.images, 3), (taken.foreground, 1), (taken.labels, 2)):
         assert (part[0] == there).all()
         assert not part[1].any()
 
@@ -118,17 +118,17 @@ def test_an_epoch_can_draw_slices_more_than_once():
     assert order.bincount().tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
 
 
-def test_augmentation_moves_image_and_tissue_together():
+def test_augmentation_moves_image_and_foreground_together():
     images = torch.zeros(16, 2, 40, 60)
     images[:, :, 10:20, 15:40] = 1
-    tissue = images[:, :1] > 0
+    foreground = images[:, :1] > 0
     views = draw_views(images.shape, torch.Generator().manual_seed(0))
-    moved, moved_tissue = views.images(images, tissue)
+    moved, moved_foreground = views.images(images, foreground)
     assert moved.shape == images.shape
     assert not torch.equal(moved, images)
-    assert not moved[~moved_tissue.expand_as(moved)].any()
+    assert not moved[~moved_foreground.expand_as(moved)].any()
     # Rotated, scaled by at most 15 % and shifted by little, the block keeps its size.
-    sizes = moved_tissue.sum((1, 2, 3)) / 250
+    sizes = moved_foreground.sum((1, 2, 3)) / 250
     assert sizes.min() > 0.6
     assert sizes.max() < 1.6
 
@@ -149,18 +149,18 @@ def test_augmentation_keeps_angles_on_slices_that_are_not_square():
     images = torch.zeros(64, 1, 40, 80)
     images[:, :, 10:30, 30:50] = 1
     views = draw_views(images.shape, torch.Generator().manual_seed(1))
-    _, tissue = views.images(images, images > 0)
+    _, foreground = views.images(images, images > 0)
     # A square stays one: its area is that of its side along both diagonals of any turn.
-    rows = tissue.any(3).sum((1, 2)).float()
-    columns = tissue.any(2).sum((1, 2)).float()
+    rows = foreground.any(3).sum((1, 2)).float()
+    columns = foreground.any(2).sum((1, 2)).float()
     assert (rows / columns - 1).abs().max() < 0.15
 
 
 def test_the_same_seed_gives_the_same_views():
     images = torch.rand(4, 2, 20, 30)
-    tissue = torch.ones(4, 1, 20, 30).bool()
+    foreground = torch.ones(4, 1, 20, 30).bool()
     one, other, third = (
-        draw_views(images.shape, torch.Generator().manual_seed(seed)).images(images, tissue)[0]
+        draw_views(images.shape, torch.Generator().manual_seed(seed)).images(images, foreground)[0]
         for seed in (0, 0, 1)
     )
     assert torch.equal(one, other)

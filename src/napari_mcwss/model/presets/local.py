@@ -118,37 +118,37 @@ class Local(Preset):
         """Give classification and extent terms of the regions, or the contrast term."""
         if self._contrasts_at(batch.progress):
             return {"contrast": self._contrast_loss(batch)}
-        tissue = batch.tissue.to(batch.images.dtype)
+        foreground = batch.foreground.to(batch.images.dtype)
         deep, shallow = self.regions(batch.images)
-        scores = [smooth_maximum(evidence, tissue) for evidence in (deep, shallow)]
+        scores = [smooth_maximum(evidence, foreground) for evidence in (deep, shallow)]
         self._judge_shallow(scores[1].detach(), batch)
         tags, frequency = batch.tags, batch.frequency
         return {
             "classification": MAXIMUM
             * torch.stack([classification_loss(s, tags, frequency) for s in scores]).sum(),
             "extent": torch.stack(
-                [extent_loss(e, tissue, tags, frequency, EXTENT_PRIOR) for e in (deep, shallow)]
+                [extent_loss(e, foreground, tags, frequency, EXTENT_PRIOR) for e in (deep, shallow)]
             ).sum(),
         }
 
-    def score(self, images: Tensor, tissue: Tensor) -> Tensor:
+    def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Give each class's probability to be on the slice: ``(slices, classes)``."""
-        return smooth_maximum(self.regions(images)[0], tissue).sigmoid()
+        return smooth_maximum(self.regions(images)[0], foreground).sigmoid()
 
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Give scores and CAMs: regions, which cover the classes inside them, and contrasts."""
-        tissue = tissue.to(images.dtype)
+        foreground = foreground.to(images.dtype)
         deep, shallow = self.regions(images)
-        scores = smooth_maximum(deep, tissue).sigmoid()
-        cams = self._joined(deep, shallow).sigmoid() * tissue
+        scores = smooth_maximum(deep, foreground).sigmoid()
+        cams = self._joined(deep, shallow).sigmoid() * foreground
         if self.contrasted:
             cams = family_maximum(cams, self._pairs())
         radius = max(1, round(EDGE_RADIUS / self.pixel))
-        cams = guided_filter(cams, images, radius).clamp(0, 1) * tissue
+        cams = guided_filter(cams, images, radius).clamp(0, 1) * foreground
         if self.contrasted:
             particular = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
             for child, _ in self._pairs():
-                cams[:, child] = particular[:, child] * tissue[:, 0]
+                cams[:, child] = particular[:, child] * foreground[:, 0]
         return Maps(scores, cams)
 
     @property
@@ -157,17 +157,17 @@ class Local(Preset):
         return self.regions.down[-1]
 
     def other_maps(
-        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+        self, images: Tensor, foreground: Tensor, references: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Give both heads of the regions, unfiltered, and the contrast of classes inside others."""
-        deep, shallow = (evidence.sigmoid() * tissue for evidence in self.regions(images))
+        deep, shallow = (evidence.sigmoid() * foreground for evidence in self.regions(images))
         maps = {"deep": deep, "shallow": shallow}
         if self.contrasted:
             contrast = torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
             inside = torch.zeros(self.classes, device=images.device)
             inside[[child for child, _ in self._pairs()]] = 1
-            maps["contrast"] = contrast * inside[:, None, None] * tissue
-        return maps | super().other_maps(images, tissue, references)
+            maps["contrast"] = contrast * inside[:, None, None] * foreground
+        return maps | super().other_maps(images, foreground, references)
 
     def _contrasts_at(self, progress: float) -> bool:
         return progress >= REGION_STAGE and bool(self._pairs())
@@ -201,7 +201,7 @@ class Local(Preset):
         with torch.no_grad():
             evidence = self._joined(*self.regions(batch.images))
             regions = family_maximum(evidence.sigmoid(), self._pairs())
-        inside = ((regions[:, parent] > 0.5) & batch.tissue).to(batch.images.dtype)
+        inside = ((regions[:, parent] > 0.5) & batch.foreground).to(batch.images.dtype)
         tags = batch.tags[:, child]
         applies = (batch.tags[:, parent] == PRESENT) & (tags != UNKNOWN) & inside.any(-1).any(-1)
         present = (tags == PRESENT).to(batch.images.dtype)

@@ -11,7 +11,7 @@ from napari_mcwss.model.losses import (
     extent_loss,
     mutual_exclusion_loss,
 )
-from napari_mcwss.model.maps import evidence, fuse, pool, tissue_at, upsample
+from napari_mcwss.model.maps import evidence, foreground_at, fuse, pool, upsample
 from napari_mcwss.model.network import MultiLevelNetwork
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
@@ -47,29 +47,29 @@ class Mcwss(Preset):
         features = self.network.encode(batch.images)
         single = [evidence(logits) for logits in self.network.single_heads(features)]
         decomposed = [evidence(logits) for logits in self.network.decompose(features)]
-        tissue = [tissue_at(batch.tissue, level) for level in single]
+        foreground = [foreground_at(batch.foreground, level) for level in single]
         # Only the shallow level is asked how far a class extends: it sees too
         # little to paint a whole slice for what the slice holds elsewhere.
         shallow, shallow_decomposed = single[0], decomposed[0]
         guidance = [
             cross_guidance_loss(one.sigmoid(), other.sigmoid(), where, joint)
-            for one, other, where in zip(single, decomposed, tissue, strict=True)
+            for one, other, where in zip(single, decomposed, foreground, strict=True)
         ]
         terms = {
-            "classification": _classification(single, tissue, tags, frequency),
-            "extent": extent_loss(shallow, tissue[0], tags, frequency),
-            "exclusion": mutual_exclusion_loss(shallow, tissue[0], tags, frequency),
-            "decomposed": _classification(decomposed, tissue, joint, frequency)
-            + extent_loss(shallow_decomposed, tissue[0], joint, frequency),
+            "classification": _classification(single, foreground, tags, frequency),
+            "extent": extent_loss(shallow, foreground[0], tags, frequency),
+            "exclusion": mutual_exclusion_loss(shallow, foreground[0], tags, frequency),
+            "decomposed": _classification(decomposed, foreground, joint, frequency)
+            + extent_loss(shallow_decomposed, foreground[0], joint, frequency),
             "guidance": torch.stack(guidance).mean(),
         }
         return {name: WEIGHTS[name] * term for name, term in terms.items()}
 
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Give scores and CAMs from the single branch alone."""
         levels = [evidence(logits) for logits in self.network(images)]
-        pooled = pool(levels, [tissue_at(tissue, level) for level in levels])
-        cams = fuse(levels, (images.shape[-2], images.shape[-1])) * tissue
+        pooled = pool(levels, [foreground_at(foreground, level) for level in levels])
+        cams = fuse(levels, (images.shape[-2], images.shape[-1])) * foreground
         return Maps(torch.stack(pooled).sigmoid().mean(0), cams)
 
     @property
@@ -78,7 +78,7 @@ class Mcwss(Preset):
         return self.network.encoder.blocks[2]
 
     def other_maps(
-        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+        self, images: Tensor, foreground: Tensor, references: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Give each level and their product, of the single and of the decomposed branch."""
         size = (images.shape[-2], images.shape[-1])
@@ -91,14 +91,14 @@ class Mcwss(Preset):
         maps = {}
         for branch, logits in branches.items():
             levels = [evidence(level) for level in logits]
-            maps[branch] = fuse(levels, size) * tissue
+            maps[branch] = fuse(levels, size) * foreground
             for name, level in zip(("shallow", "deep"), levels, strict=True):
-                maps[f"{branch}, {name}"] = upsample(level, size).sigmoid() * tissue
-        return maps | super().other_maps(images, tissue, references)
+                maps[f"{branch}, {name}"] = upsample(level, size).sigmoid() * foreground
+        return maps | super().other_maps(images, foreground, references)
 
 
 def _classification(
-    levels: list[Tensor], tissue: list[Tensor], tags: Tensor, frequency: Tensor
+    levels: list[Tensor], foreground: list[Tensor], tags: Tensor, frequency: Tensor
 ) -> Tensor:
-    losses = [classification_loss(scores, tags, frequency) for scores in pool(levels, tissue)]
+    losses = [classification_loss(scores, tags, frequency) for scores in pool(levels, foreground)]
     return torch.stack(losses).mean()

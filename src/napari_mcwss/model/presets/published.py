@@ -185,7 +185,7 @@ class Published(Preset):
             "guidance": guidance[first] + guidance[second],
         }
 
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:  # noqa: ARG002
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:  # noqa: ARG002
         """Give the single branch's scores and present maps, at the slices' size."""
         shallow, deep = self.network(_framed(images))
         logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
@@ -198,7 +198,7 @@ class Published(Preset):
         return self.network.encoder.blocks[2]
 
     def other_maps(
-        self, images: Tensor, tissue: Tensor, references: Tensor | None = None
+        self, images: Tensor, foreground: Tensor, references: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Give the present maps of each level and of the decomposed branch."""
         height, width = images.shape[-2:]
@@ -211,7 +211,9 @@ class Published(Preset):
             pairs = self.network.encode(_framed(torch.cat([images, references])))
             shared = fused_maps(*self.network.decompose(pairs))
             maps["decomposed"] = _unframed(shared[:, :, 1], height, width)
-        explained = layer_cam(self.score, self.inspected, _framed(images), _framed(tissue.float()))
+        explained = layer_cam(
+            self.score, self.inspected, _framed(images), _framed(foreground.float())
+        )
         return maps | {"LayerCAM": _unframed(explained, height, width)}
 
 

@@ -89,7 +89,7 @@ class Refined(Preset):
             "dice": self._dice(logits.softmax(1), target),
         }
 
-    def predict(self, images: Tensor, tissue: Tensor) -> Maps:
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Give scores and CAMs: those of families, and the share of a class in its parent's."""
         pairs = pairs_of(self.nesting)
         outputs = self._logits(images).float().softmax(1)
@@ -97,14 +97,14 @@ class Refined(Preset):
         families = family_maximum(own, pairs)
         # At 0.5 as the larger output would have it: a class against the background,
         # and a class against the one that it lies in.
-        cams = families / (families + background) * tissue
+        cams = families / (families + background) * foreground
         found = cams.clone()
         for child, parent in pairs:
             share = families[:, child] / (families[:, child] + own[:, parent])
-            cams[:, child] = inside = share * tissue[:, 0]
+            cams[:, child] = inside = share * foreground[:, 0]
             # A view of what changes next would have no gradient.
             found[:, child] = torch.minimum(found[:, parent].clone(), inside)
-        scores = smooth_maximum(torch.logit(found, 1e-4), tissue.to(cams.dtype)).sigmoid()
+        scores = smooth_maximum(torch.logit(found, 1e-4), foreground.to(cams.dtype)).sigmoid()
         return Maps(scores, cams)
 
     def _logits(self, images: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class RefinedVolume(Refined):
     def other_maps(
         self,
         images: Tensor,  # noqa: ARG002
-        tissue: Tensor,  # noqa: ARG002
+        foreground: Tensor,  # noqa: ARG002
         references: Tensor | None = None,  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Give none: its features are of stacks, not of slices."""

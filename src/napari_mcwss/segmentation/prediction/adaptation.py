@@ -69,7 +69,7 @@ def adapted(
     for indices in occupied.tensor_split(math.ceil(len(occupied) / max(2, batch_size))):
         images = inputs.images[indices].to(model.device).float()
         with torch.no_grad(), autocast(model.device):
-            getattr(preset, look)(images, inputs.tissue[indices].to(model.device))
+            getattr(preset, look)(images, inputs.foreground[indices].to(model.device))
         yield
     share = len(occupied) / (len(occupied) + PRIOR)
     for norm, before in zip(norms, learnt, strict=True):

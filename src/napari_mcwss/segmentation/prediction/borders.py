@@ -50,7 +50,7 @@ def follow_image(
     cams: NDArray[np.float32],
     scores: NDArray[np.float32],
     image: NDArray[np.float32],
-    tissue: NDArray[np.bool_],
+    foreground: NDArray[np.bool_],
     spacing: tuple[float, float, float],
     parents: Sequence[int],
 ) -> None:
@@ -79,7 +79,7 @@ def follow_image(
         ``(slices, classes)`` in 0..1.
     image : ndarray
         Float32 ``(channels, z, y, x)``, any units.
-    tissue : ndarray
+    foreground : ndarray
         Bool ``(z, y, x)``: what is not background.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
@@ -90,10 +90,10 @@ def follow_image(
     if not possible.size:
         return
     part = slice(possible[0], possible[-1] + 1)
-    cams, scores, image, tissue = cams[:, part], scores[part], image[:, part], tissue[part]
+    cams, scores, image, foreground = cams[:, part], scores[part], image[:, part], foreground[part]
     edges = _edges(image, spacing)
     for index in sorted(range(len(cams)), key=lambda k: len(_ancestors(parents, k))):
-        domain = tissue & (scores[:, index] >= GATE)[:, None, None]
+        domain = foreground & (scores[:, index] >= GATE)[:, None, None]
         for ancestor in _ancestors(parents, index):
             domain &= cams[ancestor] >= THRESHOLD
         # Around a region its map is high as well: the network sees the region from there.

@@ -72,7 +72,7 @@ def more_maps(
     """
     source = study.scan(scan)
     model.info.check(source.channels, study.class_names)
-    inputs = prepare(source.volume(), source.geometry.spacing, model.info.reading)
+    inputs = prepare(source.volume(), source.geometry.spacing, model.info.input_spec)
     yield Progress(0, len(slices))
     place = reference_slice(study, model.info.scans, scan) if model.preset.compares_pairs else None
     reference = None if place is None else _image(study, model, place)
@@ -118,7 +118,7 @@ def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str,
 def _image(study: Study, model: TrainedModel, place: tuple[str, int]) -> Tensor:
     """Read a slice as the network does: ``(1, channels, h, w)``."""
     scan = study.scan(place[0])
-    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
     scan.release()
     return inputs.images[place[1], None].float()
 
@@ -129,15 +129,15 @@ def _maps(
 ) -> dict[str, Tensor]:
     """Give the maps of some slices by name, ``(slices, classes, y, x)`` of the scan's window."""
     images = inputs.images[slices].to(model.device).float()
-    tissue = inputs.tissue[slices].to(model.device)
+    foreground = inputs.foreground[slices].to(model.device)
     references = None
     if reference is not None:
         height, width = (
             mine - theirs
             for mine, theirs in zip(images.shape[-2:], reference.shape[-2:], strict=True)
         )
-        # Scans are cropped to their tissue: both get one size around their middle.
+        # Scans are cropped to their foreground: both get one size around their middle.
         margins = (width // 2, width - width // 2, height // 2, height - height // 2)
         references = F.pad(reference, margins).to(model.device).expand_as(images)
-    maps = model.preset.other_maps(images, tissue, references)
+    maps = model.preset.other_maps(images, foreground, references)
     return {name: inputs.restore(found.float().cpu()) for name, found in maps.items()}

@@ -63,7 +63,7 @@ def predict(
     """Predict all slices of a scan; the prediction is the generator's return value.
 
     The network is adapted to the scan first. Only the single branch runs, on the crop
-    that holds tissue, on slices that hold any, averaged over the slice and its mirror
+    that holds foreground, on slices that hold any, averaged over the slice and its mirror
     image; of networks that read stacks, over the stacks that a slice is in.
 
     Parameters
@@ -86,7 +86,7 @@ def predict(
         If the scan has other channels than the model.
     """
     model.info.check(scan.channels, model.info.classes)
-    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
     slices, classes = len(inputs.images), len(model.info.classes)
     scores = np.zeros((slices, classes), np.float32)
     cams = np.zeros((classes, slices, *inputs.size), np.float32)
@@ -110,21 +110,21 @@ def predict_scores(
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """Predict the scores of all slices alone, ``(slices, classes)``, without their maps.
 
-    Slices without tissue have 0. Parameters, events and errors are those of
+    Slices without foreground have 0. Parameters, events and errors are those of
     `predict`; the scores are the generator's return value, and not averaged
     over the mirror image.
     """
     model.info.check(scan.channels, model.info.classes)
-    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.reading)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
     scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
     done = float(len(scores) - len(inputs.occupied))
     begun = Progress(round(done), len(scores))
     preset = yield from _adapted(model, inputs, batch_size, begun, "score")
     for indices, weights in _windows(model, inputs, scan, batch_size):
         images = inputs.images[indices].to(model.device).float()
-        tissue = inputs.tissue[indices].to(model.device)
+        foreground = inputs.foreground[indices].to(model.device)
         with torch.inference_mode(), autocast(model.device):
-            found = preset.score(images, tissue)
+            found = preset.score(images, foreground)
         scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
         done += float(weights.sum())
         yield Progress(round(done), len(scores))
@@ -166,21 +166,23 @@ def _finish(
     """Make maps of slices those of a scan, in place: smooth, with its borders, nested."""
     window = (slice(None), slice(None), *inputs.window)
     preset, spacing = model.preset, scan.geometry.spacing
-    tissue = inputs.restore(inputs.tissue.float())[:, 0].numpy() > 0.5
+    foreground = inputs.restore(inputs.foreground.float())[:, 0].numpy() > 0.5
     if any(preset.smoothing):
-        _smooth(cams[window], tissue, np.divide(preset.smoothing, spacing))
+        _smooth(cams[window], foreground, np.divide(preset.smoothing, spacing))
     if preset.follows_image:
-        follow_image(cams[window], scores, scan.volume()[window], tissue, spacing, preset.nesting)
+        follow_image(
+            cams[window], scores, scan.volume()[window], foreground, spacing, preset.nesting
+        )
     nest(cams, pairs_of(preset.nesting))
 
 
 def _smooth(
-    cams: NDArray[np.float32], tissue: NDArray[np.bool_], sigma: NDArray[np.float64]
+    cams: NDArray[np.float32], foreground: NDArray[np.bool_], sigma: NDArray[np.float64]
 ) -> None:
-    """Smooth CAMs ``(classes, z, y, x)`` in place, and only inside tissue."""
-    # What lies outside tissue has no part in the mean: borders would fade.
-    share = gaussian_filter(tissue.astype(np.float32), sigma, truncate=3)
-    weights = tissue / np.maximum(share, np.float32(1e-3))
+    """Smooth CAMs ``(classes, z, y, x)`` in place, and only inside foreground."""
+    # What lies outside foreground has no part in the mean: borders would fade.
+    share = gaussian_filter(foreground.astype(np.float32), sigma, truncate=3)
+    weights = foreground / np.maximum(share, np.float32(1e-3))
     for cam in cams:
         gaussian_filter(cam, sigma, output=cam, truncate=3)
         cam *= weights
@@ -192,10 +194,10 @@ def _mirror_mean(
 ) -> tuple[Tensor, Tensor]:
     images = inputs.images[indices].to(device).float()
     images = images.contiguous(memory_format=torch.channels_last)
-    tissue = inputs.tissue[indices].to(device)
+    foreground = inputs.foreground[indices].to(device)
     with autocast(device):
-        plain = preset.predict(images, tissue)
-        mirrored = preset.predict(images.flip(-1), tissue.flip(-1))
+        plain = preset.predict(images, foreground)
+        mirrored = preset.predict(images.flip(-1), foreground.flip(-1))
     scores = (plain.scores + mirrored.scores) / 2
     cams = inputs.restore((plain.cams + mirrored.cams.flip(-1)) / 2)
     return scores.float().cpu(), cams.float().cpu()

@@ -34,13 +34,13 @@ class Views:
         """Give the views of some slices."""
         return Views(self.theta[rows], self.gain[rows], self.offset[rows])
 
-    def images(self, images: Tensor, tissue: Tensor) -> tuple[Tensor, Tensor]:
-        """View images ``(slices, channels, h, w)`` and their tissue, bool ``(slices, 1, h, w)``."""
-        both = torch.cat([images, tissue.to(images.dtype)], 1)
+    def images(self, images: Tensor, foreground: Tensor) -> tuple[Tensor, Tensor]:
+        """View images ``(slices, channels, h, w)`` and foregrounds, bool ``(slices, 1, h, w)``."""
+        both = torch.cat([images, foreground.to(images.dtype)], 1)
         both = F.grid_sample(both, self._grid(images), align_corners=False)
-        tissue = both[:, -1:] > 0.5
+        foreground = both[:, -1:] > 0.5
         gain, offset = self.gain.to(images.device), self.offset.to(images.device)
-        return (both[:, :-1] * gain + offset) * tissue, tissue
+        return (both[:, :-1] * gain + offset) * foreground, foreground
 
     def labels(self, labels: Tensor) -> Tensor:
         """View label images ``(slices, h, w)``; what comes in from outside is 0."""

@@ -83,9 +83,11 @@ class SliceStore:
                 f"the slices fit neither in memory nor in the {self._limit / 2**30:.1f} GiB that "
                 f"they may take in '{cache_folder()}': train with larger pixels or on fewer scans"
             )
-        images, tissue, *labels = _mapped(scan.maps)
+        images, foreground, *labels = _mapped(scan.maps)
         self.on_disk += size
-        return replace(scan, images=images, tissue=tissue, labels=labels[0] if labels else None)
+        return replace(
+            scan, images=images, foreground=foreground, labels=labels[0] if labels else None
+        )
 
     def _disk_limit(self) -> float:
         folder = cache_folder()

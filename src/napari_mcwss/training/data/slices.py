@@ -23,7 +23,7 @@ FINEST_PIXEL = 1.0
 
 
 Usable = Literal["complete", "tagged", "all"]
-"""Which of the slices that hold tissue are read: those on which every class has a
+"""Which of the slices that have a foreground are read: those on which every class has a
 known tag, those on which any has, or all.
 """
 
@@ -32,7 +32,7 @@ class Taken(NamedTuple):
     """What a batch is made of: the fields of `SliceDataset`, of some slices."""
 
     images: Tensor
-    tissue: Tensor
+    foreground: Tensor
     tags: Tensor
     labels: Tensor | None
 
@@ -45,13 +45,13 @@ class SliceDataset:
     ----------
     images : Tensor or SliceStack
         Float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan.
-    tissue : Tensor or SliceStack
+    foreground : Tensor or SliceStack
         Bool ``(slices, 1, h, w)``.
     tags : Tensor
         Int8 ``(slices, classes)``.
     scan : Tensor
         Index of each slice's scan ``(slices,)``.
-    place : Tensor
+    position : Tensor
         Index of each slice in its scan ``(slices,)``.
     strides : tuple of int
         Of each scan, as `stride_of` gives it.
@@ -65,10 +65,10 @@ class SliceDataset:
     """
 
     images: Tensor | SliceStack
-    tissue: Tensor | SliceStack
+    foreground: Tensor | SliceStack
     tags: Tensor
     scan: Tensor
-    place: Tensor
+    position: Tensor
     strides: tuple[int, ...]
     labels: Tensor | SliceStack | None = None
     weights: Tensor | None = None
@@ -152,25 +152,28 @@ class SliceDataset:
         Tensor
             Indices ``(n * depth,)``, -1 where a scan has no such slice.
         """
-        index = torch.full((len(self.strides), int(self.place.max()) + 1), -1)
-        index[self.scan, self.place] = torch.arange(len(self))
+        index = torch.full((len(self.strides), int(self.position.max()) + 1), -1)
+        index[self.scan, self.position] = torch.arange(len(self))
         scan = self.scan[anchors, None]
         steps = (torch.arange(depth) - depth // 2) * torch.tensor(self.strides)[scan]
         upside_down = torch.rand(len(anchors), 1, generator=generator) < 0.5
-        place = self.place[anchors, None] + torch.where(upside_down, -steps, steps)
-        inside = (place >= 0) & (place < index.shape[1])
-        return torch.where(inside, index[scan, place.clamp(0, index.shape[1] - 1)], -1).flatten()
+        position = self.position[anchors, None] + torch.where(upside_down, -steps, steps)
+        inside = (position >= 0) & (position < index.shape[1])
+        return torch.where(inside, index[scan, position.clamp(0, index.shape[1] - 1)], -1).flatten()
 
     def take(self, indices: Tensor) -> Taken:
         """Give some slices; -1 is an empty one, of which nothing is known."""
         there = indices >= 0
         tags = self.tags[indices].masked_fill(~there[:, None], UNKNOWN)
-        images, tissue = self.images[indices], self.tissue[indices] & there[:, None, None, None]
+        images, foreground = (
+            self.images[indices],
+            self.foreground[indices] & there[:, None, None, None],
+        )
         images = images.masked_fill(~there[:, None, None, None], 0)
         labels = None
         if self.labels is not None:
             labels = self.labels[indices].masked_fill(~there[:, None, None], 0)
-        return Taken(images, tissue, tags, labels)
+        return Taken(images, foreground, tags, labels)
 
 
 def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
@@ -243,7 +246,7 @@ def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[s
             if not (tags[:, index] == tag).any():
                 raise McwssError(
                     f"no slice is tagged {name} {word} in {', '.join(scans)}: a class needs "
-                    "present and absent slices that hold tissue to be learnt, tag some"
+                    "present and absent slices that have a foreground to be learnt, tag some"
                 )
 
 
@@ -252,23 +255,23 @@ class LoadedScan:
     """One scan's usable slices: what `SliceDataset` has, of its own size."""
 
     images: Tensor
-    tissue: Tensor
+    foreground: Tensor
     tags: Tensor
-    place: Tensor
+    position: Tensor
     stride: int
     labels: Tensor | None = None
 
     @property
     def maps(self) -> tuple[Tensor, ...]:
-        """What has the size of slices: images, tissue and, if there are any, labels."""
+        """What has the size of slices: images, foreground and, if there are any, labels."""
         labels = () if self.labels is None else (self.labels,)
-        return (self.images, self.tissue, *labels)
+        return (self.images, self.foreground, *labels)
 
 
 def load_scan(
     study: Study,
     name: str,
-    reading: InputSpec,
+    input_spec: InputSpec,
     *,
     usable: Usable,
     labels: NDArray[np.uint8] | None = None,
@@ -281,7 +284,7 @@ def load_scan(
         Where the scan is.
     name : str
         The scan.
-    reading : InputSpec
+    input_spec : InputSpec
         How the network reads it.
     usable : str
         Which slices, see `Usable`.
@@ -289,11 +292,11 @@ def load_scan(
         Uint8 label image ``(z, y, x)`` of the scan, to be cropped with it.
     """
     scan = study.scan(name)
-    inputs = prepare(scan.volume(), scan.geometry.spacing, reading)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec)
     scan.release()
     tags = torch.from_numpy(study.tags(name).values)
     known = tags != UNKNOWN
-    chosen = inputs.tissue.flatten(1).any(1)
+    chosen = inputs.foreground.flatten(1).any(1)
     if usable != "all":
         chosen &= known.all(1) if usable == "complete" else known.any(1)
     cropped = None
@@ -302,10 +305,10 @@ def load_scan(
         cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[chosen]
         height, width = inputs.images.shape[-2:]
         cropped = resample_labels(cropped, (height, width))
-    stride = stride_of(scan.geometry.spacing[0], reading.pixel)
-    place = chosen.nonzero().squeeze(1)
+    stride = stride_of(scan.geometry.spacing[0], input_spec.pixel)
+    position = chosen.nonzero().squeeze(1)
     return LoadedScan(
-        inputs.images[chosen], inputs.tissue[chosen], tags[chosen], place, stride, cropped
+        inputs.images[chosen], inputs.foreground[chosen], tags[chosen], position, stride, cropped
     )
 
 
@@ -314,10 +317,10 @@ def gather(scans: Sequence[LoadedScan]) -> SliceDataset:
     labels = [scan.labels for scan in scans if scan.labels is not None]
     return SliceDataset(
         SliceStack([scan.images for scan in scans]),
-        SliceStack([scan.tissue for scan in scans]),
+        SliceStack([scan.foreground for scan in scans]),
         torch.cat([scan.tags for scan in scans]),
         torch.cat([torch.full((len(scan.tags),), index) for index, scan in enumerate(scans)]),
-        torch.cat([scan.place for scan in scans]),
+        torch.cat([scan.position for scan in scans]),
         tuple(scan.stride for scan in scans),
         SliceStack(labels) if labels else None,
     )

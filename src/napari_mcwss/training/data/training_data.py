@@ -80,9 +80,9 @@ def refuse_flat(study: Study, scans: Sequence[str]) -> None:
             )
 
 
-def volume_reading(reading: InputSpec, side: float) -> InputSpec:
+def volume_input_spec(input_spec: InputSpec, side: float) -> InputSpec:
     """Give how volumes are read whose larger side has so many millimetres."""
-    return replace(reading, pixel=max(reading.pixel, side / VOLUME_SIDE))
+    return replace(input_spec, pixel=max(input_spec.pixel, side / VOLUME_SIDE))
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class TrainingData:
     ----------
     digests : dict
         Of what was read so far.
-    reading : InputSpec
+    input_spec : InputSpec
         How the network of the present stage reads them.
 
     Raises
@@ -212,7 +212,7 @@ class TrainingData:
     ) -> None:
         self.study, self.task, self.config = study, task, config
         scans = (*task.split.training, *task.split.validation)
-        self.reading = InputSpec(config.pixel or own_pixel(study, scans), config.place)
+        self.input_spec = InputSpec(config.pixel or own_pixel(study, scans), config.place)
         self._known = known
         self._side = 0.0
         self._told_of_disk = False
@@ -236,11 +236,11 @@ class TrainingData:
         """
         names = self.task.split.training
         data = yield from self._load(names, "complete" if complete else "tagged")
-        self._side = self.reading.pixel * max(data.images.shape[-2:])
+        self._side = self.input_spec.pixel * max(data.images.shape[-2:])
         if not len(data):
             raise McwssError(
                 f"none of the tagged slices of {', '.join(names)} can be trained on: preset "
-                f"'{self.config.preset}' needs slices that hold tissue"
+                f"'{self.config.preset}' needs slices that have a foreground"
                 + (" and a tag of every class" if complete else "")
             )
         check_tags(data.tags.numpy(), self.study.class_names, names)
@@ -257,7 +257,7 @@ class TrainingData:
         """Read the slices to train on with labels: trusted ones or the first stage's.
 
         Few scans are drawn more often: an epoch stays as long as it was. For 3-D
-        all slices that hold tissue are read, tagged or not, with coarser pixels.
+        all slices that have a foreground are read, tagged or not, with coarser pixels.
 
         Parameters
         ----------
@@ -281,7 +281,7 @@ class TrainingData:
                     f"are: the second stage learns from the masks of {', '.join(names)} alone"
                 )
         if self.config.volumetric:
-            self.reading = volume_reading(self.reading, self._side)
+            self.input_spec = volume_input_spec(self.input_spec, self._side)
         usable: Usable = "all" if self.config.volumetric else "tagged"
         data = yield from self._load(names, usable, labels)
         return replace(self._balanced(data, names), draws=draws)
@@ -298,7 +298,7 @@ class TrainingData:
             if f"scan {name}" not in self.digests:
                 self._note(scan_digest(self.study, name))
             given = None if labels is None else labels[name]
-            scan = load_scan(self.study, name, self.reading, usable=usable, labels=given)
+            scan = load_scan(self.study, name, self.input_spec, usable=usable, labels=given)
             scans.append(store.keep(scan))
             if store.on_disk and not self._told_of_disk:
                 self._told_of_disk = True
