@@ -7,9 +7,9 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation.masks.settings import Rules, make_masks
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,
-    KINDS,
-    Ground,
+    STEP_KINDS,
     Step,
+    StepContext,
     parse_steps,
     steps_text,
 )
@@ -27,7 +27,9 @@ def ground(mask, *, cams=None, image=None, allowed=None, precedence=CORE_WINS, t
         allowed = np.ones((len(mask), len(precedence)), bool)
     if image is None:
         image = np.zeros((1, *mask.shape), np.float32)
-    return Ground(cams, allowed, precedence, (threshold,) * len(precedence), SPACING, lambda: image)
+    return StepContext(
+        cams, allowed, precedence, (threshold,) * len(precedence), SPACING, lambda: image
+    )
 
 
 def made(cams, *, precedence, allowed=None, steps=DEFAULT_STEPS):
@@ -84,7 +86,7 @@ def test_every_step_is_recorded_and_can_be_seen_before_and_after():
     }
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STEP_KINDS)
 def test_a_step_leaves_an_empty_mask_and_the_old_one_alone(name):
     empty = np.zeros((3, 8, 8), np.uint8)
     image = np.random.default_rng(0).normal(size=(2, 3, 8, 8)).astype(np.float32)
@@ -97,7 +99,7 @@ def test_a_step_leaves_an_empty_mask_and_the_old_one_alone(name):
     np.testing.assert_array_equal(full, kept)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", STEP_KINDS)
 def test_no_step_gives_a_slice_what_cannot_be_on_it(name):
     rng = np.random.default_rng(1)
     mask = np.zeros((5, 12, 12), np.uint8)

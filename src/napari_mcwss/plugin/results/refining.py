@@ -16,7 +16,13 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import Masked
 from napari_mcwss.plugin.results.volume_ranges import VolumeRanges
 from napari_mcwss.segmentation.masks.settings import VOLUMES
-from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, KINDS, Parameter, Step, parse_steps
+from napari_mcwss.segmentation.masks.steps import (
+    DEFAULT_STEPS,
+    STEP_KINDS,
+    Parameter,
+    Step,
+    parse_steps,
+)
 from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange, parse_ranges
 
 TITLE = "Refine the mask"
@@ -87,7 +93,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
                 "moved just so far that its volume, with the classes inside it, lies in the range",
             )
         }
-        for name, kind in KINDS.items():
+        for name, kind in STEP_KINDS.items():
             self.rows[name] = _Row(kind.title, kind.explanation, kind.parameter)
         self.ranges = VolumeRanges()
         self.ranges.hide()

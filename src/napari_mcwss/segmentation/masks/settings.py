@@ -15,9 +15,9 @@ from napari_mcwss.segmentation.masks.exclusive import (
 )
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,
-    KINDS,
-    Ground,
+    STEP_KINDS,
     Step,
+    StepContext,
     refined,
     steps_text,
 )
@@ -56,7 +56,7 @@ class Rules:
     @property
     def at_once(self) -> "Rules":
         """The same rules with the steps alone that can follow a slider, on any of the slices."""
-        return replace(self, steps=tuple(s for s in self.steps if KINDS[s.name].at_once))
+        return replace(self, steps=tuple(s for s in self.steps if STEP_KINDS[s.name].at_once))
 
     def record(self) -> dict[str, Any]:
         """Give what is kept beside a mask, in plain values."""
@@ -122,5 +122,5 @@ def make_masks(
         ranges = rules.ranges(classes)
         thresholds = fitted_thresholds(cams, allowed, precedence, thresholds, ranges, spacing)
         mask = exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds)
-    ground = Ground(cams, allowed, precedence, thresholds, spacing, read)
-    return first + refined(mask, ground, rules.steps)
+    context = StepContext(cams, allowed, precedence, thresholds, spacing, read)
+    return first + refined(mask, context, rules.steps)

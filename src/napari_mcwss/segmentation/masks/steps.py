@@ -17,7 +17,7 @@ from napari_mcwss.segmentation.masks.exclusive import Thresholds
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class StepContext:
     """What steps may look at beside the mask.
 
     Attributes
@@ -70,7 +70,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Kind:
+class StepKind:
     """A kind of step.
 
     Attributes
@@ -83,65 +83,71 @@ class Kind:
         Whether it acts on each slice for itself, knows where classes can be, and is so fast
         that it can follow a slider.
     apply : callable
-        Makes a new mask of a mask, the `Ground` and the parameter's value.
+        Makes a new mask of a mask, the `StepContext` and the parameter's value.
     """
 
     title: str
     explanation: str
     parameter: Parameter | None
-    apply: Callable[[NDArray[np.uint8], Ground, float], NDArray[np.uint8]]
+    apply: Callable[[NDArray[np.uint8], StepContext, float], NDArray[np.uint8]]
     at_once: bool = False
 
 
-def _follow_edges(mask: NDArray[np.uint8], ground: Ground, sure: float) -> NDArray[np.uint8]:
+def _follow_edges(mask: NDArray[np.uint8], context: StepContext, sure: float) -> NDArray[np.uint8]:
     return edges.random_walk(
-        mask, ground.image, ground.cams, ground.precedence, ground.thresholds, sure, ground.spacing
+        mask,
+        context.image,
+        context.cams,
+        context.precedence,
+        context.thresholds,
+        sure,
+        context.spacing,
     )
 
 
-def _snap(mask: NDArray[np.uint8], ground: Ground, size: float) -> NDArray[np.uint8]:
-    return edges.snap_to_superpixels(mask, ground.image, size, ground.spacing)
+def _snap(mask: NDArray[np.uint8], context: StepContext, size: float) -> NDArray[np.uint8]:
+    return edges.snap_to_superpixels(mask, context.image, size, context.spacing)
 
 
-def _smooth(mask: NDArray[np.uint8], ground: Ground, sigma: float) -> NDArray[np.uint8]:
-    return shape.smooth_across(mask, len(ground.cams), sigma / ground.spacing[0])
+def _smooth(mask: NDArray[np.uint8], context: StepContext, sigma: float) -> NDArray[np.uint8]:
+    return shape.smooth_across(mask, len(context.cams), sigma / context.spacing[0])
 
 
-def _leave_out(mask: NDArray[np.uint8], ground: Ground, volume: float) -> NDArray[np.uint8]:
-    voxels = volume * 1000 / float(np.prod(ground.spacing))
-    return shape.leave_out_small(mask, ground.precedence, voxels)
+def _leave_out(mask: NDArray[np.uint8], context: StepContext, volume: float) -> NDArray[np.uint8]:
+    voxels = volume * 1000 / float(np.prod(context.spacing))
+    return shape.leave_out_small(mask, context.precedence, voxels)
 
 
-def _fill(mask: NDArray[np.uint8], ground: Ground, _: float) -> NDArray[np.uint8]:
-    return shape.fill_holes(mask, ground.allowed, ground.precedence)
+def _fill(mask: NDArray[np.uint8], context: StepContext, _: float) -> NDArray[np.uint8]:
+    return shape.fill_holes(mask, context.allowed, context.precedence)
 
 
-KINDS: dict[str, Kind] = {
-    "edges": Kind(
+STEP_KINDS: dict[str, StepKind] = {
+    "edges": StepKind(
         "Follow edges",
         "Where the evidence is doubtful, the scan decides: a random walk from what is sure",
         Parameter("", "evidence that counts as sure", 0.6, 0.5, 0.99),
         _follow_edges,
     ),
-    "superpixels": Kind(
+    "superpixels": StepKind(
         "Snap to superpixels",
         "Small regions of alike voxels get the class that most of their voxels have",
         Parameter("mm", "size of a region", 4.0, 2.0, 20.0),
         _snap,
     ),
-    "smooth": Kind(
+    "smooth": StepKind(
         "Smooth across slices",
         "Borders that jump from slice to slice become even",
         Parameter("mm", "standard deviation across slices", 2.0, 0.5, 20.0),
         _smooth,
     ),
-    "small": Kind(
+    "small": StepKind(
         "Leave out small pieces",
         "Connected pieces of less volume go to what is around them",
         Parameter("mL", "smallest volume that is kept", 0.1, 0.01, 100.0),
         _leave_out,
     ),
-    "holes": Kind(
+    "holes": StepKind(
         "Fill holes", "What a class encloses on a slice belongs to it", None, _fill, True
     ),
 }
@@ -158,7 +164,7 @@ class Step:
     Attributes
     ----------
     name : str
-        Of `KINDS`.
+        Of `STEP_KINDS`.
     value : float, optional
         Of its parameter; the default if not given.
 
@@ -177,11 +183,11 @@ class Step:
     value: float | None = None
 
     def __post_init__(self) -> None:
-        if self.name not in KINDS:
+        if self.name not in STEP_KINDS:
             raise McwssError(
-                f"no step {self.name!r}: expected {NONE}, or any of {', '.join(KINDS)}"
+                f"no step {self.name!r}: expected {NONE}, or any of {', '.join(STEP_KINDS)}"
             )
-        parameter = KINDS[self.name].parameter
+        parameter = STEP_KINDS[self.name].parameter
         if parameter is None:
             if self.value is not None:
                 raise McwssError(f"the step {self.name} takes no number, found {self.value:g}")
@@ -197,12 +203,12 @@ class Step:
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}={self.value:g}"
 
-    def apply(self, mask: NDArray[np.uint8], ground: Ground) -> NDArray[np.uint8]:
+    def apply(self, mask: NDArray[np.uint8], context: StepContext) -> NDArray[np.uint8]:
         """Make a new mask; the old one is left as it is."""
-        made = KINDS[self.name].apply(mask, ground, self.value or 0.0)
-        if KINDS[self.name].at_once:
+        made = STEP_KINDS[self.name].apply(mask, context, self.value or 0.0)
+        if STEP_KINDS[self.name].at_once:
             return made
-        for index, possible in enumerate(ground.allowed.T):
+        for index, possible in enumerate(context.allowed.T):
             # A step that looks across slices or at the image knows nothing of tags.
             for where in np.flatnonzero(~possible):
                 wrong = made[where] == index + 1
@@ -247,7 +253,7 @@ def steps_text(steps: Sequence[Step]) -> str:
 
 
 def refined(
-    mask: NDArray[np.uint8], ground: Ground, steps: Sequence[Step]
+    mask: NDArray[np.uint8], context: StepContext, steps: Sequence[Step]
 ) -> list[NDArray[np.uint8]]:
     """Take steps one after another.
 
@@ -255,7 +261,7 @@ def refined(
     ----------
     mask : ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    ground : Ground
+    context : StepContext
         What the steps may look at.
     steps : sequence of Step
         In their order.
@@ -267,5 +273,5 @@ def refined(
     """
     stages = [mask]
     for step in steps:
-        stages.append(step.apply(stages[-1], ground))
+        stages.append(step.apply(stages[-1], context))
     return stages
