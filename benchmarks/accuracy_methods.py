@@ -15,7 +15,7 @@ from napari_mcwss.measurement.references import read_labels
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction, predict
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.segmentation.segment import mask_of, segment_scan
@@ -166,7 +166,7 @@ def _learn_classic(
 
 def _gated(study: Study, model: TrainedModel, prediction: Prediction) -> Labels:
     """Make the mask with the scan's own tags."""
-    rules = Rules(tags=study.tags(prediction.scan).values)
+    rules = MaskSettings(tags=study.tags(prediction.scan).values)
     return mask_of(study, model.info, prediction, rules)
 
 

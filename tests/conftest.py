@@ -114,7 +114,7 @@ def segmented_study(tagged_study: Study, tagged_folder: Path) -> Study:
 
     from napari_mcwss.model.checkpoint import ModelInfo, save_model
     from napari_mcwss.model.presets.local import Local
-    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.settings import MaskSettings
     from napari_mcwss.segmentation.prediction.predict import Prediction
     from napari_mcwss.segmentation.results import save_result
 
@@ -139,7 +139,7 @@ def segmented_study(tagged_study: Study, tagged_folder: Path) -> Study:
         scores = np.stack([core.any((1, 2)), lesion.any((1, 2))], 1).astype(np.float32)
         found = Prediction(name, tagged_study.class_names, scores, cams.astype(np.float32))
         empty = np.zeros(truth.shape, np.uint8)
-        save_result(tagged_study, "model-1", info.run, found, empty, Rules(), scan.geometry)
+        save_result(tagged_study, "model-1", info.run, found, empty, MaskSettings(), scan.geometry)
     return tagged_study
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_mcwss.model.checkpoint import ModelInfo, save_model
 from napari_mcwss.model.presets.local import Local
 from napari_mcwss.scans.reading import read_mask
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.results import save_result
 from napari_mcwss.study.study import Study
@@ -36,7 +36,9 @@ def give_results() -> Callable[[Study, dict[str, NDArray[np.uint8]]], None]:
             cams = np.stack([mask == label for label in range(1, count + 1)]).astype(np.float32)
             scores = cams.any((2, 3)).T.astype(np.float32)
             found = Prediction(name, study.class_names, scores, cams)
-            save_result(study, "model-1", info.run, found, mask, Rules(), study.scan(name).geometry)
+            save_result(
+                study, "model-1", info.run, found, mask, MaskSettings(), study.scan(name).geometry
+            )
 
     return give
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_mcwss.scans.finding import find_scans
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.results import MASK, cam_path, save_result
 from napari_mcwss.study.study import Study
@@ -78,7 +78,7 @@ def results_of(study: Study, name: str) -> tuple[Path, Path]:
     cam = (values - low) / extent
     scores = np.ones((scan.slices, 1), np.float32)
     found = Prediction(name, study.class_names, scores, cam[None])
-    folder = save_result(study, "m", "run", found, mask, Rules(), scan.geometry)
+    folder = save_result(study, "m", "run", found, mask, MaskSettings(), scan.geometry)
     return folder / MASK, cam_path(folder, study.class_names[0])
 
 

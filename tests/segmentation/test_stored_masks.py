@@ -8,11 +8,11 @@ import pytest
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.reference_threshold import best_threshold
 from napari_mcwss.segmentation import results
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.results import (
     load_mask,
     save_mask,
-    stored_rules,
+    stored_settings,
 )
 
 
@@ -36,7 +36,7 @@ def test_masks_are_made_anew_from_stored_cams(run, study, scan):
     )
     assert (code, out) == (0, "2 masks written anew\n")
     assert load_mask(study, "model-1", scan).any()
-    assert stored_rules(study, "model-1", scan) == {
+    assert stored_settings(study, "model-1", scan) == {
         "threshold": 0.38,
         "gate": 0.5,
         "tags": True,
@@ -76,8 +76,8 @@ def test_the_rules_of_a_half_written_mask_are_not_those_of_the_old_one(study, sc
     monkeypatch.setattr(results, "write_volume", fail)
     mask = np.ones(study.scan(scan).geometry.shape, np.uint8)
     with pytest.raises(McwssError, match="disk is full"):
-        save_mask(study, "model-1", scan, mask, Rules(0.3), study.scan(scan).geometry)
-    assert stored_rules(study, "model-1", scan) == {}
+        save_mask(study, "model-1", scan, mask, MaskSettings(0.3), study.scan(scan).geometry)
+    assert stored_settings(study, "model-1", scan) == {}
     assert not load_mask(study, "model-1", scan).any()
 
 
@@ -85,7 +85,7 @@ def test_masks_of_older_versions_are_known_without_their_rules(study, scan):
     record = study.result_folder("model-1", scan) / "result.json"
     run = json.loads(record.read_text())["run"]
     record.write_text(json.dumps({"run": run}))
-    assert stored_rules(study, "model-1", scan) == {}
+    assert stored_settings(study, "model-1", scan) == {}
     load_mask(study, "model-1", scan)
 
 
@@ -93,4 +93,6 @@ def test_only_segmented_scans_get_another_mask(study):
     name = study.scan_names[3]
     geometry = study.scan(name).geometry
     with pytest.raises(McwssError, match="segment it first"):
-        save_mask(study, "model-1", name, np.zeros(geometry.shape, np.uint8), Rules(), geometry)
+        save_mask(
+            study, "model-1", name, np.zeros(geometry.shape, np.uint8), MaskSettings(), geometry
+        )

@@ -37,7 +37,7 @@ def mask(
     """Make masks anew from stored CAMs, by other rules; no network runs."""
     from napari_mcwss.base.text import counted
     from napari_mcwss.model.checkpoint import read_info
-    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.settings import MaskSettings
     from napari_mcwss.segmentation.masks.steps import parse_steps
     from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
     from napari_mcwss.segmentation.results import has_result
@@ -51,7 +51,7 @@ def mask(
     with progress() as bar:
         for name in bar.track(names, description="masks"):
             tags = None if ignore_tags else opened.tags(name).values
-            rules = Rules(threshold, gate, tags, taken, volumes)
+            rules = MaskSettings(threshold, gate, tags, taken, volumes)
             remake_mask(opened, model, info, name, rules)
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} written anew")
@@ -76,11 +76,11 @@ def threshold(
         best_threshold,
         dice_by_threshold,
     )
-    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.settings import MaskSettings
     from napari_mcwss.segmentation.masks.steps import parse_steps
 
     opened = Study.open(study)
-    rules = Rules(gate=gate, steps=parse_steps(steps))
+    rules = MaskSettings(gate=gate, steps=parse_steps(steps))
     classes = mapping(values, opened.class_names)
     measured = dice_by_threshold(opened, model, masks, classes, chosen(scans), rules)
     with progress() as bar:

@@ -56,13 +56,13 @@ def segment(
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device
     from napari_mcwss.segmentation.batch import add_found, segment_scans
-    from napari_mcwss.segmentation.masks.settings import Rules
+    from napari_mcwss.segmentation.masks.settings import MaskSettings
     from napari_mcwss.segmentation.masks.steps import parse_steps
     from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 
     opened, launch = Study.open(study), Launch.of_environment()
     volumes = parse_ranges(volume or [], opened.class_names)
-    rules = Rules(threshold, gate, steps=parse_steps(steps), volumes=volumes)
+    rules = MaskSettings(threshold, gate, steps=parse_steps(steps), volumes=volumes)
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names: Sequence[str] | None = chosen(scans)

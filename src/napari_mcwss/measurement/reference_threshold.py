@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.references import read_references, scans_with_mask
 from napari_mcwss.model.checkpoint import read_info
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.results import has_result, load_result, no_result
 from napari_mcwss.segmentation.segment import mask_of
 from napari_mcwss.study.study import Study
@@ -25,7 +25,7 @@ def dice_by_threshold(
     masks: str,
     mapping: Mapping[str, Sequence[int]],
     scans: Sequence[str] | None = None,
-    rules: Rules | None = None,
+    rules: MaskSettings | None = None,
 ) -> Iterator[tuple[str, dict[float, float]]]:
     """Measure stored CAMs at each threshold against reference masks.
 
@@ -37,7 +37,7 @@ def dice_by_threshold(
         Whose results.
     scans : sequence of str, optional
         To look at; all that are segmented and have a mask if not given.
-    rules : Rules, optional
+    rules : MaskSettings, optional
         All but threshold and tags are taken from them. A scan's own tags are
         left out: scans without tags are to be segmented with the threshold, too.
 
@@ -66,7 +66,7 @@ def dice_by_threshold(
             raise no_result(model, scan)
         found = {}
         for value in CANDIDATES:
-            tried = replace(rules or Rules(), threshold=value, tags=None)
+            tried = replace(rules or MaskSettings(), threshold=value, tags=None)
             mask = mask_of(study, info, prediction, tried)
             found[value] = fmean(
                 _dice(mask == label, reference) for label, reference in enumerate(references, 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.segmentation.batch_progress import At, Ended
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress
 from napari_mcwss.segmentation.results import has_result
 from napari_mcwss.segmentation.segment import segment_scan
@@ -28,7 +28,7 @@ def segment_scans(
     scans: Sequence[str],
     *,
     tags: Tags,
-    rules: Rules | None = None,
+    rules: MaskSettings | None = None,
     again: bool = False,
 ) -> Generator[At | Ended, None, list[Ended]]:
     """Segment scans and store their results; what is wrong with one does not stop the others.
@@ -45,7 +45,7 @@ def segment_scans(
         Their names.
     tags : callable
         Gives the tags of a scan that are to count.
-    rules : Rules, optional
+    rules : MaskSettings, optional
         How masks are made, but for the tags; the default ones if not given.
     again : bool
         Whether scans that have a result of this model are segmented anew.
@@ -79,7 +79,7 @@ def segment_scans(
         began = time.monotonic()
         problem = ""
         try:
-            own = replace(rules or Rules(), tags=tags(scan))
+            own = replace(rules or MaskSettings(), tags=tags(scan))
             for step in segment_scan(study, name, model, scan, own):
                 if isinstance(step, Progress):
                     yield At(scan, number, len(waiting), step.done, step.total)

@@ -14,7 +14,7 @@ from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.study.study import Study
 
@@ -29,7 +29,7 @@ def save_result(
     run: str,
     prediction: Prediction,
     mask: NDArray[np.uint8],
-    rules: Rules,
+    rules: MaskSettings,
     geometry: Geometry,
 ) -> Path:
     """Write mask, CAMs and scores of one scan.
@@ -44,7 +44,7 @@ def save_result(
         Of the scan.
     mask : ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    rules : Rules
+    rules : MaskSettings
         How the mask was made.
     geometry : Geometry
         Of the scan.
@@ -81,7 +81,7 @@ def save_mask(
     model: str,
     scan: str,
     mask: NDArray[np.uint8],
-    rules: Rules,
+    rules: MaskSettings,
     geometry: Geometry,
 ) -> None:
     """Write the mask of a stored result anew, and by which rules it was made.
@@ -108,8 +108,8 @@ def save_mask(
     _write_record(folder, {"run": run, **rules.record()})
 
 
-def stored_rules(study: Study, model: str, scan: str) -> dict[str, Any]:
-    """Give the record of the rules by which a stored mask was made, as `Rules.record` does.
+def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
+    """Give the record of the rules by which a stored mask was made, as `MaskSettings.record` does.
 
     It is empty where they are not known, as for masks of older versions, or where there is none.
     """

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
-from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.segmentation.prediction.predict import Prediction, Progress, predict
 from napari_mcwss.segmentation.results import load_result, no_result, save_mask, save_result
 from napari_mcwss.study.study import Study
@@ -26,7 +26,7 @@ def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
 
 
 def mask_of(
-    study: Study, info: ModelInfo, prediction: Prediction, rules: Rules | None = None
+    study: Study, info: ModelInfo, prediction: Prediction, rules: MaskSettings | None = None
 ) -> NDArray[np.uint8]:
     """Make the mask of a prediction, by the default rules if none are given.
 
@@ -38,7 +38,7 @@ def mask_of(
         Of the model that predicted it.
     prediction : Prediction
         Of the whole scan.
-    rules : Rules, optional
+    rules : MaskSettings, optional
         How the mask is made.
 
     Returns
@@ -52,7 +52,7 @@ def mask_of(
         prediction.cams,
         prediction.scores,
         precedence,
-        rules or Rules(),
+        rules or MaskSettings(),
         scan.geometry.spacing,
         scan.volume,
         prediction.classes,
@@ -64,7 +64,7 @@ def segment_scan(
     name: str,
     model: TrainedModel,
     scan: str,
-    rules: Rules | None = None,
+    rules: MaskSettings | None = None,
 ) -> Generator[Progress, None, Prediction]:
     """Predict a scan and write its CAMs, scores and exclusive mask.
 
@@ -78,7 +78,7 @@ def segment_scan(
         The model itself.
     scan : str
         Name of the scan.
-    rules : Rules, optional
+    rules : MaskSettings, optional
         How the mask is made; the default ones if not given.
 
     Yields
@@ -94,13 +94,13 @@ def segment_scan(
     model.info.check(study.channels, study.class_names)
     source = study.scan(scan)
     prediction = yield from predict(model, source)
-    rules = rules or Rules()
+    rules = rules or MaskSettings()
     mask = mask_of(study, model.info, prediction, rules)
     save_result(study, name, model.info.run, prediction, mask, rules, source.geometry)
     return prediction
 
 
-def remake_mask(study: Study, name: str, info: ModelInfo, scan: str, rules: Rules) -> None:
+def remake_mask(study: Study, name: str, info: ModelInfo, scan: str, rules: MaskSettings) -> None:
     """Make the mask of a stored result by other rules, and write it.
 
     Parameters
@@ -111,7 +111,7 @@ def remake_mask(study: Study, name: str, info: ModelInfo, scan: str, rules: Rule
         Of the model.
     scan : str
         Name of the scan.
-    rules : Rules
+    rules : MaskSettings
         How the mask is made.
 
     Raises

@@ -18,7 +18,7 @@ from napari_mcwss.plugin.results import segmenting
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.settings import settings as masks
 from napari_mcwss.segmentation.prediction import predict as predicting
 from napari_mcwss.segmentation.results import load_mask
@@ -170,7 +170,7 @@ def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
     # Once to be stored, once to be shown, and once for the slider.
     assert len(whole_masks.threads) == 3
     assert threading.get_ident() not in whole_masks.threads
-    expected = whole_mask(dock, Rules(dock.threshold.value(), tags=tags(dock)))
+    expected = whole_mask(dock, MaskSettings(dock.threshold.value(), tags=tags(dock)))
     np.testing.assert_array_equal(mask_layer(dock).data, expected)
     assert not np.array_equal(expected, before)
     voxel = np.prod(dock.found.geometry.spacing) / 1000
@@ -250,7 +250,7 @@ def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, tol
     (notification,) = told
     assert table.name in notification.message
     assert notification.severity == NotificationSeverity.ERROR
-    without_tags = whole_mask(dock, Rules(0.01))
+    without_tags = whole_mask(dock, MaskSettings(0.01))
     np.testing.assert_array_equal(mask_layer(dock).data, without_tags)
 
     table.write_bytes(whole)

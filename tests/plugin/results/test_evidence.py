@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 from napari_mcwss.model.presets.local import Local
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
-from napari_mcwss.segmentation.results import load_mask, stored_rules
+from napari_mcwss.segmentation.results import load_mask, stored_settings
 from napari_mcwss.tags.editing import nothing_here
 
 pytestmark = pytest.mark.gui
@@ -89,10 +89,10 @@ def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, 
     np.testing.assert_array_equal(mask(dock), filled)
 
     assert "threshold 0.5" in dock.stored_mask.status.text()
-    assert stored_rules(study, "model-1", scan)["steps"] == "holes"
+    assert stored_settings(study, "model-1", scan)["steps"] == "holes"
     with qtbot.waitSignal(dock.stored_mask.background.ended, timeout=PATIENCE):
         click(qtbot, dock.stored_mask.save_button)
-    assert stored_rules(study, "model-1", scan) == {
+    assert stored_settings(study, "model-1", scan) == {
         "threshold": 0.3,
         "gate": None,
         "tags": False,
@@ -136,7 +136,7 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
 
     with qtbot.waitSignal(dock.stored_mask.background.ended, timeout=PATIENCE):
         click(qtbot, dock.stored_mask.save_button)
-    assert stored_rules(study, "model-1", scan)["volumes"] == {"TC": ":5"}
+    assert stored_settings(study, "model-1", scan)["volumes"] == {"TC": ":5"}
     type_in(qtbot, least, "20")  # more than at most: both are
     assert most.value() == 20
     assert "out of range" not in row.effect.text()

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_mcwss.plugin.results.reference_dialog import ReferenceDialog
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000
@@ -18,7 +18,7 @@ PATIENCE = 120_000
 def dialog(qtbot, segmented_study) -> Iterator[ReferenceDialog]:
     parent = QWidget()
     qtbot.addWidget(parent)
-    dialog = ReferenceDialog(parent, segmented_study, "model-1", Rules())
+    dialog = ReferenceDialog(parent, segmented_study, "model-1", MaskSettings())
     with qtbot.waitExposed(dialog, timeout=PATIENCE):
         dialog.show()
     yield dialog

@@ -13,7 +13,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.segmentation.corrected import read_corrected, right_scans
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.results import load_mask, save_result
 from napari_mcwss.study.study import Study
@@ -32,7 +32,7 @@ def write_result(study: Study, scan: str, label: int) -> None:
     scores = cams.max(axis=(2, 3)).T.copy()
     run = json.loads((study.model_folder(MODEL) / "config.json").read_bytes())["run"]
     found = Prediction(scan, study.class_names, scores, cams)
-    save_result(study, MODEL, run, found, mask, Rules(), geometry)
+    save_result(study, MODEL, run, found, mask, MaskSettings(), geometry)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,
     STEP_KINDS,
@@ -37,7 +37,7 @@ def made(cams, *, precedence, allowed=None, steps=DEFAULT_STEPS):
     slices = cams.shape[1]
     scores = np.ones((slices, len(cams))) if allowed is None else allowed.astype(float)
     nothing = np.zeros((1, *cams.shape[1:]), np.float32)
-    rules, names = Rules(steps=steps), "abc"[: len(cams)]
+    rules, names = MaskSettings(steps=steps), "abc"[: len(cams)]
     return make_masks(cams, scores, precedence, rules, SPACING, lambda: nothing, names)
 
 
@@ -78,7 +78,7 @@ def test_every_step_is_recorded_and_can_be_seen_before_and_after():
     assert not small[0, 3, 3]
     assert not filled[1, 7, 7]
     assert filled[0, 3, 3]
-    assert Rules(0.4, steps=rules).record() == {
+    assert MaskSettings(0.4, steps=rules).record() == {
         "threshold": 0.4,
         "gate": 0.5,
         "tags": False,

@@ -10,13 +10,13 @@ from hypothesis.extra.numpy import arrays
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
-from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.segmentation.masks.volume_ranges import (
     VolumeRange,
     fitted_thresholds,
     parse_ranges,
 )
-from napari_mcwss.segmentation.results import load_mask, stored_rules
+from napari_mcwss.segmentation.results import load_mask, stored_settings
 
 SPACING = (10.0, 10.0, 10.0)  # a voxel has 1 mL
 CORE_WINS = np.array([[False, True], [False, False]])
@@ -33,7 +33,9 @@ def cams() -> np.ndarray:
 
 
 def made(cams, *, allowed=EVERYWHERE, **volumes):
-    rules = Rules(steps=(), volumes=parse_ranges([f"{k}={v}" for k, v in volumes.items()], "ab"))
+    rules = MaskSettings(
+        steps=(), volumes=parse_ranges([f"{k}={v}" for k, v in volumes.items()], "ab")
+    )
     nothing = np.zeros((1, *cams.shape[1:]), np.float32)
     scores = allowed.astype(np.float32)
     return make_masks(cams, scores, CORE_WINS, rules, SPACING, lambda: nothing, "ab")
@@ -164,9 +166,9 @@ def test_the_command_writes_masks_of_such_volumes_and_records_them(segmented_stu
     options = ("mask", study.folder, "--model", "model-1", "--scans", scan, "--steps", "none")
     run(*options)
     plain = (load_mask(study, "model-1", scan) > 0).sum()
-    assert "volumes" not in stored_rules(study, "model-1", scan)
+    assert "volumes" not in stored_settings(study, "model-1", scan)
     most = plain * voxel / 2
     run(*options, "--volume", f"ED=:{most}")
     mask = load_mask(study, "model-1", scan)
     assert 0 < (mask > 0).sum() <= plain / 2
-    assert stored_rules(study, "model-1", scan)["volumes"] == {"ED": f":{most:g}"}
+    assert stored_settings(study, "model-1", scan)["volumes"] == {"ED": f":{most:g}"}

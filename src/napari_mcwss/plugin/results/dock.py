@@ -36,7 +36,7 @@ from napari_mcwss.plugin.shared.layers import empty_layers, show_prediction_laye
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -165,7 +165,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         scroll(self, inside)
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> MaskSettings:
         """The settings on screen, with the tags as they are now.
 
         Damaged tags are told once, and left out: the screen must follow nevertheless.
@@ -187,10 +187,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             return None
         return study.tags(scan).values
 
-    def _rules_with(self, tags: NDArray[np.int8] | None) -> Rules:
+    def _rules_with(self, tags: NDArray[np.int8] | None) -> MaskSettings:
         gate = GATE if self.gate.isChecked() else None
         refining = self.refining
-        return Rules(self.threshold.value(), gate, tags, refining.steps, refining.volumes)
+        return MaskSettings(self.threshold.value(), gate, tags, refining.steps, refining.volumes)
 
     def _set_rules(self, record: dict[str, Any]) -> None:
         """Take over the settings of a stored mask, as far as they are known."""

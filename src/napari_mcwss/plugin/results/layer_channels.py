@@ -34,7 +34,7 @@ from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.scans.formats import size_text
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
-from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.study.description import class_specs
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def open_images(viewer: Viewer) -> list[Image]:
 
 
 def segment_open(
-    folder: Path, scan: OpenScan, rules: Rules
+    folder: Path, scan: OpenScan, rules: MaskSettings
 ) -> Callable[[], Generator[Any, None, OpenFound]]:
     """Make the events of segmenting open layers with the model of a folder.
 

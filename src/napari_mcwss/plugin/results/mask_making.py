@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.plugin.results.segmenting import Found, Masked
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 SETTLED = 120
 """Milliseconds without a change after which the steps follow that take longer."""
@@ -35,7 +35,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._found: Found | None = None
-        self._rules = Rules()
+        self._rules = MaskSettings()
         self._quick = Latest(parent, "making of the mask")
         self._quick.answered.connect(self._take_quick)
         # On its own: a slider must not wait for steps that take seconds.
@@ -46,7 +46,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
         self._settled.setInterval(SETTLED)
         self._settled.timeout.connect(self._refine)
 
-    def make(self, found: Found, rules: Rules) -> None:
+    def make(self, found: Found, rules: MaskSettings) -> None:
         """Make a mask, in place of the one that was asked for before."""
         self.forget()
         self._found, self._rules = found, rules

@@ -20,7 +20,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 from napari_mcwss.plugin.shared.rows import side_by_side
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -37,7 +37,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         On screen.
     model : str
         Whose results are measured.
-    rules : Rules
+    rules : MaskSettings
         All but the threshold is taken from them.
 
     Attributes
@@ -48,7 +48,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         Measures.
     """
 
-    def __init__(self, parent: QWidget, study: "Study", model: str, rules: Rules) -> None:
+    def __init__(self, parent: QWidget, study: "Study", model: str, rules: MaskSettings) -> None:
         super().__init__(parent)
         self.setWindowTitle("Choose the threshold on reference masks")
         self.threshold: float | None = None

@@ -76,7 +76,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
     stage_changed : Signal
         Another stage of the mask is wanted on screen: see `shown_stage`.
     rows : dict of str to _Row
-        By name of the stage, as in `Rules.stages`.
+        By name of the stage, as in `MaskSettings.stages`.
     ranges : VolumeRanges
         The volumes that are known.
     """

@@ -23,7 +23,7 @@ from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import row
 from napari_mcwss.segmentation.batch_progress import At, Ended, seconds_left, summary
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
     from napari_mcwss.model.checkpoint import ModelInfo
@@ -61,7 +61,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self,
         session: Session,
         model: Callable[[], str],
-        rules: Callable[[], Rules],
+        rules: Callable[[], MaskSettings],
         use_tags: Callable[[], bool],
     ) -> None:
         super().__init__()
@@ -246,7 +246,7 @@ class Added:
 
 
 def _segment_all(
-    study: "Study", model: str, rules: Rules, *, use_tags: bool
+    study: "Study", model: str, rules: MaskSettings, *, use_tags: bool
 ) -> Callable[[], Generator[Any, None, str]]:
     """Make the events of segmenting all scans; the value says what was done."""
 
@@ -258,7 +258,7 @@ def _segment_all(
 
 
 def _segment_folder(
-    study: "Study", model: str, folder: Path, rules: Rules, *, use_tags: bool
+    study: "Study", model: str, folder: Path, rules: MaskSettings, *, use_tags: bool
 ) -> Callable[[], Generator[Any, None, str]]:
     """Make the events of adding the scans of a folder and segmenting them."""
 
@@ -283,7 +283,7 @@ def _segment_folder(
 
 
 def _segment(
-    study: "Study", model: str, names: Sequence[str], rules: Rules, *, use_tags: bool
+    study: "Study", model: str, names: Sequence[str], rules: MaskSettings, *, use_tags: bool
 ) -> Generator[Any, None, list[Ended]]:
     """Segment scans that the model has not segmented yet."""
     yield "Loading the network …"

@@ -12,7 +12,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -41,7 +41,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
     segmented = Signal(object)
 
     def __init__(
-        self, session: Session, model: Callable[[], str], rules: Callable[[], Rules]
+        self, session: Session, model: Callable[[], str], rules: Callable[[], MaskSettings]
     ) -> None:
         super().__init__()
         self._session, self._model, self._rules = session, model, rules

@@ -11,7 +11,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.sizes import volumes_of
 from napari_mcwss.plugin.shared.layers import prepare_labels
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.segmentation.masks.settings import Rules, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.segmentation.masks.volume_ranges import out_of_range
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Found:
     source : Scan
         The scan itself.
     stored : dict
-        By which rules its stored mask was made, as in `Rules.record`; empty if unknown.
+        By which rules its stored mask was made, as in `MaskSettings.record`; empty if unknown.
     """
 
     model: str
@@ -50,12 +50,12 @@ class Found:
         """That of the scan."""
         return self.source.geometry
 
-    def mask(self, rules: Rules, slices: slice) -> NDArray[np.uint8]:
+    def mask(self, rules: MaskSettings, slices: slice) -> NDArray[np.uint8]:
         """Make the mask of some slices, uint8 ``(z, y, x)``, with what acts on each for itself."""
         tags = None if rules.tags is None else rules.tags[slices]
         return self._stages(replace(rules.at_once, tags=tags, volumes={}), slices)[-1]
 
-    def masked(self, rules: Rules) -> "Masked":
+    def masked(self, rules: MaskSettings) -> "Masked":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
         stages = self._stages(rules, slice(None))
         classes = self.prediction.classes
@@ -64,7 +64,7 @@ class Found:
         left = out_of_range(volumes[1], self.precedence, ranges) if ranges else []
         return Masked(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
 
-    def _stages(self, rules: Rules, slices: slice) -> list[NDArray[np.uint8]]:
+    def _stages(self, rules: MaskSettings, slices: slice) -> list[NDArray[np.uint8]]:
         return make_masks(
             self.prediction.cams[:, slices],
             self.prediction.scores[slices],
@@ -84,10 +84,10 @@ class Masked:
     ----------
     found : Found
         What the mask is made from.
-    rules : Rules
+    rules : MaskSettings
         How it was made.
     stages : tuple of ndarray
-        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any of `Rules.stages`, and
+        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any of `MaskSettings.stages`, and
         after each.
     volumes : tuple of tuple of float
         Of each stage, the volume of each class in mL.
@@ -96,14 +96,14 @@ class Masked:
     """
 
     found: Found
-    rules: Rules
+    rules: MaskSettings
     stages: tuple[NDArray[np.uint8], ...]
     volumes: tuple[tuple[float, ...], ...]
     out_of_range: tuple[str, ...]
 
 
 def segment(
-    study: "Study", model: str, scan: str, rules: Rules
+    study: "Study", model: str, scan: str, rules: MaskSettings
 ) -> Callable[[], Generator[Any, None, Found]]:
     """Make the events of segmenting a scan and storing the result.
 
@@ -138,7 +138,7 @@ def look_up(
         yield "Looking for a stored result …"
         prepare_labels()
         from napari_mcwss.model.checkpoint import read_info
-        from napari_mcwss.segmentation.results import load_result, stored_rules
+        from napari_mcwss.segmentation.results import load_result, stored_settings
         from napari_mcwss.segmentation.segment import study_precedence
 
         try:
@@ -150,7 +150,7 @@ def look_up(
         if prediction is None:
             return None
         precedence = study_precedence(study, info)
-        stored = stored_rules(study, model, scan)
+        stored = stored_settings(study, model, scan)
         return Found(model, scan, prediction, precedence, study.scan(scan), stored)
 
     return events

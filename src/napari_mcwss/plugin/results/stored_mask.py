@@ -22,7 +22,7 @@ class StoredMask(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     settings_wanted : Signal
-        The settings of the stored mask are to be taken over, as in `Rules.record`.
+        The settings of the stored mask are to be taken over, as in `MaskSettings.record`.
     background : Background
         Does the saving.
     """

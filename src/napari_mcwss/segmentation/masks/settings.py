@@ -29,7 +29,7 @@ VOLUMES = "volumes"
 
 
 @dataclass(frozen=True, eq=False)
-class Rules:
+class MaskSettings:
     """How CAMs become a mask.
 
     Attributes
@@ -54,7 +54,7 @@ class Rules:
     volumes: Mapping[str, VolumeRange] = field(default_factory=dict)
 
     @property
-    def at_once(self) -> "Rules":
+    def at_once(self) -> "MaskSettings":
         """The same rules with the steps alone that can follow a slider, on any of the slices."""
         return replace(self, steps=tuple(s for s in self.steps if STEP_KINDS[s.name].at_once))
 
@@ -83,7 +83,7 @@ def make_masks(
     cams: NDArray[np.float32],
     scores: NDArray[np.float32],
     precedence: NDArray[np.bool_],
-    rules: Rules,
+    rules: MaskSettings,
     spacing: tuple[float, float, float],
     read: Callable[[], NDArray[np.float32]],
     classes: Sequence[str],
@@ -98,7 +98,7 @@ def make_masks(
         ``(slices, classes)`` in 0..1.
     precedence : ndarray
         Bool ``(classes, classes)``, as in `exclusive_mask`.
-    rules : Rules
+    rules : MaskSettings
         With tags of as many slices, if any. Ranges of volumes are those of all these slices.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
@@ -111,7 +111,7 @@ def make_masks(
     -------
     list of ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 the class k. The last one is
-        the mask; the first one is without any of `Rules.stages`.
+        the mask; the first one is without any of `MaskSettings.stages`.
     """
     allowed = allowed_slices(scores, rules.gate, rules.tags)
     thresholds = (rules.threshold,) * len(cams)

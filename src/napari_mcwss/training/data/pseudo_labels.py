@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.files import replacing
 from napari_mcwss.model.checkpoint import TrainedModel
-from napari_mcwss.segmentation.masks.settings import Rules
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress, predict
 from napari_mcwss.segmentation.segment import mask_of
 from napari_mcwss.study.study import Study
@@ -67,7 +67,7 @@ def label_scan(
         After every batch.
     """
     prediction = yield from predict(teacher, study.scan(scan), batch_size=batch_size)
-    return mask_of(study, teacher.info, prediction, Rules(tags=study.tags(scan).values))
+    return mask_of(study, teacher.info, prediction, MaskSettings(tags=study.tags(scan).values))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
