@@ -6,7 +6,7 @@ import pytest
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.segmentation.batch import add_found, segment_scans
-from napari_mcwss.segmentation.batch_progress import At, Ended, seconds_left, summary
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
 from napari_mcwss.segmentation.results import has_result, load_mask
 
 MODEL = "model-1"
@@ -28,8 +28,8 @@ def batch(study, scans, **options):
     return list(segment_scans(study, MODEL, model, scans, tags=lambda _: None, **options))
 
 
-def ends(steps) -> dict[str, Ended]:
-    return {step.scan: step for step in steps if isinstance(step, Ended)}
+def ends(steps) -> dict[str, ScanDone]:
+    return {step.scan: step for step in steps if isinstance(step, ScanDone)}
 
 
 def test_one_bad_file_does_not_stop_the_others(trained_study, scans):
@@ -40,7 +40,7 @@ def test_one_bad_file_does_not_stop_the_others(trained_study, scans):
     assert trained_study.files(scans[1])[0].name in found[scans[1]].problem
     assert [has_result(trained_study, MODEL, scan) for scan in scans] == [True, False, True, True]
     assert all(found[scan].seconds > 0 for scan in scans if scan != scans[1])
-    here = [step for step in steps if isinstance(step, At) and step.scan == scans[2]]
+    here = [step for step in steps if isinstance(step, ScanProgress) and step.scan == scans[2]]
     assert {(step.number, step.scans) for step in here} == {(3, 4)}
     assert here[-1].done == here[-1].total == 9
 
@@ -55,14 +55,16 @@ def test_scans_that_are_done_do_not_count_to_what_is_to_come(trained_study, scan
     batch(trained_study, scans[1:3])
     steps = batch(trained_study, scans)
     assert [step.scan for step in steps[:2]] == [*scans[1:3]]
-    there = [(step.scan, step.number, step.scans) for step in steps if isinstance(step, At)]
+    there = [
+        (step.scan, step.number, step.scans) for step in steps if isinstance(step, ScanProgress)
+    ]
     assert set(there) == {(scans[0], 1, 2), (scans[3], 2, 2)}
 
 
 def test_a_cancelled_batch_keeps_what_is_done(trained_study, scans):
     model = load_model(trained_study.model_folder(MODEL), device="cpu")
     steps = segment_scans(trained_study, MODEL, model, scans, tags=lambda _: None)
-    while not isinstance(next(steps), Ended):
+    while not isinstance(next(steps), ScanDone):
         pass
     next(steps)
     steps.close()
@@ -88,10 +90,10 @@ def test_scans_of_a_folder_join_the_study_as_far_as_they_can_be_read(
 @pytest.mark.parametrize(
     ("ended", "text"),
     [
-        ([Ended("a", 2.0)], "1 scan segmented, 2.0 s each"),
-        ([Ended("a", problem="?")], "0 scans segmented; 1 could not be segmented"),
+        ([ScanDone("a", 2.0)], "1 scan segmented, 2.0 s each"),
+        ([ScanDone("a", problem="?")], "0 scans segmented; 1 could not be segmented"),
         (
-            [Ended("a", skipped=True), Ended("b", skipped=True)],
+            [ScanDone("a", skipped=True), ScanDone("b", skipped=True)],
             "0 scans segmented; 2 were done already",
         ),
     ],
@@ -132,7 +134,12 @@ def test_an_unknown_scan_is_refused(trained_study, refused):
 
 
 def test_the_time_left_is_that_of_scans_that_were_not_skipped():
-    ended = [Ended("a", 4.0), Ended("b", skipped=True), Ended("c", 6.0), Ended("d", problem="no")]
-    assert seconds_left(At("e", 5, 7), ended) == 15
-    assert seconds_left(At("e", 5, 7, 5, 20), ended) == 13.75
-    assert seconds_left(At("c", 3, 7), ended[1:2]) is None
+    ended = [
+        ScanDone("a", 4.0),
+        ScanDone("b", skipped=True),
+        ScanDone("c", 6.0),
+        ScanDone("d", problem="no"),
+    ]
+    assert seconds_left(ScanProgress("e", 5, 7), ended) == 15
+    assert seconds_left(ScanProgress("e", 5, 7, 5, 20), ended) == 13.75
+    assert seconds_left(ScanProgress("c", 3, 7), ended[1:2]) is None

@@ -21,7 +21,7 @@ from napari_mcwss.cli.options import (
     chosen,
     progress,
 )
-from napari_mcwss.segmentation.batch_progress import At, Ended, summary
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, summary
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
 
@@ -66,7 +66,7 @@ def segment(
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names: Sequence[str] | None = chosen(scans)
-    problems: list[Ended] = []
+    problems: list[ScanDone] = []
     if folder is not None:
         from napari_mcwss.scans.finding import find_scans
 
@@ -107,15 +107,17 @@ def segment(
         )
 
 
-def _follow(bar: Progress, steps: "Generator[At | Ended, None, list[Ended]]") -> "list[Ended]":
+def _follow(
+    bar: Progress, steps: "Generator[ScanProgress | ScanDone, None, list[ScanDone]]"
+) -> "list[ScanDone]":
     tasks = {}
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
-            ended: list[Ended] = end.value
+            ended: list[ScanDone] = end.value
             return ended
-        if isinstance(step, At):
+        if isinstance(step, ScanProgress):
             if step.scan not in tasks:
                 text = f"{step.scan} ({step.number} of {step.scans})"
                 tasks[step.scan] = bar.add_task(text, total=None)
@@ -126,7 +128,7 @@ def _follow(bar: Progress, steps: "Generator[At | Ended, None, list[Ended]]") ->
             _tell(bar, step)
 
 
-def _tell(bar: Progress, end: "Ended") -> None:
+def _tell(bar: Progress, end: "ScanDone") -> None:
     if end.problem:
         text = f"{end.scan}: {end.problem}"
         bar.console.print(text, style="yellow", markup=False, highlight=False)

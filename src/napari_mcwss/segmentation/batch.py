@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import TrainedModel
-from napari_mcwss.segmentation.batch_progress import At, Ended
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress
 from napari_mcwss.segmentation.results import has_result
@@ -30,7 +30,7 @@ def segment_scans(
     tags: Tags,
     rules: MaskSettings | None = None,
     again: bool = False,
-) -> Generator[At | Ended, None, list[Ended]]:
+) -> Generator[ScanProgress | ScanDone, None, list[ScanDone]]:
     """Segment scans and store their results; what is wrong with one does not stop the others.
 
     Parameters
@@ -52,14 +52,14 @@ def segment_scans(
 
     Yields
     ------
-    At or Ended
+    ScanProgress or ScanDone
         What became of each scan, of those that are done already first, and where
         it is among the others; closing the generator cancels, and keeps what is
         done.
 
     Returns
     -------
-    list of Ended
+    list of ScanDone
         One a scan.
 
     Raises
@@ -72,27 +72,29 @@ def segment_scans(
     waiting = [scan for scan in scans if again or not has_result(study, name, scan)]
     for scan in scans:
         if scan not in waiting:
-            ended.append(Ended(scan, skipped=True))
+            ended.append(ScanDone(scan, skipped=True))
             yield ended[-1]
     for number, scan in enumerate(waiting, 1):
-        yield At(scan, number, len(waiting))
+        yield ScanProgress(scan, number, len(waiting))
         began = time.monotonic()
         problem = ""
         try:
             own = replace(rules or MaskSettings(), tags=tags(scan))
             for step in segment_scan(study, name, model, scan, own):
                 if isinstance(step, Progress):
-                    yield At(scan, number, len(waiting), step.done, step.total)
+                    yield ScanProgress(scan, number, len(waiting), step.done, step.total)
             study.scan(scan).release()
         except McwssError as error:
             problem = str(error)
         seconds = 0.0 if problem else time.monotonic() - began
-        ended.append(Ended(scan, seconds, problem=problem))
+        ended.append(ScanDone(scan, seconds, problem=problem))
         yield ended[-1]
     return ended
 
 
-def add_found(study: Study, found: Mapping[str, Sequence[Path]]) -> tuple[list[str], list[Ended]]:
+def add_found(
+    study: Study, found: Mapping[str, Sequence[Path]]
+) -> tuple[list[str], list[ScanDone]]:
     """Add scans of a folder to a study, as far as they can be read.
 
     Parameters
@@ -118,7 +120,7 @@ def add_found(study: Study, found: Mapping[str, Sequence[Path]]) -> tuple[list[s
         try:
             study.add_scans({scan: files})
         except McwssError as error:
-            problems.append(Ended(scan, problem=str(error)))
+            problems.append(ScanDone(scan, problem=str(error)))
         else:
             added.append(scan)
     return added, problems

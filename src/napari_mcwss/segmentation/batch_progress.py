@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class At:
+class ScanProgress:
     """Where a batch is.
 
     Attributes
@@ -26,7 +26,7 @@ class At:
 
 
 @dataclass(frozen=True)
-class Ended:
+class ScanDone:
     """What became of one scan.
 
     Attributes
@@ -47,14 +47,14 @@ class Ended:
     problem: str = ""
 
 
-def seconds_left(at: At, ended: Sequence[Ended]) -> float | None:
+def seconds_left(at: ScanProgress, ended: Sequence[ScanDone]) -> float | None:
     """Say how long a batch will still take, as those of its scans that were segmented took.
 
     Examples
     --------
-    >>> seconds_left(At("c", 3, 5, 10, 20), [Ended("a", 4.0), Ended("b", 6.0)])
+    >>> seconds_left(ScanProgress("c", 3, 5, 10, 20), [ScanDone("a", 4.0), ScanDone("b", 6.0)])
     12.5
-    >>> seconds_left(At("a", 1, 5), []) is None
+    >>> seconds_left(ScanProgress("a", 1, 5), []) is None
     True
     """
     took = [end.seconds for end in ended if not (end.skipped or end.problem)]
@@ -64,12 +64,12 @@ def seconds_left(at: At, ended: Sequence[Ended]) -> float | None:
     return sum(took) / len(took) * (at.scans - at.number + 1 - part)
 
 
-def summary(ended: Sequence[Ended]) -> str:
+def summary(ended: Sequence[ScanDone]) -> str:
     """Say in a line what a batch has done.
 
     Examples
     --------
-    >>> summary([Ended("a", 4.0), Ended("b", 6.0), Ended("c", skipped=True)])
+    >>> summary([ScanDone("a", 4.0), ScanDone("b", 6.0), ScanDone("c", skipped=True)])
     '2 scans segmented, 5.0 s each; 1 was done already'
     """
     done = [end for end in ended if not (end.skipped or end.problem)]

@@ -22,7 +22,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import row
-from napari_mcwss.segmentation.batch_progress import At, Ended, seconds_left, summary
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._reading.answered.connect(self._ask_channels)
         self._folder: Path | None = None
         self._before: tuple[Study, tuple[str, ...]] | None = None
-        self._ended: list[Ended] = []
+        self._ended: list[ScanDone] = []
         self.all_button = QPushButton("Segment all scans")
         self.all_button.setToolTip("Those that this model has not segmented yet")
         self.all_button.clicked.connect(self.segment_all)
@@ -189,7 +189,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         if isinstance(event, Added):
             self._tell_added()
             return
-        if isinstance(event, Ended):
+        if isinstance(event, ScanDone):
             self._ended.append(event)
             if not (event.skipped or event.problem):
                 self.segmented.emit(event.scan)
@@ -200,7 +200,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             self.status.setText(event)
             return
         text = f"{event.done} of {event.total} slices" if event.total else "reading"
-        if isinstance(event, At):
+        if isinstance(event, ScanProgress):
             label = self._session.order.label(event.scan)
             text = f"{label} ({event.number} of {event.scans}): {text}"
             left = seconds_left(event, self._ended)
@@ -268,7 +268,7 @@ def _segment_folder(
         from napari_mcwss.segmentation.batch import add_found
 
         names: list[str] = []
-        problems: list[Ended] = []
+        problems: list[ScanDone] = []
         for scan, files in find_scans(folder, study.channels).items():
             yield None
             added, refused = add_found(study, {scan: files})
@@ -284,13 +284,13 @@ def _segment_folder(
 
 def _segment(
     study: "Study", model: str, names: Sequence[str], rules: MaskSettings, *, use_tags: bool
-) -> Generator[Any, None, list[Ended]]:
+) -> Generator[Any, None, list[ScanDone]]:
     """Segment scans that the model has not segmented yet."""
     yield "Loading the network …"
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.segmentation.batch import segment_scans
 
-    ended: list[Ended] = yield from segment_scans(
+    ended: list[ScanDone] = yield from segment_scans(
         study,
         model,
         load_model(study.model_folder(model)),
@@ -302,4 +302,4 @@ def _segment(
 
 
 def _is_frequent(event: object) -> bool:
-    return not isinstance(event, str | Ended | Added)
+    return not isinstance(event, str | ScanDone | Added)
