@@ -21,7 +21,7 @@ from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
-Found = tuple[Mapping[str, Sequence[Path]], str]
+Result = tuple[Mapping[str, Sequence[Path]], str]
 """Files of each scan, and where the masks are as `find_masks` takes it."""
 
 
@@ -44,7 +44,7 @@ class Cohort:
         each scan in turn.
     """
 
-    find: Callable[[Path], Found]
+    find: Callable[[Path], Result]
     channels: tuple[str, ...]
     values: Mapping[str, Sequence[int]]
     union: str
@@ -87,7 +87,7 @@ def data_folder() -> Path:
     return Path(os.environ["MCWSS_DATA"])
 
 
-def _gliomas(_folder: Path) -> Found:
+def _gliomas(_folder: Path) -> Result:
     data = data_folder()
     return {
         **find_scans(data / "glioma", ("t1c", "flair")),
@@ -95,15 +95,15 @@ def _gliomas(_folder: Path) -> Found:
     }, "seg"
 
 
-def _hippocampi(_folder: Path) -> Found:
+def _hippocampi(_folder: Path) -> Result:
     data = data_folder() / "hippocampus"
     return find_scans(data / "images", ("t1",)), str(data / "labels")
 
 
 def _phantoms(
     size: tuple[int, int, int],
-) -> Callable[[Path], Found]:
-    def find(folder: Path) -> Found:
+) -> Callable[[Path], Result]:
+    def find(folder: Path) -> Result:
         write_phantom(folder / "scans", scans=8, size=size)
         return find_scans(folder / "scans", PHANTOM_CHANNELS), "seg"
 

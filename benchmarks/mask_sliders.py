@@ -31,7 +31,7 @@ from qtpy.QtWidgets import QApplication
 from scipy.ndimage import gaussian_filter
 
 from napari_mcwss.plugin.results.dock import ResultsDock
-from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.study.study import Study
 
@@ -105,7 +105,7 @@ def show(dock: ResultsDock, study: Study) -> None:
     prediction = Prediction("scan", study.class_names, scores, evidence())
     dock.session.open(study)
     dock.session.show("scan")
-    found = Found("", "scan", prediction, precedence, study.scan("scan"), {})
+    found = Result("", "scan", prediction, precedence, study.scan("scan"), {})
     dock._take(found)
     serve_until(dock.shown)
 

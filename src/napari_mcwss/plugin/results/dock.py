@@ -26,7 +26,7 @@ from napari_mcwss.plugin.results.reference_dialog import ChooseButton, Reference
 from napari_mcwss.plugin.results.refining import RefiningBox
 from napari_mcwss.plugin.results.segment_more import SegmentMore
 from napari_mcwss.plugin.results.segment_one import SegmentOne
-from napari_mcwss.plugin.results.segmenting import Found, Masked, look_up
+from napari_mcwss.plugin.results.segmenting import MaskResult, Result, look_up
 from napari_mcwss.plugin.results.slice_scores import SliceScores
 from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
@@ -53,10 +53,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     shown : Signal
-        A result came on screen, or a lookup found none: `Found` or None.
+        A result came on screen, or a lookup found none: `Result` or None.
     mask_changed : Signal
         The mask of the whole scan was made anew.
-    found : Found or None
+    found : Result or None
         What was found in the scan on screen; its layers follow as soon as its mask is made.
     one : SegmentOne
         Segments the scan on screen.
@@ -71,9 +71,9 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         super().__init__()
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
-        self.found: Found | None = None
-        self._on_screen: Found | None = None
-        self._masked: Masked | None = None
+        self.found: Result | None = None
+        self._on_screen: Result | None = None
+        self._masked: MaskResult | None = None
         self._told: str | None = None
         self._lookup = Background(self)
         self._lookup.ended.connect(self._looked_up)
@@ -206,11 +206,11 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             return None
         return ReferenceDialog(self, study, found.model, self.rules)
 
-    def _segmented(self, found: Found) -> None:
+    def _segmented(self, found: Result) -> None:
         if self._is_wanted(found):
             self._take(found)
 
-    def _is_wanted(self, found: Found) -> bool:
+    def _is_wanted(self, found: Result) -> bool:
         return (found.model, found.scan) == (self.model.currentText(), self.session.scan)
 
     def _models_changed(self) -> None:
@@ -259,7 +259,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.shown.emit(None)
         self._refresh()
 
-    def _take(self, found: Found) -> None:
+    def _take(self, found: Result) -> None:
         """Have the mask made of what was found; both come on screen together."""
         self.found = found
         self._remake_mask()
@@ -269,7 +269,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         if self.found is not None:
             self._masks.make(self.found, self.rules)
 
-    def _take_mask(self, masked: Masked) -> None:
+    def _take_mask(self, masked: MaskResult) -> None:
         study = self.session.study
         if study is None:
             return
@@ -295,7 +295,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
                 _draw(layer)
             self.mask_changed.emit()
 
-    def _show(self, masked: Masked) -> None:
+    def _show(self, masked: MaskResult) -> None:
         study, found = self.session.study, masked.found
         if study is None:
             return

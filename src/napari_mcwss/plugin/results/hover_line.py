@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import study_layers
 
@@ -32,14 +32,14 @@ class HoverLine(QLabel):  # type: ignore[misc]
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self._viewer = session.viewer
-        self._found: Found | None = None
+        self._found: Result | None = None
         callbacks, moved = session.viewer.mouse_move_callbacks, self._moved
         callbacks.append(moved)
         # The viewer outlives the dock.
         self.destroyed.connect(lambda: callbacks.remove(moved))
         self.follow(None)
 
-    def follow(self, found: Found | None) -> None:
+    def follow(self, found: Result | None) -> None:
         """Speak of another result, or of none."""
         self._found = found
         self.setText(HINT)

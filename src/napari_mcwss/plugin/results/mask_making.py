@@ -4,7 +4,7 @@ from functools import partial
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_mcwss.plugin.results.segmenting import Found, Masked
+from napari_mcwss.plugin.results.segmenting import MaskResult, Result
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
@@ -23,7 +23,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
     Attributes
     ----------
     made : Signal
-        A mask was made, as `Masked`: first with the steps that act at once; if
+        A mask was made, as `MaskResult`: first with the steps that act at once; if
         there are others, a second time with all.
     refining_changed : Signal
         Whether steps that take longer are still to come.
@@ -34,7 +34,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._found: Found | None = None
+        self._found: Result | None = None
         self._rules = MaskSettings()
         self._quick = Latest(parent, "making of the mask")
         self._quick.answered.connect(self._take_quick)
@@ -46,7 +46,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
         self._settled.setInterval(SETTLED)
         self._settled.timeout.connect(self._refine)
 
-    def make(self, found: Found, rules: MaskSettings) -> None:
+    def make(self, found: Result, rules: MaskSettings) -> None:
         """Make a mask, in place of the one that was asked for before."""
         self.forget()
         self._found, self._rules = found, rules
@@ -60,7 +60,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
         self._found = None
         self.refining_changed.emit(False)
 
-    def _take_quick(self, masked: Masked) -> None:
+    def _take_quick(self, masked: MaskResult) -> None:
         if len(masked.rules.steps) < len(self._rules.steps):
             self._settled.start()
             self.refining_changed.emit(True)
@@ -70,6 +70,6 @@ class MaskMaking(QObject):  # type: ignore[misc]
         if self._found is not None:
             self._refining.ask(partial(self._found.masked, self._rules))
 
-    def _take(self, masked: Masked) -> None:
+    def _take(self, masked: MaskResult) -> None:
         self.refining_changed.emit(False)
         self.made.emit(masked)

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
@@ -47,9 +47,9 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
     def __init__(self, session: Session) -> None:
         super().__init__("More maps")
         self._session = session
-        self._found: Found | None = None
+        self._found: Result | None = None
         self._maps: MoreMaps | None = None
-        self._wanted: Found | None = None
+        self._wanted: Result | None = None
         self._hidden: list[Layer] = []
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
@@ -81,7 +81,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self.destroyed.connect(_disconnector(session, self))
         self.follow(None)
 
-    def follow(self, found: Found | None) -> None:
+    def follow(self, found: Result | None) -> None:
         """Offer maps of another result's model and scan, or none."""
         self._found = found
         self.background.cancel()
@@ -190,7 +190,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
 
 def _computed(
-    study: "Study", found: Found, slices: list[int]
+    study: "Study", found: Result, slices: list[int]
 ) -> Callable[[], Generator[Any, None, "MoreMaps"]]:
     """Make the events of computing maps: text and `Progress`; the value are the maps."""
 

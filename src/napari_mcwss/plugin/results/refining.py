@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.results.segmenting import Masked
+from napari_mcwss.plugin.results.segmenting import MaskResult
 from napari_mcwss.plugin.results.volume_ranges import VolumeRanges
 from napari_mcwss.segmentation.masks.settings import VOLUMES
 from napari_mcwss.segmentation.masks.steps import (
@@ -161,7 +161,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         box.blockSignals(False)
         self.ranges.set_ranges(ranges)
 
-    def shown_stage(self, masked: Masked) -> int:
+    def shown_stage(self, masked: MaskResult) -> int:
         """Give the index of the stage that is wanted on screen, the last one unless asked."""
         for index, stage in enumerate(masked.rules.stages):
             if self.rows[stage].before.isChecked():
@@ -172,7 +172,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         """Tell whether steps are still to come."""
         self.setTitle(f"{TITLE}: under way …" if under_way else TITLE)
 
-    def show_effects(self, masked: Masked, classes: Sequence[str]) -> None:
+    def show_effects(self, masked: MaskResult, classes: Sequence[str]) -> None:
         """Tell what each step has done to the volumes."""
         for name, row in self.rows.items():
             # What is chosen but still to come keeps its line: nothing jumps below a slider.

@@ -33,7 +33,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     segmented : Signal
-        A scan of the study is segmented and stored, as `Found`.
+        A scan of the study is segmented and stored, as `Result`.
     background : Background
         Segments.
     """

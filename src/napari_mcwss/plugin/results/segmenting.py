@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Result:
     """What a model found in a scan of a study.
 
     Attributes
@@ -55,14 +55,14 @@ class Found:
         tags = None if rules.tags is None else rules.tags[slices]
         return self._stages(replace(rules.at_once, tags=tags, volumes={}), slices)[-1]
 
-    def masked(self, rules: MaskSettings) -> "Masked":
+    def masked(self, rules: MaskSettings) -> "MaskResult":
         """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
         stages = self._stages(rules, slice(None))
         classes = self.prediction.classes
         volumes = tuple(volumes_of(mask, len(classes), self.geometry.spacing) for mask in stages)
         ranges = rules.ranges(classes)
         left = out_of_range(volumes[1], self.precedence, ranges) if ranges else []
-        return Masked(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
+        return MaskResult(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
 
     def _stages(self, rules: MaskSettings, slices: slice) -> list[NDArray[np.uint8]]:
         return make_masks(
@@ -77,12 +77,12 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Masked:
+class MaskResult:
     """What a model found in a scan, as a mask of all its slices.
 
     Attributes
     ----------
-    found : Found
+    found : Result
         What the mask is made from.
     rules : MaskSettings
         How it was made.
@@ -95,7 +95,7 @@ class Masked:
         Classes whose volume no threshold could bring into its range.
     """
 
-    found: Found
+    found: Result
     rules: MaskSettings
     stages: tuple[NDArray[np.uint8], ...]
     volumes: tuple[tuple[float, ...], ...]
@@ -104,14 +104,14 @@ class Masked:
 
 def segment(
     study: "Study", model: str, scan: str, rules: MaskSettings
-) -> Callable[[], Generator[Any, None, Found]]:
+) -> Callable[[], Generator[Any, None, Result]]:
     """Make the events of segmenting a scan and storing the result.
 
     They are lines of text and the `Progress` of `predict`; the value is what
     was found.
     """
 
-    def events() -> Generator[Any, None, Found]:
+    def events() -> Generator[Any, None, Result]:
         yield "Loading the network …"
         prepare_labels()
         from napari_mcwss.model.checkpoint import load_model
@@ -120,21 +120,21 @@ def segment(
         trained = load_model(study.model_folder(model))
         prediction = yield from segment_scan(study, model, trained, scan, rules)
         precedence = study_precedence(study, trained.info)
-        return Found(model, scan, prediction, precedence, study.scan(scan), rules.record())
+        return Result(model, scan, prediction, precedence, study.scan(scan), rules.record())
 
     return events
 
 
 def look_up(
     study: "Study", model: str, scan: str
-) -> Callable[[], Generator[str, None, Found | None]]:
+) -> Callable[[], Generator[str, None, Result | None]]:
     """Make the events of fetching a stored result; the value is None if there is none.
 
     A result that does not fit the study any more counts as none: nobody asked
     for it, so its error would only disturb.
     """
 
-    def events() -> Generator[str, None, Found | None]:
+    def events() -> Generator[str, None, Result | None]:
         yield "Looking for a stored result …"
         prepare_labels()
         from napari_mcwss.model.checkpoint import read_info
@@ -151,6 +151,6 @@ def look_up(
             return None
         precedence = study_precedence(study, info)
         stored = stored_settings(study, model, scan)
-        return Found(model, scan, prediction, precedence, study.scan(scan), stored)
+        return Result(model, scan, prediction, precedence, study.scan(scan), stored)
 
     return events

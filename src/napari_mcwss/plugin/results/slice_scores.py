@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
-from napari_mcwss.plugin.results.segmenting import Found
+from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.exclusive import GATE
@@ -36,7 +36,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
     def __init__(self, session: Session) -> None:
         super().__init__("Scores and tags of this slice")
         self._session = session
-        self._found: Found | None = None
+        self._found: Result | None = None
         self.here = QLabel()
         self.here.setTextFormat(Qt.TextFormat.RichText)
         self.count = QLabel()
@@ -62,7 +62,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         self.destroyed.connect(_disconnector(session, self))
         self.follow(None)
 
-    def follow(self, found: Found | None) -> None:
+    def follow(self, found: Result | None) -> None:
         """Speak of another result, or of none."""
         self._found = found
         self._others.forget()

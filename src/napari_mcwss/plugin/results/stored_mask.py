@@ -6,7 +6,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_mcwss.plugin.results.segmenting import Found, Masked
+from napari_mcwss.plugin.results.segmenting import MaskResult, Result
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, Outcome
 
@@ -32,10 +32,10 @@ class StoredMask(QWidget):  # type: ignore[misc]
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._masked: Masked | None = None
+        self._masked: MaskResult | None = None
         self._whole = False
-        self._stored: tuple[Found, dict[str, Any]] | None = None
-        self._saving: tuple[Found, dict[str, Any]] | None = None
+        self._stored: tuple[Result, dict[str, Any]] | None = None
+        self._saving: tuple[Result, dict[str, Any]] | None = None
         self.background = Background(self)
         self.background.ended.connect(self._saved)
         self.status = QLabel()
@@ -57,12 +57,12 @@ class StoredMask(QWidget):  # type: ignore[misc]
         layout.addLayout(buttons)
         self.follow(None)
 
-    def follow(self, masked: Masked | None, whole: bool = True) -> None:
+    def follow(self, masked: MaskResult | None, whole: bool = True) -> None:
         """Speak of another mask, or of none.
 
         Parameters
         ----------
-        masked : Masked or None
+        masked : MaskResult or None
             The mask.
         whole : bool
             Whether all of its steps were taken; else it cannot be saved yet.
