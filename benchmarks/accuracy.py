@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 import napari_mcwss
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.measurement.measure import Case, evaluate
+from napari_mcwss.measurement.measure import MeasuredScan, evaluate
 from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.training.config import TrainingConfig, training_config
@@ -53,7 +53,7 @@ def score(bench: Bench, scan: str, labels: Labels) -> dict[str, dict[str, float 
     """Measure a label image: of each class and their union, what `measure` gives and slices."""
     ((_, references),) = bench.references([scan])
     names = bench.study.class_names
-    case = Case(scan, labels, references, bench.study.scan(scan).geometry.spacing)
+    case = MeasuredScan(scan, labels, references, bench.study.scan(scan).geometry.spacing)
     evaluation = evaluate([case], names, unions={bench.cohort.union: names})
     masks = {name: (labels == k, references[k - 1]) for k, name in enumerate(names, 1)}
     masks[bench.cohort.union] = (labels > 0, references.any(0))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_mcwss.export.cases import Case, plain_names
+from napari_mcwss.export.cases import ExportCase, plain_names
 from napari_mcwss.export.nnunet import doubtful_pixels
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import Scan
@@ -62,7 +62,7 @@ def test_doubtful_pixels():
     masks = np.broadcast_to(mask, (slices, 1, 6)).copy()
     masks[4] = 0
     scores = np.array([[0.9], [0.5], [0.1], [0.5], [0.9]], np.float32)
-    case = Case(scan, masks, np.broadcast_to(cam, (1, slices, 1, 6)), scores)
+    case = ExportCase(scan, masks, np.broadcast_to(cam, (1, slices, 1, 6)), scores)
     tags = np.array([[-1], [-1], [-1], [1], [-1]], np.int8)
     found = doubtful_pixels(case, tags)[:, 0].astype(int).tolist()
     assert found == [

@@ -12,7 +12,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.baselines import LocationPrior
 from napari_mcwss.measurement.measure import (
     EMPTY_MASK_POLICY,
-    Case,
+    MeasuredScan,
     class_masks,
     evaluate,
     measure,
@@ -115,8 +115,8 @@ def test_a_class_without_values_is_refused():
 def test_json_has_the_agreed_form(references):
     exact = label_image(*references)
     cases = [
-        Case("a", exact, references, SPACING),
-        Case("b", np.zeros_like(exact), references, SPACING),
+        MeasuredScan("a", exact, references, SPACING),
+        MeasuredScan("b", np.zeros_like(exact), references, SPACING),
     ]
     prior = LocationPrior([references])
     evaluation = evaluate(cases, CLASSES, unions={"WT": CLASSES}, prior=prior)
@@ -140,7 +140,7 @@ def test_json_has_the_agreed_form(references):
 
 def test_a_mean_of_nothing_is_undefined(references):
     empty = np.zeros(SHAPE, np.uint8)
-    evaluation = evaluate([Case("a", empty, references, SPACING)], CLASSES, unions={})
+    evaluation = evaluate([MeasuredScan("a", empty, references, SPACING)], CLASSES, unions={})
     assert evaluation.to_json()["mean"]["TC"]["hd95_mm"] is None
     assert set(evaluation.baselines) == {"empty"}
 
@@ -148,7 +148,7 @@ def test_a_mean_of_nothing_is_undefined(references):
 def test_a_union_joins_masks_before_it_is_measured(references):
     swapped = label_image(references[1], references[0])
     evaluation = evaluate(
-        [Case("a", swapped, references, SPACING)], CLASSES, unions={"WT": CLASSES}
+        [MeasuredScan("a", swapped, references, SPACING)], CLASSES, unions={"WT": CLASSES}
     )
     assert evaluation.mean("TC").dice == 0
     assert evaluation.mean("WT").dice == 1
@@ -163,13 +163,17 @@ def test_a_union_joins_masks_before_it_is_measured(references):
 )
 def test_wrong_unions_are_refused(references, unions, message):
     with pytest.raises(McwssError, match=message):
-        evaluate([Case("a", label_image(*references), references, SPACING)], CLASSES, unions=unions)
+        evaluate(
+            [MeasuredScan("a", label_image(*references), references, SPACING)],
+            CLASSES,
+            unions=unions,
+        )
 
 
 def test_a_reference_of_another_shape_is_refused(references):
     mask = np.zeros((5, 9, 7), np.uint8)
     with pytest.raises(McwssError, match=r"scan a: the mask has shape \(5, 9, 7\).*\(6, 9, 7\)"):
-        evaluate([Case("a", mask, references, SPACING)], CLASSES, unions={})
+        evaluate([MeasuredScan("a", mask, references, SPACING)], CLASSES, unions={})
 
 
 def test_no_scan_is_refused():
@@ -180,8 +184,8 @@ def test_no_scan_is_refused():
 def test_the_table_states_counts_and_policy(references):
     exact = label_image(*references)
     cases = [
-        Case("a", exact, references, SPACING),
-        Case("b", np.zeros_like(exact), references, SPACING),
+        MeasuredScan("a", exact, references, SPACING),
+        MeasuredScan("b", np.zeros_like(exact), references, SPACING),
     ]
     output = io.StringIO()
     Console(width=100, file=output).print(measurement_table(evaluate(cases, CLASSES, unions={})))
@@ -227,9 +231,9 @@ class TestLocationPrior:
         twice = tuple(2 * n for n in SHAPE)
         assert (LocationPrior([double]).mask(SHAPE) == label_image(*references)).all()
         back = LocationPrior([references]).mask(twice)
-        assert evaluate([Case("a", back, double, SPACING)], CLASSES, unions={"WT": CLASSES}).mean(
-            "WT"
-        ).dice == pytest.approx(1, abs=0.02)
+        assert evaluate(
+            [MeasuredScan("a", back, double, SPACING)], CLASSES, unions={"WT": CLASSES}
+        ).mean("WT").dice == pytest.approx(1, abs=0.02)
 
     def test_shapes_weigh_by_their_number_of_scans(self, references):
         odd = np.ones((2, 4, 5, 6), bool)

@@ -22,7 +22,7 @@ from napari_mcwss.cli.options import (
 from napari_mcwss.study.study import Study
 
 if TYPE_CHECKING:
-    from napari_mcwss.export.cases import Outcome
+    from napari_mcwss.export.cases import ExportOutcome
 
 export_app = typer.Typer(help="Results for other programs.", no_args_is_help=True)
 
@@ -153,7 +153,9 @@ def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, Sequence
     return opened, list(dict.fromkeys(names))
 
 
-def _follow(outcomes: "Generator[Outcome, None, None]", names: Sequence[str], out: Path) -> None:
+def _follow(
+    outcomes: "Generator[ExportOutcome, None, None]", names: Sequence[str], out: Path
+) -> None:
     """Draw progress; name what was left out at the end."""
     problems = []
     # Closed whatever happens, an export takes its unfinished folder away.

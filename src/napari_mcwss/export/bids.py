@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
+from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder, plain_names
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
@@ -25,7 +25,7 @@ _SPACE, _MM = 7, 2
 
 def export_bids(
     study: Study, model: str, names: Sequence[str], out: Path
-) -> Generator[Outcome, None, None]:
+) -> Generator[ExportOutcome, None, None]:
     """Write masks (``dseg``) and CAMs (``probseg``); the folder appears when it is whole.
 
     ``participants.tsv`` in it tells which participant is which scan.
@@ -43,7 +43,7 @@ def export_bids(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Raises
@@ -56,7 +56,7 @@ def export_bids(
     segmentation = plain_names([model])[model]
     with new_folder(out) as folder:
 
-        def write(case: Case) -> None:
+        def write(case: ExportCase) -> None:
             participant = participants[case.scan.name]
             stem = f"sub-{participant}_space-orig_seg-{segmentation}"
             anat = folder / f"sub-{participant}" / "anat"

@@ -22,7 +22,7 @@ from napari_mcwss.study.study import Study
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class ExportCase:
     """A scan with a model's results.
 
     Attributes
@@ -47,14 +47,14 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExportOutcome:
     """What became of one scan: None for `problem` if it was exported."""
 
     scan: str
     problem: str | None
 
 
-def read_case(study: Study, model: str, name: str) -> Case:
+def read_case(study: Study, model: str, name: str) -> ExportCase:
     """Read a scan's results.
 
     Raises
@@ -77,12 +77,12 @@ def read_case(study: Study, model: str, name: str) -> Case:
             f"{len(study.class_names)}: segment it again"
         )
     right = corrected is not None and corrected.right
-    return Case(scan, mask.astype(np.uint8), found.cams, found.scores, right)
+    return ExportCase(scan, mask.astype(np.uint8), found.cams, found.scores, right)
 
 
 def each_case(
-    study: Study, model: str, names: Sequence[str], write: Callable[[Case], None]
-) -> Generator[Outcome, None, list[str]]:
+    study: Study, model: str, names: Sequence[str], write: Callable[[ExportCase], None]
+) -> Generator[ExportOutcome, None, list[str]]:
     """Export one scan after the other; what one lacks does not stop the rest.
 
     Parameters
@@ -98,7 +98,7 @@ def each_case(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Returns
@@ -120,10 +120,10 @@ def each_case(
             finally:
                 case.scan.release()
         except McwssError as error:
-            yield Outcome(name, str(error))
+            yield ExportOutcome(name, str(error))
         else:
             done.append(name)
-            yield Outcome(name, None)
+            yield ExportOutcome(name, None)
     if not done:
         raise McwssError("no scan could be exported: see the reasons above")
     return done

@@ -14,7 +14,7 @@ from PIL import ImageColor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder
+from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder
 from napari_mcwss.scans.dicom import read_series, series_geometry
 from napari_mcwss.scans.formats import size_text
 from napari_mcwss.study.study import Study
@@ -31,7 +31,7 @@ _MAY_BE_EMPTY = (
 
 def export_dicom_seg(
     study: Study, model: str, names: Sequence[str], out: Path, dicom: Path | None = None
-) -> Generator[Outcome, None, None]:
+) -> Generator[ExportOutcome, None, None]:
     """Write ``<scan>.dcm`` for each scan; the folder appears when it is whole.
 
     Parameters
@@ -51,7 +51,7 @@ def export_dicom_seg(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Raises
@@ -67,7 +67,7 @@ def export_dicom_seg(
         ) from error
     with new_folder(out) as folder:
 
-        def write(case: Case) -> None:
+        def write(case: ExportCase) -> None:
             series = _series_of(case, dicom, alone=len(names) == 1)
             images = read_series(series)
             mask = on_series(case, images, series)
@@ -78,7 +78,7 @@ def export_dicom_seg(
         yield from each_case(study, model, names, write)
 
 
-def _series_of(case: Case, dicom: Path | None, *, alone: bool) -> Path:
+def _series_of(case: ExportCase, dicom: Path | None, *, alone: bool) -> Path:
     name, source = case.scan.name, case.scan.paths[0]
     if dicom is not None:
         own = dicom / name
@@ -91,7 +91,7 @@ def _series_of(case: Case, dicom: Path | None, *, alone: bool) -> Path:
     return source
 
 
-def on_series(case: Case, images: Sequence["Dataset"], folder: Path) -> NDArray[np.uint8]:
+def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> NDArray[np.uint8]:
     """Put a scan's mask on the voxels of a series: ``(image, row, column)``.
 
     Raises

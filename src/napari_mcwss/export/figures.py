@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.export import pictures
-from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder
+from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder
 from napari_mcwss.study.study import Study
 
 GAP = 8
@@ -26,7 +26,7 @@ def export_figures(
     channel: str | None = None,
     slices: Sequence[int] | None = None,
     count: int = 3,
-) -> Generator[Outcome, None, None]:
+) -> Generator[ExportOutcome, None, None]:
     """Write a PNG for each chosen slice; the folder appears when it is whole.
 
     Parameters
@@ -48,7 +48,7 @@ def export_figures(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Raises
@@ -62,7 +62,7 @@ def export_figures(
     colours = {spec.name: spec.colour for spec in study.classes}
     with new_folder(out) as folder:
 
-        def write(case: Case) -> None:
+        def write(case: ExportCase) -> None:
             found = pictures.telling_slices(case.mask > 0, count) if slices is None else slices
             beyond = [index for index in found if not 0 <= index < case.scan.slices]
             if beyond:
@@ -77,13 +77,13 @@ def export_figures(
 
 
 def draw(
-    case: Case, channel: str, colours: Mapping[str, str], slices: Sequence[int]
+    case: ExportCase, channel: str, colours: Mapping[str, str], slices: Sequence[int]
 ) -> list[Image.Image]:
     """Draw one figure a slice.
 
     Parameters
     ----------
-    case : Case
+    case : ExportCase
         The scan's results.
     channel : str
         The one that CAMs and masks are laid over.

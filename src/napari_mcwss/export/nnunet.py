@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.export.cases import Case, Outcome, each_case, new_folder, plain_names
+from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder, plain_names
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
 from napari_mcwss.study.study import Study
@@ -23,7 +23,7 @@ SURE = 0.8
 """From this score on a slice surely holds the class; up to ``1 - SURE`` it surely does not."""
 
 
-def doubtful_pixels(case: Case, tags: NDArray[np.int8]) -> NDArray[np.bool_]:
+def doubtful_pixels(case: ExportCase, tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Tell on which pixels a mask should not be learnt from.
 
     A slice's chance to hold a class is its tag where that is known (present 1,
@@ -37,7 +37,7 @@ def doubtful_pixels(case: Case, tags: NDArray[np.int8]) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    case : Case
+    case : ExportCase
         The scan's results.
     tags : NDArray of int8, shape (z, K)
         1 present, 0 absent, -1 unknown.
@@ -58,7 +58,7 @@ def doubtful_pixels(case: Case, tags: NDArray[np.int8]) -> NDArray[np.bool_]:
 
 def export_nnunet(
     study: Study, model: str, names: Sequence[str], out: Path
-) -> Generator[Outcome, None, None]:
+) -> Generator[ExportOutcome, None, None]:
     """Write a data set for nnU-Net v2; it appears when it is whole.
 
     ``scans.csv`` in it tells which case is which scan.
@@ -76,7 +76,7 @@ def export_nnunet(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Raises
@@ -97,7 +97,7 @@ def export_nnunet(
     ignore = len(study.class_names) + 1
     with new_folder(out) as folder:
 
-        def write(case: Case) -> None:
+        def write(case: ExportCase) -> None:
             name, geometry = cases[case.scan.name], case.scan.geometry
             labels = case.mask.copy()
             if not case.right:

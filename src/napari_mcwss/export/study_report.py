@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export.cases import Case, Outcome, each_case
+from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case
 from napari_mcwss.export.report import ReportScan, ScanSection, draw_scan, write_report
 from napari_mcwss.measurement.references import evaluate_model, read_references
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
@@ -32,7 +32,7 @@ def report_study(
     title: str | None = None,
     channel: str | None = None,
     references: References | None = None,
-) -> Generator[Outcome, None, None]:
+) -> Generator[ExportOutcome, None, None]:
     """Write one HTML file: pictures of each scan, measurements, and how the model was trained.
 
     Parameters
@@ -54,7 +54,7 @@ def report_study(
 
     Yields
     ------
-    Outcome
+    ExportOutcome
         After every scan.
 
     Raises
@@ -71,7 +71,7 @@ def report_study(
     colours = {spec.name: spec.colour for spec in study.classes}
     sections: list[ScanSection] = []
 
-    def draw(case: Case) -> None:
+    def draw(case: ExportCase) -> None:
         name, truth = case.scan.name, None
         if references is not None:
             read = read_references(study, references.masks, references.mapping, [name])

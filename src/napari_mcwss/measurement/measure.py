@@ -67,7 +67,7 @@ MEASURES = tuple(field.name for field in fields(Measurement))
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class MeasuredScan:
     """One scan to be measured.
 
     Attributes
@@ -209,7 +209,7 @@ def measure(
 
 
 def evaluate(
-    cases: Iterable[Case],
+    cases: Iterable[MeasuredScan],
     classes: Sequence[str],
     *,
     unions: Mapping[str, Sequence[str]],
@@ -219,7 +219,7 @@ def evaluate(
 
     Parameters
     ----------
-    cases : iterable of Case
+    cases : iterable of MeasuredScan
         Taken one at a time, so that a generator keeps one scan in memory.
     classes : sequence of str
         Class k is the value k + 1 of the masks.

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.baselines import LocationPrior
 from napari_mcwss.measurement.measure import (
-    Case,
     Evaluation,
+    MeasuredScan,
     class_masks,
     evaluate,
     write_measurements,
@@ -143,7 +143,9 @@ def evaluate_model(
     learnt = [scan for scan in info.scans if scan not in scans and scan in study.scan_names]
     prior = _prior(study, masks, mapping, learnt)
     cases = (
-        Case(scan, load_mask(study, model, scan), references, study.scan(scan).geometry.spacing)
+        MeasuredScan(
+            scan, load_mask(study, model, scan), references, study.scan(scan).geometry.spacing
+        )
         for scan, references in read_references(study, masks, mapping, scans)
     )
     evaluation = evaluate(cases, study.class_names, unions=unions, prior=prior)

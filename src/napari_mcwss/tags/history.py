@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Step:
+class UndoStep:
     """What a reader did at once, in one scan or several.
 
     Parameters
@@ -29,7 +29,7 @@ class Step:
     changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
 
 
-class Steps:
+class UndoHistory:
     """The steps of a study in their order: those that count, and those taken back.
 
     It knows what the journals say, and nothing else: a new step is noted there
@@ -42,15 +42,15 @@ class Steps:
 
     Attributes
     ----------
-    done : list of Step
+    done : list of UndoStep
         Those that count, the latest last.
-    undone : list of Step
+    undone : list of UndoStep
         Those that can be done again, the next one last.
     """
 
     def __init__(self, edits: Mapping[str, Sequence[Edit]]) -> None:
-        self.done: list[Step] = []
-        self.undone: list[Step] = []
+        self.done: list[UndoStep] = []
+        self.undone: list[UndoStep] = []
         self._last = 0
         known = ((scan, edit) for scan, found in edits.items() for edit in found if edit.step)
         ordered = sorted(known, key=lambda pair: pair[1].step)
@@ -82,10 +82,10 @@ class Steps:
             _move(first.redoes, self.undone, self.done)
         else:
             self.undone.clear()
-            self.done.append(Step(first.step, {scan: edit.changes for scan, edit in found}))
+            self.done.append(UndoStep(first.step, {scan: edit.changes for scan, edit in found}))
 
 
-def _move(number: int, source: list[Step], target: list[Step]) -> None:
+def _move(number: int, source: list[UndoStep], target: list[UndoStep]) -> None:
     for index in reversed(range(len(source))):
         if source[index].number == number:
             target.append(source.pop(index))

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.history import Step, Steps
+from napari_mcwss.tags.history import UndoHistory, UndoStep
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
@@ -57,7 +57,7 @@ class TagStore:
         self._scans = scans
         self._classes = classes
         self._slices = slices
-        self._steps: Steps | None = None
+        self._steps: UndoHistory | None = None
         self._latest: ScanTags | None = None
         self._writing = RLock()
 
@@ -187,23 +187,23 @@ class TagStore:
         self._history()
 
     @property
-    def to_undo(self) -> Step | None:
+    def to_undo(self) -> UndoStep | None:
         """The step that is taken back next, if any."""
         done = self._history().done
         return done[-1] if done else None
 
     @property
-    def to_redo(self) -> Step | None:
+    def to_redo(self) -> UndoStep | None:
         """The step that is done again next, if any."""
         undone = self._history().undone
         return undone[-1] if undone else None
 
-    def undo(self) -> Step | None:
+    def undo(self) -> UndoStep | None:
         """Take the latest step back; what was changed elsewhere since then stays.
 
         Returns
         -------
-        Step or None
+        UndoStep or None
             What was taken back; None if there was nothing.
 
         Raises
@@ -215,12 +215,12 @@ class TagStore:
         step = self.to_undo
         return None if step is None else self._turn(step, back=True)
 
-    def redo(self) -> Step | None:
+    def redo(self) -> UndoStep | None:
         """Do again what was taken back last; as `undo` otherwise."""
         step = self.to_redo
         return None if step is None else self._turn(step, back=False)
 
-    def _turn(self, step: Step, *, back: bool) -> Step:
+    def _turn(self, step: UndoStep, *, back: bool) -> UndoStep:
         mark = self._edit(undoes=step.number) if back else self._edit(redoes=step.number)
         noted: list[tuple[str, Edit | None]] = []
         with self._changing():
@@ -248,18 +248,18 @@ class TagStore:
         with self._writing, self.lock:
             yield
 
-    def _history(self) -> Steps:
+    def _history(self) -> UndoHistory:
         if self._steps is None:
             # Journals are read without the scans: the images of one may be missing.
             journals = {scan: journal_of(self.folder, scan) for scan in self._scans()}
-            self._steps = Steps({scan: journal.edits() for scan, journal in journals.items()})
+            self._steps = UndoHistory({scan: journal.edits() for scan, journal in journals.items()})
         return self._steps
 
     def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
         # Where the clock was set back, or is a coarse one, only the journals know what came last.
         with suppress(McwssError):
             self._history()
-        number = (self._steps or Steps({})).next_number()
+        number = (self._steps or UndoHistory({})).next_number()
         return Edit((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
     def _note(self, edits: Iterable[tuple[str, Edit | None]]) -> None:

@@ -21,7 +21,7 @@ from napari_mcwss.training.length import Length
 from napari_mcwss.training.memory import BatchSize
 
 
-class Step(NamedTuple):
+class TrainingStep(NamedTuple):
     """One step of an epoch.
 
     Attributes
@@ -141,7 +141,9 @@ class Run:
         """Tell whether the run has reached its length with this epoch."""
         return self._progress(epoch) >= 1
 
-    def epoch(self, data: SliceDataset, epoch: int) -> Generator[Step, None, dict[str, float]]:
+    def epoch(
+        self, data: SliceDataset, epoch: int
+    ) -> Generator[TrainingStep, None, dict[str, float]]:
         """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses.
 
         An epoch that was left in its middle, by an error or another run whose
@@ -164,7 +166,9 @@ class Run:
             batches = place.batches + math.ceil((units - place.done) / size)
             progress = self.progress
             count = len(shuffled)
-            yield Step(place.batches, batches, losses, progress, unit * count, count / units)
+            yield TrainingStep(
+                place.batches, batches, losses, progress, unit * count, count / units
+            )
         return {term: fmean(values) for term, values in place.losses.items()}
 
     def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:

@@ -10,7 +10,7 @@ from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QWidget
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 pytestmark = pytest.mark.gui
 
@@ -63,7 +63,7 @@ def notifications():
     notification_manager.notification_ready.disconnect(received.append)
 
 
-def run(qtbot, background: Background, job: Job) -> tuple[list[Any], Outcome]:
+def run(qtbot, background: Background, job: Job) -> tuple[list[Any], JobOutcome]:
     events: list[Any] = []
     background.event_received.connect(events.append)
     with qtbot.waitSignal(background.ended) as ended:
@@ -75,7 +75,7 @@ def test_a_job_runs_in_another_thread_and_gives_its_value(qtbot, background):
     recorded = Recorded(lambda: iter("abc"))
     events, outcome = run(qtbot, background, recorded.job())
     assert events == ["a", "b", "c"]
-    assert outcome == Outcome("the value")
+    assert outcome == JobOutcome("the value")
     assert recorded.ran_in == recorded.closed_in == background.thread_ident
     assert recorded.ran_in != threading.get_ident()
     assert not background.running

@@ -15,7 +15,7 @@ from helpers import stand_in
 from qtpy.QtCore import QObject
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.training.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Preview, Started
@@ -74,7 +74,7 @@ class Bench:
         """Wait for the end."""
         return self.qtbot.waitSignal(self.runner.ended, timeout=PATIENCE)
 
-    def run(self, kind: str) -> tuple[list[object], Outcome]:
+    def run(self, kind: str) -> tuple[list[object], JobOutcome]:
         """Let a training end; give its events and how it ended."""
         events: list[object] = []
         self.runner.event_received.connect(events.append)
@@ -123,7 +123,7 @@ def test_all_events_come_in_order(bench):
     # Batches that come too fast for a reader are left out.
     assert [kind for kind in kinds if kind is not Batch] == [Started, Epoch, Epoch, Finished]
     assert events[-1] == Finished("quick", Path("models/quick"), 2, 3)
-    assert outcome == Outcome()
+    assert outcome == JobOutcome()
     assert not bench.runner.running
 
 
@@ -143,7 +143,7 @@ def test_it_can_be_cancelled_in_each_phase(bench, kind, until):
     with bench.ended() as ended:
         bench.runner.cancel()
         assert bench.runner.cancelling
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
     assert (bench.closed / kind).exists()
     assert not bench.runner.running
     assert not bench.runner.cancelling
@@ -155,7 +155,7 @@ def test_it_can_be_cancelled_before_it_has_begun(bench):
         bench.runner.start(bench.job("endless"))
         bench.runner.cancel()
         assert bench.runner.cancelling
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
 
 
 @both
@@ -189,7 +189,7 @@ def test_it_can_be_cancelled_while_paused(bench):
         bench.runner.pause()
     with bench.ended() as ended:
         bench.runner.cancel()
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
     assert (bench.closed / "endless").exists()
     assert not bench.runner.paused
 
@@ -219,7 +219,7 @@ def test_a_second_start_is_refused(bench):
         bench.runner.start(bench.job("quick"))
     with bench.ended():
         bench.runner.cancel()
-    assert bench.run("quick")[1] == Outcome()
+    assert bench.run("quick")[1] == JobOutcome()
 
 
 BARE = """
@@ -257,7 +257,7 @@ def test_50_cycles_of_start_and_cancel_leave_nothing_behind(bench, quick_job):
                 bench.runner.start(quick_job())
             with bench.ended() as ended:
                 bench.runner.cancel()
-            assert ended.args[0] == Outcome(cancelled=True)
+            assert ended.args[0] == JobOutcome(cancelled=True)
         gc.collect()
         return program.num_threads(), handles(), program.memory_info().rss
 
@@ -327,7 +327,7 @@ class TestProcess:
             second.runner.pause()
         with second.ended() as ended:
             second.runner.cancel()
-        assert ended.args[0] == Outcome(cancelled=True)
+        assert ended.args[0] == JobOutcome(cancelled=True)
         assert (bench.closed / "endless").exists()
 
     def test_its_end_while_nobody_looked_is_told_later(self, bench, second):
@@ -339,7 +339,7 @@ class TestProcess:
         bench.qtbot.waitUntil(lambda: not run.live, timeout=PATIENCE)
         with second.ended() as ended:
             second.runner.attach(run)
-        assert ended.args[0] == Outcome(cancelled=True)
+        assert ended.args[0] == JobOutcome(cancelled=True)
         assert RunFolder.all(bench.study) == []
 
     def test_two_programs_follow_it_to_its_end(self, bench, second):
@@ -348,7 +348,7 @@ class TestProcess:
             second.runner.attach(*RunFolder.all(bench.study))
         with second.ended() as theirs, bench.ended() as ours:
             second.runner.cancel()
-        assert ours.args[0] == theirs.args[0] == Outcome(cancelled=True)
+        assert ours.args[0] == theirs.args[0] == JobOutcome(cancelled=True)
 
     def test_one_that_is_stuck_can_be_ended_at_once(self, bench, told):
         bench.start("stuck", Batch)
@@ -356,7 +356,7 @@ class TestProcess:
         bench.runner.cancel()
         with bench.ended() as ended:
             bench.runner.end_now()
-        assert ended.args[0] == Outcome(cancelled=True)
+        assert ended.args[0] == JobOutcome(cancelled=True)
         assert told == []
         assert not process.is_running()
         assert not (bench.closed / "stuck").exists()
@@ -441,7 +441,7 @@ class TestProcess:
         run.make()
         began = Began("quick", time="2001-01-01T00:00:00+00:00")
         run.events.write_text(f"{to_line(began)}\n")
-        assert bench.run("quick")[1] == Outcome()
+        assert bench.run("quick")[1] == JobOutcome()
 
     def test_a_folder_just_made_is_not_taken_for_a_dead_one(self, phantom_study):
         run = RunFolder.of(phantom_study, "m")

@@ -10,7 +10,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.model.checkpoint import read_info
-from napari_mcwss.plugin.shared.background import Outcome
+from napari_mcwss.plugin.shared.background import JobOutcome
 from napari_mcwss.plugin.training import dock as training_dock
 from napari_mcwss.plugin.training.dock import TrainingDock
 from napari_mcwss.plugin.training.process_runner import ProcessRunner
@@ -122,7 +122,7 @@ def test_pause_resume_and_cancel_by_clicks(qtbot, dock, process):
         assert dock.progress.status.text() == "Cancelling …"
         assert not dock.pause_button.isEnabled()
         assert not dock.cancel_button.isEnabled()
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
     assert dock.progress.status.text() == "Cancelled."
     assert dock.pause_button.text() == "Pause"
     assert dock.train_button.isEnabled()
@@ -137,7 +137,7 @@ def test_a_process_that_does_not_answer_is_ended_by_a_click(qtbot, dock):
     assert dock.progress.status.text() == "Cancelling … The process does not answer."
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
         click(qtbot, dock.end_button)
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
     assert dock.progress.status.text() == "Cancelled."
     assert not dock.end_button.isVisible()
     assert dock.train_button.isEnabled()
@@ -179,7 +179,7 @@ def test_a_real_training_in_a_process_by_clicks(qtbot, make_napari_viewer, tagge
     dock.event_received.connect(events.append)
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
         click(qtbot, dock.train_button)
-    assert ended.args[0] == Outcome()
+    assert ended.args[0] == JobOutcome()
     assert isinstance(events[0], Message)
     assert any(isinstance(event, Batch) for event in events)
     assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2]
@@ -220,7 +220,7 @@ def test_a_process_is_left_running_and_found_again(qtbot, new_dock, paused):
             click(qtbot, second.pause_button)
     with qtbot.waitSignal(second.ended, timeout=PATIENCE) as ended:
         click(qtbot, second.cancel_button)
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
     assert second.progress.status.text() == "Cancelled."
     assert second.train_button.isEnabled()
 
@@ -236,7 +236,7 @@ def test_a_process_is_stopped_with_the_window(qtbot, new_dock, phantom_study):
     second = new_dock()
     with qtbot.waitSignal(second.ended, timeout=PATIENCE) as ended:
         assert second.background.running
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
 
 
 def test_the_window_stays_if_the_user_wants_that(qtbot, dock):
@@ -266,7 +266,7 @@ def test_nobody_asks_about_a_thread_and_it_ends_with_the_window(qtbot, dock, pau
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
         assert close(dock)
     assert user.questions == []
-    assert ended.args[0] == Outcome(cancelled=True)
+    assert ended.args[0] == JobOutcome(cancelled=True)
 
 
 def test_a_training_of_another_window_comes_first(qtbot, new_dock, told):
@@ -291,7 +291,7 @@ def test_what_ended_meanwhile_is_told_once(qtbot, new_dock, phantom_study):
     dock = new_dock()
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
         assert dock.background.running
-    assert ended.args[0] == Outcome()
+    assert ended.args[0] == JobOutcome()
     assert dock.progress.status.text() == "quick is ready after 2 epochs and 3 seconds."
     assert list(dock.progress.curves.lines["total"].getData()[0]) == [1, 2]
     assert not dock.background.running

@@ -32,7 +32,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.measure.mask_choice import MakeSource, MaskChoice
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import row
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.status.setText(f"{self._done} scans")
         self._refresh()
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: JobOutcome) -> None:
         ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
         text = "Failed." if outcome.error else ends[outcome.cancelled]
         self.status.setText("\n".join([text, *self._problems]))

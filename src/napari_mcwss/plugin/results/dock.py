@@ -31,7 +31,7 @@ from napari_mcwss.plugin.results.slice_scores import SliceScores
 from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.layers import empty_layers, show_prediction_layers, study_layers
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
@@ -248,7 +248,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         """Tell whether a mask is on its way to the screen."""
         return self._lookup.running or self.found is not self._on_screen
 
-    def _looked_up(self, outcome: Outcome) -> None:
+    def _looked_up(self, outcome: JobOutcome) -> None:
         found = outcome.value
         present = self.session.study, self.session.scan, self.model.currentText()
         if outcome.cancelled or self._looked_for != present:

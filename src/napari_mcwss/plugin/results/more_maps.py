@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         elif not self.background.cancelling:
             self.status.setText(f"{event.done} of {event.total} slices")
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         wanted, self._wanted = self._wanted, None
         if outcome.value is not None and wanted is self._found:
             self._take(outcome.value)

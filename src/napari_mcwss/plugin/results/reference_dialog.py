@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
@@ -125,7 +125,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
             return error
         return found
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         self.ok_button.setEnabled(True)
         if isinstance(outcome.value, dict):
             from napari_mcwss.measurement.reference_threshold import best_threshold

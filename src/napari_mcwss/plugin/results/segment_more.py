@@ -19,7 +19,7 @@ from napari_mcwss.plugin.results.layer_channels import (
     segment_open,
 )
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import row
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
@@ -217,7 +217,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         if before is not None and study is before[0] and study.scan_names != before[1]:
             self._session.study_changed.emit()
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: JobOutcome) -> None:
         self._tell_added()
         if outcome.cancelled:
             text = "Cancelled."

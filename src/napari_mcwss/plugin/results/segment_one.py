@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             self.progress.setValue(event.done)
             self.status.setText(f"{event.done} of {event.total} slices")
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: JobOutcome) -> None:
         self.progress.setValue(0)
         self.status.setText("Cancelled." if outcome.cancelled else "")
         self.refresh()

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_mcwss.plugin.results.segmenting import MaskResult, Result
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
@@ -91,7 +91,7 @@ class StoredMask(QWidget):  # type: ignore[misc]
         self.background.start(Job("saving of the mask", events, lambda _: False))
         self._refresh()
 
-    def _saved(self, outcome: Outcome) -> None:
+    def _saved(self, outcome: JobOutcome) -> None:
         done, self._saving = self._saving, None
         written = outcome.error is None and not outcome.cancelled
         shown = None if self._stored is None else self._stored[0]

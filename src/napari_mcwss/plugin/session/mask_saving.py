@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class MaskSaving(QObject):  # type: ignore[misc]
         if self._waiting.get(key) is mask:
             self._waiting.pop(key, None)
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         error = outcome.error
         if outcome.value is not None:
             key, (mask, error) = outcome.value

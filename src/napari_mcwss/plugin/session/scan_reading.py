@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.study.study import Study
 
 
@@ -64,7 +64,7 @@ class ScanReading(QObject):  # type: ignore[misc]
             self._background.start(job)
         self.began.emit()
 
-    def _show(self, outcome: Outcome) -> None:
+    def _show(self, outcome: JobOutcome) -> None:
         wanted, self._wanted = self._wanted, None
         # What has failed is not tried again, but another scan may be wanted by now.
         done = outcome.value if outcome.error is None else self._begun

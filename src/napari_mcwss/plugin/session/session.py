@@ -15,7 +15,7 @@ from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.tag_saving import TagSaving
 from napari_mcwss.plugin.shared.layers import remove_study_layers, show_scan_layers
 from napari_mcwss.study.study import Study
-from napari_mcwss.tags.history import Step
+from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.table import TagTable
 
 
@@ -215,7 +215,7 @@ class Session:
         for scan in changed:
             self.tags_changed.emit(scan)
 
-    def show_turned(self, step: Step) -> None:
+    def show_turned(self, step: UndoStep) -> None:
         """Show a step that was taken back or done again on the disk."""
         self.take_over(step.changes)
         if self.scan in step.changes:

@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How a job has ended.
 
     Attributes
@@ -82,7 +82,7 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
     ----------
     steering : Steering
         Pauses and cancels the job.
-    outcome : Outcome or None
+    outcome : JobOutcome or None
         Set before the ``finished`` signal.
     thread_ident : int or None
         The thread that the generator runs in.
@@ -92,7 +92,7 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
         super().__init__(_stream)
         self.job = job
         self.steering = Steering()
-        self.outcome: Outcome | None = None
+        self.outcome: JobOutcome | None = None
         self.thread_ident: int | None = None
 
     def quit(self) -> None:
@@ -105,15 +105,15 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
         self.thread_ident = threading.get_ident()
         try:
             with self._thread(), closing(steered(self.job.events(), self.steering)) as events:
-                self.outcome = Outcome(self._drive(events))
+                self.outcome = JobOutcome(self._drive(events))
         except RunCancelled:
-            self.outcome = Outcome(cancelled=True)
+            self.outcome = JobOutcome(cancelled=True)
             self.aborted.emit()
         except McwssError as error:
-            self.outcome = Outcome(error=error)
+            self.outcome = JobOutcome(error=error)
         except Exception as error:
             logger.exception("the %s failed", self.job.title)
-            self.outcome = Outcome(error=error)
+            self.outcome = JobOutcome(error=error)
 
     def _drive(self, events: Generator[Any, None, Any]) -> Any:
         if self.job.computes:
@@ -159,7 +159,7 @@ class Background(QObject):  # type: ignore[misc]
     event_received : Signal
         An event of the job, in the main thread, in order.
     ended : Signal
-        The job's `Outcome`, in the main thread, after its last event.
+        The job's `JobOutcome`, in the main thread, after its last event.
     """
 
     event_received = Signal(object)

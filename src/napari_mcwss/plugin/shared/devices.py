@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 if TYPE_CHECKING:
     from napari_mcwss.model.devices import Device
@@ -59,7 +59,7 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
             self._background.start(Job("search for devices", _find_devices, lambda _: False))
         super().showPopup()
 
-    def _add(self, outcome: Outcome) -> None:
+    def _add(self, outcome: JobOutcome) -> None:
         if not outcome.value:
             return
         devices, missing = outcome.value

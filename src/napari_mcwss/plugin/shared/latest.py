@@ -5,7 +5,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 
 class Latest(QObject):  # type: ignore[misc]
@@ -55,7 +55,7 @@ class Latest(QObject):  # type: ignore[misc]
         yield
         return None if self._current is None else self._current()
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         done, self._current = self._current, None
         if self._asked is done:
             self._asked = None

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.study.tag_sources import TagSourceDialog
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import apply_import
@@ -191,7 +191,7 @@ class ImportDialog(TagSourceDialog):
         if not self._applying.running:
             super().reject()
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: JobOutcome) -> None:
         self.source.setEnabled(True)
         self.buttons.setEnabled(True)
         applied = outcome.value or Applied(reason=str(outcome.error or "It was stopped."))

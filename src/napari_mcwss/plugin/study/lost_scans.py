@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidge
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.relinking import relink
@@ -81,7 +81,7 @@ class LostScans(QWidget):  # type: ignore[misc]
         )
         self.setVisible(bool(scans))
 
-    def _found(self, outcome: Outcome) -> None:
+    def _found(self, outcome: JobOutcome) -> None:
         self.find_button.setEnabled(True)
         if outcome.value is not None and outcome.value is self._study:
             self.show_study(self._study)

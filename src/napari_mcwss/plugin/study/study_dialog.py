@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QWidget
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.study.study import Study
 
 
@@ -68,7 +68,7 @@ class StudyDialog(QDialog):  # type: ignore[misc]
         self.reason.setText(f"{what.capitalize()} …")
         self._making.start(Job(what, _maker(making), lambda _: False))
 
-    def _made(self, outcome: Outcome) -> None:
+    def _made(self, outcome: JobOutcome) -> None:
         self.buttons.setEnabled(True)
         if isinstance(outcome.value, Study):
             self.study = outcome.value

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.study.import_dialog import Applied, ImportDialog
 from napari_mcwss.plugin.tagging.comparison import CompareDialog, Comparison
 from napari_mcwss.study.study import Study
@@ -86,7 +86,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
         if not applied.reason:
             show_info(f"{applied.changed} tags imported. Undo takes them back.")
 
-    def _exported(self, outcome: Outcome) -> None:
+    def _exported(self, outcome: JobOutcome) -> None:
         if outcome.value is not None:
             path, count = outcome.value
             show_info(f"{count} tags written to '{path}'.")

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag, TagTable
@@ -150,7 +150,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
             else:
                 self._take(scan, table)
 
-    def _counted(self, outcome: Outcome) -> None:
+    def _counted(self, outcome: JobOutcome) -> None:
         # Another study was opened meanwhile, or this one has got more scans.
         if outcome.error is None and outcome.value != (self._study, self._names):
             self._count()

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
@@ -195,7 +195,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self._found[scan] = probabilities
             self.show_slice()
 
-    def _ended(self, _outcome: Outcome) -> None:
+    def _ended(self, _outcome: JobOutcome) -> None:
         self.show_slice()
 
     def _models_changed(self) -> None:

@@ -11,9 +11,9 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.scans.formats import names_text
-from napari_mcwss.tags.history import Step
+from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.store import TagStore
 
 AT_ONCE = 4
@@ -59,7 +59,7 @@ class Undoing(QObject):  # type: ignore[misc]
 
     def _turn(
         self,
-        next_step: Callable[[TagStore], Step | None],
+        next_step: Callable[[TagStore], UndoStep | None],
         turn: Callable[[TagStore], object],
         done: str,
         nothing: str,
@@ -82,8 +82,8 @@ class Undoing(QObject):  # type: ignore[misc]
         except McwssError as error:
             show_error(order.hide(str(error)))
 
-    def _turn_beside(self, step: Step, turn: Callable[[], object], done: str) -> None:
-        def end(outcome: Outcome) -> None:
+    def _turn_beside(self, step: UndoStep, turn: Callable[[], object], done: str) -> None:
+        def end(outcome: JobOutcome) -> None:
             self.background.ended.disconnect(end)
             self._dialog.accept()
             if outcome.error is None:
@@ -97,7 +97,7 @@ class Undoing(QObject):  # type: ignore[misc]
         self.background.ended.connect(end)
         self._dialog.say(f"Writing the tags of {len(step.changes)} scans …")
 
-    def _show(self, step: Step, done: str) -> None:
+    def _show(self, step: UndoStep, done: str) -> None:
         self._session.show_turned(step)
         tags = counted(sum(map(len, step.changes.values())), "tag")
         scans = names_text([self._session.order.label(scan) for scan in step.changes])

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import free_name
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import row
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
@@ -58,7 +58,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     event_received : Signal
         Each event of the training that reaches the screen.
     ended : Signal
-        How the training has ended, its `Outcome`, once the dock shows it.
+        How the training has ended, its `JobOutcome`, once the dock shows it.
     settings : TrainingSettings
         What to train, how and where.
     progress : TrainingProgress
@@ -255,7 +255,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._refresh()
         self.event_received.emit(event)
 
-    def _show_end(self, outcome: Outcome) -> None:
+    def _show_end(self, outcome: JobOutcome) -> None:
         study, self._study = self._study, None
         self.live_maps.end()
         if outcome.cancelled or outcome.error is not None:

@@ -7,7 +7,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Message
 
@@ -85,7 +85,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
     def _show_message(self, event: Message) -> None:
         self._say(f"{event.text[:1].upper()}{event.text[1:]} …")
 
-    def _show_end(self, outcome: Outcome) -> None:
+    def _show_end(self, outcome: JobOutcome) -> None:
         self.button.setText(ASK)
         self._found = outcome.value
         if self._found is None or self._config is None:

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QObject
 from superqt.utils import create_worker
 
-from napari_mcwss.plugin.shared.background import Background, Job, Outcome
+from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.training.process.launcher import follow, run_process
 from napari_mcwss.training.process.run_folder import RunFolder
 from napari_mcwss.training.process.steering import WATCH, Paused, Resumed
@@ -138,5 +138,5 @@ class ProcessRunner(Background):
             self._worker = None
         elif self._killed and worker is not None and worker.outcome and worker.outcome.error:
             # That it died without a word is what the user wanted.
-            worker.outcome = Outcome(cancelled=True)
+            worker.outcome = JobOutcome(cancelled=True)
         super()._finish()
