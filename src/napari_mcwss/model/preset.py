@@ -152,14 +152,14 @@ class Preset(nn.Module):
         return None
 
     @property
-    def stage_starts(self) -> tuple[float, ...]:
+    def phase_starts(self) -> tuple[float, ...]:
         """The progress at which each stage begins, 0..1; `losses` are those of one stage."""
         return (0.0,)
 
-    def stage_progress(self, progress: float) -> float:
+    def phase_progress(self, progress: float) -> float:
         """Give the share of the present stage that is done; the learning rate follows it."""
-        *_, start = (at for at in self.stage_starts if at <= progress)
-        end = min((at for at in self.stage_starts if at > progress), default=1.0)
+        *_, start = (at for at in self.phase_starts if at <= progress)
+        end = min((at for at in self.phase_starts if at > progress), default=1.0)
         return (progress - start) / (end - start)
 
     @abstractmethod

@@ -137,7 +137,7 @@ class BatchTrainer:
         return dict(zip([*terms, "total"], values.tolist(), strict=True))
 
     def _set_rate(self, progress: float) -> None:
-        stage = self.preset.stage_progress(progress)
+        stage = self.preset.phase_progress(progress)
         warm = min(1.0, (stage + 1e-3) / WARM_UP)
         rate = self._config.learning_rate * self.preset.rate
         rate *= warm * (1 + math.cos(math.pi * stage)) / 2

@@ -184,7 +184,7 @@ def estimate(
             each = yield from _scoring_seconds(run, one, device, 2 * batch.slices, message)
             stage_seconds += scored * each
         epoch_seconds += stage_seconds / len(stages)
-        epochs += _epochs(config, stage_seconds, len(preset.stage_starts))
+        epochs += _epochs(config, stage_seconds, len(preset.phase_starts))
     read = len(names) + len(validation)
     return Estimate(
         device=str(device),
@@ -268,7 +268,7 @@ def _memory(run: Run, data: SliceDataset) -> Callable[[int], int]:
     """Give what tells the bytes that a network and a step of some slices take."""
     fixed = COPIES * sum(weight.nbytes for weight in run.preset.parameters())
     kept = 0
-    for progress, _ in _middles(run.preset.stage_starts):
+    for progress, _ in _middles(run.preset.phase_starts):
         with saved_memory(run.preset.parameters()) as saved:
             run.learn(data, _indices(run, data, FEW), progress)
         kept = max(kept, saved.bytes)
@@ -281,7 +281,7 @@ def _step_seconds(
 ) -> Generator[Message, None, float]:
     """Time steps of each stage of a preset; give their mean as an epoch of the whole has it."""
     mean = 0.0
-    for progress, share in _middles(run.preset.stage_starts):
+    for progress, share in _middles(run.preset.phase_starts):
         indices = _indices(run, data, slices)
         run.learn(data, indices, progress)  # the first one takes longer
         began = time.monotonic()

@@ -99,7 +99,7 @@ class Run:
         self._clock = clock or Clock()
         self._batch = batch or BatchSize(config.batch_size)
         self._random = torch.Generator().manual_seed(config.seed)
-        self.length = Length(config, preset.stage_starts)
+        self.length = Length(config, preset.phase_starts)
         self._start = self._clock.seconds
         self._place: _Place | None = None
 

@@ -158,13 +158,13 @@ def test_the_contrast_stage_draws_both_kinds_of_slices_as_often():
 def test_without_classes_inside_others_there_is_one_stage():
     preset = local([-1, -1])
     assert preset.draw_weights(torch.tensor([[1, 0]]), 0.9) is None
-    assert preset.stage_progress(0.9) == 0.9
+    assert preset.phase_progress(0.9) == 0.9
     assert preset.losses(batch([[1, 1], [0, 0]], progress=0.9))["extent"] > 0
 
 
 def test_each_stage_has_a_learning_rate_of_its_own():
     preset = local()
-    shares = [preset.stage_progress(p) for p in (0.0, REGION_STAGE - 1e-6, REGION_STAGE, 1.0)]
+    shares = [preset.phase_progress(p) for p in (0.0, REGION_STAGE - 1e-6, REGION_STAGE, 1.0)]
     assert shares == pytest.approx([0, 1, 0, 1], abs=1e-4)
 
 

@@ -110,7 +110,7 @@ class Local(Preset):
         return weights
 
     @property
-    def stage_starts(self) -> tuple[float, ...]:
+    def phase_starts(self) -> tuple[float, ...]:
         """Where regions and, if there is anything to tell apart, contrast begin."""
         return (0.0, REGION_STAGE) if self._pairs() else (0.0,)
 
