@@ -33,6 +33,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.measure.mask_choice import MakeSource, MaskChoice
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import row
 
 if TYPE_CHECKING:
@@ -74,13 +75,16 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
         self._make_widgets()
-        self.session.study_changed.connect(self._refresh)
-        self.session.models_changed.connect(self._refresh)
-        self.session.scan_changed.connect(self._refresh)
-        layers = napari_viewer.layers.events
-        for event in (layers.inserted, layers.removed):
-            event.connect(self._refresh)
-        self.destroyed.connect(_disconnector(self.session, napari_viewer, self))
+        session, layers = self.session, napari_viewer.layers.events
+        connect_until_destroyed(
+            self,
+            self._refresh,
+            session.study_changed,
+            session.models_changed,
+            session.scan_changed,
+            layers.inserted,
+            layers.removed,
+        )
         self._refresh()
 
     def _make_widgets(self) -> None:
@@ -263,16 +267,3 @@ def _survey(
         yield from survey(study, names, sources, right)
 
     return events
-
-
-def _disconnector(session: Session, viewer: Viewer, dock: MeasureDock) -> Callable[[], None]:
-    """Give what ends a dock's connections: signals outlive it."""
-
-    def disconnect() -> None:
-        session.study_changed.disconnect(dock._refresh, missing_ok=True)
-        session.models_changed.disconnect(dock._refresh, missing_ok=True)
-        session.scan_changed.disconnect(dock._refresh, missing_ok=True)
-        viewer.layers.events.inserted.disconnect(dock._refresh)
-        viewer.layers.events.removed.disconnect(dock._refresh)
-
-    return disconnect

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
@@ -70,8 +71,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         layout.addLayout(marks)
         layout.addWidget(self.status)
         self._correcting.changed.connect(self.refresh)
-        session.study_changed.connect(self.refresh)
-        self.destroyed.connect(_disconnector(session, self))
+        connect_until_destroyed(self, self.refresh, session.study_changed)
         self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
@@ -171,12 +171,3 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
         self.refresh()
-
-
-def _disconnector(session: Session, box: CorrectionBox) -> Callable[[], None]:
-    """Give what ends the connections: signals outlive the box."""
-
-    def disconnect() -> None:
-        session.study_changed.disconnect(box.refresh, missing_ok=True)
-
-    return disconnect

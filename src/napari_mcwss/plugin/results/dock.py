@@ -1,6 +1,5 @@
 """The dock that segments scans and shows what was found."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import empty_layers, show_prediction_layers, study_layers
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
@@ -81,11 +81,12 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self._masks.made.connect(self._take_mask)
         self._looked_for: tuple[Study | None, str | None, str] | None = None
         self._make_widgets()
-        self.session.study_changed.connect(self._models_changed)
-        self.session.models_changed.connect(self._models_changed)
-        self.session.scan_changed.connect(self._subject_changed)
-        self.session.tags_changed.connect(self._tags_changed)
-        self.destroyed.connect(_disconnector(self.session, self))
+        session = self.session
+        connect_until_destroyed(
+            self, self._models_changed, session.study_changed, session.models_changed
+        )
+        connect_until_destroyed(self, self._subject_changed, session.scan_changed)
+        connect_until_destroyed(self, self._tags_changed, session.tags_changed)
         self._models_changed()
 
     def _make_widgets(self) -> None:
@@ -357,15 +358,3 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 def _draw(layer: Labels) -> None:
     """Show other values of a layer that has changed in nothing else."""
     layer.refresh(extent=False, highlight=False)
-
-
-def _disconnector(session: Session, dock: ResultsDock) -> Callable[[], None]:
-    """Give what ends a dock's connections: signals outlive it."""
-
-    def disconnect() -> None:
-        session.study_changed.disconnect(dock._models_changed, missing_ok=True)
-        session.models_changed.disconnect(dock._models_changed, missing_ok=True)
-        session.scan_changed.disconnect(dock._subject_changed, missing_ok=True)
-        session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
-
-    return disconnect

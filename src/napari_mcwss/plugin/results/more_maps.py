@@ -18,6 +18,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         layout.addLayout(buttons)
         layout.addWidget(self.shown)
         layout.addWidget(self.status)
-        session.viewer.dims.events.current_step.connect(self._moved)
-        self.destroyed.connect(_disconnector(session, self))
+        connect_until_destroyed(self, self._moved, session.viewer.dims.events.current_step)
         self.follow(None)
 
     def follow(self, found: Result | None) -> None:
@@ -203,12 +203,3 @@ def _computed(
         return (yield from more_maps(study, model, found.scan, slices))
 
     return events
-
-
-def _disconnector(session: Session, box: MoreMapsBox) -> Callable[[], None]:
-    """Give what ends the connections: signals outlive the box."""
-
-    def disconnect() -> None:
-        session.viewer.dims.events.current_step.disconnect(box._moved)
-
-    return disconnect

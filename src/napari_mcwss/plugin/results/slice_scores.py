@@ -1,6 +1,5 @@
 """The classifier's scores of the slice on screen beside its tags."""
 
-from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.tags.agreement import contradictions
@@ -55,11 +55,9 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.addWidget(self.here)
         layout.addLayout(row)
-        session.tags_changed.connect(self._tags_changed)
-        session.viewer.dims.events.current_step.connect(self.refresh)
-        session.viewer.dims.events.order.connect(self.refresh)
-        session.viewer.dims.events.ndisplay.connect(self.refresh)
-        self.destroyed.connect(_disconnector(session, self))
+        connect_until_destroyed(self, self._tags_changed, session.tags_changed)
+        view = session.viewer.dims.events
+        connect_until_destroyed(self, self.refresh, view.current_step, view.order, view.ndisplay)
         self.follow(None)
 
     def follow(self, found: Result | None) -> None:
@@ -148,15 +146,3 @@ def _find(study: "Study", model: str, scans: tuple[str, ...]) -> tuple[str, int]
     from napari_mcwss.segmentation.disagreement import first_disagreement
 
     return first_disagreement(study, model, scans)
-
-
-def _disconnector(session: Session, widget: SliceScores) -> Callable[[], None]:
-    """Give what ends the connections: signals outlive the widget."""
-
-    def disconnect() -> None:
-        session.tags_changed.disconnect(widget._tags_changed, missing_ok=True)
-        events = session.viewer.dims.events
-        for event in (events.current_step, events.order, events.ndisplay):
-            event.disconnect(widget.refresh)
-
-    return disconnect
