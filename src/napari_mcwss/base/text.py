@@ -1,6 +1,6 @@
-"""Numbers as a user reads them, and names to suggest."""
+"""Numbers and names as users read and type them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
 
 def duration(seconds: float) -> str:
@@ -60,3 +60,16 @@ def names_in(text: str) -> list[str]:
     ['TC', 'ED']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def size_text(shape: Iterable[int]) -> str:
+    """Write a shape as ``240x240x155``."""
+    return "x".join(map(str, shape))
+
+
+def names_text(names: Sequence[str], most: int = 8) -> str:
+    """List the first names in a message, and count the others."""
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

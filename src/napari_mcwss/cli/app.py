@@ -14,6 +14,7 @@ from rich.console import Console
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.text import names_text
 from napari_mcwss.base.version import __version__
 from napari_mcwss.cli.export import export_app
 from napari_mcwss.cli.masks import mask, threshold
@@ -36,7 +37,6 @@ from napari_mcwss.cli.options import (
 from napari_mcwss.cli.segment import segment
 from napari_mcwss.cli.tags import tags_app
 from napari_mcwss.cli.train import show_events, train
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.study import Study
 
 app = typer.Typer(

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_text
 from napari_mcwss.cli.options import ModelName, StudyFolder
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.study import Study
 
 models_app = typer.Typer(help="Models to be shared.", no_args_is_help=True)

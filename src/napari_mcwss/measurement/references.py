@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_text
 from napari_mcwss.measurement.baselines import LocationPrior
 from napari_mcwss.measurement.measure import (
     Evaluation,
@@ -18,7 +19,6 @@ from napari_mcwss.measurement.measure import (
 )
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.finding import find_masks
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.results import has_result, has_used_tags, load_mask
 from napari_mcwss.study.study import Study

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats import SUFFIXES, is_series, names_text, stem_of, suffix_of
+from napari_mcwss.base.text import names_text
+from napari_mcwss.scans.formats import SUFFIXES, is_series, stem_of, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

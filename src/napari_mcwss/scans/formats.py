@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from napari_mcwss.base.errors import McwssError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from napari_mcwss.scans.geometry import Geometry
@@ -73,19 +72,6 @@ def _is_dicom(file: Path) -> bool:
     with suppress(OSError), file.open("rb") as opened:
         return opened.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
     return False
-
-
-def size_text(shape: Iterable[int]) -> str:
-    """Write a shape as people do: ``240x240x155``."""
-    return "x".join(map(str, shape))
-
-
-def names_text(names: Sequence[str], most: int = 8) -> str:
-    """List names in a message, the first few of many, or say that there are none."""
-    if not names:
-        return "nothing"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def unreadable(path: Path, error: Exception) -> McwssError:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats import Header, size_text, unreadable
+from napari_mcwss.base.text import size_text
+from napari_mcwss.scans.formats import Header, unreadable
 from napari_mcwss.scans.geometry import Geometry, Placement
 
 if TYPE_CHECKING:

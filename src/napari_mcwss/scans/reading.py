@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import size_text
 from napari_mcwss.scans.dicom import read_series_header, read_series_voxels
-from napari_mcwss.scans.formats import (
-    PICTURE_SUFFIXES,
-    SUFFIXES,
-    Header,
-    size_text,
-    suffix_of,
-)
+from napari_mcwss.scans.formats import PICTURE_SUFFIXES, SUFFIXES, Header, suffix_of
 from napari_mcwss.scans.nifti import read_nifti_header, read_nifti_voxels
 from napari_mcwss.scans.pictures import (
     read_picture_header,

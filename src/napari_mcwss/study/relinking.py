@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats import names_text
+from napari_mcwss.base.text import names_text
 
 if TYPE_CHECKING:
     from pathlib import Path

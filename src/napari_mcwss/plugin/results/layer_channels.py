@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.text import size_text
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import (
     class_colormap,
@@ -31,7 +32,6 @@ from napari_mcwss.plugin.shared.layers import (
     study_layers,
 )
 from napari_mcwss.plugin.shared.user_files import preferences_file
-from napari_mcwss.scans.formats import size_text
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
 from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import Closing
-from napari_mcwss.scans.formats import names_text
 
 if TYPE_CHECKING:
     from napari_mcwss.plugin.session.session import Session

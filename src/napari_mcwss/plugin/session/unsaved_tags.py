@@ -8,9 +8,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import Closing
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.tag_exchange import export_unsaved
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable

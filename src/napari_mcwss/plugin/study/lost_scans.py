@@ -8,10 +8,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.relinking import relink
 from napari_mcwss.study.study import Study
 

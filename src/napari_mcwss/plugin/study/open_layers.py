@@ -14,13 +14,13 @@ from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.names import check_names
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import names_in, size_text
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.plugin.study.study_folder import StudyFolder
-from napari_mcwss.scans.formats import VOLUME_SUFFIXES, size_text, suffix_of
+from napari_mcwss.scans.formats import VOLUME_SUFFIXES, suffix_of
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import STUDY_FILE, Study

@@ -22,12 +22,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.scans.finding import find_masks
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import read_tags, tags_of_masks
 from napari_mcwss.tags.table import TagTable

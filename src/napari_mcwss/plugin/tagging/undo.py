@@ -8,11 +8,10 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import counted
+from napari_mcwss.base.text import counted, names_text
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
-from napari_mcwss.scans.formats import names_text
 from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.store import TagStore
 
