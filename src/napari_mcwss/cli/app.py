@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import names_text
@@ -30,13 +31,12 @@ from napari_mcwss.cli.options import (
     Unions,
     chosen,
     mapping,
-    progress,
     split,
     unions,
 )
 from napari_mcwss.cli.segment import segment
 from napari_mcwss.cli.tags import tags_app
-from napari_mcwss.cli.train import show_events, train
+from napari_mcwss.cli.train import train
 from napari_mcwss.study.study import Study
 
 app = typer.Typer(
@@ -107,7 +107,7 @@ def demo(
     from napari_mcwss.cli.demo import run_demo
 
     folder = out or next(name for name in _demo_folders() if not name.exists())
-    with progress() as bar, closing(run_demo(folder, device)) as events:
+    with progress_bar() as bar, closing(run_demo(folder, device)) as events:
         report = show_events(bar, events)
     typer.echo(f"Report: {report}")
     if sys.stdout.isatty():

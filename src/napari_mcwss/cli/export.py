@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.options import (
     ModelName,
@@ -15,7 +16,6 @@ from napari_mcwss.cli.options import (
     Unions,
     chosen,
     mapping,
-    progress,
     split,
     unions,
 )
@@ -159,13 +159,11 @@ def _follow(
     """Draw progress; name what was left out at the end."""
     problems = []
     # Closed whatever happens, an export takes its unfinished folder away.
-    with progress() as bar, closing(outcomes) as steps:
+    with progress_bar() as bar, closing(outcomes) as steps:
         for outcome in bar.track(steps, total=len(names), description="exporting"):
             if outcome.problem is not None:
                 problems.append(outcome)
-                bar.console.print(
-                    f"{outcome.scan}: {outcome.problem}", style="yellow", markup=False
-                )
+                show_problem(bar, outcome.scan, outcome.problem)
     typer.echo(f"{out}: {len(names) - len(problems)} scans")
     if problems:
         raise McwssError(

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from napari_mcwss.api.progress import progress_bar
 from napari_mcwss.cli.options import (
     Gate,
     IgnoreTags,
@@ -19,7 +20,6 @@ from napari_mcwss.cli.options import (
     Volumes,
     chosen,
     mapping,
-    progress,
 )
 from napari_mcwss.study.study import Study
 
@@ -48,7 +48,7 @@ def mask(
     volumes = parse_ranges(volume or [], opened.class_names)
     info = read_info(opened.model_folder(model))
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
-    with progress() as bar:
+    with progress_bar() as bar:
         for name in bar.track(names, description="masks"):
             tags = None if ignore_tags else opened.tags(name).values
             rules = MaskSettings(threshold, gate, tags, taken, volumes)
@@ -83,7 +83,7 @@ def threshold(
     rules = MaskSettings(gate=gate, steps=parse_steps(steps))
     classes = mapping(values, opened.class_names)
     measured = dice_by_threshold(opened, model, masks, classes, chosen(scans), rules)
-    with progress() as bar:
+    with progress_bar() as bar:
         found = dict(bar.track(measured, description="measuring"))
     best = best_threshold(found)
     table = Table("Threshold", *found, "mean", caption="Dice, mean over the classes.")

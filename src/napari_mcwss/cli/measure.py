@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import Scans, StudyFolder, chosen, mapping, progress
+from napari_mcwss.cli.options import Scans, StudyFolder, chosen, mapping
 from napari_mcwss.study.study import Study
 
 
@@ -56,14 +57,13 @@ def measure(
     names = wanted or [s for s in opened.scan_names if any(source.has(s) for source in sources)]
     rows: list[Row] = []
     problems: list[str] = []
-    with progress() as bar:
+    with progress_bar() as bar:
         steps = survey(opened, names, sources, reference)
         for found in bar.track(steps, total=len(names), description="measuring"):
             rows += found.rows
             if found.problem:
                 problems.append(found.scan)
-                text = f"{found.scan}: {found.problem}"
-                bar.console.print(text, style="yellow", markup=False, highlight=False)
+                show_problem(bar, found.scan, found.problem)
     if rows:
         Console().print(survey_table(rows))
     if rows and csv_file is not None:

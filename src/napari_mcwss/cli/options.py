@@ -1,19 +1,10 @@
-"""What the commands of the command line share: options, their meaning, and a progress bar."""
+"""What the commands of the command line share: options and their meaning."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from napari_mcwss.base.errors import McwssError
 
@@ -55,19 +46,6 @@ Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, a
 Unions = Annotated[
     list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
 ]
-
-
-def progress(*, shown: bool = True) -> Progress:
-    """Make a progress bar on standard error; one that is not shown draws nothing."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not shown,
-    )
 
 
 def split(names: str) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress
 
+from napari_mcwss.api.progress import progress_bar, show_batch, show_problem
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.options import (
     Device,
@@ -19,14 +19,13 @@ from napari_mcwss.cli.options import (
     Threshold,
     Volumes,
     chosen,
-    progress,
 )
-from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, summary
+from napari_mcwss.segmentation.batch_progress import ScanDone, summary
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
 
 def segment(
@@ -83,9 +82,9 @@ def segment(
     for name in names:
         opened.files(name)
     mine = launch.share(names)
-    with progress(shown=launch.rank == 0) as bar:
+    with progress_bar(shown=launch.rank == 0) as bar:
         for end in problems:
-            _tell(bar, end)
+            show_problem(bar, end.scan, end.problem)
         done = segment_scans(
             opened,
             model,
@@ -96,7 +95,7 @@ def segment(
             again=again,
         )
         with closing(done):
-            ended = problems + _follow(bar, done)
+            ended = problems + show_batch(bar, done)
     share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
     typer.echo(f"{share}{summary(ended)}: {opened.folder / 'results' / model}")
     failed = [end.scan for end in ended if end.problem]
@@ -105,30 +104,3 @@ def segment(
             f"{len(failed)} of {len(ended)} scans could not be segmented, see above: "
             f"{', '.join(failed)}"
         )
-
-
-def _follow(
-    bar: Progress, steps: "Generator[ScanProgress | ScanDone, None, list[ScanDone]]"
-) -> "list[ScanDone]":
-    tasks = {}
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            ended: list[ScanDone] = end.value
-            return ended
-        if isinstance(step, ScanProgress):
-            if step.scan not in tasks:
-                text = f"{step.scan} ({step.number} of {step.scans})"
-                tasks[step.scan] = bar.add_task(text, total=None)
-            bar.update(tasks[step.scan], completed=step.done, total=step.total or None)
-        else:
-            if step.problem:
-                bar.remove_task(tasks[step.scan])
-            _tell(bar, step)
-
-
-def _tell(bar: Progress, end: "ScanDone") -> None:
-    if end.problem:
-        text = f"{end.scan}: {end.problem}"
-        bar.console.print(text, style="yellow", markup=False, highlight=False)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from napari_mcwss.api.progress import progress_bar
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import Map, Masks, Scans, StudyFolder, chosen, mapping, progress
+from napari_mcwss.cli.options import Map, Masks, Scans, StudyFolder, chosen, mapping
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import (
     apply_import,
@@ -59,7 +60,7 @@ def tags_from_masks(
     names = chosen(scans) or opened.scan_names
     every = {name: opened.files(name)[0] for name in opened.scan_names}
     files = find_masks(masks, every, only=names)
-    with progress() as bar:
+    with progress_bar() as bar:
         found = tags_of_masks(opened, files, class_values)
         tables = dict(bar.track(found, total=len(files), description="reading masks"))
     plan = ImportPlan({name: opened.tags(name) for name in names}, tables)

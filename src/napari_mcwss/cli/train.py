@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.progress import Progress
 
+from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.options import (
     Device,
@@ -18,7 +18,6 @@ from napari_mcwss.cli.options import (
     StudyFolder,
     chosen,
     mapping,
-    progress,
 )
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
@@ -204,7 +203,10 @@ def _tell_estimate(
 
     config = training_config(**settings)
     trusted = None if trust is None else _trusted(study, trust, values, scans)
-    with progress() as bar, closing(estimate(study, config, scans=scans, trusted=trusted)) as steps:
+    with (
+        progress_bar() as bar,
+        closing(estimate(study, config, scans=scans, trusted=trusted)) as steps,
+    ):
         found = show_events(bar, steps)
     typer.echo(found.text)
 
@@ -238,7 +240,7 @@ def _drive(
     try:
         with cancelled_by_signals(steering), closing(steered(run, steering)) as steps:
             if target is None:
-                with progress() as bar:
+                with progress_bar() as bar:
                     show_events(bar, steps)
             else:
                 with report(target, model, steering) as tell:
@@ -294,44 +296,3 @@ def _trusted(
     # Without a mapping the masks are read as this program writes them.
     own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
     return read_labels(study, masks, mapping(values, study.class_names) if values else own, names)
-
-
-def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
-    """Draw events as a progress bar with a line an epoch, and give the generator's value."""
-    from napari_mcwss.base.text import counted
-    from napari_mcwss.training import events as kinds
-
-    task = bar.add_task("reading scans", total=1)
-    while True:
-        try:
-            event = next(events)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        except McwssError:
-            bar.remove_task(task)  # the line that says why comes in its place
-            raise
-        match event:
-            case kinds.Started():
-                bar.console.print(
-                    f"{counted(len(event.scans), 'scan')}, "
-                    f"{counted(event.slices, 'tagged slice')}, on {event.device}; "
-                    f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
-                )
-            case kinds.Advice():
-                bar.console.print(f"note: {event.text}", style="yellow", markup=False)
-            case kinds.Message():
-                bar.update(task, description=event.text)
-            case kinds.Batch():
-                text = f"epoch {event.epoch}, loss {event.losses['total']:.3f}"
-                bar.update(task, completed=event.progress, description=text)
-            case kinds.Epoch():
-                aucs = ", ".join(f"AUC {k} {v:.3f}" for k, v in event.validation.items())
-                loss = f"epoch {event.epoch}: loss {event.losses['total']:.4f}"
-                bar.console.print(f"{loss} {aucs}".rstrip())
-            case kinds.Finished():
-                bar.update(task, completed=1.0)
-                bar.console.print(
-                    f"model {event.model}: {counted(event.epochs, 'epoch')} "
-                    f"in {event.seconds:.0f} s, {event.folder}"
-                )
