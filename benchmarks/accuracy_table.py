@@ -17,42 +17,42 @@ REMARKS = "## Remarks"
 
 HEADER = """# Accuracy
 
-Written by `python benchmarks/accuracy.py table`, all but the remarks at its end. How the figures
+`python benchmarks/accuracy.py table` writes this page, except for the remarks at its end. How the figures
 were made:
 
 - **Cohorts.** `glioma`: five patients (four of BRATS 2013, one of BRATS 2021; T1c and FLAIR), each
   left out in turn; core TC = 1, 4, oedema ED = 2, WT both. `hippocampus`: Medical Segmentation
-  Decathlon Task04, T1; the first 60 scans by name to learn from, the last 20 to test on; ANT = 1,
-  POST = 2, ALL both. `phantom`: eight generated tumours, six and two. Settings of the method were
-  chosen on these very gliomas (see [the method](../docs/method.md)).
-- **Who sees masks.** A slice is tagged present where the mask has at least one voxel of the class,
-  else absent, before any training. `cam`, `published`, `mcwss` and `local`, refined or not, train
-  and segment without the masks (a test deletes the files), but for those that a row says were
-  given. `published` and `mcwss` choose their epoch by tags held back, the others keep their last.
-  Thresholds and all settings but those in a row's name are the defaults.
-- **Methods.** `empty`: no voxel. `location_prior`: the mean of the training masks, no image at
-  all. `cam`: a classifier over the mean of the deepest features of the network of `mcwss`, its
-  maps relative to the maximum of their slice. *refined*: a second stage learns from the first
-  one's masks of the training scans, with a U-Net in 2-D unless *3-D* is said; *masks given: n*: of
-  the first n by name it gets the reference.
+  Decathlon Task04, T1; trained on the first 60 scans by name, tested on the last 20; ANT = 1,
+  POST = 2, ALL both. `phantom`: eight generated tumours, six to train on and two to test on.
+  Settings of the method were chosen on these very gliomas (see [the method](../docs/method.md)).
+- **Use of masks.** Before any training, a slice is tagged present if the mask has at least one
+  voxel of the class on it, otherwise absent. `cam`, `published`, `mcwss` and `local`, refined or
+  not, train and segment without the masks (a test deletes the files), except for the masks that a
+  row says were given. `published` and `mcwss` choose their epoch by the tags of validation scans;
+  the others keep their last epoch. All settings, thresholds included, are the defaults unless the
+  name of the row says otherwise.
+- **Methods.** `empty`: no voxel. `location_prior`: the mean of the training masks, without any
+  image. `cam`: a classifier on the mean of the deepest features of the network of `mcwss`, its
+  maps relative to the maximum of their slice. *refined*: a second stage learns from the masks that
+  the first stage makes of the training scans, with a 2-D U-Net unless the row says *3-D*;
+  *masks given: n*: for the first n scans by name it gets the reference masks.
   `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
-  Dice and cross-entropy, the same slices, preparation, views, optimiser, schedule, smoothing and
-  borders. It is no tuned segmentation system. *2 mm*: the network reads pixels of 2 mm, about six
-  times as fast as the default, the scans' own but not below 1 mm; masks have the scan's own voxels.
-  *place*: it also reads where a pixel lies. Of ten or more training scans a fifth is held back, but
-  none whose mask is given.
-- **Figures.** Means over the tested scans, as `napari-mcwss evaluate` measures: *Dice*, in 3-D;
+  Dice and cross-entropy, the same slices, preparation, augmentation, optimiser, schedule, smoothing
+  and borders. It is not a tuned segmentation system. *2 mm*: the network reads 2 mm pixels, which is
+  about six times as fast as the default (the pixels of the scans, but not below 1 mm); masks have the
+  scan's own voxels. *place*: the network also reads the position of a pixel. Of ten or more training
+  scans a fifth are validation scans, but none whose mask is given.
+- **Figures.** Means over the tested scans, measured as by `napari-mcwss evaluate`: *Dice*, in 3-D;
   *HD95* in mm, over the scans where it is defined (`[3/5]`: three of five); *worst*, the Dice of
   the worst scan; *slice Dice*, the mean of a scan's 2-D Dice over the slices where the class is;
-  *false slices*, the share of a scan's slices without the class on which any voxel is called it,
-  among all slices of the file. *Tags unused*: nothing is known of the tested scan. *Own tags*:
-  where its tags say absent, the class cannot be; a tag of present also opens the slice, except in
-  `location_prior`.
+  *false slices*, the share of the slices without the class, of all in the file, on which some voxel
+  is labelled as it. *Tags unused*: nothing is known of the tested scan. *Own tags*: a class cannot
+  be where the scan's tags say absent, and a present tag lets it be, except in `location_prior`.
 - **Reading.** ± is the standard deviation over seeds. In brackets: the figure divided by that of
-  `supervised` on the same scans; of HD95 and false slices less is better. Of several finished
-  `supervised` rows the one with the best Dice of the union is the ceiling. Minutes are those of
-  training a fold, reading included; where minutes limit it, they buy fewer epochs on a slow or
-  busy machine. *Hours* are a reader's, for what the row learns from: a second for the tags
+  `supervised` on the same scans; for HD95 and false slices less is better. Of several complete
+  `supervised` rows, the one with the best Dice of the union is the ceiling. Minutes are the time
+  to train a fold, reading included; where minutes limit a training, they buy fewer epochs on a slow
+  or busy machine. *Hours* are a reader's time for what the row learns from: one second for the tags
   of a slice, ten minutes for the mask of a scan.
 
 ![Dice of all classes together against hours of a reader](accuracy.png)
