@@ -35,8 +35,8 @@ import napari_mcwss
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.measurement.measure import MeasuredScan, evaluate
-from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.training.config import TrainingConfig, training_config
 
 FIGURES = Path(__file__).parent / "figures"

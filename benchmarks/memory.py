@@ -16,12 +16,11 @@ from pathlib import Path
 from accuracy_cohorts import COHORTS, make_bench
 from accuracy_methods import finish
 
+from napari_mcwss.model.presets.registry import first_stages
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.estimate import estimate
 from napari_mcwss.training.events import Batch
 from napari_mcwss.training.loop import train
-
-PRESETS = ("local", "mcwss", "published")
 
 STEPS = 12
 """Steps after which no further one takes more."""
@@ -51,9 +50,10 @@ def measure(preset: str, pixel: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print a table."""
+    presets = list(first_stages())
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pixel", type=float, nargs="+", default=[2.0])
-    parser.add_argument("--preset", choices=PRESETS, nargs="+", default=PRESETS)
+    parser.add_argument("--preset", choices=presets, nargs="+", default=presets)
     parser.add_argument("--row", action="store_true", help="measure in this process")
     options = parser.parse_args(arguments)
     if options.row:

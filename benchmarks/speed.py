@@ -33,11 +33,12 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, save_model
+from napari_mcwss.model.checkpoint import ModelInfo, save_model
 from napari_mcwss.model.inputs import prepare
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.model.presets.local import Local
 from napari_mcwss.model.presets.published import fused_maps
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.study.study import Study
 
@@ -55,7 +56,7 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
     study = Study.create(
         folder, scans=find_scans(data / "glioma4", CHANNELS), channels=CHANNELS, classes=CLASSES
     )
-    for name, preset in PRESETS.items():
+    for name, entry in PRESETS.items():
         info = ModelInfo(
             preset=name,
             classes=CLASSES,
@@ -65,7 +66,7 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
             scans=study.scan_names,
             epochs=0,
         )
-        network = preset(len(CHANNELS), len(CLASSES), width)
+        network = entry.preset_class(len(CHANNELS), len(CLASSES), width)
         network.learn_relations([1, -1])  # the core inside the oedema, as tags tell
         if isinstance(network, Local):
             network.contrasted.fill_(True)
@@ -136,7 +137,7 @@ def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
     )
     del images, foreground
     scan.release()
-    preset: Preset = PRESETS[name](len(CHANNELS), len(CLASSES), width).train()
+    preset: Preset = PRESETS[name].preset_class(len(CHANNELS), len(CLASSES), width).train()
     optimiser = torch.optim.AdamW(preset.parameters())
     times = []
     for _ in range(4):

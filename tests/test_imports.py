@@ -8,6 +8,7 @@ LIGHT = (
     "napari_mcwss.study.description",
     "napari_mcwss.study.tag_exchange",
     "napari_mcwss.base.files",
+    "napari_mcwss.model.presets.registry",
     "napari_mcwss.study.study",
     "napari_mcwss.scans.finding",
     "napari_mcwss.scans.phantom",
@@ -20,6 +21,7 @@ LIGHT = (
     "napari_mcwss.tags.spreadsheets",
     "napari_mcwss.tags.scan_tags",
     "napari_mcwss.tags.table",
+    "napari_mcwss.training.config",
     "napari_mcwss.training.process.launcher",
 )
 HEAVY = {"torch", "monai", "napari", "qtpy", "PyQt6", "nibabel", "scipy", "skimage", "PIL"}

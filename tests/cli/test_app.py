@@ -206,6 +206,8 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--trust", "seg"), "train with refine"),
         (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
+        (("train", "{study}", "--model", "m", "--preset", "u"), "one of local, mcwss, published"),
+        (("train", "{study}", "--model", "m", "--preset", "refined"), "one of local, mcwss"),
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
         (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),
         (("train", "{study}", "--model", "m", "--device", "meta"), "device 'meta' cannot"),
@@ -254,12 +256,22 @@ def test_a_model_of_scans_tagged_by_hand_is_evaluated_without_their_masks(
     assert "empty mask" in out
 
 
-@pytest.mark.parametrize("changes", [{"pixel": 0}, {"precedence": []}])
-def test_a_model_description_that_no_training_writes_is_refused(refused, trained_study, changes):
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"pixel": 0}, "pixel: "),
+        ({"precedence": []}, "precedence is not 2 x 2"),
+        ({"preset": "magic"}, "preset: unknown preset, expected one of local, mcwss, published,"),
+    ],
+)
+def test_a_model_description_that_no_training_writes_is_refused(
+    refused, trained_study, changes, problem
+):
     path = trained_study.model_folder("model-1") / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     line = refused("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")
     assert "is no model description" in line
+    assert problem in line
 
 
 def test_demo_leaves_a_folder_in_use_alone(refused, tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.inputs import InputSpec
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import preview
 from napari_mcwss.training.config import TrainingConfig
@@ -51,14 +51,14 @@ def test_looking_changes_nothing_of_the_training(tagged_study: Study, always):
 
 
 def test_the_network_goes_on_training_after_a_look(tagged_study: Study, always):
-    network = PRESETS["local"](2, 2, 2, 4.0).train()
+    network = PRESETS["local"].preset_class(2, 2, 2, 4.0).train()
     assert previewer(tagged_study, (tagged_study.scan_names[0], 5)).look(network) is not None
     assert network.training
 
 
 @pytest.mark.parametrize("place", [None, ("nobody", 0)])
 def test_without_a_slice_of_the_study_there_is_no_preview(tagged_study: Study, place, always):
-    network = PRESETS["local"](2, 2, 2, 4.0)
+    network = PRESETS["local"].preset_class(2, 2, 2, 4.0)
     assert previewer(tagged_study, place).look(network) is None
 
 
@@ -66,7 +66,7 @@ def test_previews_take_a_small_share_of_the_time(tagged_study: Study, monkeypatc
     now = 100.0
     monkeypatch.setattr(preview.time, "monotonic", lambda: now)
     looked = previewer(tagged_study, (tagged_study.scan_names[0], 5))
-    network = PRESETS["local"](2, 2, 2, 4.0)
+    network = PRESETS["local"].preset_class(2, 2, 2, 4.0)
     assert looked.look(network) is None
     now += preview.INTERVAL
     shown = looked.look(network)

@@ -1,5 +1,10 @@
 """The one kind of error that a user is meant to read."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class McwssError(Exception):
     """Something that the user can mend.
@@ -8,3 +13,10 @@ class McwssError(Exception):
     what to do. The command line prints it and exits with code 2; the plugin
     shows it as a notification. Nothing has been written when it is raised.
     """
+
+
+def first_problem(error: "ValidationError") -> str:
+    """Return the first problem that pydantic found, in one line with the field's name."""
+    problem = error.errors()[0]
+    message = problem["msg"].removeprefix("Value error, ")
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), message)))

@@ -4,32 +4,20 @@ import secrets
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.presets.local import Local
-from napari_mcwss.model.presets.mcwss import Mcwss
-from napari_mcwss.model.presets.published import Published
-from napari_mcwss.model.presets.refined import Refined, RefinedVolume
+from napari_mcwss.model.presets.registry import PRESETS, PresetName
 
-PresetName = Literal["local", "mcwss", "published", "refined", "refined_volume"]
-
-PRESETS: dict[PresetName, type[Preset]] = {
-    "local": Local,
-    "mcwss": Mcwss,
-    "published": Published,
-    "refined": Refined,
-    "refined_volume": RefinedVolume,
-}
 FORMAT = 1
 
 
@@ -215,9 +203,9 @@ def read_info(folder: Path) -> ModelInfo:
             f"no model {folder.name!r} in {folder.parent}: train it or name another"
         ) from error
     except (OSError, ValidationError) as error:
+        reason = first_problem(error) if isinstance(error, ValidationError) else error.strerror
         raise McwssError(
-            f"{folder / 'config.json'} is no model description "
-            f"({type(error).__name__}): train the model again"
+            f"{folder / 'config.json'} is no model description ({reason}): train the model again"
         ) from error
     if info.format > FORMAT:
         raise McwssError(
@@ -252,7 +240,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
         warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
     channels = info.input_spec.channels(len(info.channels))
-    preset = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)
+    preset = PRESETS[info.preset].preset_class(channels, len(info.classes), info.width, info.pixel)
     try:
         preset.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -17,8 +17,9 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.version import __version__
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, load_model, read_info
+from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info
 from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.json", "weights.safetensors"
@@ -281,7 +282,8 @@ def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
     channels = info.input_spec.channels(len(info.channels))
     # A network without memory of its own tells the shapes, however large they are.
     with torch.device("meta"):
-        network = PRESETS[info.preset](channels, len(info.classes), info.width, info.pixel)
+        made = PRESETS[info.preset].preset_class
+        network = made(channels, len(info.classes), info.width, info.pixel)
     expected = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:

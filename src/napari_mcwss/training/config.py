@@ -1,7 +1,6 @@
 """Everything that shapes a training run, validated and frozen."""
 
 import math
-from typing import Literal
 
 from pydantic import (
     BaseModel,
@@ -13,6 +12,7 @@ from pydantic import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.presets.registry import DEFAULT_PRESET, FirstStageName
 
 DEFAULT_EPOCHS = 20
 """Epochs of each stage where neither epochs nor minutes are set, but see `DEFAULT_DRAWS`."""
@@ -71,7 +71,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Literal["local", "mcwss", "published"] = "local"
+    preset: FirstStageName = DEFAULT_PRESET
     refine: bool = False
     volumetric: bool = False
     epochs: int | None = Field(default=None, ge=1)

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, duration
-from napari_mcwss.model.checkpoint import PRESETS
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import UNKNOWN
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.config import TrainingConfig
@@ -144,7 +144,7 @@ def estimate(
     device = choose_device(config.device)
     names, stages = task.split.training, task.stages(config)
     input_spec = InputSpec(config.pixel or own_pixel(study, names), config.place)
-    complete = PRESETS[stages[0]].needs_complete_tags
+    complete = PRESETS[stages[0]].preset_class.needs_complete_tags
     tags = _usable_tags(study, names, complete=complete)
     usable: Usable = "complete" if complete else "tagged"
     name, scan, reading_seconds = yield from _largest(study, names, input_spec, usable)
@@ -158,7 +158,8 @@ def estimate(
         room -= min(slice_memory, int(MEMORY_SHARE * free))
     batch, needed, epochs, epoch_seconds = BatchSize(config.batch_size), 0, 0, 0.0
     for stage in stages:
-        if PRESETS[stage].depth > 1:
+        preset_class = PRESETS[stage].preset_class
+        if preset_class.depth > 1:
             side = input_spec.pixel * max(scan.images.shape[-2:])
             input_spec = volume_input_spec(input_spec, side)
             scan = load_scan(study, name, input_spec, usable="all")
@@ -167,7 +168,7 @@ def estimate(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             channels = input_spec.channels(len(study.channels))
-            preset = PRESETS[stage](channels, len(study.classes), config.width, input_spec.pixel)
+            preset = preset_class(channels, len(study.classes), config.width, input_spec.pixel)
         preset.learn_relations(parents(tags).tolist())
         run = Run(preset, config, device)
         memory = _memory(run, data)

@@ -16,9 +16,10 @@ import torch
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.version import __version__
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, PresetName, read_info
+from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.model.devices import choose_device, describe_device
 from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.relations import parents, precedence
@@ -29,7 +30,7 @@ from napari_mcwss.training.checkpoints.unfinished import Unfinished
 from napari_mcwss.training.clock import Cadence, Clock, Pace
 from napari_mcwss.training.config import training_config
 from napari_mcwss.training.data.slices import SliceDataset, count_tags
-from napari_mcwss.training.data.training_data import SECOND_STAGES, Task, TrainingData
+from napari_mcwss.training.data.training_data import Task, TrainingData
 from napari_mcwss.training.diagnostics import poorly_learnt
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.events import (
@@ -104,14 +105,14 @@ class Training:
         self.can_write = True
 
     @cached_property
-    def stages(self) -> list[PresetName]:
+    def stages(self) -> list[str]:
         """Presets in their order."""
         return self.task.stages(self.config)
 
     def work(self) -> Generator[Event, None, None]:
         """Train all stages that are left; closing the generator keeps what was learnt."""
         new = not self.state.digests
-        complete = PRESETS[self.stages[0]].needs_complete_tags
+        complete = PRESETS[self.stages[0]].preset_class.needs_complete_tags
         data = yield from self.data.tagged(complete=complete)
         validation = yield from self.data.validation()
         draws = len(data)
@@ -136,7 +137,7 @@ class Training:
             yield Message(f"going on after {self.state.epochs} epochs")
         try:
             while self.state.stage < len(self.stages):
-                if self.stages[self.state.stage] in SECOND_STAGES:
+                if PRESETS[self.stages[self.state.stage]].second_stage:
                     del data, validation
                     data = yield from self.data.labelled(self.folder.working, draws, self.batch)
                     validation = yield from self.data.validation()
@@ -373,9 +374,10 @@ class Training:
         )
         self.folder.write_model(run.preset, info, self.state.history)
 
-    def _network(self, preset: PresetName) -> Preset:
+    def _network(self, preset: str) -> Preset:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             channels = self.data.input_spec.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
-            return PRESETS[preset](channels, classes, config.width, self.data.input_spec.pixel)
+            made = PRESETS[preset].preset_class
+            return made(channels, classes, config.width, self.data.input_spec.pixel)

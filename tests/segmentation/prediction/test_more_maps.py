@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_mcwss.model.checkpoint import PRESETS, ModelInfo, TrainedModel, load_model
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.layer_cam import layer_cam
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.model.presets.local import Local
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.segmentation.prediction.more_maps import more_maps, reference_slice
 from napari_mcwss.segmentation.prediction.predict import predict
 
@@ -25,7 +26,7 @@ def value_of(steps):
 
 def made(name, width=2, size=(30, 41)):
     torch.manual_seed(0)
-    preset = PRESETS[name](2, 2, width).eval()
+    preset = PRESETS[name].preset_class(2, 2, width).eval()
     preset.learn_relations([1, -1])
     if isinstance(preset, Local):
         preset.contrasted.fill_(True)
@@ -129,7 +130,7 @@ def test_a_slice_is_compared_with_one_of_another_size(tagged_study):
         scans=(second,),
         epochs=1,
     )
-    model = TrainedModel(info, PRESETS["mcwss"](2, 2, 2).eval(), torch.device("cpu"))
+    model = TrainedModel(info, PRESETS["mcwss"].preset_class(2, 2, 2).eval(), torch.device("cpu"))
     found = value_of(more_maps(tagged_study, model, first, [4]))
     assert found.reference.startswith(f"{second}, slice ")
     assert set(DECOMPOSED) <= set(found.maps)
@@ -146,7 +147,9 @@ def test_a_second_stage_in_3_d_says_why_it_has_none(tagged_study):
         scans=(),
         epochs=1,
     )
-    model = TrainedModel(info, PRESETS["refined_volume"](2, 2, 2).eval(), torch.device("cpu"))
+    model = TrainedModel(
+        info, PRESETS["refined_volume"].preset_class(2, 2, 2).eval(), torch.device("cpu")
+    )
     found = value_of(more_maps(tagged_study, model, scan, [4]))
     assert not found.maps
     assert "3-D" in found.why_none

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.model.checkpoint import PresetName, TrainedModel, load_model
+from napari_mcwss.model.checkpoint import TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec
+from napari_mcwss.model.presets.registry import second_stage
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
@@ -44,9 +45,6 @@ from napari_mcwss.training.events import Advice, Event, Message
 from napari_mcwss.training.memory import BatchSize, within_memory
 
 T = TypeVar("T")
-
-SECOND_STAGES: tuple[PresetName, PresetName] = ("refined", "refined_volume")
-"""The presets of `TrainingConfig.refine`: in 2-D, and in 3-D."""
 
 TRUSTED, LABELS = "trusted", "labels"
 """Folders in that of the training: masks that were given, and labels of the first stage."""
@@ -142,9 +140,9 @@ class Task:
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
 
-    def stages(self, config: TrainingConfig) -> list[PresetName]:
+    def stages(self, config: TrainingConfig) -> list[str]:
         """Give the presets of the training's stages, in their order."""
-        second = SECOND_STAGES[config.volumetric]
+        second = second_stage(volumetric=config.volumetric)
         if len(self.trusted) == len(self.split.training):
             return [second]
         return [config.preset, second] if config.refine else [config.preset]

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.lock import Holder
 from napari_mcwss.base.version import __version__
 from napari_mcwss.training.events import Event, Finished
@@ -120,9 +120,7 @@ def from_line(line: str) -> Line:
     try:
         read: Line = _adapters()[kind].validate_python(values)
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise McwssError(f"the event {kind!r} is damaged: {place}: {problem['msg']}") from error
+        raise McwssError(f"the event {kind!r} is damaged: {first_problem(error)}") from error
     return read
 
 
