@@ -17,8 +17,8 @@ REMARKS = "## Remarks"
 
 HEADER = """# Accuracy
 
-`python benchmarks/accuracy.py table` writes this page, except for the remarks at its end. How the figures
-were made:
+`python benchmarks/accuracy.py table` writes this page, except for the remarks at its end. How the
+figures were made:
 
 - **Cohorts.** `glioma`: five patients (four of BRATS 2013, one of BRATS 2021; T1c and FLAIR), each
   left out in turn; core TC = 1, 4, oedema ED = 2, WT both. `hippocampus`: Medical Segmentation
@@ -38,10 +38,10 @@ were made:
   *masks given: n*: for the first n scans by name it gets the reference masks.
   `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
   Dice and cross-entropy, the same slices, preparation, augmentation, optimiser, schedule, smoothing
-  and borders. It is not a tuned segmentation system. *2 mm*: the network reads 2 mm pixels, which is
-  about six times as fast as the default (the pixels of the scans, but not below 1 mm); masks have the
-  scan's own voxels. *place*: the network also reads the position of a pixel. Of ten or more training
-  scans a fifth are validation scans, but none whose mask is given.
+  and borders. It is not a tuned segmentation system. *2 mm*: the network reads 2 mm pixels, which
+  is about six times as fast as the default (the pixels of the scans, but not below 1 mm); masks
+  have the scan's own voxels. *place*: the network also reads the position of a pixel. Of ten or
+  more training scans a fifth are validation scans, but none whose mask is given.
 - **Figures.** Means over the tested scans, measured as by `napari-mcwss evaluate`: *Dice*, in 3-D;
   *HD95* in mm, over the scans where it is defined (`[3/5]`: three of five); *worst*, the Dice of
   the worst scan; *slice Dice*, the mean of a scan's 2-D Dice over the slices where the class is;
