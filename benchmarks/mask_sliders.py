@@ -136,7 +136,7 @@ def main() -> None:
     names = {
         "slice": "threshold, until the slice has its mask",
         "scan": "threshold, until the scan has its mask",
-        "drag": "the last of 10 steps of a drag, until the scan has its mask",
+        "drag": "last of 10 steps of a drag, until the scan has its mask",
         "opacity": "CAM opacity",
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="of the long run; the short has one")
     parser.add_argument("--width", type=int, default=16)
     options = parser.parse_args()
-    print("| processes of one thread | slices a second | processor time a slice | load |")
+    print("| processes of one thread | slices per second | processor time per slice | load |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:
         study = make_study(Path(temporary))

@@ -76,7 +76,9 @@ def row(what: str, measured: Measured, idle: Measured) -> str:
 
 def measure(bench: Bench, seconds: float) -> None:
     """Write the table."""
-    columns = "key to painted strip | to idle | main thread away | to idle | at most"
+    columns = (
+        "key to painted strip | relative to idle | main thread away | relative to idle | at most"
+    )
     print(f"| median / 95th percentile | {columns} |")
     print("| --- | --- | --- | --- | --- | --- |")
     read(bench, WARM_UP)

@@ -97,8 +97,8 @@ def test_row_continues_where_it_stopped(tmp_path, monkeypatch):
     accuracy.run_row("one-out", "location_prior", MOMENT, tmp_path)
     assert len(runs) == 3 + 6
     records = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
-    assert len({record["compact"] for record in records}) == len(records) == 8
-    assert all(set(record["scans"]) == {record["compact"]} for record in records)
+    assert len({record["fold"] for record in records}) == len(records) == 8
+    assert all(set(record["scans"]) == {record["fold"]} for record in records)
     with pytest.raises(McwssError, match="no fold nobody"):
         accuracy.run_row("one-out", "empty", MOMENT, tmp_path, only=["nobody"])
 
