@@ -144,7 +144,7 @@ def test_table_gives_spread_and_shares_of_the_ceiling(tmp_path):
         row = accuracy.describe("quick", method, MOMENT.model_copy(update={"seed": seed}))
         figures = {"dice": dice, "hd95_mm": None, "slice_dice": dice, "false_slices": 0.0}
         scans = {"a": {use: {"TC": figures, "WT": figures} for use in ("unused", "gate")}}
-        whole = {**row, "compact": "test", "folds": 1, "scans": scans, "minutes": 1.0, "epochs": 1}
+        whole = {**row, "fold": "test", "folds": 1, "scans": scans, "minutes": 1.0, "epochs": 1}
         whole["reader_hours"] = 0.5
         whole |= {"machine": "abacus", "device": device, **changes}
         name = f"{method}{seed}{device}{changes.get('folds', '')}.json"
