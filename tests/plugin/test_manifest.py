@@ -19,7 +19,7 @@ def test_the_manifest_is_valid_and_all_it_names_can_be_imported():
 
 
 def test_importing_the_plugin_loads_neither_torch_nor_monai():
-    modules = ("tagging", "training", "results", "files", "launch")
+    modules = ("tagging.dock", "training.dock", "results.dock", "reader_writer", "launch")
     code = (
         f"import sys, {', '.join(f'napari_mcwss.plugin.{name}' for name in modules)}; "
         "print([name for name in ('torch', 'monai') if name in sys.modules])"

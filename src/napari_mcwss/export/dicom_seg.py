@@ -16,7 +16,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
 from napari_mcwss.base.version import __version__
 from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder
-from napari_mcwss.scans.dicom import read_series, series_geometry
+from napari_mcwss.scans.formats.dicom import read_series, series_geometry
 from napari_mcwss.study.study import Study
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import contrast, placement
 from napari_mcwss.scans.finding import MASK_NAMES
-from napari_mcwss.scans.formats import VOLUME_SUFFIXES, stem_of, suffix_of
+from napari_mcwss.scans.formats.registry import format_named, stem_of
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, phantom_scan
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
@@ -23,7 +23,7 @@ Paths = str | Sequence[str]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Give the reader of NIfTI files, None for others.
+    """Return the reader of volumes; None for pictures, which napari reads, and other files.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
         One file, or several.
     """
     paths = [path] if isinstance(path, str) else path
-    readable = all(suffix_of(Path(name)) in VOLUME_SUFFIXES for name in paths)
-    return read_layers if readable else None
+    formats = [format_named(Path(name)) for name in paths]
+    return read_layers if all(found and found.spatial for found in formats) else None
 
 
 def read_layers(path: Paths) -> list[LayerData]:

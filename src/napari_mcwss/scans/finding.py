@@ -1,4 +1,4 @@
-"""Finding a study's scans and masks among a user's files."""
+"""Finding scans and masks among a user's files."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
-from napari_mcwss.scans.formats import SUFFIXES, is_series, stem_of, suffix_of
+from napari_mcwss.scans.formats.registry import format_of, formats_text, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 MASK_NAMES = ("seg", "mask", "label", "labels", "segmentation")
-"""Stems, or ends of stems, by which masks are usually known."""
+"""Stems, or ends of stems, of mask files."""
 
 _SEPARATORS = "_-. "
 
 
 def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
-    """Find scans: a sub-folder each, or in a folder of files by their names.
+    """Find the scans in a folder: one in each sub-folder, or else by their file names.
 
-    A channel is the file whose stem is the channel's name, or ends in it after
-    one of ``_ - .`` or a space, in whichever case: ``t1`` is never
-    ``scan_t1ce``. Where several files end so, the one named after its scan
-    (``scan_t1``) is taken, else the shortest name. A sub-folder with a single
-    file of another name is a scan whose file holds all channels; one with no
-    such file is no scan. In a folder of files, what comes before the channel's
-    name is the scan's; where no file is named after a channel, each is a scan.
-    A folder of DICOM images counts as a file.
+    The file of a channel has the channel's name as its stem, or at the end of its stem after
+    one of ``_ - .`` or a space, in any case: ``t1`` is never ``scan_t1ce``. If several files
+    match, the one named after its scan (``scan_t1``) is taken, else the shortest name. A
+    sub-folder with a single file of another name is a scan whose file holds all channels. In
+    a folder of files, the scan's name comes before the channel's; if no file is named after a
+    channel, each file is a scan. A folder with a DICOM series counts as a file.
 
     Parameters
     ----------
@@ -41,30 +39,29 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     Returns
     -------
     dict of str to list of Path
-        Name of each scan to its files: one for each channel in the order of
+        Files of each scan by its name: one for each channel in the order of
         `channels`, or one that holds them all.
 
     Raises
     ------
     McwssError
-        If the folder holds no scan, a scan lacks a channel, or two files could
-        as well be the same channel.
+        If the folder holds no scan, a scan lacks a channel, or two files match the same
+        channel equally well.
     """
     if not folder.is_dir():
         raise McwssError(f"'{folder}' is no folder: name the folder that holds the scans")
     scans = {
         sub.name: files
         for sub in sorted(folder.iterdir())
-        if sub.is_dir() and not sub.name.startswith(".") and not is_series(sub)
+        if sub.is_dir() and not sub.name.startswith(".") and format_of(sub) is None
         if (files := _scan_in(sub, channels))
     }
-    images = [folder] if is_series(folder) else images_in(folder)
+    images = [folder] if format_of(folder) else images_in(folder)
     scans = scans or scans_among(images, folder.name, channels)
     if not scans:
         raise McwssError(
             f"no scans in '{folder}': expected sub-folders with files named after the channels "
-            f"({', '.join(channels)}), or files of their own ({', '.join(SUFFIXES)}, or folders of "
-            "DICOM series)"
+            f"({', '.join(channels)}), or files of their own ({formats_text()})"
         )
     return scans
 
@@ -81,26 +78,24 @@ def find_masks(
     Parameters
     ----------
     masks : str
-        A folder of files with the scans' names; or the name of the masks that
-        lie beside the scans' own files, by which they are found as channels are.
+        A folder of masks with the scans' names; or the name of the masks beside the scans'
+        own files, where they are found as channels are.
     files : mapping of str to Path
-        Name of each scan to any of its files; of all scans of a study, so that the
-        mask of one that shares its folder is not taken for another's.
+        Any file of each scan, for all scans of a study: scans may share a folder.
     only : collection of str, optional
-        Scans whose masks are wanted; all if not given.
+        Scans whose masks are wanted; by default all.
     partial : bool
-        Whether scans without a mask are left out, as long as one has a mask.
+        Leave out scans without a mask, as long as one scan has a mask.
 
     Returns
     -------
     dict of str to Path
-        Name of each scan to its mask.
+        The mask of each scan by its name.
 
     Raises
     ------
     McwssError
-        If a scan has no mask, more than one file could be it, or there is no
-        such scan.
+        If a scan has no mask or does not exist, or two files match equally well.
     """
     given = Path(masks)
     folders = {scan: given if given.is_dir() else file.parent for scan, file in files.items()}
@@ -117,7 +112,7 @@ def find_masks(
     for scan, folder in folders.items():
         if given.is_dir():
             names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
-        # Among the files of several scans, another's mask must not be taken for this one's.
+        # In a folder of several scans, the mask must be named after its scan.
         elif scans_in[folder] > 1:
             names = [f"{scan}{separator}{masks}" for separator in _SEPARATORS]
         else:
@@ -144,25 +139,25 @@ def guess_channels(files: Iterable[Path]) -> list[str]:
     Parameters
     ----------
     files : iterable of Path
-        Of one scan; masks (`MASK_NAMES`) are left out.
+        Files of one scan; masks (`MASK_NAMES`) are left out.
 
     Returns
     -------
     list of str
         Names in alphabetical order.
     """
-    stems = [stem_of(path) for path in files if suffix_of(path) or is_series(path)]
+    stems = [stem_of(path) for path in files if format_of(path)]
     names = {stem[max(map(stem.rfind, _SEPARATORS)) + 1 :] or stem for stem in stems}
     return sorted(name for name in names if name.lower() not in MASK_NAMES)
 
 
 def images_in(folder: Path) -> list[Path]:
-    """List what can be read as scans in a folder, files and DICOM series; hidden ones left out.
+    """List the files and DICOM series in a folder that can be read, without hidden ones.
 
     Parameters
     ----------
     folder : Path
-        Where to look; sub-folders are looked into for DICOM images alone.
+        Where to look; other sub-folders are not searched.
 
     Returns
     -------
@@ -178,15 +173,14 @@ def images_in(folder: Path) -> list[Path]:
         return sorted(
             path
             for path in folder.iterdir()
-            if not path.name.startswith(".")
-            if is_series(path) or (suffix_of(path) and path.is_file())
+            if not path.name.startswith(".") and path.exists() and format_of(path)
         )
     except OSError as error:
         raise McwssError(f"cannot look into '{folder}': {error.strerror}") from error
 
 
 def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
-    """Find the files of the scan that a sub-folder may be; none if it is none."""
+    """Return the files of the scan in a sub-folder; none if it holds no scan."""
     images = images_in(folder)
     if any(_prefix(path, channel) is not None for path in images for channel in channels):
         return _channel_files(folder.name, images, channels)
@@ -197,26 +191,26 @@ def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
 def scans_among(
     images: Sequence[Path], folder_name: str, channels: Sequence[str]
 ) -> dict[str, list[Path]]:
-    """Find the scans among files, as `find_scans` does in a folder of them.
+    """Group files into scans, as `find_scans` does with a folder of files.
 
     Parameters
     ----------
     images : sequence of Path
         The files.
     folder_name : str
-        Name of the scan whose files are named after channels and nothing else.
+        Name of a scan whose files are named after channels alone.
     channels : sequence of str
         Names of the channels.
 
     Returns
     -------
     dict of str to list of Path
-        Name of each scan to its files.
+        Files of each scan by its name.
 
     Raises
     ------
     McwssError
-        If a scan lacks a channel, or two files could as well be the same.
+        If a scan lacks a channel, or two files match the same channel equally well.
     """
     groups: dict[str, list[Path]] = {}
     for path in images:
@@ -236,9 +230,8 @@ def scans_among(
 
 
 def _channel_files(scan: str, images: Sequence[Path], channels: Sequence[str]) -> list[Path]:
-    """Choose the file of each channel."""
     chosen: dict[str, Path] = {}
-    # The longest name first: with channels `c` and `t1_c`, `scan_t1_c` is only the latter.
+    # The longest name first: of the channels `c` and `t1_c`, `scan_t1_c` is the latter.
     for channel in sorted(channels, key=len, reverse=True):
         free = [path for path in images if path not in chosen.values()]
         best = _best(free, channel, scan)
@@ -252,7 +245,7 @@ def _channel_files(scan: str, images: Sequence[Path], channels: Sequence[str]) -
 
 
 def _best(images: Sequence[Path], name: str, scan: str) -> Path | None:
-    """Choose the image of a name: itself, after its scan, or the shortest that ends in it."""
+    """Return the best match: the name itself, the name after its scan, or the shortest stem."""
 
     def distance(path: Path) -> tuple[bool, bool, int]:
         prefix = _prefix(path, name)
@@ -265,7 +258,7 @@ def _best(images: Sequence[Path], name: str, scan: str) -> Path | None:
 
 
 def _prefix(path: Path, name: str) -> str | None:
-    """Give what comes before a name in a file's stem; None where the stem ends otherwise."""
+    """Return what comes before a name in a file's stem, None if the stem does not end in it."""
     stem = stem_of(path)
     if stem.lower() == name.lower():
         return ""

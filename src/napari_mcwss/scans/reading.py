@@ -1,4 +1,4 @@
-"""Reading scans and masks: headers first, voxels when they are needed."""
+"""Reading scans and masks: headers first, voxels on first use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
-from napari_mcwss.scans.dicom import read_series_header, read_series_voxels
-from napari_mcwss.scans.formats import PICTURE_SUFFIXES, SUFFIXES, Header, suffix_of
-from napari_mcwss.scans.nifti import read_nifti_header, read_nifti_voxels
-from napari_mcwss.scans.pictures import (
-    read_picture_header,
-    read_picture_values,
-    read_picture_voxels,
-)
+from napari_mcwss.scans.formats.registry import format_of, formats_text
 from napari_mcwss.scans.scan import Scan
 
 if TYPE_CHECKING:
@@ -25,10 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_mcwss.scans.formats.format import Format, Header
     from napari_mcwss.scans.geometry import Geometry
 
 _LARGEST_ROUNDING = 0.05
-"""How far a mask's value may lie from a whole number: scaled storage rounds, images do worse."""
+"""How far a mask's value may lie from a whole number, as scaled storage rounds."""
 
 _OF_A_SERIES = "; of a series over time, one point in time"
 
@@ -39,7 +33,7 @@ def read_header(path: Path) -> Header:
     Parameters
     ----------
     path : Path
-        A NIfTI volume, a picture, or the folder of a DICOM series.
+        A file or folder of one of the formats in `scans.formats.registry`.
 
     Returns
     -------
@@ -49,31 +43,23 @@ def read_header(path: Path) -> Header:
     Raises
     ------
     McwssError
-        If the file is missing, damaged, of another format or of other dimensions.
+        If the file is missing, damaged, of another format, or has other dimensions.
     """
-    if path.is_dir():
-        return read_series_header(path)
-    if suffix_of(path) is None:
-        raise McwssError(
-            f"'{path}' is not of a format that can be read: expected {', '.join(SUFFIXES)}, or "
-            "the folder of a DICOM series"
-        )
-    return read_picture_header(path) if _is_picture(path) else read_nifti_header(path)
+    return _known_format(path).read_header(path)
 
 
 def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan:
-    """Open a scan: its headers are read now, its voxels when first asked for.
+    """Open a scan: read its headers now, and its voxels on first use.
 
     Parameters
     ----------
     name : str
-        Of the scan.
+        Name of the scan, for messages.
     channels : sequence of str
         Names of the channels.
     paths : sequence of Path
-        One file for each channel in the same order, or one file that holds all.
-        A coloured picture counts as one channel, its luminance, where one is
-        asked for.
+        One file for each channel, in the same order, or one file with all channels.
+        A coloured picture is one channel, its luminance, unless three channels are named.
 
     Returns
     -------
@@ -83,16 +69,17 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     Raises
     ------
     McwssError
-        If a file cannot be read, the number of channels does not fit, or the
-        channels differ in shape.
+        If a file cannot be read, the number of channels does not fit, or the channels differ
+        in shape.
 
     Warns
     -----
     UserWarning
-        If channels agree in shape but not in where they lie in space.
+        If channels agree in shape but not in position.
     """
-    headers = [read_header(path) for path in paths]
-    counts = [_channels_in(header, wanted=len(channels)) for header in headers]
+    formats = [_known_format(path) for path in paths]
+    headers = [kind.read_header(path) for kind, path in zip(formats, paths, strict=True)]
+    counts = [1 if h.coloured and len(channels) != 3 else h.channels for h in headers]
     if sum(counts) != len(channels) or (len(paths) > 1 and set(counts) != {1}):
         found = ", ".join(
             f"{header.path.name} ({count})" for header, count in zip(headers, counts, strict=True)
@@ -110,10 +97,11 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     def load() -> NDArray[np.float32]:
         volume = np.empty((len(channels), *geometry.shape), np.float32)
         start = 0
-        for header, count in zip(headers, counts, strict=True):
-            volume[start : start + count] = header.geometry.to_canonical(_voxels(header, count))
+        for kind, header, count in zip(formats, headers, counts, strict=True):
+            voxels = kind.read_voxels(header.path, count)
+            volume[start : start + count] = header.geometry.to_canonical(voxels)
             start += count
-        # A sum is finite only where all is; most scans are spared the slow way.
+        # A finite sum proves that all voxels are finite, and is fast.
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(volume.sum()):
                 np.nan_to_num(volume, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
@@ -123,17 +111,14 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
 
 
 def refuse_time(name: str, paths: Sequence[Path]) -> None:
-    """Refuse a scan whose file says that it is a series over time.
-
-    Its points in time would be taken for channels: tags belong to slices, and
-    have no time.
+    """Refuse a scan with a time axis: its points in time would be read as channels.
 
     Parameters
     ----------
     name : str
-        Of the scan.
+        Name of the scan, for the message.
     paths : sequence of Path
-        Its files.
+        Files of the scan.
 
     Raises
     ------
@@ -155,10 +140,10 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     Parameters
     ----------
     path : Path
-        A NIfTI volume or a picture of one channel. Masks stored as real numbers
-        are rounded; those of a picture with a palette are its indices.
+        A volume or picture of one channel. Real numbers are rounded; a picture with a palette
+        holds its indices.
     geometry : Geometry, optional
-        Of the scan that the mask belongs to.
+        Geometry of the scan that the mask belongs to.
 
     Returns
     -------
@@ -168,15 +153,16 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     Raises
     ------
     McwssError
-        If the file cannot be read, is of another shape than the scan, has
-        several channels, or holds values far from whole numbers.
+        If the file cannot be read, differs from the scan in shape, has several channels, or
+        holds values that are not close to whole numbers.
 
     Warns
     -----
     UserWarning
-        If the mask lies elsewhere in space than the scan.
+        If the mask and the scan differ in position.
     """
-    header = read_header(path)
+    kind = _known_format(path)
+    header = kind.read_header(path)
     if geometry is not None:
         if header.geometry.shape != geometry.shape:
             raise McwssError(
@@ -186,7 +172,7 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
         difference = geometry.differs_from(header.geometry)
         if difference:
             warnings.warn(f"scan and mask '{path}' differ: {difference}", stacklevel=2)
-    voxels = read_picture_values(path) if _is_picture(path) else _voxels(header, 1)
+    voxels = kind.read_mask(path) if kind.read_mask else kind.read_voxels(path, 1)
     if len(voxels) > 1:
         raise McwssError(f"mask '{path}' has {len(voxels)} channels: expected one: split it")
     values = header.geometry.to_canonical(voxels[0])
@@ -203,25 +189,15 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     return values.astype(np.int32)
 
 
-def _is_picture(path: Path) -> bool:
-    return suffix_of(path) in PICTURE_SUFFIXES
-
-
-def _channels_in(header: Header, wanted: int) -> int:
-    """Count a file's channels; a coloured picture is one where its colours are not asked for."""
-    return 1 if _is_picture(header.path) and wanted != 3 else header.channels
-
-
-def _voxels(header: Header, count: int) -> NDArray[np.generic]:
-    if _is_picture(header.path):
-        return read_picture_voxels(header.path, count)
-    if header.path.is_dir():
-        return read_series_voxels(header.path)
-    return read_nifti_voxels(header.path)
+def _known_format(path: Path) -> Format:
+    found = format_of(path)
+    if found is None:
+        raise McwssError(f"'{path}' is not of a format that can be read: expected {formats_text()}")
+    return found
 
 
 def _compare(name: str, first: Header, other: Header) -> None:
-    """Refuse channels of different shapes, and warn of those that lie apart."""
+    """Refuse channels that differ in shape, and warn of those that differ in position."""
     if first.geometry.shape != other.geometry.shape:
         raise McwssError(
             f"scan {name}: channels differ in shape (z, y, x): {first.path.name} is "

@@ -1,4 +1,4 @@
-"""Writing masks and maps back onto the voxels of the scan that they belong to."""
+"""Writing masks and maps onto the voxels of the scan that they belong to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.scans.formats import VOLUME_SUFFIXES, suffix_of
+from napari_mcwss.scans.formats.registry import format_named, written_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from napari_mcwss.scans.geometry import Geometry
-
-_NIFTI1_LONGEST_AXIS = 32767
 
 
 def write_volume(
@@ -29,63 +27,45 @@ def write_volume(
     scale: float | None = None,
     description: str = "",
 ) -> None:
-    """Write one volume as NIfTI, on exactly the voxels of the scan's own file.
+    """Write one volume on exactly the voxels of the scan's own file, atomically.
 
-    Shape, axis order, affine and the codes that say what the affine means are
-    those of the source, and so is the NIfTI version. The write is atomic.
+    Shape, axis order and affine are those of the source; of a NIfTI source also its version,
+    and the codes that say what the affine means.
 
     Parameters
     ----------
     path : Path
-        A name that ends in ``.nii`` or ``.nii.gz``.
+        A name with the suffix of a format that can be written, such as ``.nii.gz``.
     array : (z, y, x) array
         The volume in canonical order.
     geometry : Geometry
         The scan's grid.
     dtype : dtype-like
-        How voxels are stored.
+        Type of the stored voxels.
     scale : float, optional
-        Store ``array / scale``, rounded and clipped to what `dtype` holds, and
-        let readers multiply it back: 1/255 keeps a CAM in one byte a voxel.
-        By default voxels are stored as they are.
+        Store ``array / scale``, rounded and clipped to the range of `dtype`; readers multiply
+        it back. With 1/255 a CAM takes one byte a voxel. By default voxels are stored as they
+        are.
     description : str, optional
-        A note for the header; what is beyond 79 bytes is cut off.
+        A note for the header; NIfTI keeps 79 bytes of it.
 
     Raises
     ------
     McwssError
-        If the name is not one of a NIfTI file or the file cannot be written.
+        If no format with this suffix can be written, or the file cannot be written.
     ValueError
-        If the array is not of the canonical shape, or holds what `dtype` cannot.
+        If the array has another shape than the grid, or values that `dtype` cannot hold.
     """
-    import nibabel as nib
-
-    if suffix_of(path) not in VOLUME_SUFFIXES:
-        raise McwssError(f"cannot write '{path}': expected a name that ends in .nii or .nii.gz")
+    found = format_named(path)
+    if found is None or found.write is None:
+        raise McwssError(f"cannot write '{path}': expected a name that ends in {written_text()}")
     stored = geometry.to_source(_as_stored(array, np.dtype(dtype), scale))
-
-    placement = geometry.placement
-    wide = placement.version == 2 if placement else max(stored.shape) > _NIFTI1_LONGEST_AXIS
-    image_class = nib.Nifti2Image if wide else nib.Nifti1Image
-    header = image_class.header_class()
-    header.set_data_dtype(stored.dtype)
-    header.set_data_shape(stored.shape)
-    header["descrip"] = description.encode()[:79]
-    if placement:
-        for field, value in placement.fields.items():
-            header[field] = value
-    else:
-        _place(header, geometry)
-    # Without an affine nibabel leaves the placing fields of the header alone,
-    # and with a slope in the header it stores voxels as they are.
-    image = image_class(stored, None, header)
-    image.header.set_slope_inter(scale or 1.0, 0.0)
     with replacing(path) as temporary:
-        image.to_filename(temporary)
+        found.write(temporary, stored, geometry, scale or 1.0, description)
 
 
 def _as_stored(array: NDArray[Any], dtype: np.dtype[Any], scale: float | None) -> NDArray[Any]:
-    """Convert to the stored type without wrapping anything around."""
+    """Convert to the stored type; raise rather than let values overflow."""
     if dtype.kind not in "iu":
         return (array if scale is None else array / scale).astype(dtype, copy=False)
     limits = np.iinfo(dtype)
@@ -97,13 +77,3 @@ def _as_stored(array: NDArray[Any], dtype: np.dtype[Any], scale: float | None) -
             f"({limits.min} to {limits.max})"
         )
     return array.astype(dtype, copy=False)
-
-
-def _place(header: Any, geometry: Geometry) -> None:
-    """Write the affine of a grid that comes from no NIfTI file."""
-    header.set_xyzt_units("mm")
-    header.set_qform(geometry.source_affine, code="scanner")
-    # A quaternion holds no shear: only the sform is true then.
-    if not np.allclose(header.get_qform(), geometry.source_affine, atol=1e-4):
-        header["qform_code"] = 0
-    header.set_sform(geometry.source_affine, code="scanner")

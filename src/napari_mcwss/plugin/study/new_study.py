@@ -25,6 +25,7 @@ from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
 
 NO_CHANNELS = "Name the channels as the files' names end."
@@ -203,7 +204,7 @@ class ScansDialog(StudyDialog):
             self.set_sources([Path(folder)])
 
     def _ask_files(self) -> None:
-        files, _ = QFileDialog.getOpenFileNames(self, "Files of scans")
+        files, _ = QFileDialog.getOpenFileNames(self, "Files of scans", "", dialog_filter())
         if files:
             self.set_sources([Path(file) for file in files])
 

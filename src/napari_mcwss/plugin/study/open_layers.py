@@ -20,7 +20,7 @@ from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.plugin.study.study_folder import StudyFolder
-from napari_mcwss.scans.formats import VOLUME_SUFFIXES, suffix_of
+from napari_mcwss.scans.formats.registry import format_named
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import STUDY_FILE, Study
@@ -159,7 +159,8 @@ def _holds(file: Path, volume: NDArray[np.float32]) -> bool:
 
     A layer may have been changed since, or read by another plugin in another order.
     """
-    if suffix_of(file) not in VOLUME_SUFFIXES:
+    found = format_named(file)
+    if found is None or not found.spatial:
         return False
     try:
         return np.array_equal(read_scan(file.name, ["layer"], [file]).volume()[0], volume)

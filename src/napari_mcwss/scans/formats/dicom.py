@@ -1,13 +1,15 @@
-"""Reading DICOM series, a folder of single-frame images each, through pydicom."""
+"""DICOM series, a folder of single-frame images each, through pydicom."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats import Header, unreadable
+from napari_mcwss.scans.formats.format import Format, Header, unreadable
 from napari_mcwss.scans.geometry import TOLERANCE, Geometry
 
 if TYPE_CHECKING:
@@ -22,70 +24,24 @@ _NEEDED = (
     *("PixelSpacing", "Rows", "Columns"),
 )
 
+_PREAMBLE, _MAGIC = 128, b"DICM"
+"""A DICOM file begins with so many arbitrary bytes, and then this."""
+
+_MOST_PROBED = 20
+"""Files of a folder that are opened to see whether they are DICOM."""
+
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def read_series_header(folder: Path) -> Header:
-    """Read the headers of a series alone.
-
-    Parameters
-    ----------
-    folder : Path
-        Where its images lie, one slice a file.
-
-    Returns
-    -------
-    Header
-        Its geometry: columns, rows, images.
-
-    Raises
-    ------
-    McwssError
-        As `read_series` does.
-    """
-    return Header(folder, series_geometry(read_series(folder)), 1)
-
-
-def read_series_voxels(folder: Path) -> NDArray[Any]:
-    """Read the voxels of a series, rescaled as its headers say: CT in Hounsfield units.
-
-    Parameters
-    ----------
-    folder : Path
-        Where its images lie, one slice a file.
-
-    Returns
-    -------
-    (1, i, j, k) array
-        Columns, rows, images.
-
-    Raises
-    ------
-    McwssError
-        As `read_series` does, or if voxels are missing, or compressed in a way for which no
-        decoder is installed.
-    """
-    from pydicom.pixels import apply_modality_lut
-
-    slices = []
-    for image in read_series(folder, pixels=True):
-        try:
-            values = apply_modality_lut(image.pixel_array, image)
-        except (AttributeError, KeyError, RuntimeError, ValueError) as error:
-            raise unreadable(folder, error) from error
-        slices.append(values.astype(np.float32))
-    return np.stack(slices).transpose(2, 1, 0)[None]
-
-
 def read_series(folder: Path, *, pixels: bool = False) -> list[Dataset]:
-    """Read the images of a series, in the order of its slices in space.
+    """Read the images of a series, sorted by their position in space.
 
     Parameters
     ----------
     folder : Path
-        Where its images lie, one slice a file; other files are passed over.
+        Holds one slice a file; files that are not DICOM are skipped.
     pixels : bool
-        Whether to read more than headers.
+        Whether to read pixels too, not headers alone.
 
     Returns
     -------
@@ -95,8 +51,8 @@ def read_series(folder: Path, *, pixels: bool = False) -> list[Dataset]:
     Raises
     ------
     McwssError
-        If pydicom is not installed, the folder holds no series or several, or its images are
-        not slices at equal distances, each in a file of its own.
+        If pydicom is not installed, the folder does not hold exactly one series, or the images
+        are not equally spaced slices, one a file.
     """
     images = _images(folder, pixels=pixels)
     if not images:
@@ -136,7 +92,7 @@ def read_series(folder: Path, *, pixels: bool = False) -> list[Dataset]:
 
 
 def series_geometry(images: Sequence[Dataset]) -> Geometry:
-    """Give the grid (column, row, image) of a sorted series."""
+    """Return the grid (column, row, image) of a sorted series."""
     first = images[0]
     orientation = np.array(first.ImageOrientationPatient, float)
     down, right = map(float, first.PixelSpacing)
@@ -149,6 +105,38 @@ def series_geometry(images: Sequence[Dataset]) -> Geometry:
     affine = np.eye(4)
     affine[:3] = np.column_stack([orientation[:3] * right, orientation[3:] * down, step, places[0]])
     return Geometry.from_source((first.Columns, first.Rows, len(images)), _RAS_FROM_LPS @ affine)
+
+
+def _read_header(folder: Path) -> Header:
+    return Header(folder, series_geometry(read_series(folder)), 1)
+
+
+def _read_voxels(folder: Path, _: int) -> NDArray[Any]:
+    """Read voxels, rescaled as the headers say: CT in Hounsfield units."""
+    from pydicom.pixels import apply_modality_lut
+
+    slices = []
+    for image in read_series(folder, pixels=True):
+        try:
+            values = apply_modality_lut(image.pixel_array, image)
+        except (AttributeError, KeyError, RuntimeError, ValueError) as error:
+            raise unreadable(folder, error) from error
+        slices.append(values.astype(np.float32))
+    return np.stack(slices).transpose(2, 1, 0)[None]
+
+
+def _is_series(folder: Path) -> bool:
+    """Tell whether a folder holds DICOM images, by some of its files."""
+    with suppress(OSError):
+        files = (file for file in folder.iterdir() if file.is_file() and file.name != "DICOMDIR")
+        return any(map(_is_dicom, islice(files, _MOST_PROBED)))
+    return False
+
+
+def _is_dicom(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as opened:
+        return opened.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+    return False
 
 
 def _images(folder: Path, *, pixels: bool) -> list[Dataset]:
@@ -167,7 +155,7 @@ def _images(folder: Path, *, pixels: bool) -> list[Dataset]:
         try:
             image = dcmread(file, stop_before_pixels=not pixels)
         except (InvalidDicomError, IsADirectoryError):
-            continue  # Other files lie beside images, as notes.
+            continue  # Other files, such as notes, lie beside images.
         except (OSError, EOFError, ValueError) as error:
             raise unreadable(file, error) from error
         if "Rows" in image:  # A DICOMDIR has none.
@@ -178,3 +166,6 @@ def _images(folder: Path, *, pixels: bool) -> list[Dataset]:
 def _normal(image: Dataset) -> NDArray[np.float64]:
     orientation = np.array(image.ImageOrientationPatient, float)
     return np.cross(orientation[:3], orientation[3:])
+
+
+DICOM = Format("DICOM series", (), _read_header, _read_voxels, is_scan=_is_series)

@@ -1,4 +1,4 @@
-"""Reading NIfTI files, versions 1 and 2, through nibabel."""
+"""NIfTI files, versions 1 and 2, through nibabel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
-from napari_mcwss.scans.formats import Header, unreadable
+from napari_mcwss.scans.formats.format import Format, Header, unreadable
 from napari_mcwss.scans.geometry import Geometry, Placement
 
 if TYPE_CHECKING:
@@ -26,31 +26,15 @@ _PLACING_FIELDS = (
     *("srow_x", "srow_y", "srow_z"),
 )
 
+_NIFTI1_LONGEST_AXIS = 32767
+
 _TIMES = ("sec", "msec", "usec")
 
 _MM_PER_UNIT = {"meter": 1e3, "micron": 1e-3}
 
 
-def read_nifti_header(path: Path) -> Header:
-    """Read a NIfTI file's header alone.
-
-    Two axes are taken as one slice; a fourth or fifth axis as channels.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.nii`` or ``.nii.gz`` file.
-
-    Returns
-    -------
-    Header
-        Its geometry, in mm whatever unit the file is in, and number of channels.
-
-    Raises
-    ------
-    McwssError
-        If the file is missing, damaged, not NIfTI, or of other dimensions.
-    """
+def _read_header(path: Path) -> Header:
+    """Read a header: two axes are one slice, a fourth or fifth axis is channels, lengths are mm."""
     with _opened(path) as image:
         header = image.header
         spatial, channels = _split(path, image.shape)
@@ -68,7 +52,7 @@ def read_nifti_header(path: Path) -> Header:
             spatial,
             affine,
             spacing=(*header.get_zooms()[:3], 1.0)[:3],
-            # What is no number cannot be copied: it would be written as it is now understood.
+            # An affine with NaN is not copied: the one in use is written instead.
             placement=Placement(int(header["sizeof_hdr"] == 540) + 1, fields)
             if np.isfinite(affine).all()
             else None,
@@ -77,38 +61,53 @@ def read_nifti_header(path: Path) -> Header:
     return Header(path, geometry, channels, over_time)
 
 
-def read_nifti_voxels(path: Path) -> NDArray[Any]:
-    """Read a NIfTI file's voxels, scaled as its header says.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.nii`` or ``.nii.gz`` file.
-
-    Returns
-    -------
-    (channels, i, j, k) array
-        Voxels in the order of the file, of whichever type holds them.
-
-    Raises
-    ------
-    McwssError
-        If the file is missing or damaged.
-    """
+def _read_voxels(path: Path, _: int) -> NDArray[Any]:
+    """Read voxels, scaled as the header says, of the type that holds them."""
     with _opened(path) as image:
         if path.name.lower().endswith(".gz"):
-            # In one go, as only the end of a compressed file tells whether all of it is right.
+            # All at once: the checksum is at the end of a compressed file.
             image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
         voxels = np.asanyarray(image.dataobj)
         spatial, channels = _split(path, image.shape)
     return np.moveaxis(voxels.reshape(*spatial, channels, order="F"), -1, 0)
 
 
-def _is_over_time(header: Any) -> bool:
-    """Tell whether the fourth axis is surely time.
+def _write(
+    path: Path, stored: NDArray[Any], geometry: Geometry, factor: float, description: str
+) -> None:
+    import nibabel as nib
 
-    A step of one second says nothing: ITK writes it for channels, too.
-    """
+    placement = geometry.placement
+    wide = placement.version == 2 if placement else max(stored.shape) > _NIFTI1_LONGEST_AXIS
+    image_class = nib.Nifti2Image if wide else nib.Nifti1Image
+    header = image_class.header_class()
+    header.set_data_dtype(stored.dtype)
+    header.set_data_shape(stored.shape)
+    header["descrip"] = description.encode()[:79]
+    if placement:
+        for field, value in placement.fields.items():
+            header[field] = value
+    else:
+        _place(header, geometry)
+    # Without an affine, nibabel keeps the placing fields of the header; with a slope in the
+    # header, it stores voxels as they are.
+    image = image_class(stored, None, header)
+    image.header.set_slope_inter(factor, 0.0)
+    image.to_filename(path)
+
+
+def _place(header: Any, geometry: Geometry) -> None:
+    """Write the affine of a grid that comes from no NIfTI file."""
+    header.set_xyzt_units("mm")
+    header.set_qform(geometry.source_affine, code="scanner")
+    # A quaternion holds no shear: only the sform is true then.
+    if not np.allclose(header.get_qform(), geometry.source_affine, atol=1e-4):
+        header["qform_code"] = 0
+    header.set_sform(geometry.source_affine, code="scanner")
+
+
+def _is_over_time(header: Any) -> bool:
+    """Tell whether the fourth axis is time: not if the step is one second, as ITK writes it."""
     steps = header.get_zooms()[3:]
     unit = header.get_xyzt_units()[1]
     return unit in _TIMES and header.get_data_shape()[3:4] > (1,) and steps[0] not in (0, 1)
@@ -116,7 +115,7 @@ def _is_over_time(header: Any) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a NIfTI image; whatever fails in the block is a file that cannot be read."""
+    """Open a NIfTI image, and raise what fails in the block as a file that cannot be read."""
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
@@ -131,7 +130,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _split(path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], int]:
-    """Tell the spatial axes from the one of channels: the fourth, or the fifth of vectors."""
+    """Return the spatial shape and the number of channels, on the fourth or fifth axis."""
     longer = [size for size in shape[3:] if size != 1]
     if len(shape) < 2 or len(longer) > 1 or 0 in shape:
         raise McwssError(
@@ -140,3 +139,6 @@ def _split(path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, int, int], in
         )
     i, j, k = (*shape[:3], 1)[:3]
     return (i, j, k), longer[0] if longer else 1
+
+
+NIFTI = Format("NIfTI", (".nii.gz", ".nii"), _read_header, _read_voxels, write=_write)

@@ -1,4 +1,4 @@
-"""Reading 2-D pictures (PNG, TIFF, JPEG) as scans of one slice."""
+"""2-D images (PNG, TIFF, JPEG) as scans of one slice, through Pillow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats import Header, unreadable
+from napari_mcwss.scans.formats.format import Format, Header, unreadable
 from napari_mcwss.scans.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -17,58 +17,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Pictures say nothing of space: 1 mm a pixel, columns to the left, rows to posterior.
+# Such images say nothing of space: 1 mm a pixel, columns to the left, rows to posterior.
 _AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-# ITU-R BT.601, as the picture formats themselves define it.
+# ITU-R BT.601, which the formats themselves define.
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def read_picture_header(path: Path) -> Header:
-    """Read a picture's header alone.
-
-    Parameters
-    ----------
-    path : Path
-        A picture file.
-
-    Returns
-    -------
-    Header
-        One slice of 1 mm pixels with three channels if it is coloured, else one.
-
-    Raises
-    ------
-    McwssError
-        If the file is missing, damaged, no picture, or has several pages.
-    """
+def _read_header(path: Path) -> Header:
     with _opened(path) as picture:
         columns, rows = picture.size
         geometry = Geometry.from_source((columns, rows, 1), _AFFINE)
-        return Header(path, geometry, 3 if _is_coloured(picture) else 1)
+        coloured = _is_coloured(picture)
+        return Header(path, geometry, 3 if coloured else 1, coloured=coloured)
 
 
-def read_picture_voxels(path: Path, channels: int) -> NDArray[Any]:
-    """Read a picture's pixels.
-
-    Parameters
-    ----------
-    path : Path
-        A picture file.
-    channels : int
-        3 for red, green and blue; 1 for the luminance of a coloured picture, or
-        the values of a grey one. Transparency is left out.
-
-    Returns
-    -------
-    (channels, i, j, 1) array
-        Columns before rows, as a volume file has them.
-
-    Raises
-    ------
-    McwssError
-        If the file is missing or damaged.
-    """
+def _read_voxels(path: Path, channels: int) -> NDArray[Any]:
+    """Read colours if three channels are wanted, else luminance; transparency is left out."""
     with _opened(path) as picture:
         if _is_coloured(picture):
             pixels = np.asarray(picture.convert("RGB"))
@@ -78,24 +43,8 @@ def read_picture_voxels(path: Path, channels: int) -> NDArray[Any]:
     return pixels.transpose(2, 1, 0)[..., None]
 
 
-def read_picture_values(path: Path) -> NDArray[Any]:
-    """Read the values of a mask that is a picture: those of a palette, not its colours.
-
-    Parameters
-    ----------
-    path : Path
-        A picture file of one band.
-
-    Returns
-    -------
-    (1, i, j, 1) array
-        Columns before rows, as a volume file has them.
-
-    Raises
-    ------
-    McwssError
-        If the file is missing, damaged or has several bands.
-    """
+def _read_mask(path: Path) -> NDArray[Any]:
+    """Read the values of a palette rather than its colours."""
     with _opened(path) as picture:
         if len(picture.getbands()) > 1:
             raise McwssError(
@@ -107,7 +56,7 @@ def read_picture_values(path: Path) -> NDArray[Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a picture; whatever fails in the block is a file that cannot be read."""
+    """Open an image, and raise what fails in the block as a file that cannot be read."""
     from PIL import Image
 
     try:
@@ -126,3 +75,13 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _is_coloured(picture: Any) -> bool:
     return picture.mode == "P" or len(picture.getbands()) >= 3
+
+
+PICTURE = Format(
+    "Pictures",
+    (".png", ".tif", ".tiff", ".jpg", ".jpeg"),
+    _read_header,
+    _read_voxels,
+    _read_mask,
+    spatial=False,
+)

@@ -1,0 +1,67 @@
+"""All file formats of scans: to add one, write its module and list its `Format` here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_mcwss.scans.formats.dicom import DICOM
+from napari_mcwss.scans.formats.nifti import NIFTI
+from napari_mcwss.scans.formats.picture import PICTURE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_mcwss.scans.formats.format import Format
+
+FORMATS: tuple[Format, ...] = (
+    NIFTI,
+    PICTURE,
+    DICOM,
+)
+
+
+def format_of(path: Path) -> Format | None:
+    """Return the format of a file by its name, or of a folder by its files; None if unknown."""
+    if path.is_dir():
+        return next((kind for kind in FORMATS if kind.is_scan and kind.is_scan(path)), None)
+    return format_named(path)
+
+
+def format_named(path: Path) -> Format | None:
+    """Return the format that the suffix of a file name stands for; None if unknown."""
+    suffix = _suffix(path)
+    return next((kind for kind in FORMATS if suffix in kind.suffixes), None)
+
+
+def stem_of(path: Path) -> str:
+    """Return a file's name without the suffix of its format."""
+    return path.name[: len(path.name) - len(_suffix(path))]
+
+
+def formats_text() -> str:
+    """List what can be read, for a message."""
+    suffixes = [suffix for kind in FORMATS for suffix in kind.suffixes]
+    folders = [f"or a folder with a {kind.name}" for kind in FORMATS if kind.is_scan]
+    return ", ".join(suffixes + folders)
+
+
+def written_text() -> str:
+    """List the suffixes of files that can be written, for a message."""
+    return " or ".join(suffix for kind in FORMATS if kind.write for suffix in kind.suffixes)
+
+
+def dialog_filter() -> str:
+    """Return the filter of a file dialog, as Qt reads it."""
+    patterns = {
+        kind.name: " ".join(f"*{suffix}" for suffix in kind.suffixes)
+        for kind in FORMATS
+        if kind.suffixes
+    }
+    kinds = {"Scans": " ".join(patterns.values()), **patterns, "All files": "*"}
+    return ";;".join(f"{name} ({pattern})" for name, pattern in kinds.items())
+
+
+def _suffix(path: Path) -> str:
+    name = path.name.lower()
+    suffixes = (suffix for kind in FORMATS for suffix in kind.suffixes)
+    return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
