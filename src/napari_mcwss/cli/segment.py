@@ -20,7 +20,7 @@ from napari_mcwss.cli.options import (
     Volumes,
     chosen,
 )
-from napari_mcwss.segmentation.batch_progress import ScanDone, summary
+from napari_mcwss.segmentation.batch_progress import ScanDone, refuse_problems, summary
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
 
@@ -98,9 +98,4 @@ def segment(
             ended = problems + show_batch(bar, done)
     share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
     typer.echo(f"{share}{summary(ended)}: {opened.folder / 'results' / model}")
-    failed = [end.scan for end in ended if end.problem]
-    if failed:
-        raise McwssError(
-            f"{len(failed)} of {len(ended)} scans could not be segmented, see above: "
-            f"{', '.join(failed)}"
-        )
+    refuse_problems(ended)

@@ -163,15 +163,16 @@ def train(
         from napari_mcwss.training.config import training_config
 
         config = training_config(**settings)
+        from napari_mcwss.training.checkpoints.unfinished import refuse_to_replace
         from napari_mcwss.training.loop import train as begun
 
         opened = Study.open(study)
         if not replace:
-            _refuse_to_replace(opened, model)
+            refuse_to_replace(opened, model)
         names = chosen(scans)
         if values and trust is None:
             raise McwssError("--map says what masks hold: name the masks with --trust, too")
-        trusted = None if trust is None else _trusted(opened, trust, values, names)
+        trusted = _trusted(opened, trust, values, names)
         yield from begun(
             opened,
             model,
@@ -202,7 +203,7 @@ def _tell_estimate(
     from napari_mcwss.training.estimate import estimate
 
     config = training_config(**settings)
-    trusted = None if trust is None else _trusted(study, trust, values, scans)
+    trusted = _trusted(study, trust, values, scans)
     with (
         progress_bar() as bar,
         closing(estimate(study, config, scans=scans, trusted=trusted)) as steps,
@@ -252,17 +253,6 @@ def _drive(
         raise typer.Exit(CANCELLED) from None
 
 
-def _refuse_to_replace(study: Study, model: str) -> None:
-    """Refuse to lose a model; what became of a training that was left is another question."""
-    from napari_mcwss.training.checkpoints.unfinished import unfinished_training
-
-    if model in study.model_names() and unfinished_training(study, model) is None:
-        raise McwssError(
-            f"there is a model {model!r} already: choose another name, or add --replace: it stays "
-            "until the new one is done, but what it has segmented does not count any more then"
-        )
-
-
 def _refuse_settings(context: typer.Context) -> None:
     """Refuse settings beside ``--resume``: they are those that the training began with."""
     allowed = {"study", "model", "resume", "events", "tensorboard"}
@@ -281,18 +271,11 @@ def _refuse_settings(context: typer.Context) -> None:
 
 
 def _trusted(
-    study: Study, masks: str, values: Sequence[str] | None, scans: Sequence[str] | None
-) -> dict[str, NDArray[np.uint8]]:
-    from napari_mcwss.measurement.references import read_labels, scans_with_mask
-    from napari_mcwss.segmentation.corrected import CORRECTED, trusted_masks
+    study: Study, masks: str | None, values: Sequence[str] | None, scans: Sequence[str] | None
+) -> dict[str, NDArray[np.uint8]] | None:
+    if masks is None:
+        return None
+    from napari_mcwss.training.trusted import read_trusted
 
-    if masks == CORRECTED:
-        if values:
-            raise McwssError(f"--trust {CORRECTED} needs no --map: leave it out")
-        return trusted_masks(study, scans)
-    names = scans_with_mask(study, masks, scans or study.scan_names)
-    if not names:
-        raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")
-    # Without a mapping the masks are read as this program writes them.
-    own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
-    return read_labels(study, masks, mapping(values, study.class_names) if values else own, names)
+    given = mapping(values, study.class_names) if values else None
+    return read_trusted(study, masks, given, scans)

@@ -120,6 +120,30 @@ class Geometry:
         matrix.flags.writeable = False
         return cls((i, j, k), matrix, placement)
 
+    @classmethod
+    def canonical(cls, shape: Sequence[int], spacing: Sequence[float]) -> Geometry:
+        """Describe the grid of an array in canonical order.
+
+        Parameters
+        ----------
+        shape : sequence of 3 int
+            Voxels along (z, y, x).
+        spacing : sequence of 3 float
+            Voxel sizes in mm along (z, y, x).
+
+        Returns
+        -------
+        Geometry
+            The grid; voxel 0 lies at the origin.
+
+        Examples
+        --------
+        >>> geometry = Geometry.canonical((30, 200, 240), (5, 1, 1))
+        >>> geometry.shape, geometry.spacing
+        ((30, 200, 240), (5.0, 1.0, 1.0))
+        """
+        return cls.from_source(shape[::-1], _LPS_FROM_RAS @ np.diag([*spacing[::-1], 1.0]))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels in canonical order ``(z, y, x)``."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_mcwss.base.errors import McwssError
+
 
 @dataclass(frozen=True)
 class ScanProgress:
@@ -82,3 +84,19 @@ def summary(ended: Sequence[ScanDone]) -> str:
     if failed:
         parts.append(f"{failed} could not be segmented")
     return "; ".join(parts)
+
+
+def refuse_problems(ended: Sequence[ScanDone]) -> None:
+    """Raise an error if scans of a batch could not be segmented.
+
+    Raises
+    ------
+    McwssError
+        If there are any, naming them.
+    """
+    failed = [end.scan for end in ended if end.problem]
+    if failed:
+        raise McwssError(
+            f"{len(failed)} of {len(ended)} scans could not be segmented, see above: "
+            f"{', '.join(failed)}"
+        )

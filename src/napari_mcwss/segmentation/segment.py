@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
+from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
 from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
 from napari_mcwss.segmentation.prediction.predict import Prediction, Progress, predict
@@ -46,13 +47,19 @@ def mask_of(
     ndarray
         Uint8 ``(z, y, x)``: 0 background, k + 1 the class k.
     """
-    scan = study.scan(prediction.scan)
     precedence = study_precedence(study, info)
+    return scan_mask(study.scan(prediction.scan), precedence, prediction, rules or MaskSettings())
+
+
+def scan_mask(
+    scan: Scan, precedence: NDArray[np.bool_], prediction: Prediction, rules: MaskSettings
+) -> NDArray[np.uint8]:
+    """Make the mask of a scan, of a study or not; parameters as in `make_masks`."""
     return make_masks(
         prediction.cams,
         prediction.scores,
         precedence,
-        rules or MaskSettings(),
+        rules,
         scan.geometry.spacing,
         scan.volume,
         prediction.classes,

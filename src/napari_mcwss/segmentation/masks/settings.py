@@ -18,10 +18,15 @@ from napari_mcwss.segmentation.masks.steps import (
     STEP_KINDS,
     Step,
     StepContext,
+    parse_steps,
     refined,
     steps_text,
 )
-from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange, fitted_thresholds
+from napari_mcwss.segmentation.masks.volume_ranges import (
+    VolumeRange,
+    fitted_thresholds,
+    parse_ranges,
+)
 from napari_mcwss.tags.table import Tag
 
 VOLUMES = "volumes"
@@ -68,6 +73,32 @@ class MaskSettings:
             "steps": steps_text(self.steps),
             **({VOLUMES: volumes} if volumes else {}),
         }
+
+    @classmethod
+    def of_record(
+        cls, record: Mapping[str, Any], tags: NDArray[np.int8], classes: Sequence[str]
+    ) -> "MaskSettings":
+        """Return the settings of a `record`, with the tags if they counted; else the default ones.
+
+        Parameters
+        ----------
+        record : mapping
+            Record of a stored mask; empty if its settings are not known.
+        tags : ndarray
+            Tags of the scan, int8 ``(slices, classes)``.
+        classes : sequence of str
+            Names of the classes.
+        """
+        if not record:
+            return cls()
+        volumes = [f"{name}={found}" for name, found in record.get(VOLUMES, {}).items()]
+        return cls(
+            threshold=record["threshold"],
+            gate=record["gate"],
+            tags=tags if record["tags"] else None,
+            steps=parse_steps(record["steps"]),
+            volumes=parse_ranges(volumes, classes),
+        )
 
     @property
     def stages(self) -> tuple[str, ...]:

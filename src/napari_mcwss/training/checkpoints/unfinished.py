@@ -145,6 +145,21 @@ def unfinished_trainings(study: Study) -> list[Unfinished]:
     return [found for name in names if (found := unfinished_training(study, name))]
 
 
+def refuse_to_replace(study: Study, name: str) -> None:
+    """Refuse to train a model of a name that is taken, unless its training was left unfinished.
+
+    Raises
+    ------
+    McwssError
+        If there is a model of that name.
+    """
+    if name in study.model_names() and unfinished_training(study, name) is None:
+        raise McwssError(
+            f"there is a model {name!r} already: choose another name, or add --replace: it stays "
+            "until the new one is done, but what it has segmented does not count any more then"
+        )
+
+
 def give_up_training(study: Study, name: str) -> None:
     """Remove an unfinished training of a model; models stay.
 
