@@ -12,7 +12,7 @@ from PIL import Image
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
 from napari_mcwss.export.report import ReportScan, draw_scan, write_report
-from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, Evaluation, ExportCase, evaluate
+from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, Evaluation, MeasuredScan, evaluate
 
 CLASSES = {"TC": "#e69f00", "ED": "#56b4e9"}
 SHAPE = (5, 40, 30)
@@ -155,7 +155,7 @@ def test_a_single_picture_claims_no_size_and_no_side(tmp_path):
 
 def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):
     report_scan = scan(lesion())
-    case = ExportCase("a", report_scan.mask, lesion(), SPACING)
+    case = MeasuredScan("a", report_scan.mask, lesion(), SPACING)
     evaluation = evaluate([case], list(CLASSES), unions={"WT": list(CLASSES)})
     text = written(tmp_path, report_scan, evaluation=evaluation).text
     assert "a TC 1.000 0.0 0.0 1.000 1.000" in text

@@ -35,7 +35,7 @@ def model() -> TrainedModel:
 
 def inputs_of(slices: int) -> Inputs:
     volume = np.random.default_rng(0).normal(size=(1, slices, 24, 20)).astype(np.float32)
-    return prepare(volume, (1.0, 1.0, 1.0), model_of(Local(1, 1, 2)).info.reading)
+    return prepare(volume, (1.0, 1.0, 1.0), model_of(Local(1, 1, 2)).info.input_spec)
 
 
 def finished(steps):

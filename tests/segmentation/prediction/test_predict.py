@@ -6,13 +6,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from napari_mcwss.scans.input_spec import read_scan
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec, prepare
 from napari_mcwss.model.preset import Maps, Preset
 from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
