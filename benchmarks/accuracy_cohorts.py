@@ -126,5 +126,5 @@ def make_bench(cohort: Cohort, folder: Path) -> Bench:
     )
     for name, path in find_masks(masks, {scan: paths[0] for scan, paths in files.items()}).items():
         mask = read_mask(path, study.scan(name).geometry)
-        study.update_tags(name, tags_from_mask(mask, cohort.values))
+        study.tags.update(name, tags_from_mask(mask, cohort.values))
     return Bench(study, cohort, masks)

@@ -166,7 +166,7 @@ def _learn_classic(
 
 def _gated(study: Study, model: TrainedModel, prediction: Prediction) -> Labels:
     """Make the mask with the scan's own tags."""
-    rules = MaskSettings(tags=study.tags(prediction.scan).values)
+    rules = MaskSettings(tags=study.tags.read(prediction.scan).values)
     return mask_of(study, model.info, prediction, rules)
 
 
@@ -177,7 +177,7 @@ def _prior_of(bench: Bench, training: Sequence[str]) -> Predictor:
     def predict_scan(scan: str) -> tuple[Labels, Labels]:
         free = prior.mask(bench.study.scan(scan).geometry.shape)
         gated = free.copy()
-        for label, tags in enumerate(bench.study.tags(scan).values.T, 1):
+        for label, tags in enumerate(bench.study.tags.read(scan).values.T, 1):
             gated[tags == 0] *= gated[tags == 0] != label
         return free, gated
 

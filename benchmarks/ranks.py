@@ -35,7 +35,7 @@ def make_study(folder: Path) -> Study:
     )
     for name in study.scan_names:
         mask = read_mask(folder / "scans" / name / "seg.nii.gz", study.scan(name).geometry)
-        study.update_tags(name, tags_from_mask(mask, PHANTOM_CLASSES))
+        study.tags.update(name, tags_from_mask(mask, PHANTOM_CLASSES))
     return study
 
 

@@ -131,16 +131,16 @@ def make_study(folder: Path, scans: int, shape: tuple[int, int, int], classes: i
     files = {path.stem: [path] for path in sorted(folder.iterdir())}
     study = Study.create(folder / "study", scans=files, channels=["t1"], classes=names)
     slices = shape[0]
-    with study.tag_store.lock:
+    with study.tags.lock:
         values = {scan: random_tags(random, slices, classes, 0.9) for scan in files}
-        study.tag_store.write({s: TagTable(study.class_names, v) for s, v in values.items()})
+        study.tags.write({s: TagTable(study.class_names, v) for s, v in values.items()})
         for scan in files:
             for _ in range(STEPS_EACH):
                 index, column = int(random.integers(slices)), int(random.integers(classes))
                 tag = Tag(int(values[scan][index, column])).next
                 values[scan][index, column] = tag
-                study.tag(scan, index, names[column], tag)
-            study.compact_tags(scan)
+                study.tags.change(scan, index, names[column], tag)
+            study.tags.compact(scan)
     return study
 
 

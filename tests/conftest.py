@@ -80,7 +80,7 @@ def tagged_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for scan in scans:
         mask = read_mask(scan / "seg.nii.gz", study.scan(scan.name).geometry)
-        study.update_tags(scan.name, tags_from_mask(mask, PHANTOM_CLASSES))
+        study.tags.update(scan.name, tags_from_mask(mask, PHANTOM_CLASSES))
     return folder
 
 

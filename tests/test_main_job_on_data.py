@@ -71,9 +71,9 @@ def test_a_folder_of_pictures(monkeypatch, tmp_path):
     opened = Study.open(study)
     assert len(opened.scan_names) == 8
     for number, name in enumerate(opened.scan_names):
-        table = opened.tags(name)
+        table = opened.tags.read(name)
         table.values[:] = number % 2
-        opened.save_tags(name, table)
+        opened.tags.write({name: table})
     run(monkeypatch, "train", study, "--model", "m", *TINY)
     run(monkeypatch, "segment", study, "--model", "m", "--device", "cpu")
     for name in opened.scan_names:

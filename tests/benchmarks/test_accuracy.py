@@ -174,7 +174,7 @@ def test_ceiling_learns_from_masks(tmp_path):
     _, predict = methods.learn("supervised", bench, config, training, methods.TAGS_ALONE)
     free, gated = predict(tested)
     assert accuracy.score(bench, tested, free)["WT"]["dice"] > 0.5
-    absent = bench.study.tags(tested).values == 0
+    absent = bench.study.tags.read(tested).values == 0
     for label in (1, 2):
         assert not (gated[absent[:, label - 1]] == label).any()
 

@@ -86,9 +86,9 @@ def test_a_second_stage_with_a_corrected_mask(run, tagged_study: Study, tmp_path
 
 def test_what_the_tags_cannot_teach_is_noted(run, tagged_study: Study):
     for name in tagged_study.scan_names[1:]:
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:, 0] = 0
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     options = ("--epochs", 1, "--width", 2, "--device", "cpu")
     code, _, err = run("train", tagged_study.folder, "--model", "m", *options)
     assert code == 0
@@ -104,9 +104,9 @@ def test_known_tags_of_a_scan_decide_unless_they_are_ignored(
 
     monkeypatch.setattr(Local, "predict", see_all_everywhere)
     name = trained_study.scan_names[0]
-    table = trained_study.tags(name)
+    table = trained_study.tags.read(name)
     table.values[:] = 0
-    trained_study.save_tags(name, table)
+    trained_study.tags.write({name: table})
     folder = trained_study.folder
     options = ("--model", "model-1", "--scans", name, "--device", "cpu")
     mask = trained_study.result_folder("model-1", name) / "mask.nii.gz"
@@ -166,9 +166,9 @@ def test_a_tag_for_a_slice_that_does_not_exist_is_named(refused, tagged_study: S
 
 def test_a_class_without_a_present_slice_is_named(refused, tagged_study: Study):
     for name in tagged_study.scan_names:
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:, 0] = 0
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     line = refused("train", tagged_study.folder, "--model", "m", "--epochs", 1)
     assert "no slice is tagged TC present" in line
 

@@ -15,7 +15,7 @@ LONG = (
 
 @pytest.fixture
 def study(phantom_study: Study) -> Study:
-    phantom_study.tag("phantom01", 4, "TC", Tag.PRESENT)
+    phantom_study.tags.change("phantom01", 4, "TC", Tag.PRESENT)
     return phantom_study
 
 
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def tagged(study: Study) -> int:
-    return sum(int((study.tags(scan).values != -1).sum()) for scan in study.scan_names)
+    return sum(int((study.tags.read(scan).values != -1).sum()) for scan in study.scan_names)
 
 
 def test_a_dry_run_shows_the_import_and_changes_nothing(run, study, file):
@@ -46,7 +46,7 @@ def test_conflicts_are_decided_by_an_option(run, study, file, option, tag, chang
     code, out, _ = run("tags", "import", study.folder, file, option)
     assert code == 0
     assert f"{changed} tags changed" in out
-    assert study.tags("phantom01").get(4, "TC") is tag
+    assert study.tags.read("phantom01").get(4, "TC") is tag
     assert tagged(study) == 3
 
 
@@ -82,15 +82,15 @@ def from_masks(study: Study, *more: object) -> tuple[object, ...]:
 def test_masks_conflict_with_tags_by_hand_until_it_is_decided(run, refused, study):
     assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
     before = tagged(study)
-    study.tag_store.reader = "Anna"
-    flipped = Tag(1 - study.tags("phantom02").get(3, "TC"))
-    study.tag("phantom02", 3, "TC", flipped)
+    study.tags.reader = "Anna"
+    flipped = Tag(1 - study.tags.read("phantom02").get(3, "TC"))
+    study.tags.change("phantom02", 3, "TC", flipped)
     line = refused(*from_masks(study, "--map", "TC=1"))
     assert "found 1 conflicting tags (1 by Anna), the first at phantom02, slice 3, TC" in line
     assert run(*from_masks(study, "--map", "TC=1", "--keep"))[0] == 0
-    assert study.tags("phantom02").get(3, "TC") is flipped
+    assert study.tags.read("phantom02").get(3, "TC") is flipped
     assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
-    assert study.tags("phantom02").get(3, "TC") is not flipped
+    assert study.tags.read("phantom02").get(3, "TC") is not flipped
     assert tagged(study) == before
 
 
@@ -98,7 +98,7 @@ def test_tags_of_masks_are_one_step_to_be_undone(run, study):
     assert run(*from_masks(study))[0] == 0
     assert tagged(study) == 51
     again = Study.open(study.folder)
-    assert again.tag_store.undo() is not None
+    assert again.tags.undo() is not None
     assert tagged(study) == 1
 
 
@@ -153,7 +153,7 @@ def test_a_mistake_in_a_file_is_named_with_its_line(refused, study, file):
 
 
 def test_an_import_beside_a_window_that_tags_is_refused(refused, study, file):
-    with study.tag_store.lock:
+    with study.tags.lock:
         line = refused("tags", "import", study.folder, file, "--keep")
     assert "can only be read: process" in line
     assert tagged(study) == 1
@@ -174,7 +174,7 @@ def rows(out: str) -> list[list[str]]:
 
 
 def test_status_counts_tags(run, study):
-    study.tag("phantom02", 4, "TC", Tag.ABSENT)
+    study.tags.change("phantom02", 4, "TC", Tag.ABSENT)
     code, out, _ = run("tags", "status", study.folder)
     assert code == 0
     assert rows(out) == [
@@ -191,7 +191,7 @@ def test_status_compares_with_a_second_reader(run, study, file):
     ours = {0: 1, 1: 1, 2: 0, 3: 0, 4: 1, 5: 0, 7: 0, 8: 0}
     theirs = {0: 1, 1: 1, 2: 0, 3: 1, 4: 0, 5: 1, 6: 1, 7: 0, 8: 1}
     for index, tag in ours.items():
-        study.tag("phantom01", index, "TC", Tag(tag))
+        study.tags.change("phantom01", index, "TC", Tag(tag))
     text = "".join(f"{index},{tag}\n" for index, tag in theirs.items())
     path = file.with_name("phantom01.csv")
     path.write_text("slice,TC\n" + text)

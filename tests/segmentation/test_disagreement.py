@@ -7,13 +7,13 @@ from napari_mcwss.tags.table import Tag
 
 def contradict(study, scan: str, index: int) -> None:
     said = load_scores(study, "model-1", scan)[index, 0] >= 0.5
-    study.tag(scan, index, "TC", Tag.ABSENT if said else Tag.PRESENT)
+    study.tags.change(scan, index, "TC", Tag.ABSENT if said else Tag.PRESENT)
 
 
 def agree(study, scan: str) -> None:
-    table = study.tags(scan)
+    table = study.tags.read(scan)
     table.values[:] = load_scores(study, "model-1", scan) >= 0.5
-    study.save_tags(scan, table)
+    study.tags.write({scan: table})
 
 
 def test_the_first_contradiction_is_found_past_scans_without_and_scans_not_segmented(

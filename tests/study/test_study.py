@@ -124,11 +124,11 @@ class TestCreate:
     def test_the_longest_names_are_those_of_files(self, scans, tmp_path, letter):
         name = letter * min(100, 230 // len(letter.encode()))
         study = create(tmp_path / "study", {name: scans["phantom01"]}, classes=[name])
-        study.tag(name, 0, name, Tag.PRESENT)
-        study.compact_tags(name)
+        study.tags.change(name, 0, name, Tag.PRESENT)
+        study.tags.compact(name)
         with replacing(study.result_folder("m", name) / f"cam_{name}.nii.gz") as temporary:
             temporary.touch()
-        assert Study.open(study.folder).tags(name).get(0, name) is Tag.PRESENT
+        assert Study.open(study.folder).tags.read(name).get(0, name) is Tag.PRESENT
 
     def test_channels_of_different_shapes_are_refused(self, tmp_path):
         for name, size in (("t1c", 4), ("flair", 5)):
@@ -195,7 +195,7 @@ class TestOpen:
         study = create(tmp_path / "study", {f"scan{n}": files for n in range(50)})
         start = time.monotonic()
         opened = Study.open(study.folder)
-        tagged = [opened.tags(name).tagged.sum() for name in opened.scan_names]
+        tagged = [opened.tags.read(name).tagged.sum() for name in opened.scan_names]
         assert time.monotonic() - start < 3
         assert sum(tagged) == 0
 
@@ -230,40 +230,40 @@ class TestScans:
 
 class TestTags:
     def test_begin_unknown(self, phantom_study):
-        table = phantom_study.tags("phantom01")
+        table = phantom_study.tags.read("phantom01")
         assert table.values.shape == (PHANTOM_SIZE[0], 2)
         assert not table.tagged.any()
 
     def test_are_kept(self, phantom_study):
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
         opened = Study.open(phantom_study.folder)
-        assert opened.tags("phantom01").get(3, "ED") is Tag.PRESENT
-        assert not opened.tags("phantom02").tagged.any()
-        opened.compact_tags("phantom01")
+        assert opened.tags.read("phantom01").get(3, "ED") is Tag.PRESENT
+        assert not opened.tags.read("phantom02").tagged.any()
+        opened.tags.compact("phantom01")
         assert (opened.folder / "tags" / "phantom01.csv").read_text().splitlines()[4] == "3,,1"
 
     def test_table_is_a_copy(self, phantom_study):
-        phantom_study.tags("phantom01").set(0, "TC", Tag.PRESENT)
-        assert not phantom_study.tags("phantom01").tagged.any()
+        phantom_study.tags.read("phantom01").set(0, "TC", Tag.PRESENT)
+        assert not phantom_study.tags.read("phantom01").tagged.any()
 
     def test_two_programs_see_each_other(self, phantom_study):
         other = Study.open(phantom_study.folder)
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        table = other.tags("phantom01")
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
+        table = other.tags.read("phantom01")
         table.set(4, "ED", Tag.ABSENT)
-        other.save_tags("phantom01", table)
-        assert phantom_study.tags("phantom01").count("ED")[Tag.ABSENT] == 1
+        other.tags.write({"phantom01": table})
+        assert phantom_study.tags.read("phantom01").count("ED")[Tag.ABSENT] == 1
 
     @pytest.mark.parametrize("slice_index", [-1, PHANTOM_SIZE[0]])
     def test_no_such_slice(self, phantom_study, slice_index):
         refused(
             f"slice {slice_index} does not exist.*0 to {PHANTOM_SIZE[0] - 1}",
-            lambda: phantom_study.tag("phantom01", slice_index, "ED", Tag.PRESENT),
+            lambda: phantom_study.tags.change("phantom01", slice_index, "ED", Tag.PRESENT),
         )
         assert not (phantom_study.folder / "tags").exists()
 
     def test_no_such_class(self, phantom_study):
-        refused("class 'XX'", lambda: phantom_study.tag("phantom01", 0, "XX", Tag.PRESENT))
+        refused("class 'XX'", lambda: phantom_study.tags.change("phantom01", 0, "XX", Tag.PRESENT))
 
     @pytest.mark.parametrize(
         "table",
@@ -271,15 +271,15 @@ class TestTags:
         ids=["classes", "slices"],
     )
     def test_table_of_something_else(self, phantom_study, table):
-        refused("scan phantom01 has 25", lambda: phantom_study.save_tags("phantom01", table))
+        refused("scan phantom01 has 25", lambda: phantom_study.tags.write({"phantom01": table}))
         assert not (phantom_study.folder / "tags").exists()
 
     def test_stay_when_a_class_is_added(self, phantom_study):
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        phantom_study.compact_tags("phantom01")
-        phantom_study.tag("phantom01", 4, "TC", Tag.ABSENT)
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.tags.compact("phantom01")
+        phantom_study.tags.change("phantom01", 4, "TC", Tag.ABSENT)
         phantom_study.add_classes(["NE"])
-        table = Study.open(phantom_study.folder).tags("phantom01")
+        table = Study.open(phantom_study.folder).tags.read("phantom01")
         assert table.classes == ("TC", "ED", "NE")
         assert table.values[3].tolist() == [-1, 1, -1]
         assert table.values[4].tolist() == [0, -1, -1]
@@ -289,43 +289,43 @@ class TestTags:
 class TestLock:
     def test_while_one_keeps_it_others_only_read(self, phantom_study):
         other = Study.open(phantom_study.folder)
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        table = other.tags("phantom01")
-        with phantom_study.tag_store.lock:
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
+        table = other.tags.read("phantom01")
+        with phantom_study.tags.lock:
             for act in (
-                lambda: other.tag("phantom01", 3, "ED", Tag.ABSENT),
-                lambda: other.save_tags("phantom01", table),
-                lambda: other.update_tags("phantom01", table),
+                lambda: other.tags.change("phantom01", 3, "ED", Tag.ABSENT),
+                lambda: other.tags.write({"phantom01": table}),
+                lambda: other.tags.update("phantom01", table),
             ):
                 refused(f"process {os.getpid()} on .* changes them", act)
-            phantom_study.tag("phantom01", 4, "ED", Tag.ABSENT)
-            other.compact_tags("phantom01")
+            phantom_study.tags.change("phantom01", 4, "ED", Tag.ABSENT)
+            other.tags.compact("phantom01")
             assert not (other.folder / "tags" / "phantom01.csv").exists()
-            assert other.tags("phantom01").values[3:5, 1].tolist() == [1, 0]
-        other.compact_tags("phantom01")
+            assert other.tags.read("phantom01").values[3:5, 1].tolist() == [1, 0]
+        other.tags.compact("phantom01")
         assert (other.folder / "tags" / "phantom01.csv").exists()
 
     def test_is_given_back_after_each_change(self, phantom_study):
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        phantom_study.compact_tags("phantom01")
-        phantom_study.save_tags("phantom01", phantom_study.tags("phantom01"))
-        assert not phantom_study.tag_store.lock.path.exists()
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.tags.compact("phantom01")
+        phantom_study.tags.write({"phantom01": phantom_study.tags.read("phantom01")})
+        assert not phantom_study.tags.lock.path.exists()
 
     def test_the_journal_knows_who_tagged(self, phantom_study):
-        phantom_study.tag_store.reader = "A. Reader"
-        phantom_study.tag("phantom01", 3, "ED", Tag.PRESENT)
-        phantom_study.update_tags("phantom01", TagTable(("TC",), np.ones((25, 1), np.int8)))
+        phantom_study.tags.reader = "A. Reader"
+        phantom_study.tags.change("phantom01", 3, "ED", Tag.PRESENT)
+        phantom_study.tags.update("phantom01", TagTable(("TC",), np.ones((25, 1), np.int8)))
         journal = Journal(phantom_study.folder / "tags" / ".journal" / "phantom01.jsonl")
         assert [edit.reader for edit in journal.edits()] == ["A. Reader"] * 2
 
 
 class TestUpdate:
     def test_takes_over_some_classes(self, phantom_study):
-        phantom_study.tag("phantom01", 3, "TC", Tag.PRESENT)
+        phantom_study.tags.change("phantom01", 3, "TC", Tag.PRESENT)
         found = TagTable.empty(PHANTOM_SIZE[0], ["ED"])
         found.set(3, "ED", Tag.ABSENT)
-        phantom_study.update_tags("phantom01", found)
-        assert phantom_study.tags("phantom01").values[3].tolist() == [1, 0]
+        phantom_study.tags.update("phantom01", found)
+        assert phantom_study.tags.read("phantom01").values[3].tolist() == [1, 0]
 
 
 class TestFolders:

@@ -34,17 +34,17 @@ def long_file(tmp_path):
 
 @pytest.fixture
 def study(phantom_study):
-    phantom_study.tag("phantom01", 4, "TC", Tag.PRESENT)
-    phantom_study.tag("phantom01", 9, "ED", Tag.ABSENT)
+    phantom_study.tags.change("phantom01", 4, "TC", Tag.PRESENT)
+    phantom_study.tags.change("phantom01", 9, "ED", Tag.ABSENT)
     return phantom_study
 
 
 def values(study):
-    return {scan: study.tags(scan).values.tolist() for scan in study.scan_names}
+    return {scan: study.tags.read(scan).values.tolist() for scan in study.scan_names}
 
 
 def known(study, scan):
-    table = study.tags(scan)
+    table = study.tags.read(scan)
     return {
         (row, table.classes[column]): int(table.values[row, column])
         for row, column in np.argwhere(table.values != -1).tolist()
@@ -68,7 +68,7 @@ class TestImport:
         assert (again.new, len(again.conflicts)) == (0, 0 if overwrite else 1)
 
     def test_is_one_deed_for_each_scan(self, study, long_file):
-        study.tag_store.reader = "B"
+        study.tags.reader = "B"
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         folder = study.folder / "tags" / ".journal"
         last = [Journal(folder / f"phantom0{n}.jsonl").edits()[-1] for n in (1, 2)]
@@ -77,7 +77,7 @@ class TestImport:
 
     def test_of_an_old_plan_is_refused(self, study, long_file):
         plan = plan_import(study, [long_file])
-        study.tag("phantom02", 0, "TC", Tag.PRESENT)
+        study.tags.change("phantom02", 0, "TC", Tag.PRESENT)
         before = values(study)
         with pytest.raises(McwssError, match="phantom02 were changed since"):
             apply_import(study, plan, overwrite=True)
@@ -86,7 +86,7 @@ class TestImport:
     def test_beside_another_window_is_refused(self, study, long_file):
         plan = plan_import(study, [long_file])
         with (
-            Study.open(study.folder).tag_store.lock,
+            Study.open(study.folder).tags.lock,
             pytest.raises(McwssError, match=r"process .* changes them"),
         ):
             apply_import(study, plan, overwrite=True)
@@ -110,7 +110,7 @@ class TestImport:
         before = values(study)
         apply_import(study, plan_import(study, [long_file]), overwrite=True)
         assert values(study) != before
-        study.tag_store.undo()
+        study.tags.undo()
         assert values(study) == before
 
     def test_that_cannot_be_taken_back_says_what_is_done(self, study, long_file, monkeypatch):
@@ -130,7 +130,7 @@ class TestImport:
         monkeypatch.setattr(ScanTags, "note", full)
         with pytest.raises(McwssError, match=r"done for phantom01 only: .*No space left"):
             apply_import(study, plan, overwrite=True)
-        assert study.tags("phantom01").get(3, "ED") is Tag.PRESENT
+        assert study.tags.read("phantom01").get(3, "ED") is Tag.PRESENT
 
     def test_of_what_does_not_fit_changes_nothing(self, study, long_file):
         long_file.write_text(long_file.read_text() + "phantom02,25,TC,absent\n")
@@ -200,7 +200,7 @@ class TestExport:
         assert values(tagged_study) == before
 
     def test_never_replaces_the_studys_own_files(self, study):
-        study.compact_tags("phantom01")
+        study.tags.compact("phantom01")
         path = study.folder / "tags" / "phantom01.csv"
         before = path.read_bytes()
         with pytest.raises(McwssError, match="keeps its own tags: name a file elsewhere"):

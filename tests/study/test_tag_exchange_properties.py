@@ -58,13 +58,13 @@ def studies(volumes: Path, tags: Tags) -> Iterator[tuple[Study, Study]]:
         Study.create(folder / name, scans=scans, channels=["t1"], classes=classes)
         for name in ("tagged", "empty")
     )
-    tagged.tag_store.write(tags)
+    tagged.tags.write(tags)
     yield tagged, empty
     shutil.rmtree(folder)
 
 
 def values(study: Study) -> dict[str, list[list[int]]]:
-    return {scan: study.tags(scan).values.tolist() for scan in study.scan_names}
+    return {scan: study.tags.read(scan).values.tolist() for scan in study.scan_names}
 
 
 def take_over(study: Study, *paths: Path) -> None:
@@ -134,7 +134,7 @@ def test_another_study_comes_in_beside_other_tags_and_goes_as_one_step(
 ):
     overwrite = data.draw(st.booleans())
     with studies(volumes, tags) as (tagged, other):
-        other.tag_store.write(
+        other.tags.write(
             {
                 scan: data.draw(tables(len(table.values), table.classes))
                 for scan, table in tags.items()
@@ -149,7 +149,7 @@ def test_another_study_comes_in_beside_other_tags_and_goes_as_one_step(
             taken = there != Tag.UNKNOWN
             if not overwrite:
                 taken &= here == Tag.UNKNOWN
-            assert other.tags(scan).values.tolist() == np.where(taken, there, here).tolist()
+            assert other.tags.read(scan).values.tolist() == np.where(taken, there, here).tolist()
         if changed:
-            other.tag_store.undo()
+            other.tags.undo()
         assert values(other) == before

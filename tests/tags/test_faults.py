@@ -14,8 +14,8 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and
 KILLS = """
 import json, os, random, signal, sys, time, warnings
 from pathlib import Path
-from napari_mcwss.tags.journal import Deed
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.journal import Edit
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
 SLICES, CLASSES = 12, ("TC", "ED")
@@ -23,7 +23,7 @@ folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 warnings.simplefilter("ignore")
 
 def store():
-    return TagStore(folder, "a", SLICES, CLASSES)
+    return ScanTags(folder, "a", SLICES, CLASSES)
 
 def edits(seed):
     chance = random.Random(seed)
@@ -43,7 +43,7 @@ def work(seed, pipe):
     for edit in edits(seed):
         kind, where, tag = edit
         if kind == "change":
-            store().change(*where, tag, Deed((), reader="reader"))
+            store().change(*where, tag, Edit((), reader="reader"))
         elif kind == "compact":
             store().compact()
         else:
@@ -100,10 +100,10 @@ FULL = """
 import json, resource, signal, sys
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
-store = TagStore(Path(sys.argv[1]), "a", 1500, ("TC",))
+store = ScanTags(Path(sys.argv[1]), "a", 1500, ("TC",))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1]))
@@ -144,7 +144,7 @@ READ_ONLY = """
 import json, os, shutil, sys, tempfile
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
 folder = Path(tempfile.mkdtemp())
@@ -152,7 +152,7 @@ def turn(folders, files):
     for path in (folder, *folder.rglob("*")):
         path.chmod(folders if path.is_dir() else files)
 
-store = TagStore(folder, "a", 3, ("TC",))
+store = ScanTags(folder, "a", 3, ("TC",))
 store.change(0, "TC", Tag.PRESENT)
 store.compact()
 store.change(1, "TC", Tag.PRESENT)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.study_index import Index
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
@@ -20,7 +21,7 @@ SCANS = {"a": 12, "b": 7, "c": 20}
 
 
 def opened(folder: Path) -> TagStore:
-    return TagStore(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
+    return TagStore(Index(folder, SCANS, CLASSES))
 
 
 @pytest.fixture

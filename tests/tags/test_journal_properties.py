@@ -41,14 +41,14 @@ def emptied(folder: Path) -> ScanTags:
     return ScanTags(folder, "a", SLICES, CLASSES)
 
 
-def act(store: ScanTags, kind: str, edit, reader: str) -> None:
+def act(store: ScanTags, kind: str, changed, reader: str) -> None:
     edit = Edit((), reader=reader)
     if kind == "compact":
         store.compact()
     elif kind == "write":
-        store.write(edit(store.read()), edit)
+        store.write(changed(store.read()), edit)
     else:
-        store.apply(edit(store.read()), edit)
+        store.apply(changed(store.read()), edit)
 
 
 @settings(writing, max_examples=60)

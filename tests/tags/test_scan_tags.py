@@ -101,9 +101,9 @@ def test_no_such_slice_is_noted(store, tmp_path, slice_index):
 KEYSTROKES = """
 import sys, time
 from pathlib import Path
-from napari_mcwss.tags.scan_tags import TagStore
+from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
-store = TagStore(Path(sys.argv[1]), "a", 3, ("TC", "ED"))
+store = ScanTags(Path(sys.argv[1]), "a", 3, ("TC", "ED"))
 store.change(0, "TC", Tag.PRESENT)
 store.compact()
 store.change(1, "TC", Tag.ABSENT)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers.study_index import Index
 from helpers.tag_strategies import edits
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ State = dict[str, list[list[int]]]
 
 
 def opened(folder: Path) -> TagStore:
-    return TagStore(folder, lambda: list(SCANS), lambda: CLASSES, SCANS.__getitem__)
+    return TagStore(Index(folder, SCANS, CLASSES))
 
 
 class Reader(RuleBasedStateMachine):

@@ -133,8 +133,8 @@ def test_the_command_says_it_and_trains_nothing(run, tagged_study: Study):
 
 def test_tags_that_cannot_be_learnt_from_are_refused(tagged_study: Study):
     for name in tagged_study.scan_names:
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:] = 1
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     with pytest.raises(McwssError, match="absent"):
         value(estimate(tagged_study, TINY))

@@ -30,7 +30,7 @@ def tiny_study(tmp_path) -> Study:
     )
     for name, folder in scans.items():
         mask = read_mask(folder / "seg.nii.gz", study.scan(name).geometry)
-        study.update_tags(name, tags_from_mask(mask, PHANTOM_CLASSES))
+        study.tags.update(name, tags_from_mask(mask, PHANTOM_CLASSES))
     return study
 
 

@@ -221,9 +221,9 @@ def test_one_class_and_one_channel_are_enough(tagged_study: Study, tmp_path):
         channels=tagged_study.channels[:1],
         classes=["TC"],
     )
-    table = study.tags(name)
-    table.values[:, 0] = tagged_study.tags(name).values[:, 0]
-    study.save_tags(name, table)
+    table = study.tags.read(name)
+    table.values[:, 0] = tagged_study.tags.read(name).values[:, 0]
+    study.tags.write({name: table})
     list(train(study, "m", TINY))
     assert weights(study, "m")
 
@@ -249,9 +249,9 @@ def test_a_device_that_is_not_there_is_named(tagged_study: Study):
 
 def test_published_needs_slices_on_which_every_class_is_tagged(tagged_study: Study):
     for index, name in enumerate(tagged_study.scan_names):
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:, index % 2] = -1
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     with pytest.raises(McwssError, match="a tag of every class"):
         list(train(tagged_study, "m", TINY.model_copy(update={"preset": "published"})))
     assert isinstance(list(train(tagged_study, "m", TINY))[-1], Finished)

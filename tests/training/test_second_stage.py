@@ -75,7 +75,7 @@ def test_tags_are_hard_constraints_of_labels(tagged_study: Study, monkeypatch):
     teacher = load_model(tagged_study.model_folder("m"), device="cpu")
     scan = tagged_study.scan_names[0]
     *_, end = iter_with_value(pseudo_labels.label_scan(tagged_study, teacher, scan))
-    tags = tagged_study.tags(scan).values
+    tags = tagged_study.tags.read(scan).values
     for labels, (core, oedema) in zip(end, tags, strict=True):
         assert np.unique(labels).tolist() == [1 if core == 1 else 2 if oedema == 1 else 0]
 
@@ -235,7 +235,7 @@ def test_a_second_stage_in_3d_reads_stacks_of_all_slices(tmp_path, monkeypatch):
     for name in study.scan_names:
         values = np.full((17, 2), -1, np.int8)
         values[4:9], values[9:14] = 0, 1
-        study.save_tags(name, TagTable(study.class_names, values))
+        study.tags.write({name: TagTable(study.class_names, values)})
     seen = watched_data(monkeypatch)
     list(train(study, "m", TINY.model_copy(update={"volumetric": True})))
     tagged, all_slices = (set(data.place[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))

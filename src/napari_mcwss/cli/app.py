@@ -128,12 +128,10 @@ def new(
 
     In a sub-folder a channel is the file whose stem is or ends in its name.
     """
-    from napari_mcwss.scans.finding import find_scans
-
     names = split(channels)
     if not names:
         raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
-    made = Study.create(study, scans=find_scans(scans, names), channels=names, classes=classes)
+    made = Study.create(study, scans=scans, channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"

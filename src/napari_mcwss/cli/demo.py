@@ -47,7 +47,7 @@ def make_phantom_study(folder: Path, *, scans: int = 6) -> Study:
     masks = find_masks("seg", {name: study.files(name)[0] for name in study.scan_names})
     for name, path in masks.items():
         mask = read_mask(path, study.scan(name).geometry)
-        study.update_tags(name, tags_from_mask(mask, PHANTOM_CLASSES))
+        study.tags.update(name, tags_from_mask(mask, PHANTOM_CLASSES))
     return study
 
 

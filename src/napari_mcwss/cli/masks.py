@@ -50,7 +50,7 @@ def mask(
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
     with progress_bar() as bar:
         for name in bar.track(names, description="masks"):
-            tags = None if ignore_tags else opened.tags(name).values
+            tags = None if ignore_tags else opened.tags.read(name).values
             rules = MaskSettings(threshold, gate, tags, taken, volumes)
             remake_mask(opened, model, info, name, rules)
             opened.scan(name).release()

@@ -90,7 +90,7 @@ def segment(
             model,
             trained,
             mine,
-            tags=lambda scan: None if ignore_tags else opened.tags(scan).values,
+            tags=lambda scan: None if ignore_tags else opened.tags.read(scan).values,
             rules=rules,
             again=again,
         )

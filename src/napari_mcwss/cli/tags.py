@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,18 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_mcwss.api.progress import progress_bar
-from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.options import Map, Masks, Scans, StudyFolder, chosen, mapping
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import (
     apply_import,
     export_tags,
     plan_import,
+    plan_masks,
     read_tags,
-    tags_of_masks,
 )
 from napari_mcwss.tags.agreement import class_agreement, disagreements
-from napari_mcwss.tags.importing import Conflict, ImportPlan
 from napari_mcwss.tags.table import Tag, TagTable
 
 tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
@@ -53,21 +50,20 @@ def tags_from_masks(
     overwrite: Overwrite = None,
 ) -> None:
     """Tag slices from masks: a class is present where a slice has a voxel of its values."""
-    from napari_mcwss.scans.finding import find_masks
-
     opened = Study.open(study)
     class_values = mapping(values, opened.class_names)
     names = chosen(scans) or opened.scan_names
-    every = {name: opened.files(name)[0] for name in opened.scan_names}
-    files = find_masks(masks, every, only=names)
     with progress_bar() as bar:
-        found = tags_of_masks(opened, files, class_values)
-        tables = dict(bar.track(found, total=len(files), description="reading masks"))
-    plan = ImportPlan({name: opened.tags(name) for name in names}, tables)
-    _refuse_undecided(opened, plan.conflicts, overwrite)
-    apply_import(opened, plan, overwrite=bool(overwrite))
+        plan = plan_masks(
+            opened,
+            masks,
+            class_values,
+            names,
+            lambda tables, total: bar.track(tables, total=total, description="reading masks"),
+        )
+    apply_import(opened, plan, overwrite=overwrite)
     for name in names:
-        table = opened.tags(name)
+        table = opened.tags.read(name)
         counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
         typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
 
@@ -102,14 +98,13 @@ def import_tags(
         f"{plan.unchanged} the same"
     )
     for conflict in conflicts[:EXAMPLES]:
-        typer.echo(f"  {_told(conflict)}")
+        typer.echo(f"  {conflict}")
     if len(conflicts) > EXAMPLES:
         typer.echo(f"  and {len(conflicts) - EXAMPLES} more")
     if dry_run:
         typer.echo("Nothing was changed.")
         return
-    _refuse_undecided(opened, conflicts, overwrite)
-    typer.echo(f"{apply_import(opened, plan, overwrite=bool(overwrite))} tags changed.")
+    typer.echo(f"{apply_import(opened, plan, overwrite=overwrite)} tags changed.")
 
 
 @tags_app.command(
@@ -142,7 +137,7 @@ def status(
     """
     opened = Study.open(study)
     second = {} if against is None else read_tags(opened, [against])
-    tables = {scan: opened.tags(scan) for scan in opened.scan_names}
+    tables = {scan: opened.tags.read(scan) for scan in opened.scan_names}
     console = Console()
     console.print(_counts(tables, opened.class_names))
     if against is None:
@@ -154,30 +149,6 @@ def status(
         for class_name, column in zip(mine.classes, different.T, strict=True):
             if column.any():
                 typer.echo(f"{scan}, {class_name}: slices {_ranges(column)} differ")
-
-
-def _refuse_undecided(study: Study, conflicts: Sequence[Conflict], overwrite: bool | None) -> None:
-    """Refuse an import that conflicts with tags of the study, unless it is said what counts."""
-    if not conflicts or overwrite is not None:
-        return
-    known = {scan: study.tag_store.readers(scan) for scan in {c.scan for c in conflicts}}
-    counts = Counter(known[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
-    by = ", ".join(
-        f"{count} by {reader}" if reader else f"{count} without a name"
-        for reader, count in counts.most_common()
-    )
-    raise McwssError(
-        f"found {len(conflicts)} conflicting tags ({by}), the first at {_told(conflicts[0])}: "
-        "nothing was changed: add --overwrite to take the new ones, or --keep to keep those of "
-        "the study"
-    )
-
-
-def _told(conflict: Conflict) -> str:
-    return (
-        f"{conflict.scan}, slice {conflict.slice_index}, {conflict.class_name}: "
-        f"{conflict.current.name.lower()} here, {conflict.imported.name.lower()} there"
-    )
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -101,7 +101,7 @@ def export_nnunet(
             name, geometry = cases[case.scan.name], case.scan.geometry
             labels = case.mask.copy()
             if not case.right:
-                labels[doubtful_pixels(case, study.tags(case.scan.name).values)] = ignore
+                labels[doubtful_pixels(case, study.tags.read(case.scan.name).values)] = ignore
             for number, channel in enumerate(case.scan.volume()):
                 path = folder / "imagesTr" / f"{name}_{number:04}.nii.gz"
                 write_volume(path, channel, geometry, dtype=np.float32)

@@ -125,7 +125,7 @@ def _summary(study: Study, model: str, info: ModelInfo, shown: Sequence[str]) ->
 
 def _facts(study: Study, info: ModelInfo) -> dict[str, str]:
     here = [name for name in info.scans if name in study.scan_names]
-    tagged = sum(int(study.tags(name).tagged.sum()) for name in here)
+    tagged = sum(int(study.tags.read(name).tagged.sum()) for name in here)
     slices = f", {tagged} tagged slices" if len(here) == len(info.scans) else ""
     return {
         "Preset": info.preset,

@@ -35,7 +35,7 @@ def first_disagreement(study: Study, model: str, scans: Sequence[str]) -> tuple[
         try:
             if not has_result(study, model, scan):
                 continue
-            table, scores = study.tags(scan), load_scores(study, model, scan)
+            table, scores = study.tags.read(scan), load_scores(study, model, scan)
         except McwssError:
             continue
         if scores.shape == table.values.shape:

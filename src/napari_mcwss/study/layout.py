@@ -4,6 +4,8 @@ from pathlib import Path
 
 from napari_mcwss.base.names import check_names
 
+STUDY_FILE = "mcwss.json"
+
 
 class StudyLayout:
     """The folders of a study, there or not.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan, refuse_time
 from napari_mcwss.study.description import ClassSpec as ClassSpec
 from napari_mcwss.study.description import (
@@ -15,17 +16,14 @@ from napari_mcwss.study.description import (
     class_specs,
     relative_path,
 )
-from napari_mcwss.study.layout import StudyLayout
+from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
+from napari_mcwss.study.study_tags import StudyTags
 from napari_mcwss.tags.scan_tags import ScanTags
-from napari_mcwss.tags.store import TagStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari_mcwss.scans.scan import Scan
-    from napari_mcwss.tags.table import Tag, TagTable
-
-STUDY_FILE = "mcwss.json"
 
 
 class Study(StudyLayout):
@@ -42,7 +40,7 @@ class Study(StudyLayout):
 
     Attributes
     ----------
-    tag_store : TagStore
+    tags : StudyTags
         The tags of all scans, their history and their lock.
     """
 
@@ -50,19 +48,14 @@ class Study(StudyLayout):
         super().__init__(folder)
         self._description = description
         self._scans: dict[str, Scan] = {}
-        self.tag_store = TagStore(
-            folder,
-            lambda: self.scan_names,
-            lambda: self.class_names,
-            lambda name: self.scan(name).slices,
-        )
+        self.tags = StudyTags(self)
 
     @classmethod
     def create(
         cls,
-        folder: Path,
+        folder: Path | str,
         *,
-        scans: Mapping[str, Sequence[Path]],
+        scans: Mapping[str, Sequence[Path]] | Path | str,
         channels: Sequence[str],
         classes: Sequence[str | ClassSpec],
     ) -> Study:
@@ -70,11 +63,12 @@ class Study(StudyLayout):
 
         Parameters
         ----------
-        folder : Path
+        folder : Path or str
             Made if missing.
-        scans : mapping of str to sequence of Path
-            Name of each scan to its files, one for each channel or one that
-            holds all. They are referred to where they are.
+        scans : Path, str or mapping of str to sequence of Path
+            A folder in which `find_scans` finds the scans; or the name of each
+            scan with its files, one for each channel or one that holds all. The
+            files stay where they are.
         channels : sequence of str
             Names of the channels, the same for every scan.
         classes : sequence of str or ClassSpec
@@ -102,16 +96,18 @@ class Study(StudyLayout):
             )
         description = Description(channels=tuple(channels), classes=class_specs(classes), scans=())
         study = cls(folder, description)
+        if isinstance(scans, Path | str):
+            scans = find_scans(Path(scans), channels)
         study.add_scans(scans)
         return study
 
     @classmethod
-    def open(cls, folder: Path) -> Study:
+    def open(cls, folder: Path | str) -> Study:
         """Open the study of a folder. No scan is read yet.
 
         Parameters
         ----------
-        folder : Path
+        folder : Path or str
             The folder that holds ``mcwss.json``.
 
         Returns
@@ -146,6 +142,10 @@ class Study(StudyLayout):
     def scan_names(self) -> tuple[str, ...]:
         """Names of the scans."""
         return tuple(entry.name for entry in self._description.scans)
+
+    def slices(self, scan: str) -> int:
+        """Return the number of slices of a scan; refuse an unknown name as `scan` does."""
+        return self.scan(scan).slices
 
     def add_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
         """Add scans; their files are referred to where they are.
@@ -196,7 +196,7 @@ class Study(StudyLayout):
         for name, files in scans.items():
             self.files(name)
             slices = read_scan(name, self.channels, files).slices
-            ScanTags(self.tag_store.folder, name, slices, self.class_names).read()
+            ScanTags(self.tags.folder, name, slices, self.class_names).read()
         entries = tuple(
             ScanEntry(
                 name=entry.name,
@@ -282,103 +282,6 @@ class Study(StudyLayout):
             # Whichever thread comes second gets what the first has opened.
             self._scans.setdefault(name, read_scan(name, self.channels, files))
         return self._scans[name]
-
-    def tags(self, scan: str) -> TagTable:
-        """Read a scan's tags as they are on the disk.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-
-        Returns
-        -------
-        TagTable
-            A table of its own: changing it changes no study.
-
-        Raises
-        ------
-        McwssError
-            If there is no such scan, or its table is damaged.
-        """
-        return self.tag_store.read(scan)
-
-    def tag(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
-        """Change one tag; when this returns it is on the disk, whatever happens next.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-        slice_index : int
-            Of the slice, from 0.
-        class_name : str
-            Of the class.
-        tag : Tag
-            What is now known.
-
-        Raises
-        ------
-        McwssError
-            If there is no such scan, slice or class, it cannot be written, or
-            another program changes the tags now.
-        """
-        self.tag_store.change(scan, slice_index, class_name, tag)
-
-    def save_tags(self, scan: str, table: TagTable) -> None:
-        """Replace all tags of a scan.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-        table : TagTable
-            With the scan's slices and the study's classes.
-
-        Raises
-        ------
-        McwssError
-            If the table is not of this scan and these classes, cannot be
-            written, or another program changes the tags now; they are as before then.
-        """
-        self.tag_store.write({scan: table})
-
-    def update_tags(self, scan: str, tags: TagTable) -> None:
-        """Take over what a table knows of some of the classes; all else stays.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-        tags : TagTable
-            With the scan's slices and any of the study's classes.
-
-        Raises
-        ------
-        McwssError
-            As for `save_tags`.
-        """
-        with self.tag_store.lock:
-            table = self.tags(scan)
-            table.update(tags)
-            self.save_tags(scan, table)
-
-    def compact_tags(self, scan: str) -> None:
-        """Bring a scan's csv file up to date with what was tagged since it was written.
-
-        While another program changes the tags this is left to it.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; nothing is lost then.
-        """
-        self.tag_store.compact(scan)
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

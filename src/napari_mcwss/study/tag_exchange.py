@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.finding import find_masks
 from napari_mcwss.scans.reading import read_mask
-from napari_mcwss.study.study import STUDY_FILE, Study
+from napari_mcwss.study.description import Description
+from napari_mcwss.study.layout import STUDY_FILE
 from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
 from napari_mcwss.tags.mask_values import MaskValues
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
+from napari_mcwss.tags.store import StudyIndex, TagStore
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from napari_mcwss.tags.store import TagStore
+    from napari_mcwss.scans.scan import Scan
+
+    ScanTables = Iterable[tuple[str, TagTable]]
+
+
+class TaggedStudy(StudyIndex, Protocol):
+    """What an import needs to know of a study."""
+
+    @property
+    def tags(self) -> TagStore:
+        """The tags of all scans."""
+
+    def scan(self, name: str) -> Scan:
+        """Open a scan."""
+
+    def files(self, scan: str) -> tuple[Path, ...]:
+        """Return the files of a scan."""
 
 
 def _warn(text: str) -> None:
@@ -30,7 +50,7 @@ def _warn(text: str) -> None:
 
 
 def read_tags(
-    study: Study, sources: Sequence[Path], warn: Callable[[str], None] = _warn
+    study: TaggedStudy, sources: Sequence[Path], warn: Callable[[str], None] = _warn
 ) -> dict[str, TagTable]:
     """Read what files, or another study, say of the slices of a study.
 
@@ -60,7 +80,7 @@ def read_tags(
     """
     folders = [path for path in sources if path.is_dir()]
     if not folders:
-        return read_spreadsheets(sources, study.class_names, lambda scan: study.scan(scan).slices)
+        return read_spreadsheets(sources, study.class_names, study.slices)
     if len(sources) > 1:
         raise McwssError(
             f"found {len(sources)} sources with the folder '{folders[0]}' among them: expected "
@@ -69,21 +89,25 @@ def read_tags(
     return _tags_of_study(study, folders[0], warn)
 
 
-def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> dict[str, TagTable]:
+def _tags_of_study(
+    study: TaggedStudy, folder: Path, warn: Callable[[str], None]
+) -> dict[str, TagTable]:
     if not (folder / STUDY_FILE).exists():
         raise McwssError(
             f"'{folder}' is a folder without a study: expected files of tags, or the folder of a "
             "study: name the files in it"
         )
-    other = Study.open(folder)
-    classes = [name for name in other.class_names if name in study.class_names]
-    if len(classes) < len(other.class_names):
-        left_out = [name for name in other.class_names if name not in classes]
+    other = Description.read(folder / STUDY_FILE)
+    names = [spec.name for spec in other.classes]
+    scans = [entry.name for entry in other.scans]
+    classes = [name for name in names if name in study.class_names]
+    if len(classes) < len(names):
+        left_out = [name for name in names if name not in classes]
         warn(f"'{folder}' has classes that this study has not, left out: {', '.join(left_out)}")
-    tags = other.folder / "tags"
+    tags = folder / "tags"
     left_out = [
         name
-        for name in other.scan_names
+        for name in scans
         if name not in study.scan_names and ScanTags(tags, name, 0, ()).exists
     ]
     if left_out:
@@ -91,23 +115,23 @@ def _tags_of_study(study: Study, folder: Path, warn: Callable[[str], None]) -> d
             f"'{folder}' has tagged scans that this study has not, left out: {', '.join(left_out)}"
         )
     found = {}
-    for name in other.scan_names:
+    for name in scans:
         if name in study.scan_names:
-            slices = study.scan(name).slices
-            theirs = ScanTags(tags, name, slices, other.class_names).read()
-            columns = [other.class_names.index(class_name) for class_name in classes]
+            slices = study.slices(name)
+            theirs = ScanTags(tags, name, slices, names).read()
+            columns = [names.index(class_name) for class_name in classes]
             found[name] = TagTable.empty(slices, study.class_names)
             found[name].update(TagTable(tuple(classes), theirs.values[:, columns]))
     if not found:
         raise McwssError(
-            f"'{folder}' has the scans {', '.join(other.scan_names) or 'none'}: expected some of "
+            f"'{folder}' has the scans {', '.join(scans) or 'none'}: expected some of "
             f"{', '.join(study.scan_names) or 'none'}: name a study of the same scans"
         )
     return found
 
 
 def tags_of_masks(
-    study: Study,
+    study: TaggedStudy,
     masks: Mapping[str, Path],
     mapping: Mapping[str, Sequence[int]],
     warn: Callable[[str], None] = _warn,
@@ -148,7 +172,50 @@ def tags_of_masks(
     values.check(warn)
 
 
-def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:
+def plan_masks(
+    study: TaggedStudy,
+    masks: str | Path,
+    values: Mapping[str, int | Sequence[int]],
+    scans: Sequence[str] | None = None,
+    progress: Callable[[ScanTables, int], ScanTables] = lambda tables, _: tables,
+) -> ImportPlan:
+    """Find out what tags from masks would change. Nothing is changed yet.
+
+    Parameters
+    ----------
+    study : Study
+        To be changed.
+    masks : str or Path
+        As for `napari_mcwss.scans.finding.find_masks`.
+    values : mapping of str to int or sequence of int
+        Class name to its values in the masks.
+    scans : sequence of str, optional
+        Names of the scans; all of the study if not given.
+    progress : callable
+        Passes on the tables of the scans, of which it is told how many there are.
+
+    Returns
+    -------
+    ImportPlan
+        For `apply_import`.
+
+    Raises
+    ------
+    McwssError
+        If a scan has no mask, as `tags_of_masks`, or the study's own tags are damaged.
+    """
+    names = study.scan_names if scans is None else scans
+    files = {name: study.files(name)[0] for name in study.scan_names}
+    found = find_masks(str(masks), files, only=names)
+    mapping = {
+        name: (given,) if isinstance(given, int | np.integer) else given
+        for name, given in values.items()
+    }
+    tables = dict(progress(tags_of_masks(study, found, mapping), len(found)))
+    return ImportPlan({name: study.tags.read(name) for name in names}, tables)
+
+
+def plan_import(study: TaggedStudy, sources: Sequence[Path]) -> ImportPlan:
     """Find out what an import of tags would change. Nothing is changed yet.
 
     Parameters
@@ -169,10 +236,10 @@ def plan_import(study: Study, sources: Sequence[Path]) -> ImportPlan:
         As `read_tags`; or the study's own tags are damaged.
     """
     imported = read_tags(study, sources)
-    return ImportPlan({scan: study.tags(scan) for scan in imported}, imported)
+    return ImportPlan({scan: study.tags.read(scan) for scan in imported}, imported)
 
 
-def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
+def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None = None) -> int:
     """Do what a plan says: one write for each scan, and one step to be undone.
 
     Parameters
@@ -181,8 +248,9 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
         The study that the plan was made for.
     plan : ImportPlan
         From `plan_import`.
-    overwrite : bool
-        Whether conflicting tags are taken over, or kept as they are.
+    overwrite : bool, optional
+        Whether conflicting tags are taken over, or kept as they are; if not
+        given, a plan with conflicts is refused.
 
     Returns
     -------
@@ -192,20 +260,33 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
     Raises
     ------
     McwssError
-        If tags were changed since the plan was made, another program changes
-        them now, or they cannot be written. They are then as before, as far as
-        the disk still takes them back; the message names the scans otherwise.
+        If tags conflict and `overwrite` is not given, tags were changed since the
+        plan was made, another program changes them now, or they cannot be written.
+        They are then as before, as far as the disk still takes them back; the
+        message names the scans otherwise.
     """
-    with study.tag_store.lock:
+    if overwrite is None and (conflicts := plan.conflicts):
+        readers = {scan: study.tags.readers(scan) for scan in {c.scan for c in conflicts}}
+        counts = Counter(readers[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
+        by = ", ".join(
+            f"{count} by {reader}" if reader else f"{count} without a name"
+            for reader, count in counts.most_common()
+        )
+        raise McwssError(
+            f"found {len(conflicts)} conflicting tags ({by}), the first at {conflicts[0]}: nothing "
+            "was changed: add --overwrite (in Python overwrite=True) to take the new ones, or "
+            "--keep (keep=True) to keep those of the study"
+        )
+    with study.tags.lock:
         for scan, table in plan.current.items():
-            if not np.array_equal(study.tags(scan).values, table.values):
+            if not np.array_equal(study.tags.read(scan).values, table.values):
                 raise McwssError(
                     f"tags of scan {scan} were changed since the import was planned: nothing was "
                     "imported: plan it again"
                 )
-        results = plan.result(overwrite=overwrite)
+        results = plan.result(overwrite=bool(overwrite))
         try:
-            study.tag_store.write(results)
+            study.tags.write(results)
         except McwssError as error:
             left = _take_back(study, plan, list(results))
             if not left:
@@ -217,23 +298,23 @@ def apply_import(study: Study, plan: ImportPlan, *, overwrite: bool) -> int:
     return sum(int((plan.current[s].values != table.values).sum()) for s, table in results.items())
 
 
-def _take_back(study: Study, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
+def _take_back(study: TaggedStudy, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
     """Undo what was done of an import; give the scans for which that fails."""
 
     def changed() -> list[str]:
         return [
             scan
             for scan in scans
-            if not np.array_equal(study.tags(scan).values, plan.current[scan].values)
+            if not np.array_equal(study.tags.read(scan).values, plan.current[scan].values)
         ]
 
     if changed():
         with suppress(McwssError):
-            study.tag_store.undo()
+            study.tags.undo()
     return changed()
 
 
-def export_tags(study: Study, path: Path) -> int:
+def export_tags(study: TaggedStudy, path: Path) -> int:
     """Write all known tags of a study into one file of the long form.
 
     Parameters
@@ -253,8 +334,8 @@ def export_tags(study: Study, path: Path) -> int:
     McwssError
         If tags are damaged, or the file cannot be written or is one of the study's own.
     """
-    _refuse_own_file(study.tag_store, path)
-    return write_long(path, ((scan, study.tags(scan)) for scan in study.scan_names))
+    _refuse_own_file(study.tags, path)
+    return write_long(path, ((scan, study.tags.read(scan)) for scan in study.scan_names))
 
 
 def export_unsaved(book: TagStore, tables: Mapping[str, TagTable], path: Path) -> int:

@@ -70,6 +70,12 @@ class Conflict:
     current: Tag
     imported: Tag
 
+    def __str__(self) -> str:
+        return (
+            f"{self.scan}, slice {self.slice_index}, {self.class_name}: "
+            f"{self.current.name.lower()} here, {self.imported.name.lower()} there"
+        )
+
 
 @dataclass(frozen=True)
 class ImportCounts:

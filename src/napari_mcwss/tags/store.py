@@ -2,22 +2,82 @@
 
 from __future__ import annotations
 
+import operator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.history import UndoHistory, UndoStep
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
+from napari_mcwss.tags.table import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from napari_mcwss.tags.table import Tag, TagTable
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_mcwss.tags.table import TagTable
+
+
+class StudyIndex(Protocol):
+    """What the tags of a study need to know of it."""
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder."""
+
+    @property
+    def scan_names(self) -> tuple[str, ...]:
+        """Names of the scans."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    def slices(self, scan: str) -> int:
+        """Return the number of slices of a scan; McwssError if there is no such scan."""
+
+
+class TagView:
+    """The tags of one scan of a study, to be read and written one by one.
+
+    Every tag is read from the disk, and is on the disk when it is written.
+
+    Parameters
+    ----------
+    store : TagStore
+        The tags of the study.
+    scan : str
+        Name of the scan.
+    """
+
+    def __init__(self, store: TagStore, scan: str) -> None:
+        self._store = store
+        self.scan = scan
+
+    def __getitem__(self, key: tuple[int, str]) -> Tag:
+        return self.table.get(*key)
+
+    def __setitem__(self, key: tuple[int, str], tag: Tag) -> None:
+        if tag not in {*Tag}:
+            raise McwssError(f"tag {tag!r} does not exist: expected PRESENT, ABSENT or UNKNOWN")
+        self._store.change(self.scan, operator.index(key[0]), key[1], Tag(tag))
+
+    @property
+    def table(self) -> TagTable:
+        """A copy of all tags of the scan."""
+        return self._store.read(self.scan)
+
+    @property
+    def values(self) -> NDArray[np.int8]:
+        """A copy of all tags: ``(slices, classes)`` with values of `Tag`."""
+        return self.table.values
 
 
 class TagStore:
@@ -27,12 +87,8 @@ class TagStore:
 
     Parameters
     ----------
-    folder : Path
-        Of the study.
-    scans, classes : callable
-        Give the names of the study's scans and classes.
-    slices : callable
-        Gives the number of a scan's slices by its name; refuses unknown names.
+    study : StudyIndex
+        The study's folder, scans and classes.
 
     Attributes
     ----------
@@ -44,22 +100,18 @@ class TagStore:
         Taken for every change; who keeps it makes all others readers only.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        scans: Callable[[], Sequence[str]],
-        classes: Callable[[], tuple[str, ...]],
-        slices: Callable[[str], int],
-    ) -> None:
+    def __init__(self, study: StudyIndex) -> None:
         self.reader = ""
-        self.lock = TagLock(folder / ".tags.lock")
-        self.folder = folder / "tags"
-        self._scans = scans
-        self._classes = classes
-        self._slices = slices
+        self.lock = TagLock(study.folder / ".tags.lock")
+        self.folder = study.folder / "tags"
+        self._index = study
         self._steps: UndoHistory | None = None
         self._latest: ScanTags | None = None
         self._writing = RLock()
+
+    def __getitem__(self, scan: str) -> TagView:
+        self._index.slices(scan)
+        return TagView(self, scan)
 
     def claim(self) -> None:
         """Take the lock, to keep it; what other programs did until now belongs to the history.
@@ -163,6 +215,13 @@ class TagStore:
             finally:
                 self._note(noted)
 
+    def update(self, scan: str, tags: TagTable) -> None:
+        """Take over what a table knows of any of the classes; as `write` otherwise."""
+        with self.lock:
+            table = self.read(scan)
+            table.update(tags)
+            self.write({scan: table})
+
     def compact(self, scan: str) -> None:
         """Bring a scan's csv file up to date; while another program changes tags it is left to it.
 
@@ -251,7 +310,7 @@ class TagStore:
     def _history(self) -> UndoHistory:
         if self._steps is None:
             # Journals are read without the scans: the images of one may be missing.
-            journals = {scan: journal_of(self.folder, scan) for scan in self._scans()}
+            journals = {scan: journal_of(self.folder, scan) for scan in self._index.scan_names}
             self._steps = UndoHistory({scan: journal.edits() for scan, journal in journals.items()})
         return self._steps
 
@@ -267,9 +326,9 @@ class TagStore:
             self._steps.note((scan, edit) for scan, edit in edits if edit is not None)
 
     def _check(self, tables: Mapping[str, TagTable]) -> None:
-        classes = self._classes()
+        classes = self._index.class_names
         for scan, table in tables.items():
-            slices = self._slices(scan)
+            slices = self._index.slices(scan)
             if table.classes != classes or table.values.shape != (slices, len(classes)):
                 raise McwssError(
                     f"tags of {len(table.values)} slices and classes {', '.join(table.classes)}: "
@@ -277,7 +336,7 @@ class TagStore:
                 )
 
     def _store(self, scan: str) -> ScanTags:
-        latest, size = self._latest, (self._slices(scan), self._classes())
+        latest, size = self._latest, (self._index.slices(scan), self._index.class_names)
         if latest is not None and (latest.scan, latest.size) == (scan, size):
             return latest
         return ScanTags(self.folder, scan, *size)

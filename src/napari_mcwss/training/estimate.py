@@ -204,7 +204,7 @@ def estimate(
 
 
 def _usable_tags(study: Study, names: Sequence[str], *, complete: bool) -> NDArray[np.int8]:
-    tags = np.concatenate([study.tags(name).values for name in names])
+    tags = np.concatenate([study.tags.read(name).values for name in names])
     known = tags != UNKNOWN
     usable: NDArray[np.int8] = tags[known.all(1) if complete else known.any(1)]
     return usable

@@ -121,7 +121,7 @@ class Training:
         self.state.digests = self.data.digests
         yield self._started(draws)
         split = self.task.split
-        used = {scan: self.study.tags(scan).values for scan in split.training}
+        used = {scan: self.study.tags.read(scan).values for scan in split.training}
         for text in advise(used, self.study.class_names):
             yield Advice(text)
         if self.task.unused:

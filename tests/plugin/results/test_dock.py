@@ -88,7 +88,7 @@ def whole_mask(dock, rules):
 
 
 def tags(dock):
-    return dock.session.study.tags(dock.session.scan).values
+    return dock.session.study.tags.read(dock.session.scan).values
 
 
 def mask_layer(dock):
@@ -219,7 +219,7 @@ def test_tags_and_classifier_decide_where_a_class_can_be(qtbot, dock, trained_st
     segment(qtbot, dock)
     with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.01)
-    absent = (trained_study.tags(dock.session.scan).values == 0).all(1)
+    absent = (trained_study.tags.read(dock.session.scan).values == 0).all(1)
     assert absent.any()
     assert not mask_layer(dock).data[absent].any()
     with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):

@@ -18,11 +18,11 @@ def test_the_next_disagreement_is_on_the_next_segmented_scan_or_again_the_first(
     study = segmented_study
     first, second = study.scan_names[:2]  # the others are not segmented
     for scan, places in ((first, (2,)), (second, (4, 6))):
-        table = study.tags(scan)
+        table = study.tags.read(scan)
         said = load_scores(study, "model-1", scan) >= 0.5
         table.values[:] = said
         table.values[places, 0] = ~said[places, 0]
-        study.save_tags(scan, table)
+        study.tags.write({scan: table})
     viewer = make_napari_viewer(show=True)
     tagging, dock = TaggingDock(viewer), ResultsDock(viewer)
     for widget, name in ((tagging, "Tagging"), (dock, "Results")):

@@ -81,7 +81,7 @@ def choose(qtbot, dock, row) -> None:
 def test_the_order_is_found_again_and_differs_between_readers(many):
     def order(reader: str) -> tuple[str, ...]:
         study = Study.open(many.folder)
-        study.tag_store.reader = reader
+        study.tags.reader = reader
         order = ScanOrder()
         order.set_shuffled(True)
         order.show_study(study)
@@ -155,8 +155,8 @@ def test_blind_hides_every_name_and_tags_the_right_scan(qtbot, dock, many):
     scan = dock.session.scan
     assert scan == shown(dock)[3]
     qtbot.mouseClick(dock.slices.buttons.buttons[0], LEFT)
-    assert Study.open(many.folder).tags(scan).get(2, "TC") == Tag.PRESENT
-    tagged = [name for name in many.scan_names if many.tags(name).tagged.any()]
+    assert Study.open(many.folder).tags.read(scan).get(2, "TC") == Tag.PRESENT
+    tagged = [name for name in many.scan_names if many.tags.read(name).tagged.any()]
     assert tagged == [scan]
     # What is present in one of the tagged scans alone is told with its name.
     choose(qtbot, dock, 5)

@@ -30,7 +30,7 @@ study.tag_book.lock.acquire()
 print("held", flush=True)
 for line in sys.stdin:
     scan, index, name = line.split()
-    study.tag(scan, int(index), name, Tag.PRESENT)
+    study.tags.change(scan, int(index), name, Tag.PRESENT)
     print("tagged", flush=True)
 study.tag_book.lock.release()
 """
@@ -86,7 +86,7 @@ def tag_there(process, text: str) -> None:
 
 
 def values(study: Study, index: int) -> dict[str, list[int]]:
-    return {scan: study.tags(scan).values[index].tolist() for scan in study.scan_names}
+    return {scan: study.tags.read(scan).values[index].tolist() for scan in study.scan_names}
 
 
 def test_another_program_is_named_and_cannot_be_disturbed(qtbot, dock, other, phantom_study):
@@ -145,7 +145,7 @@ def test_a_program_that_is_killed_meanwhile_is_taken_over_from(qtbot, dock, othe
     try_again(qtbot, dock)
     assert "present" in dock.slices.buttons.buttons[0].text()
     click(qtbot, dock.slices.buttons.buttons[0])
-    assert phantom_study.tags("phantom01").get(12, "TC") is Tag.ABSENT
+    assert phantom_study.tags.read("phantom01").get(12, "TC") is Tag.ABSENT
 
 
 def test_another_computer_is_never_taken_over_from(qtbot, dock, phantom_study):

@@ -70,7 +70,7 @@ def test_cancel_keeps_the_window_and_the_tags(qtbot, dock, disk):
     disk.undo()
     dock.session.saving.retry()
     study = dock.session.study
-    assert study.tags("phantom01").get(12, "ED") == Tag.PRESENT
+    assert study.tags.read("phantom01").get(12, "ED") == Tag.PRESENT
     assert close(dock)
 
 
@@ -88,7 +88,7 @@ def test_the_window_can_be_closed_all_the_same(qtbot, dock, disk, phantom_study)
     assert close(dock)
     assert user.satisfied
     disk.undo()
-    tags = Study.open(phantom_study.folder).tags("phantom01")
+    tags = Study.open(phantom_study.folder).tags.read("phantom01")
     assert (tags.get(12, "TC"), tags.get(12, "ED")) == (Tag.PRESENT, Tag.UNKNOWN)
 
 
@@ -111,8 +111,8 @@ def test_a_copy_can_be_imported_later(qtbot, dock, disk, phantom_study, tmp_path
     plan = plan_import(study, [path])
     assert (len(plan.conflicts), plan.new) == (0, 3)
     apply_import(study, plan, overwrite=False)
-    assert study.tags("phantom01").values[12:14].tolist() == [[1, 1], [1, -1]]
-    assert study.tags("phantom02").values[12].tolist() == [-1, 0]
+    assert study.tags.read("phantom01").values[12:14].tolist() == [[1, 1], [1, -1]]
+    assert study.tags.read("phantom02").values[12].tolist() == [-1, 0]
 
 
 def test_a_copy_that_cannot_be_written_is_asked_for_again(
@@ -146,7 +146,7 @@ def test_the_question_goes_away_when_the_disk_takes_the_tags(qtbot, dock, disk, 
     user = User(qtbot, disk.undo)
     assert close(dock)
     assert len(user.questions) == 1
-    tags = Study.open(phantom_study.folder).tags("phantom01")
+    tags = Study.open(phantom_study.folder).tags.read("phantom01")
     np.testing.assert_array_equal(tags.values[12], [1, 1])
 
 

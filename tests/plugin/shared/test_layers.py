@@ -67,7 +67,7 @@ def test_beside_a_layer_over_time_the_slice_on_screen_is_tagged(qtbot, dock, stu
         index = dock.session.slice_index
         np.testing.assert_array_equal(seen, volume[index])
         tagged.append(index)
-    values = study.tags("phantom01").values[:, 0]
+    values = study.tags.read("phantom01").values[:, 0]
     assert sorted(set(tagged)) == np.flatnonzero(values != -1).tolist()
     assert len(set(tagged)) == (1 if slider == "time" else 3)
     dims.order = (1, 0, 2, 3)
@@ -78,9 +78,9 @@ def test_beside_a_layer_over_time_the_slice_on_screen_is_tagged(qtbot, dock, stu
     click(qtbot, dock.turn_button)
     assert dock.slices.buttons.isEnabled()
     dock.viewer.layers.remove(series)
-    assert (study.tags("phantom01").values[:, 1] == -1).all()
+    assert (study.tags.read("phantom01").values[:, 1] == -1).all()
     press(qtbot, dock, Qt.Key.Key_2)
-    assert study.tags("phantom01").values[dock.session.slice_index, 1] == Tag.PRESENT
+    assert study.tags.read("phantom01").values[dock.session.slice_index, 1] == Tag.PRESENT
     np.testing.assert_array_equal(scan._slice.image.view, volume[dock.session.slice_index])
 
 
@@ -95,7 +95,7 @@ def test_no_slice_is_tagged_beside_a_layer_in_other_units(qtbot, dock, study, en
     dims.set_point(1, 30.0)
     dims.set_point(1, 36.0)
     press(qtbot, dock, Qt.Key.Key_1)
-    assert (study.tags("phantom01").values == -1).all()
+    assert (study.tags.read("phantom01").values == -1).all()
     if ending == "removed":
         dock.viewer.layers.remove(layer)
     else:
@@ -103,7 +103,7 @@ def test_no_slice_is_tagged_beside_a_layer_in_other_units(qtbot, dock, study, en
     qtbot.waitUntil(dock.slices.buttons.isEnabled, timeout=PATIENCE)
     dock.session.go_to(10)
     press(qtbot, dock, Qt.Key.Key_1)
-    assert study.tags("phantom01").get(10, "TC") == Tag.PRESENT
+    assert study.tags.read("phantom01").get(10, "TC") == Tag.PRESENT
 
 
 def test_a_slice_that_was_drawn_in_other_units_is_not_tagged_as_another(qtbot, dock, study):
@@ -116,5 +116,5 @@ def test_a_slice_that_was_drawn_in_other_units_is_not_tagged_as_another(qtbot, d
     assert dock.session.slice_index is None, "the first slice is still on screen"
     qtbot.waitUntil(dock.slices.buttons.isEnabled, timeout=PATIENCE)
     press(qtbot, dock, Qt.Key.Key_1)
-    assert study.tags("phantom01").get(10, "TC") == Tag.PRESENT
+    assert study.tags.read("phantom01").get(10, "TC") == Tag.PRESENT
     np.testing.assert_array_equal(scan._slice.image.view, volume[10])

@@ -93,7 +93,7 @@ def test_moved_scans_are_told_and_found_again_by_a_click(
 
 def test_every_scan_says_how_far_it_is_tagged(qtbot, dock, phantom_study):
     for index in (3, 4):
-        phantom_study.tag("phantom02", index, "TC", Tag.ABSENT)
+        phantom_study.tags.change("phantom02", index, "TC", Tag.ABSENT)
     dock.open_study(phantom_study.folder)
     expected = [
         "phantom01   (0 of 25 slices tagged)",
@@ -120,7 +120,7 @@ def test_the_study_opened_last_is_the_one_that_is_counted(qtbot, dock, phantom_s
     other = Study.create(
         tmp_path / "other", scans=files, channels=phantom_study.channels, classes=["TC"]
     )
-    other.tag("other phantom02", 0, "TC", Tag.PRESENT)
+    other.tags.change("other phantom02", 0, "TC", Tag.PRESENT)
     dock.open_study(phantom_study.folder)
     dock.open_study(other.folder)
     expected = [f"other phantom0{n}   ({n - 1} of 25 slices tagged)" for n in (1, 2)]

@@ -30,7 +30,7 @@ HEADER = "scan,slice,class,tag\n"
 @pytest.fixture
 def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
     """The dock on a study in which slice 12 of the first scan has TC."""
-    phantom_study.tag("phantom01", 12, "TC", Tag.PRESENT)
+    phantom_study.tags.change("phantom01", 12, "TC", Tag.PRESENT)
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")
@@ -109,7 +109,7 @@ def finish(qtbot, dialog) -> None:
 
 
 def tables(study) -> dict[str, np.ndarray]:
-    return {scan: study.tags(scan).values for scan in study.scan_names}
+    return {scan: study.tags.read(scan).values for scan in study.scan_names}
 
 
 def same(before, study) -> bool:
@@ -133,7 +133,7 @@ def test_a_file_is_previewed_imported_in_one_step_and_shown(qtbot, dock, choices
     assert same(before, study), "a preview changes nothing"
     finish(qtbot, dialog)
     assert "absent" in dock.slices.buttons.buttons[1].text()
-    assert study.tags("phantom02").get(3, "TC") == Tag.PRESENT
+    assert study.tags.read("phantom02").get(3, "TC") == Tag.PRESENT
     line = "phantom02   (1 of 25 slices tagged, 1 in part)"
     qtbot.waitUntil(lambda: dock.scans.item(1).text() == line, timeout=PATIENCE)
     click(qtbot, dock.slices.edit_buttons["Undo"])
@@ -152,7 +152,7 @@ def test_conflicting_tags_have_to_be_decided(qtbot, dock, choices, tmp_path, cho
     assert dialog.conflicts.text() == "phantom01, slice 12, TC: present here, absent there"
     click(qtbot, getattr(dialog, choice))
     finish(qtbot, dialog)
-    table = dock.session.study.tags("phantom01")
+    table = dock.session.study.tags.read("phantom01")
     assert (table.get(12, "TC"), table.get(12, "ED")) == (tag, Tag.PRESENT)
 
 
@@ -198,7 +198,7 @@ def test_another_study_is_imported_and_what_is_left_out_is_told(
         channels=phantom_study.channels,
         classes=["ED", "cyst"],
     )
-    other.tag("phantom02", 7, "ED", Tag.ABSENT)
+    other.tags.change("phantom02", 7, "ED", Tag.ABSENT)
     dialog = import_dialog_of(qtbot, dock)
     dialog.source.kind.setCurrentText(Kind.STUDY)
     choices["folder"] = str(other.folder)
@@ -207,7 +207,7 @@ def test_another_study_is_imported_and_what_is_left_out_is_told(
     assert "cyst" in dialog.notes.text()
     assert cells(dialog)[-1] == ["All classes", "1", "0", "0"]
     finish(qtbot, dialog)
-    assert dock.session.study.tags("phantom02").get(7, "ED") == Tag.ABSENT
+    assert dock.session.study.tags.read("phantom02").get(7, "ED") == Tag.ABSENT
 
 
 def test_masks_of_some_scans_are_imported(qtbot, dock, choices, phantom_folder, tmp_path):
@@ -231,7 +231,7 @@ def test_masks_of_some_scans_are_imported(qtbot, dock, choices, phantom_folder, 
     assert not dialog.ok_button.isEnabled()
     qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
     finish(qtbot, dialog)
-    values = dock.session.study.tags("phantom02").values
+    values = dock.session.study.tags.read("phantom02").values
     assert set(values[:, 0].tolist()) == {0, 1}
     assert (values[:, 1] == Tag.UNKNOWN).all()
 
@@ -285,7 +285,7 @@ def test_an_import_that_cannot_be_written_leaves_all_as_it_was(
     assert "unknown" in dock.slices.buttons.buttons[1].text()
     monkeypatch.undo()
     finish(qtbot, dialog)
-    assert study.tags("phantom02").get(3, "TC") == Tag.PRESENT
+    assert study.tags.read("phantom02").get(3, "TC") == Tag.PRESENT
 
 
 def test_tags_are_imported_into_the_right_scan_when_names_are_hidden(
@@ -299,7 +299,7 @@ def test_tags_are_imported_into_the_right_scan_when_names_are_hidden(
     assert dialog.conflicts.text().startswith("Scan 1, slice 12")
     click(qtbot, dialog.overwrite)
     finish(qtbot, dialog)
-    assert dock.session.study.tags("phantom02").get(3, "TC") == Tag.PRESENT
+    assert dock.session.study.tags.read("phantom02").get(3, "TC") == Tag.PRESENT
     path.write_text(HEADER + "phantom01,99,TC,absent\n")
     dialog = import_dialog_of(qtbot, dock)
     name_files(qtbot, dialog, choices, path)
@@ -310,7 +310,7 @@ def test_tags_are_imported_into_the_right_scan_when_names_are_hidden(
 def test_who_can_only_read_cannot_import(qtbot, dock, phantom_study):
     folder = dock.session.study.folder
     dock.session.close()
-    phantom_study.tag_store.lock.acquire()
+    phantom_study.tags.lock.acquire()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(folder)
     choose_in_menu(qtbot, dock, dock.tag_menu.import_action)
@@ -318,7 +318,7 @@ def test_who_can_only_read_cannot_import(qtbot, dock, phantom_study):
     assert dock.tag_menu.export_action.isEnabled()
     assert dock.findChild(ImportDialog) is None
     dock.tag_menu.menu().close()
-    phantom_study.tag_store.lock.release()
+    phantom_study.tags.lock.release()
 
 
 def test_what_is_exported_can_be_imported_again(qtbot, dock, choices, told, tmp_path: Path):

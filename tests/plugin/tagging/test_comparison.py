@@ -27,7 +27,7 @@ def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
     for scan in phantom_study.scan_names:
         table = TagTable.empty(25, phantom_study.class_names)
         table.values[:, 0] = np.arange(25) < 10
-        phantom_study.save_tags(scan, table)
+        phantom_study.tags.write({scan: table})
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")
@@ -103,7 +103,7 @@ def flagged(dock) -> list[int]:
 
 def test_disagreements_are_marked_and_nothing_is_imported(qtbot, dock, second, monkeypatch):
     study = dock.session.study
-    before = {scan: study.tags(scan).values for scan in study.scan_names}
+    before = {scan: study.tags.read(scan).values for scan in study.scan_names}
     strip = dock.slices.strip
     look = cell(strip, 20, 0)
     assert not dock.comparison.isVisible()
@@ -117,7 +117,7 @@ def test_disagreements_are_marked_and_nothing_is_imported(qtbot, dock, second, m
     assert flagged(dock) == []
     assert (cell(strip, 20, 0) == look).all()
     assert not dock.comparison.isVisible()
-    after = {scan: study.tags(scan).values for scan in study.scan_names}
+    after = {scan: study.tags.read(scan).values for scan in study.scan_names}
     assert all((before[scan] == after[scan]).all() for scan in before)
 
 

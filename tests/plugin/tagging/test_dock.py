@@ -61,7 +61,7 @@ def press(qtbot, dock, key) -> None:
 
 def tag_of(dock, class_name: str) -> Tag:
     study = dock.session.study
-    return study.tags(dock.session.scan).get(12, class_name)  # the slice that is shown first
+    return study.tags.read(dock.session.scan).get(12, class_name)  # the slice that is shown first
 
 
 def test_opening_a_study_shows_its_scans_and_reads_the_first(dock, study):
@@ -78,7 +78,7 @@ def test_a_click_goes_through_present_absent_and_unknown(qtbot, dock, study):
         click(qtbot, button)
         assert tag_of(dock, "TC") == tag
         assert word in button.text()
-        assert Study.open(study.folder).tags("phantom01").get(12, "TC") == tag
+        assert Study.open(study.folder).tags.read("phantom01").get(12, "TC") == tag
     assert tag_of(dock, "ED") == Tag.UNKNOWN
 
 
@@ -363,8 +363,8 @@ def test_damaged_tags_are_told_and_cannot_be_changed(qtbot, dock, phantom_study)
 
 
 def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_study):
-    phantom_study.tag(phantom_study.scan_names[0], 12, "TC", Tag.PRESENT)
-    phantom_study.tag_store.lock.acquire()
+    phantom_study.tags.change(phantom_study.scan_names[0], 12, "TC", Tag.PRESENT)
+    phantom_study.tags.lock.acquire()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(phantom_study.folder)
     assert f"process {os.getpid()}" in dock.status.text()
@@ -372,15 +372,15 @@ def test_a_study_that_another_program_tags_is_only_read(qtbot, dock, phantom_stu
     assert not dock.slices.buttons.isEnabled()
     press(qtbot, dock, Qt.Key.Key_1)
     assert tag_of(dock, "TC") == Tag.PRESENT
-    phantom_study.tag_store.lock.release()
+    phantom_study.tags.lock.release()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         click(qtbot, dock.claim_button)
     press(qtbot, dock, Qt.Key.Key_1)
     qtbot.waitUntil(lambda: tag_of(dock, "TC") == Tag.ABSENT, timeout=PATIENCE)
     with pytest.raises(McwssError, match="can only be read"):
-        phantom_study.tag(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
+        phantom_study.tags.change(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
     dock.session.close()
-    phantom_study.tag(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
+    phantom_study.tags.change(phantom_study.scan_names[0], 0, "TC", Tag.PRESENT)
 
 
 def test_the_view_is_turned_back_by_a_button(qtbot, dock, study):

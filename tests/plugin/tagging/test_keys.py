@@ -56,7 +56,7 @@ def keys(qtbot, dock) -> Keyboard:
 
 
 def tags(dock, slice_index: int) -> list[int]:
-    return dock.session.study.tags(dock.session.scan).values[slice_index].tolist()
+    return dock.session.study.tags.read(dock.session.scan).values[slice_index].tolist()
 
 
 @pytest.mark.parametrize("active", ["image", "labels", "points", "none"])
@@ -98,7 +98,7 @@ def test_a_scan_of_two_classes_is_tagged_in_less_than_20_keystrokes(dock, keys, 
         dock.session.go_to(last)
         keys(Key.Key_BracketRight)
     assert keys.count < 20
-    values = dock.session.study.tags(dock.session.scan).values
+    values = dock.session.study.tags.read(dock.session.scan).values
     assert np.flatnonzero(values[:, 0] == 1).tolist() == list(range(8, 16))
     assert np.flatnonzero(values[:, 1] == 1).tolist() == list(range(5, 20))
     assert (values != -1).all()
@@ -147,10 +147,10 @@ def test_undo_reaches_other_scans_and_earlier_sessions(dock, keys, qtbot):
         timeout=PATIENCE,
     )
     study = dock.session.study
-    assert all((study.tags(scan).values == -1).all() for scan in study.scan_names)
+    assert all((study.tags.read(scan).values == -1).all() for scan in study.scan_names)
     assert "phantom01" in dock.slices.note.text()
     keys(Key.Key_Z, Key.Key_Z, modifier=CONTROL | SHIFT)
-    assert [study.tags(scan).values[12].tolist() for scan in study.scan_names] == [
+    assert [study.tags.read(scan).values[12].tolist() for scan in study.scan_names] == [
         [1, -1],
         [-1, 1],
     ]
@@ -221,7 +221,7 @@ def test_the_strip_shows_the_scan_and_tags_what_is_dragged_over(dock, keys, qtbo
     qtbot.mousePress(strip, left, pos=start)
     qtbot.mouseMove(strip, end)
     qtbot.mouseRelease(strip, left, pos=end)
-    values = dock.session.study.tags(dock.session.scan).values
+    values = dock.session.study.tags.read(dock.session.scan).values
     assert np.flatnonzero(values[:, 1] == 1).tolist() == [6, 7, 8, 9]
     assert (values[:, 0] == -1).all()
     assert (np.delete(values[:, 1], range(6, 10)) == -1).all()
@@ -229,7 +229,7 @@ def test_the_strip_shows_the_scan_and_tags_what_is_dragged_over(dock, keys, qtbo
     assert dock.session.slice_index == 20
     # The class of the drag is the selected one, so a range by key is its, too.
     keys(Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
-    values = dock.session.study.tags(dock.session.scan).values
+    values = dock.session.study.tags.read(dock.session.scan).values
     assert np.flatnonzero(values[:, 1] == 1).tolist() == [20, 21]
 
 

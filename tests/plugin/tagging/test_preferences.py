@@ -90,7 +90,7 @@ def press(qtbot, dock, key, modifier=PLAIN) -> None:
 
 
 def tags(dock, slice_index: int = 12) -> list[int]:
-    return dock.session.study.tags(dock.session.scan).values[slice_index].tolist()
+    return dock.session.study.tags.read(dock.session.scan).values[slice_index].tolist()
 
 
 def test_changed_keys_act_at_once_and_are_shown(qtbot, dock, dialog):
@@ -313,5 +313,5 @@ def test_a_dock_made_over_an_open_study_has_the_keys_and_the_name(qtbot, dock, p
     second = TaggingDock(dock.viewer)
     qtbot.addWidget(second)
     assert second.slices.buttons.buttons[1].key == "Q"
-    assert dock.session.study.tag_store.reader == "C"
+    assert dock.session.study.tags.reader == "C"
     assert np.array_equal(second.session.table.values, dock.session.table.values)

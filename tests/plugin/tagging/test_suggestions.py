@@ -23,7 +23,7 @@ def dock(make_napari_viewer, trained_study, qtbot) -> Iterator[TaggingDock]:
     """The dock on a study with a model, of which two scans have no tags."""
     for scan in trained_study.scan_names[:2]:
         slices = trained_study.scan(scan).slices
-        trained_study.save_tags(scan, TagTable.empty(slices, trained_study.class_names))
+        trained_study.tags.write({scan: TagTable.empty(slices, trained_study.class_names)})
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")
@@ -69,11 +69,11 @@ def test_without_a_model_there_is_no_box(make_napari_viewer, phantom_study, qtbo
 
 
 def test_suggestions_come_for_scans_that_lack_tags_and_change_none(qtbot, dock, trained_study):
-    before = [trained_study.tags(scan).values for scan in trained_study.scan_names]
+    before = [trained_study.tags.read(scan).values for scan in trained_study.scan_names]
     ask(qtbot, dock)
     assert set(dock.suggesting._found) == set(trained_study.scan_names[:2])
     assert dock.suggesting.here.text().startswith("Suggested: TC ")
-    after = [trained_study.tags(scan).values for scan in trained_study.scan_names]
+    after = [trained_study.tags.read(scan).values for scan in trained_study.scan_names]
     assert all(map(np.array_equal, before, after))
     journal = trained_study.folder / "tags" / ".journal" / f"{dock.session.scan}.jsonl"
     written = journal.read_text() if journal.exists() else ""

@@ -24,10 +24,10 @@ PATIENCE = 30_000
 def dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[TaggingDock]:
     """The dock on a study of two scans, which are many, all tagged present in one step."""
     monkeypatch.setattr(undoing, "AT_ONCE", 1)
-    tables = {scan: phantom_study.tags(scan) for scan in phantom_study.scan_names}
+    tables = {scan: phantom_study.tags.read(scan) for scan in phantom_study.scan_names}
     for table in tables.values():
         table.values[:] = Tag.PRESENT
-    phantom_study.tag_store.apply(tables)
+    phantom_study.tags.apply(tables)
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")
@@ -51,7 +51,9 @@ def turn(qtbot, dock, name: str) -> None:
 def tags(dock) -> list[int]:
     """Give all tags of the study, as they are on the disk."""
     study = Study.open(dock.session.study.folder)
-    return np.concatenate([study.tags(scan).values.ravel() for scan in study.scan_names]).tolist()
+    return np.concatenate(
+        [study.tags.read(scan).values.ravel() for scan in study.scan_names]
+    ).tolist()
 
 
 def test_a_step_of_many_scans_is_taken_back_and_done_again(qtbot, dock):

@@ -107,9 +107,9 @@ def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
     train(qtbot, ready)
     assert "level of a slice" not in ready.progress.advice.text()
     for name in tagged_study.scan_names[1:]:
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:, 0] = 0
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     train(qtbot, ready)
     assert ready.progress.advice.isVisible()
     lines = ready.progress.advice.text().splitlines()

@@ -114,7 +114,7 @@ def test_the_reference_is_a_slice_of_another_scan_with_both_classes(tagged_study
     place = reference_slice(tagged_study, [first, second, "gone"], first)
     assert place is not None
     assert place[0] == second
-    assert (tagged_study.tags(second).values[place[1]] == 1).all()
+    assert (tagged_study.tags.read(second).values[place[1]] == 1).all()
     assert reference_slice(tagged_study, [first], first) is None
 
 

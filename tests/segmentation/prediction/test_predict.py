@@ -93,7 +93,9 @@ def test_training_and_prediction_see_the_same_pixels(tagged_study: Study):
     scan = tagged_study.scan(name)
     seen = prepare(scan.volume(), scan.geometry.spacing, input_spec)
     assert torch.equal(loaded.images, seen.images[seen.occupied])
-    assert torch.equal(loaded.tags, torch.from_numpy(tagged_study.tags(name).values)[seen.occupied])
+    assert torch.equal(
+        loaded.tags, torch.from_numpy(tagged_study.tags.read(name).values)[seen.occupied]
+    )
 
 
 def test_empty_slices_are_never_shown_to_the_network():

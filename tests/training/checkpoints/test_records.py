@@ -18,7 +18,7 @@ def test_a_training_writes_down_what_it_was(trained_study: Study):
     info = run.info
     assert 0 < info.slices < 36, "slices without foreground are left out"
     for name, counts in info.tags.items():
-        tags = [trained_study.tags(scan).values for scan in info.scans]
+        tags = [trained_study.tags.read(scan).values for scan in info.scans]
         index = info.classes.index(name)
         assert counts["present"] == sum(int((values[:, index] == 1).sum()) for values in tags)
         assert sum(counts.values()) == info.slices

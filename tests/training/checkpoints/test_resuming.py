@@ -214,9 +214,9 @@ def test_a_state_holds_no_code(tagged_study: Study):
 def test_other_tags_than_it_began_with_are_refused(tagged_study: Study):
     stop_at(train(tagged_study, "m", TINY), batch(1, 2))
     scan = tagged_study.scan_names[2]
-    table = tagged_study.tags(scan)
+    table = tagged_study.tags.read(scan)
     table.values[0, 0] = -1
-    tagged_study.save_tags(scan, table)
+    tagged_study.tags.write({scan: table})
     with pytest.raises(McwssError, match=rf"has changed \(tags of {scan}\)"):
         list(resume(tagged_study, "m"))
     assert unfinished_training(tagged_study, "m") is not None

@@ -95,9 +95,9 @@ def test_frequency_leaves_unknown_tags_out():
 @pytest.mark.parametrize(("tag", "word"), [(0, "present"), (1, "absent")])
 def test_a_class_without_present_or_absent_slices_is_named(tagged_study: Study, tag, word):
     for name in tagged_study.scan_names:
-        table = tagged_study.tags(name)
+        table = tagged_study.tags.read(name)
         table.values[:, 0] = tag
-        tagged_study.save_tags(name, table)
+        tagged_study.tags.write({name: table})
     with pytest.raises(McwssError, match=f"no slice is tagged TC {word}"):
         tagged_scans(tagged_study, None)
 
@@ -105,7 +105,7 @@ def test_a_class_without_present_or_absent_slices_is_named(tagged_study: Study, 
 def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: Study):
     name = tagged_study.scan_names[0]
     slices = tagged_study.scan(name).slices
-    tagged_study.save_tags(name, TagTable.empty(slices, tagged_study.class_names))
+    tagged_study.tags.write({name: TagTable.empty(slices, tagged_study.class_names)})
     assert name not in tagged_scans(tagged_study, None)
     with pytest.raises(McwssError, match=f"no tags on {name}"):
         tagged_scans(tagged_study, [name])

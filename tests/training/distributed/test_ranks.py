@@ -115,7 +115,7 @@ def test_two_processes_share_the_stacks_of_a_second_stage_in_3d(tmp_path: Path, 
     )
     values = np.repeat(np.array([[0, 0], [1, 1]], np.int8), [28, 28], axis=0)
     for name in study.scan_names:
-        study.save_tags(name, TagTable(study.class_names, values))
+        study.tags.write({name: TagTable(study.class_names, values)})
     config = TINY.model_copy(update={"refine": True, "volumetric": True, "batch_size": 64})
     config = config.model_copy(update={"validation_share": 0.0})
     together = Processes(learn, study.folder, config, -1)

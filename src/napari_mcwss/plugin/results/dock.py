@@ -186,7 +186,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None or not self.use_tags.isChecked():
             return None
-        return study.tags(scan).values
+        return study.tags.read(scan).values
 
     def _rules_with(self, tags: NDArray[np.int8] | None) -> MaskSettings:
         gate = GATE if self.gate.isChecked() else None

@@ -295,7 +295,7 @@ def _segment(
         model,
         load_model(study.model_folder(model)),
         names,
-        tags=lambda scan: study.tags(scan).values if use_tags else None,
+        tags=lambda scan: study.tags.read(scan).values if use_tags else None,
         rules=rules,
     )
     return ended

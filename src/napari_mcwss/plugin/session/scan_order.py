@@ -39,7 +39,7 @@ class ScanOrder(QObject):  # type: ignore[misc]
         """Take the scans of a study."""
         self._listed = () if study is None else study.scan_names
         # Each reader has an order of their own, and finds it again another day.
-        self._seed = "" if study is None else f"{study.folder.name}\n{study.tag_store.reader}"
+        self._seed = "" if study is None else f"{study.folder.name}\n{study.tags.reader}"
         self._arrange()
 
     def set_shuffled(self, shuffled: bool) -> None:

@@ -90,7 +90,7 @@ def _reader(
         except McwssError as error:
             raise McwssError(order.hide(str(error))) from error
         with suppress(McwssError):
-            study.tag_store.prepare_history()
+            study.tags.prepare_history()
         yield f"Showing {label} …"
         return study, scan
 

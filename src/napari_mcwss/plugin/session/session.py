@@ -101,10 +101,10 @@ class Session:
 
     def claim(self) -> None:
         """Try to become the one who changes the tags of the study; `read_only` says if not."""
-        if self.study is None or self.study.tag_store.lock.held:
+        if self.study is None or self.study.tags.lock.held:
             return
         try:
-            self.study.tag_store.claim()
+            self.study.tags.claim()
         except McwssError as error:
             self.read_only = str(error)
         else:
@@ -119,9 +119,9 @@ class Session:
             remove_study_layers(self.viewer)
         if self.saving.waiting:
             self.saving.retry()
-        if self.study is not None and self.study.tag_store.lock.held:
+        if self.study is not None and self.study.tags.lock.held:
             try:
-                self.study.tag_store.lock.release()
+                self.study.tags.lock.release()
             except McwssError as error:
                 show_error(str(error))
         self.study, self.read_only = None, ""
@@ -204,7 +204,7 @@ class Session:
         if self.study is None or self.scan is None or self.read_only:
             return
         self.table = table
-        self.saving.save(self.study.tag_store, self.scan, table)
+        self.saving.save(self.study.tags, self.scan, table)
         self.tags_changed.emit(self.scan)
 
     def take_over(self, scans: Iterable[str]) -> None:
@@ -225,10 +225,10 @@ class Session:
         self.table, self.damage = None, ""
         if self.study is None or self.scan is None:
             return
-        self.table = self.saving.latest(self.study.tag_store, self.scan)
+        self.table = self.saving.latest(self.study.tags, self.scan)
         if self.table is None:
             try:
-                self.table = self.study.tags(self.scan)
+                self.table = self.study.tags.read(self.scan)
             except McwssError as error:
                 self.damage = str(error)
 
@@ -250,6 +250,6 @@ class Session:
         if self.study is None or self.scan is None:
             return
         try:
-            self.study.compact_tags(self.scan)
+            self.study.tags.compact(self.scan)
         except McwssError as error:
             show_error(self.order.hide(str(error)))

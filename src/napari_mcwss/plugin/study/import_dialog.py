@@ -1,7 +1,7 @@
 """The dialog that imports tags: what would change is seen before anything does."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -119,7 +119,7 @@ class ImportDialog(TagSourceDialog):
         study = self.study
 
         def plan(tables: dict[str, TagTable]) -> Preview:
-            plan = ImportPlan({scan: study.tags(scan) for scan in tables}, tables)
+            plan = ImportPlan({scan: study.tags.read(scan) for scan in tables}, tables)
             rows = {name: plan.counts(name) for name in study.class_names}
             return Preview(plan, {**rows, ALL: plan.counts()}, plan.conflicts[:EXAMPLES])
 
@@ -144,9 +144,8 @@ class ImportDialog(TagSourceDialog):
         self.table.setMinimumHeight(min(height + 2 * self.table.frameWidth(), MOST_HEIGHT))
         more = value.rows[ALL].conflicting - len(value.examples)
         lines = [
-            f"{self.session.order.label(c.scan)}, slice {c.slice_index}, {c.class_name}: "
-            f"{c.current.name.lower()} here, {c.imported.name.lower()} there"
-            for c in value.examples
+            str(replace(conflict, scan=self.session.order.label(conflict.scan)))
+            for conflict in value.examples
         ]
         self.conflicts.setText("\n".join([*lines, f"and {more} more"] if more else lines))
         return self._obstacle(value)

@@ -23,7 +23,8 @@ from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.formats.registry import format_named
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.study.study import STUDY_FILE, Study
+from napari_mcwss.study.layout import STUDY_FILE
+from napari_mcwss.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from qtpy.QtCore import QStandardPaths
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton
 
-from napari_mcwss.study.study import STUDY_FILE
+from napari_mcwss.study.layout import STUDY_FILE
 
 
 class StudyFolder(QLineEdit):  # type: ignore[misc]

@@ -35,7 +35,8 @@ from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.slice_tagging import SliceTagging
 from napari_mcwss.plugin.tagging.suggestions import Suggesting
 from napari_mcwss.plugin.tagging.summary import TagSummary
-from napari_mcwss.study.study import STUDY_FILE, Study
+from napari_mcwss.study.layout import STUDY_FILE
+from napari_mcwss.study.study import Study
 
 NO_STUDY = "Make or open a study, or drop a folder of scans here."
 TURNED_AWAY = "This view shows no axial slice of the scan: turn it back to tag slices."

@@ -201,6 +201,6 @@ def _read_all(study: Study, names: tuple[str, ...]) -> list[Read]:
 
 def _read(study: Study, name: str) -> Read:
     try:
-        return study, name, study.tags(name)
+        return study, name, study.tags.read(name)
     except McwssError:
         return study, name, None

@@ -183,7 +183,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
     def note_reader(self) -> None:
         """Let the journal of the open study say who tags."""
         if self.session.study is not None:
-            self.session.study.tag_store.reader = self.preferences.current.reader
+            self.session.study.tags.reader = self.preferences.current.reader
 
     def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
         """Make buttons and strip anew."""

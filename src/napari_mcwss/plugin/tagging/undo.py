@@ -70,13 +70,13 @@ class Undoing(QObject):  # type: ignore[misc]
         try:
             if self._session.saving.waiting:
                 raise McwssError("tags wait to be saved: undo and redo come after them")
-            step = next_step(study.tag_store)
+            step = next_step(study.tags)
             if step is None:
                 self.said.emit(nothing)
             elif len(step.changes) > AT_ONCE:
-                self._turn_beside(step, partial(turn, study.tag_store), done)
+                self._turn_beside(step, partial(turn, study.tags), done)
             else:
-                turn(study.tag_store)
+                turn(study.tags)
                 self._show(step, done)
         except McwssError as error:
             show_error(order.hide(str(error)))

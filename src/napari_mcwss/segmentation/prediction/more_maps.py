@@ -107,7 +107,7 @@ def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str,
     for name in scans:
         if name == scan or name not in study.scan_names:
             continue
-        present = (study.tags(name).values == Tag.PRESENT).sum(1)
+        present = (study.tags.read(name).values == Tag.PRESENT).sum(1)
         most = int(present.max(initial=0))
         if most and (best is None or most > best[0]):
             indices = np.flatnonzero(present == most)

@@ -23,7 +23,7 @@ def _digest(*parts: object) -> str:
 def study_digests(study: Study, scans: Sequence[str]) -> dict[str, str]:
     """Digest what is read at once: classes, channels and tags, each by its name in a message."""
     digests = {"classes": _digest(study.class_names), "channels": _digest(study.channels)}
-    return digests | {f"tags of {scan}": _digest(study.tags(scan).values) for scan in scans}
+    return digests | {f"tags of {scan}": _digest(study.tags.read(scan).values) for scan in scans}
 
 
 def scan_digest(study: Study, scan: str) -> dict[str, str]:

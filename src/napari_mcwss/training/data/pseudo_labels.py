@@ -67,7 +67,7 @@ def label_scan(
         After every batch.
     """
     prediction = yield from predict(teacher, study.scan(scan), batch_size=batch_size)
-    return mask_of(study, teacher.info, prediction, MaskSettings(tags=study.tags(scan).values))
+    return mask_of(study, teacher.info, prediction, MaskSettings(tags=study.tags.read(scan).values))
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:

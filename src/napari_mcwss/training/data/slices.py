@@ -186,7 +186,7 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
         absent tag at all.
     """
     names = study.scan_names if scans is None else tuple(dict.fromkeys(scans))
-    tables = {name: study.tags(name).values for name in names}
+    tables = {name: study.tags.read(name).values for name in names}
     tagged = tuple(name for name, values in tables.items() if (values != UNKNOWN).any())
     untagged = [name for name in names if name not in tagged]
     if untagged and (scans is not None or not tagged):
@@ -294,7 +294,7 @@ def load_scan(
     scan = study.scan(name)
     inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec)
     scan.release()
-    tags = torch.from_numpy(study.tags(name).values)
+    tags = torch.from_numpy(study.tags.read(name).values)
     known = tags != UNKNOWN
     chosen = inputs.foreground.flatten(1).any(1)
     if usable != "all":

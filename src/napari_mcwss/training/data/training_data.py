@@ -135,7 +135,7 @@ class Task:
                     f"labels of scan {scan} have shape {trusted[scan].shape}, the scan {shape}: "
                     "they must be of its own voxels"
                 )
-        tags = {scan: study.tags(scan).values for scan in tagged}
+        tags = {scan: study.tags.read(scan).values for scan in tagged}
         split = split_scans(tags, config.validation_share, config.seed, keep=keep)
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)

@@ -1,0 +1,19 @@
+"""A study of nothing but names, for the store of its tags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Index:
+    folder: Path
+    sizes: Mapping[str, int]
+    class_names: tuple[str, ...]
+
+    @property
+    def scan_names(self) -> tuple[str, ...]:
+        return tuple(self.sizes)
+
+    def slices(self, scan: str) -> int:
+        return self.sizes[scan]
