@@ -1,5 +1,6 @@
 """The commands that make masks anew from stored CAMs, and choose their threshold."""
 
+from dataclasses import replace
 from statistics import fmean
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from napari_mcwss.api.progress import progress_bar
 from napari_mcwss.cli.options import (
+    STEPS,
     Gate,
     IgnoreTags,
     Map,
@@ -21,6 +23,10 @@ from napari_mcwss.cli.options import (
     chosen,
     mapping,
 )
+from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.steps import parse_steps
+from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 from napari_mcwss.study.study import Study
 
 
@@ -29,30 +35,26 @@ def mask(
     model: ModelName,
     scans: Scans = None,
     ignore_tags: IgnoreTags = False,
-    threshold: Threshold = 0.5,
-    gate: Gate = 0.5,
-    steps: Steps = "holes",
+    threshold: Threshold = THRESHOLD,
+    gate: Gate = GATE,
+    steps: Steps = STEPS,
     volume: Volumes = None,
 ) -> None:
-    """Make masks anew from stored CAMs, by other rules; no network runs."""
+    """Make masks from stored CAMs with other settings, without running a network."""
     from napari_mcwss.base.text import counted
     from napari_mcwss.model.checkpoint import read_info
-    from napari_mcwss.segmentation.masks.settings import MaskSettings
-    from napari_mcwss.segmentation.masks.steps import parse_steps
-    from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
     from napari_mcwss.segmentation.results import has_result
     from napari_mcwss.segmentation.segment import remake_mask
 
-    taken = parse_steps(steps)
+    settings = MaskSettings(threshold, gate, steps=parse_steps(steps))
     opened = Study.open(study)
-    volumes = parse_ranges(volume or [], opened.class_names)
+    settings = replace(settings, volumes=parse_ranges(volume or [], opened.class_names))
     info = read_info(opened.model_folder(model))
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
     with progress_bar() as bar:
         for name in bar.track(names, description="masks"):
             tags = None if ignore_tags else opened.tags.read(name).values
-            rules = MaskSettings(threshold, gate, tags, taken, volumes)
-            remake_mask(opened, model, info, name, rules)
+            remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} written anew")
 
@@ -63,8 +65,8 @@ def threshold(
     masks: Masks,
     values: Map,
     scans: Scans = None,
-    gate: Gate = 0.5,
-    steps: Steps = "holes",
+    gate: Gate = GATE,
+    steps: Steps = STEPS,
 ) -> None:
     """Find the threshold that fits reference masks of some segmented scans best.
 
@@ -76,13 +78,11 @@ def threshold(
         best_threshold,
         dice_by_threshold,
     )
-    from napari_mcwss.segmentation.masks.settings import MaskSettings
-    from napari_mcwss.segmentation.masks.steps import parse_steps
 
     opened = Study.open(study)
-    rules = MaskSettings(gate=gate, steps=parse_steps(steps))
+    settings = MaskSettings(gate=gate, steps=parse_steps(steps))
     classes = mapping(values, opened.class_names)
-    measured = dice_by_threshold(opened, model, masks, classes, chosen(scans), rules)
+    measured = dice_by_threshold(opened, model, masks, classes, chosen(scans), settings)
     with progress_bar() as bar:
         found = dict(bar.track(measured, description="measuring"))
     best = best_threshold(found)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, kinds_text, steps_text
 
 StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
 Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
@@ -29,8 +30,8 @@ Gate = Annotated[
 Steps = Annotated[
     str,
     typer.Option(
-        help="What is done with the mask then, in this order: none, or any of edges=0.6, "
-        "superpixels=4 (mm), smooth=2 (mm), small=0.1 (mL), holes, separated by commas."
+        help="Steps that improve the mask, in this order, separated by commas: none, or any of "
+        f"{kinds_text()}."
     ),
 ]
 Volumes = Annotated[
@@ -46,6 +47,9 @@ Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, a
 Unions = Annotated[
     list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
 ]
+
+
+STEPS = steps_text(DEFAULT_STEPS)
 
 
 def split(names: str) -> list[str]:

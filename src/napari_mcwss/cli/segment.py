@@ -9,6 +9,7 @@ import typer
 from napari_mcwss.api.progress import progress_bar, show_batch, show_problem
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.options import (
+    STEPS,
     Device,
     Gate,
     IgnoreTags,
@@ -21,6 +22,10 @@ from napari_mcwss.cli.options import (
     chosen,
 )
 from napari_mcwss.segmentation.batch_progress import ScanDone, refuse_problems, summary
+from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.steps import parse_steps
+from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
 
@@ -40,9 +45,9 @@ def segment(
         bool, typer.Option("--again", help="Also those that have a result of this model.")
     ] = False,
     ignore_tags: IgnoreTags = False,
-    threshold: Threshold = 0.5,
-    gate: Gate = 0.5,
-    steps: Steps = "holes",
+    threshold: Threshold = THRESHOLD,
+    gate: Gate = GATE,
+    steps: Steps = STEPS,
     volume: Volumes = None,
     device: Device = "auto",
 ) -> None:
@@ -55,13 +60,10 @@ def segment(
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device
     from napari_mcwss.segmentation.batch import add_found, segment_scans
-    from napari_mcwss.segmentation.masks.settings import MaskSettings
-    from napari_mcwss.segmentation.masks.steps import parse_steps
-    from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 
     opened, launch = Study.open(study), Launch.of_environment()
     volumes = parse_ranges(volume or [], opened.class_names)
-    rules = MaskSettings(threshold, gate, steps=parse_steps(steps), volumes=volumes)
+    settings = MaskSettings(threshold, gate, steps=parse_steps(steps), volumes=volumes)
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     names: Sequence[str] | None = chosen(scans)
@@ -91,7 +93,7 @@ def segment(
             trained,
             mine,
             tags=lambda scan: None if ignore_tags else opened.tags.read(scan).values,
-            rules=rules,
+            settings=settings,
             again=again,
         )
         with closing(done):

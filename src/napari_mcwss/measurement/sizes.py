@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_mcwss.measurement.surfaces import FloatTriple
-from napari_mcwss.segmentation.masks.shape import extent
+from napari_mcwss.segmentation.masks.regions import bounding_box
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def volumes_of(mask: NDArray[np.uint8], classes: int, spacing: FloatTriple) -> t
     tuple of float
         In mL.
     """
-    part = extent(mask, (0, 0, 0))
+    part = bounding_box(mask, (0, 0, 0))
     voxel = math.prod(spacing) / 1000
     return tuple(
         0.0 if part is None else int(np.count_nonzero(mask[part] == label)) * voxel

@@ -18,7 +18,7 @@ from napari_mcwss.segmentation.segment import segment_scan
 from napari_mcwss.study.study import Study
 
 Tags = Callable[[str], NDArray[np.int8] | None]
-"""Gives the tags of a scan that are to count, int8 ``(slices, classes)``; None for none."""
+"""Returns the tags of a scan that are used, int8 ``(slices, classes)``; None for none."""
 
 
 def segment_scans(
@@ -28,44 +28,43 @@ def segment_scans(
     scans: Sequence[str],
     *,
     tags: Tags,
-    rules: MaskSettings | None = None,
+    settings: MaskSettings | None = None,
     again: bool = False,
 ) -> Generator[ScanProgress | ScanDone, None, list[ScanDone]]:
-    """Segment scans and store their results; what is wrong with one does not stop the others.
+    """Segment scans and store their results; an error in one scan does not stop the others.
 
     Parameters
     ----------
     study : Study
-        Of the scans.
+        The study with the scans.
     name : str
-        Of the model.
+        Name of the model.
     model : TrainedModel
-        The model itself.
+        The model.
     scans : sequence of str
-        Their names.
+        Names of the scans.
     tags : callable
-        Gives the tags of a scan that are to count.
-    rules : MaskSettings, optional
-        How masks are made, but for the tags; the default ones if not given.
+        Returns the tags of a scan that are used.
+    settings : MaskSettings, optional
+        How masks are made, without tags; by default `MaskSettings()`.
     again : bool
-        Whether scans that have a result of this model are segmented anew.
+        Also segment scans that have a result of this model.
 
     Yields
     ------
     ScanProgress or ScanDone
-        What became of each scan, of those that are done already first, and where
-        it is among the others; closing the generator cancels, and keeps what is
-        done.
+        The end of each scan that is skipped, then progress and end of each other scan.
+        Closing the generator cancels, and keeps what is done.
 
     Returns
     -------
     list of ScanDone
-        One a scan.
+        One for each scan.
 
     Raises
     ------
     McwssError
-        If there is no such model, or it is for other channels or classes than the study.
+        If the model does not exist, or has other channels or classes than the study.
     """
     model.info.check(study.channels, study.class_names)
     ended = []
@@ -79,7 +78,7 @@ def segment_scans(
         began = time.monotonic()
         problem = ""
         try:
-            own = replace(rules or MaskSettings(), tags=tags(scan))
+            own = replace(settings or MaskSettings(), tags=tags(scan))
             for step in segment_scan(study, name, model, scan, own):
                 if isinstance(step, Progress):
                     yield ScanProgress(scan, number, len(waiting), step.done, step.total)
@@ -95,20 +94,21 @@ def segment_scans(
 def add_found(
     study: Study, found: Mapping[str, Sequence[Path]]
 ) -> tuple[list[str], list[ScanDone]]:
-    """Add scans of a folder to a study, as far as they can be read.
+    """Add the scans of a folder to a study, without those that cannot be read.
 
     Parameters
     ----------
     study : Study
-        To add to.
-    found : mapping
-        Name of each scan to its files, as of `find_scans`.
+        The study to add to.
+    found : mapping of str to sequence of Path
+        Files of each scan by its name, as `find_scans` returns them.
 
     Returns
     -------
-    tuple
-        Names of the scans of the folder that are in the study now, and what is
-        wrong with the others.
+    added : list of str
+        Names of the scans that are in the study now.
+    problems : list of ScanDone
+        What is wrong with the others.
     """
     added, problems = [], []
     for scan, files in found.items():

@@ -1,4 +1,4 @@
-"""How a batch of scans goes: what its drivers show, without the network's weight."""
+"""Progress of a batch of scans, without imports of the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from napari_mcwss.base.errors import McwssError
 
 @dataclass(frozen=True)
 class ScanProgress:
-    """Where a batch is.
+    """Progress of a batch.
 
     Attributes
     ----------
     scan : str
         The scan that is being segmented.
     number, scans : int
-        Which one it is, from 1, of how many that are not done already.
+        Its number, from 1, and the number of scans that are not skipped.
     done, total : int
-        Slices of it; both 0 while it is read.
+        Slices of the scan; both 0 while it is read.
     """
 
     scan: str
@@ -29,18 +29,18 @@ class ScanProgress:
 
 @dataclass(frozen=True)
 class ScanDone:
-    """What became of one scan.
+    """The end of one scan.
 
     Attributes
     ----------
     scan : str
-        Its name.
+        Name of the scan.
     seconds : float
-        How long it took; 0 if there was nothing to do.
+        Duration; 0 if there was nothing to do.
     skipped : bool
-        It had a result of this model already.
+        Whether the scan had a result of this model already.
     problem : str
-        Why it was not segmented; empty if it was.
+        Why the scan was not segmented; empty if it was.
     """
 
     scan: str
@@ -50,7 +50,7 @@ class ScanDone:
 
 
 def seconds_left(at: ScanProgress, ended: Sequence[ScanDone]) -> float | None:
-    """Say how long a batch will still take, as those of its scans that were segmented took.
+    """Estimate the seconds left of a batch from the scans that are done; None before the first.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def seconds_left(at: ScanProgress, ended: Sequence[ScanDone]) -> float | None:
 
 
 def summary(ended: Sequence[ScanDone]) -> str:
-    """Say in a line what a batch has done.
+    """Sum up a batch in one line.
 
     Examples
     --------

@@ -12,24 +12,24 @@ from napari_mcwss.tags.agreement import contradictions
 
 
 def first_disagreement(study: Study, model: str, scans: Sequence[str]) -> tuple[str, int] | None:
-    """Find the first slice whose tag is contradicted by its score.
+    """Find the first slice with a tag that its score contradicts.
 
-    Scans that the model has not segmented are passed over, and so are those whose tags or scores
-    cannot be read: who opens them is told.
+    Scans are skipped if the model has not segmented them, or if their tags or scores cannot be
+    read: whoever opens such a scan is told.
 
     Parameters
     ----------
     study : Study
-        Of the scans.
+        The study with the scans.
     model : str
         Name of the model.
     scans : sequence of str
-        Where to look, in this order.
+        Names of the scans to search, in this order.
 
     Returns
     -------
     tuple of (str, int) or None
-        The scan and the slice; None if there is none.
+        Name of the scan and index of the slice, None if there is no such slice.
     """
     for scan in scans:
         try:

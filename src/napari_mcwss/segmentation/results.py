@@ -29,7 +29,7 @@ def save_result(
     run: str,
     prediction: Prediction,
     mask: NDArray[np.uint8],
-    rules: MaskSettings,
+    settings: MaskSettings,
     geometry: Geometry,
 ) -> Path:
     """Write mask, CAMs and scores of one scan.
@@ -37,23 +37,23 @@ def save_result(
     Parameters
     ----------
     study : Study
-        Where to.
+        The study to write to.
     model, run : str
-        Name of the model, and which training made it.
+        Name of the model, and of the training that made it.
     prediction : Prediction
-        Of the scan.
-    mask : ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    rules : MaskSettings
+        CAMs and scores of the scan.
+    mask : (z, y, x) array of uint8
+        0 background, k + 1 class k.
+    settings : MaskSettings
         How the mask was made.
     geometry : Geometry
-        Of the scan.
+        The scan's grid.
 
     Returns
     -------
     Path
-        The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (steps
-        of 1/255), ``scores.csv``, and the rules in ``result.json``.
+        The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (in steps of 1/255),
+        ``scores.csv``, and the settings in ``result.json``.
 
     Raises
     ------
@@ -71,8 +71,8 @@ def save_result(
             for index, row in enumerate(prediction.scores)
         )
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
-    # This comes last: where it names the model's training, all is of it.
-    _write_record(folder, {"run": run, **rules.record()})
+    # The record comes last: it says that all files are of this training.
+    _write_record(folder, {"run": run, **settings.record()})
     return folder
 
 
@@ -81,17 +81,10 @@ def save_mask(
     model: str,
     scan: str,
     mask: NDArray[np.uint8],
-    rules: MaskSettings,
+    settings: MaskSettings,
     geometry: Geometry,
 ) -> None:
-    """Write the mask of a stored result anew, and by which rules it was made.
-
-    Parameters
-    ----------
-    study, model, scan
-        Of the result.
-    mask, rules, geometry
-        As in `save_result`.
+    """Replace the mask of a stored result, with parameters as of `save_result`.
 
     Raises
     ------
@@ -102,17 +95,14 @@ def save_mask(
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)
     run = _read_record(folder)["run"]
-    # Until the mask is there, no rules are known: they would be those of another one.
+    # A record without settings, in case the write of the mask fails.
     _write_record(folder, {"run": run})
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
-    _write_record(folder, {"run": run, **rules.record()})
+    _write_record(folder, {"run": run, **settings.record()})
 
 
 def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
-    """Give the record of the rules by which a stored mask was made, as `MaskSettings.record` does.
-
-    It is empty where they are not known, as for masks of older versions, or where there is none.
-    """
+    """Return the settings of a stored mask as `MaskSettings.record` does, empty if unknown."""
     record = _read_record(study.result_folder(model, scan))
     record.pop("run", None)
     return record
@@ -132,7 +122,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def no_result(model: str, scan: str) -> McwssError:
-    """Give the error that says that a scan is to be segmented first."""
+    """Return the error to raise for a scan that this model has not segmented."""
     return McwssError(f"scan {scan} has no mask of model {model} as it is now: segment it first")
 
 
@@ -142,19 +132,19 @@ def has_result(study: Study, model: str, scan: str) -> bool:
     Raises
     ------
     McwssError
-        If there is no such model.
+        If the model does not exist.
     """
     run = read_info(study.model_folder(model)).run
     return _read_record(study.result_folder(model, scan)).get("run") == run
 
 
 def has_used_tags(study: Study, model: str, scan: str) -> bool:
-    """Tell whether tags of a segmented scan have had a say in its mask."""
+    """Tell whether tags were used for the stored mask of a scan."""
     return bool(_read_record(study.result_folder(model, scan)).get("tags"))
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
-    """Read a scan's mask: int32 ``(z, y, x)``.
+    """Read the stored mask of a scan, int32 ``(z, y, x)``.
 
     Raises
     ------
@@ -167,7 +157,7 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
 
 
 def load_result(study: Study, model: str, scan: str) -> Prediction | None:
-    """Read a scan's prediction, None if it was not segmented by this model.
+    """Read the stored prediction of a scan; None if this model has not segmented it.
 
     Raises
     ------
@@ -199,5 +189,5 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
 
 
 def cam_path(folder: Path, class_name: str) -> Path:
-    """Give the file of a class's CAM in a folder of results."""
+    """Return the file of a class's CAM in a folder of results."""
     return folder / f"cam_{class_name}.nii.gz"

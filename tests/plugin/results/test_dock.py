@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QApplication, QSlider
 from napari_mcwss.plugin.results import segmenting
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.segmentation.masks import stages as masks
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.settings import settings as masks
 from napari_mcwss.segmentation.prediction import predict as predicting
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.tags.editing import nothing_here

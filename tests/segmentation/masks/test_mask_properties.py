@@ -8,7 +8,8 @@ from scipy.ndimage import binary_fill_holes
 
 from napari_mcwss.measurement.sizes import volumes_of
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
-from napari_mcwss.segmentation.masks.shape import extent, holes
+from napari_mcwss.segmentation.masks.holes import find_holes
+from napari_mcwss.segmentation.masks.regions import bounding_box
 
 sizes = st.integers(1, 5)
 # Few values, so that many are equal to each other and to the threshold.
@@ -41,13 +42,13 @@ def test_each_voxel_has_the_candidate_of_most_evidence_that_none_wins_over(
 def test_holes_are_what_scipy_fills_on_each_slice(data, shape):
     mask = data.draw(arrays(bool, shape))
     filled = np.stack([binary_fill_holes(part) for part in mask])
-    np.testing.assert_array_equal(holes(mask), filled & ~mask)
+    np.testing.assert_array_equal(find_holes(mask), filled & ~mask)
 
 
 @given(data=st.data(), shape=st.tuples(sizes, sizes, sizes))
 def test_a_box_holds_all_of_a_mask_and_no_more(data, shape):
     mask = data.draw(arrays(np.uint8, shape, elements=st.integers(0, 2)))
-    part = extent(mask, (0, 0, 0))
+    part = bounding_box(mask, (0, 0, 0))
     places = np.argwhere(mask)
     if part is None:
         assert not places.size

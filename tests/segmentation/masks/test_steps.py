@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.stages import make_masks
+from napari_mcwss.segmentation.masks.step_kind import StepContext
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,
     STEP_KINDS,
     Step,
-    StepContext,
     parse_steps,
     steps_text,
 )
@@ -37,8 +38,8 @@ def made(cams, *, precedence, allowed=None, steps=DEFAULT_STEPS):
     slices = cams.shape[1]
     scores = np.ones((slices, len(cams))) if allowed is None else allowed.astype(float)
     nothing = np.zeros((1, *cams.shape[1:]), np.float32)
-    rules, names = MaskSettings(steps=steps), "abc"[: len(cams)]
-    return make_masks(cams, scores, precedence, rules, SPACING, lambda: nothing, names)
+    settings, names = MaskSettings(steps=steps), "abc"[: len(cams)]
+    return make_masks(cams, scores, precedence, settings, SPACING, lambda: nothing, names)
 
 
 def test_steps_are_read_as_they_are_written():
@@ -70,15 +71,15 @@ def test_every_step_is_recorded_and_can_be_seen_before_and_after():
     cams[0, 0, 1:6, 1:6] = 0.9
     cams[0, 0, 3, 3] = 0
     cams[0, 1, 7, 7] = 0.9
-    rules = parse_steps("small=0.01,holes")
-    before, small, filled = made(cams, precedence=np.zeros((1, 1), bool), steps=rules)
+    steps = parse_steps("small=0.01,holes")
+    before, small, filled = made(cams, precedence=np.zeros((1, 1), bool), steps=steps)
     assert before[1, 7, 7]
     assert not before[0, 3, 3]
     assert not small[1, 7, 7]
     assert not small[0, 3, 3]
     assert not filled[1, 7, 7]
     assert filled[0, 3, 3]
-    assert MaskSettings(0.4, steps=rules).record() == {
+    assert MaskSettings(0.4, steps=steps).record() == {
         "threshold": 0.4,
         "gate": 0.5,
         "tags": False,

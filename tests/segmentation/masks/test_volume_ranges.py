@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
-from napari_mcwss.segmentation.masks.settings import MaskSettings, make_masks
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.segmentation.masks.volume_ranges import (
     VolumeRange,
     fitted_thresholds,
@@ -33,12 +34,12 @@ def cams() -> np.ndarray:
 
 
 def made(cams, *, allowed=EVERYWHERE, **volumes):
-    rules = MaskSettings(
+    settings = MaskSettings(
         steps=(), volumes=parse_ranges([f"{k}={v}" for k, v in volumes.items()], "ab")
     )
     nothing = np.zeros((1, *cams.shape[1:]), np.float32)
     scores = allowed.astype(np.float32)
-    return make_masks(cams, scores, CORE_WINS, rules, SPACING, lambda: nothing, "ab")
+    return make_masks(cams, scores, CORE_WINS, settings, SPACING, lambda: nothing, "ab")
 
 
 def test_a_class_grows_and_shrinks_just_so_far_that_its_volume_lies_in_the_range(cams):

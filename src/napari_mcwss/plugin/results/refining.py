@@ -16,13 +16,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import MaskResult
 from napari_mcwss.plugin.results.volume_ranges import VolumeRanges
 from napari_mcwss.segmentation.masks.settings import VOLUMES
-from napari_mcwss.segmentation.masks.steps import (
-    DEFAULT_STEPS,
-    STEP_KINDS,
-    Parameter,
-    Step,
-    parse_steps,
-)
+from napari_mcwss.segmentation.masks.step_kind import Parameter
+from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, STEP_KINDS, Step, parse_steps
 from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange, parse_ranges
 
 TITLE = "Refine the mask"

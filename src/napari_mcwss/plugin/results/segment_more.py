@@ -296,7 +296,7 @@ def _segment(
         load_model(study.model_folder(model)),
         names,
         tags=lambda scan: study.tags.read(scan).values if use_tags else None,
-        rules=rules,
+        settings=rules,
     )
     return ended
 

@@ -1,160 +1,36 @@
-"""Optional steps from one exclusive mask to a better one, each with at most one parameter.
+"""All kinds of steps from one exclusive mask to a better one, and steps as text.
 
-Steps never give a slice a class that cannot be on it. What is best by default
-was measured on real scans: see ``docs/results.md``.
+To add a kind, write its module and list its `StepKind` here. ``docs/results.md`` tells how the
+default was measured.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.segmentation.masks import edges, shape
-from napari_mcwss.segmentation.masks.exclusive import Thresholds
+from napari_mcwss.segmentation.masks.edges import EDGES
+from napari_mcwss.segmentation.masks.holes import HOLES
+from napari_mcwss.segmentation.masks.small import SMALL
+from napari_mcwss.segmentation.masks.smooth import SMOOTH
+from napari_mcwss.segmentation.masks.step_kind import StepContext, StepKind
+from napari_mcwss.segmentation.masks.superpixels import SUPERPIXELS
 
+_KINDS: tuple[StepKind, ...] = (
+    EDGES,
+    SUPERPIXELS,
+    SMOOTH,
+    SMALL,
+    HOLES,
+)
 
-@dataclass(frozen=True, eq=False)
-class StepContext:
-    """What steps may look at beside the mask.
-
-    Attributes
-    ----------
-    cams : ndarray
-        Float32 ``(classes, z, y, x)`` in 0..1.
-    allowed : ndarray
-        Bool ``(slices, classes)``: where a class can be.
-    precedence : ndarray
-        Bool ``(classes, classes)``: a is shown over b.
-    thresholds : tuple of float
-        CAM value of each class that the mask was made with.
-    spacing : tuple of float
-        Voxel size (z, y, x) in mm.
-    read : callable
-        Gives the scan, float32 ``(channels, z, y, x)``; called at most once,
-        and only by steps that look at it.
-    """
-
-    cams: NDArray[np.float32]
-    allowed: NDArray[np.bool_]
-    precedence: NDArray[np.bool_]
-    thresholds: Thresholds
-    spacing: tuple[float, float, float]
-    read: Callable[[], NDArray[np.float32]]
-
-    @cached_property
-    def image(self) -> NDArray[np.float32]:
-        """The scan."""
-        return self.read()
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """The parameter of a kind of step.
-
-    Attributes
-    ----------
-    unit, meaning : str
-        Such as "mm", and what is set.
-    default, low, high : float
-        Its value if none is given, and its range.
-    """
-
-    unit: str
-    meaning: str
-    default: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class StepKind:
-    """A kind of step.
-
-    Attributes
-    ----------
-    title, explanation : str
-        As users read them.
-    parameter : Parameter or None
-        What can be set.
-    at_once : bool
-        Whether it acts on each slice for itself, knows where classes can be, and is so fast
-        that it can follow a slider.
-    apply : callable
-        Makes a new mask of a mask, the `StepContext` and the parameter's value.
-    """
-
-    title: str
-    explanation: str
-    parameter: Parameter | None
-    apply: Callable[[NDArray[np.uint8], StepContext, float], NDArray[np.uint8]]
-    at_once: bool = False
-
-
-def _follow_edges(mask: NDArray[np.uint8], context: StepContext, sure: float) -> NDArray[np.uint8]:
-    return edges.random_walk(
-        mask,
-        context.image,
-        context.cams,
-        context.precedence,
-        context.thresholds,
-        sure,
-        context.spacing,
-    )
-
-
-def _snap(mask: NDArray[np.uint8], context: StepContext, size: float) -> NDArray[np.uint8]:
-    return edges.snap_to_superpixels(mask, context.image, size, context.spacing)
-
-
-def _smooth(mask: NDArray[np.uint8], context: StepContext, sigma: float) -> NDArray[np.uint8]:
-    return shape.smooth_across(mask, len(context.cams), sigma / context.spacing[0])
-
-
-def _leave_out(mask: NDArray[np.uint8], context: StepContext, volume: float) -> NDArray[np.uint8]:
-    voxels = volume * 1000 / float(np.prod(context.spacing))
-    return shape.leave_out_small(mask, context.precedence, voxels)
-
-
-def _fill(mask: NDArray[np.uint8], context: StepContext, _: float) -> NDArray[np.uint8]:
-    return shape.fill_holes(mask, context.allowed, context.precedence)
-
-
-STEP_KINDS: dict[str, StepKind] = {
-    "edges": StepKind(
-        "Follow edges",
-        "Where the evidence is doubtful, the scan decides: a random walk from what is sure",
-        Parameter("", "evidence that counts as sure", 0.6, 0.5, 0.99),
-        _follow_edges,
-    ),
-    "superpixels": StepKind(
-        "Snap to superpixels",
-        "Small regions of alike voxels get the class that most of their voxels have",
-        Parameter("mm", "size of a region", 4.0, 2.0, 20.0),
-        _snap,
-    ),
-    "smooth": StepKind(
-        "Smooth across slices",
-        "Borders that jump from slice to slice become even",
-        Parameter("mm", "standard deviation across slices", 2.0, 0.5, 20.0),
-        _smooth,
-    ),
-    "small": StepKind(
-        "Leave out small pieces",
-        "Connected pieces of less volume go to what is around them",
-        Parameter("mL", "smallest volume that is kept", 0.1, 0.01, 100.0),
-        _leave_out,
-    ),
-    "holes": StepKind(
-        "Fill holes", "What a class encloses on a slice belongs to it", None, _fill, True
-    ),
-}
-"""All kinds of steps by name, in the order in which they are best taken."""
+STEP_KINDS = {kind.name: kind for kind in _KINDS}
+"""All kinds of steps by name, in the order in which they work best."""
 
 NONE = "none"
-"""Stands for no step at all."""
+"""Stands for no steps."""
 
 
 @dataclass(frozen=True)
@@ -164,14 +40,14 @@ class Step:
     Attributes
     ----------
     name : str
-        Of `STEP_KINDS`.
+        A key of `STEP_KINDS`.
     value : float, optional
-        Of its parameter; the default if not given.
+        Value of its parameter; by default that of the kind.
 
     Raises
     ------
     McwssError
-        If there is no such kind, or the value is out of its range.
+        If the name is unknown, or the value is out of range.
 
     Examples
     --------
@@ -204,12 +80,13 @@ class Step:
         return self.name if self.value is None else f"{self.name}={self.value:g}"
 
     def apply(self, mask: NDArray[np.uint8], context: StepContext) -> NDArray[np.uint8]:
-        """Make a new mask; the old one is left as it is."""
-        made = STEP_KINDS[self.name].apply(mask, context, self.value or 0.0)
-        if STEP_KINDS[self.name].at_once:
+        """Return a new mask, in which no slice has a class that it cannot hold."""
+        kind = STEP_KINDS[self.name]
+        made = kind.apply(mask, context, self.value or 0.0)
+        if kind.at_once:
             return made
         for index, possible in enumerate(context.allowed.T):
-            # A step that looks across slices or at the image knows nothing of tags.
+            # Steps that look across slices or at the scan do not know the tags.
             for where in np.flatnonzero(~possible):
                 wrong = made[where] == index + 1
                 made[where][wrong] = mask[where][wrong]
@@ -217,16 +94,16 @@ class Step:
 
 
 DEFAULT_STEPS = (Step("holes"),)
-"""What measured best on real scans."""
+"""The best steps on real scans."""
 
 
 def parse_steps(text: str) -> tuple[Step, ...]:
-    """Read steps as ``small=0.5,holes``; ``none`` for none.
+    """Read steps from a text such as ``small=0.5,holes`` or ``none``.
 
     Raises
     ------
     McwssError
-        If there is no such step, or its number is none or out of its range.
+        If a step is unknown, or its value is not a number or out of range.
 
     Examples
     --------
@@ -252,26 +129,10 @@ def steps_text(steps: Sequence[Step]) -> str:
     return ",".join(map(str, steps)) or NONE
 
 
-def refined(
-    mask: NDArray[np.uint8], context: StepContext, steps: Sequence[Step]
-) -> list[NDArray[np.uint8]]:
-    """Take steps one after another.
-
-    Parameters
-    ----------
-    mask : ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    context : StepContext
-        What the steps may look at.
-    steps : sequence of Step
-        In their order.
-
-    Returns
-    -------
-    list of ndarray
-        The mask as it was, and as it is after each step.
-    """
-    stages = [mask]
-    for step in steps:
-        stages.append(step.apply(stages[-1], context))
-    return stages
+def kinds_text() -> str:
+    """List all kinds with their defaults and units: ``small=0.1 (mL), holes``."""
+    units = (kind.parameter.unit if kind.parameter else "" for kind in STEP_KINDS.values())
+    return ", ".join(
+        f"{Step(name)} ({unit})" if unit else str(Step(name))
+        for name, unit in zip(STEP_KINDS, units, strict=True)
+    )

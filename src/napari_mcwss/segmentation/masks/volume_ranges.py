@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation.masks.exclusive import Thresholds, candidates, exclusive_mask
-from napari_mcwss.segmentation.masks.shape import families
+from napari_mcwss.segmentation.masks.regions import nested_labels
 
 ROUNDING = 1e-6
 """Share of a voxel, or of a mL, that may be missing from a volume: sums of voxels are rounded."""
@@ -124,7 +124,7 @@ def out_of_range(
     [0]
     """
     own = np.append(0.0, volumes)
-    held = {outer: float(own[family].sum()) for outer, family in families(precedence)}
+    held = {outer: float(own[family].sum()) for outer, family in nested_labels(precedence)}
     return [
         index
         for index, wanted in ranges.items()
@@ -172,7 +172,7 @@ def fitted_thresholds(
     voxel = math.prod(spacing) / 1000
     moved = list(thresholds)
     apart = ~(precedence | precedence.T) & ~np.eye(len(precedence), dtype=bool)
-    inner_first = [outer for outer, _ in families(precedence) if outer in ranges][::-1]
+    inner_first = [outer for outer, _ in nested_labels(precedence) if outer in ranges][::-1]
     for _ in range(ROUNDS if apart.any() else 1):
         before = tuple(moved)
         for index in inner_first:

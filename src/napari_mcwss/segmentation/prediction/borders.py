@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
-from napari_mcwss.segmentation.masks.shape import holes
+from napari_mcwss.segmentation.masks.holes import find_holes
 
 STRENGTH = 0.6
 """Weight of the intensities' log-odds: neighbouring voxels say much the same."""
@@ -110,7 +110,7 @@ def follow_image(
         probability = _spread(_by_intensity(known, cells, shape, sample), domain)
         inside = _flooded(probability, edges, domain)
         inside &= _connected(inside, seeds)
-        inside |= holes(inside) & domain
+        inside |= find_holes(inside) & domain
         cams[index][domain] = np.where(
             inside, np.maximum(probability, THRESHOLD), np.minimum(probability, _BELOW)
         )[domain]

@@ -1,0 +1,54 @@
+"""A new kind of step is one module and one line of the registry: all else follows from it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.dilate_step import DILATE
+
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.steps import STEP_KINDS, parse_steps
+from napari_mcwss.segmentation.results import load_mask, stored_settings
+
+ADDITIONS = Path(__file__).parents[2] / "helpers" / "additions.py"
+
+
+def run(*arguments):
+    command = [sys.executable, str(ADDITIONS), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return " ".join(done.stdout.replace("│", " ").split())
+
+
+def test_a_new_step_is_in_the_help():
+    assert "holes, dilate=2 (mm)" in run("mask", "--help")
+
+
+def test_a_new_step_runs_by_its_name_and_is_recorded(segmented_study):
+    study, name = segmented_study, segmented_study.scan_names[0]
+    options = ("mask", study.folder, "--model", "model-1", "--scans", name)
+    run(*options, "--steps", "none", "--threshold", "0.45")
+    before = load_mask(study, "model-1", name)
+    run(*options, "--steps", "dilate=4", "--threshold", "0.45")
+    after = load_mask(study, "model-1", name)
+    assert stored_settings(study, "model-1", name)["steps"] == "dilate=4"
+    assert (after > 0).sum() > (before > 0).sum() > 0
+    np.testing.assert_array_equal(after[before > 0], before[before > 0])
+
+
+def test_a_new_step_is_in_the_record_of_settings(monkeypatch):
+    monkeypatch.setitem(STEP_KINDS, "dilate", DILATE)
+    assert MaskSettings(steps=parse_steps("dilate,holes")).record()["steps"] == "dilate=2,holes"
+
+
+@pytest.mark.gui
+def test_a_new_step_is_a_row_of_the_dock(qtbot, monkeypatch):
+    monkeypatch.setitem(STEP_KINDS, "dilate", DILATE)
+    from napari_mcwss.plugin.results.refining import RefiningBox
+
+    box = RefiningBox()
+    qtbot.addWidget(box)
+    assert box.rows["dilate"].box.text() == "Dilate (mm)"
+    box.rows["dilate"].box.setChecked(True)
+    assert [str(step) for step in box.steps] == ["holes", "dilate=2"]
