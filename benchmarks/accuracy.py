@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 import napari_mcwss
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.measurement.measure import MeasuredScan, evaluate
+from napari_mcwss.measurement.measure import measure
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.training.config import TrainingConfig, training_config
@@ -50,15 +50,15 @@ CODE = {
 
 
 def score(bench: Bench, scan: str, labels: Labels) -> dict[str, dict[str, float | None]]:
-    """Measure a label image: of each class and their union, what `measure` gives and slices."""
+    """Measure a label image: each class and their union, in 3-D and slice by slice."""
     ((_, references),) = bench.references([scan])
-    names = bench.study.class_names
-    case = MeasuredScan(scan, labels, references, bench.study.scan(scan).geometry.spacing)
-    evaluation = evaluate([case], names, unions={bench.cohort.union: names})
-    masks = {name: (labels == k, references[k - 1]) for k, name in enumerate(names, 1)}
+    spacing = bench.study.scan(scan).geometry.spacing
+    names = enumerate(bench.study.class_names, 1)
+    masks = {name: (labels == k, references[k - 1]) for k, name in names}
     masks[bench.cohort.union] = (labels > 0, references.any(0))
     return {
-        name: {**evaluation.scans[scan][name].to_json(), **_slices(*masks[name])} for name in masks
+        name: {**measure(*pair, spacing).to_json(), **_slices(*pair)}
+        for name, pair in masks.items()
     }
 
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.cli.demo import make_phantom_study
-from napari_mcwss.measurement.references import evaluate_model
-from napari_mcwss.measurement.tables import measurement_table
+from napari_mcwss.measurement.evaluation import evaluate
+from napari_mcwss.measurement.tables import evaluation_table
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.phantom import PHANTOM_CLASSES
 from napari_mcwss.segmentation.segment import segment_scan
@@ -34,8 +34,8 @@ def main(folder: Path) -> None:
         pass
 
     unions = {"WT": ("TC", "ED")}
-    evaluation = evaluate_model(study, "example", "seg", PHANTOM_CLASSES, unions, [unseen])
-    Console().print(measurement_table(evaluation))
+    evaluation = evaluate(study, "example", "seg", PHANTOM_CLASSES, unions=unions, scans=[unseen])
+    Console().print(evaluation_table(evaluation))
 
 
 if __name__ == "__main__":

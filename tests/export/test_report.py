@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.in_memory import evaluation_of
 from PIL import Image
 
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
 from napari_mcwss.export.report import ReportScan, draw_scan, write_report
-from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, Evaluation, MeasuredScan, evaluate
+from napari_mcwss.measurement.evaluation import Evaluation
+from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY
 
 CLASSES = {"TC": "#e69f00", "ED": "#56b4e9"}
 SHAPE = (5, 40, 30)
@@ -155,8 +157,9 @@ def test_a_single_picture_claims_no_size_and_no_side(tmp_path):
 
 def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):
     report_scan = scan(lesion())
-    case = MeasuredScan("a", report_scan.mask, lesion(), SPACING)
-    evaluation = evaluate([case], list(CLASSES), unions={"WT": list(CLASSES)})
+    evaluation = evaluation_of(
+        {"a": report_scan.mask}, lesion(), list(CLASSES), SPACING, unions={"WT": list(CLASSES)}
+    )
     text = written(tmp_path, report_scan, evaluation=evaluation).text
     assert "a TC 1.000 0.0 0.0 1.000 1.000" in text
     assert "mean TC 1.000" in text

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.measurement.compare_masks import Source, of_labels, survey
+from napari_mcwss.measurement.class_masks import class_masks
+from napari_mcwss.measurement.compare_masks import compare_masks
+from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 
 
@@ -16,9 +18,9 @@ def block(study, scan: str, slices: slice) -> np.ndarray:
     return labels
 
 
-def source(study, name: str, masks) -> Source:
+def source(study, name: str, masks) -> MaskSource:
     """Masks in memory."""
-    return Source(name, masks.__contains__, lambda scan: of_labels(masks[scan], 2))
+    return MaskSource(name, masks.__contains__, lambda scan: class_masks(masks[scan], ["TC", "ED"]))
 
 
 @pytest.fixture
@@ -31,7 +33,9 @@ def test_rows_stand_side_by_side_with_both_baselines(tagged_study, four):
     mine = {one: block(tagged_study, one, slice(3, 5)), two: four[two]}
     theirs = {one: four[one]}
     sources = [source(tagged_study, "mine", mine), source(tagged_study, "theirs", theirs)]
-    found = list(survey(tagged_study, [one, two], sources, source(tagged_study, "truth", four)))
+    found = list(
+        compare_masks(tagged_study, [one, two], sources, source(tagged_study, "truth", four))
+    )
     rows = {(r.scan, r.mask): r for s in found for r in s.rows if r.class_name == "TC"}
     assert rows[one, "mine"].agreement.dice == pytest.approx(0.8)
     assert rows[one, "mine"].size.slices == 2
@@ -44,14 +48,14 @@ def test_rows_stand_side_by_side_with_both_baselines(tagged_study, four):
 
 def test_the_prior_is_never_made_of_the_scans_that_are_measured(tagged_study, four):
     truth = source(tagged_study, "truth", four)
-    (_, *found) = survey(tagged_study, list(four), [truth], truth)
+    (_, *found) = compare_masks(tagged_study, list(four), [truth], truth)
     assert {row.mask for s in found for row in s.rows} == {"truth", "empty mask"}
 
 
 def test_a_scan_without_reference_is_measured_and_told(tagged_study, four):
     one, two, *_ = tagged_study.scan_names
     truth = source(tagged_study, "truth", {one: four[one]})
-    found = list(survey(tagged_study, [two], [source(tagged_study, "mine", four)], truth))
+    found = list(compare_masks(tagged_study, [two], [source(tagged_study, "mine", four)], truth))
     assert found[0].rows[0].agreement is None
     assert "truth" in found[0].problem
 
@@ -62,9 +66,11 @@ def test_a_damaged_mask_is_told_and_the_next_is_measured(tagged_study, four):
     def read(scan):
         if scan == one:
             raise McwssError("damaged")
-        return of_labels(four[scan], 2)
+        return class_masks(four[scan], ["TC", "ED"])
 
-    found = list(survey(tagged_study, [one, two], [Source("mine", lambda _: True, read)]))
+    found = list(
+        compare_masks(tagged_study, [one, two], [MaskSource("mine", lambda _: True, read)])
+    )
     assert found[0].problem == "damaged"
     assert found[1].rows[0].size.slices == 3
 

@@ -182,22 +182,22 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure masks against reference masks, beside two baselines."""
-    from napari_mcwss.measurement.references import evaluate_model
-    from napari_mcwss.measurement.tables import measurement_table
+    from napari_mcwss.measurement.evaluation import evaluate as measure_all
+    from napari_mcwss.measurement.tables import evaluation_table
 
     opened = Study.open(study)
-    result = evaluate_model(
+    result = measure_all(
         opened,
         model,
         masks,
         mapping(values, opened.class_names),
-        unions(union),
-        chosen(scans),
+        unions=unions(union),
+        scans=chosen(scans),
     )
     if json_file is not None:
         with replacing(json_file) as path:
             path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-    Console().print(measurement_table(result))
+    Console().print(evaluation_table(result))
 
 
 @app.command("open", epilog="Example: napari-mcwss open my-study")

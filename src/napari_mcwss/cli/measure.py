@@ -38,19 +38,20 @@ def measure(
     With reference masks also Dice, distances, sensitivity and precision, beside two baselines:
     the empty mask, and the mean of the reference masks of scans that are not measured.
     """
-    from napari_mcwss.measurement.compare_masks import Row, Source, survey
-    from napari_mcwss.measurement.comparison_table import survey_table, write_survey
+    from napari_mcwss.measurement.compare_masks import Row, compare_masks
+    from napari_mcwss.measurement.sources import MaskSource
+    from napari_mcwss.measurement.tables import comparison_table, write_rows
 
     opened = Study.open(study)
-    sources = [Source.of_model(opened, name) for name in models or []]
+    sources = [MaskSource.of_model(opened, name) for name in models or []]
     if corrected:
-        sources.append(Source.of_corrected(opened))
+        sources.append(MaskSource.of_corrected(opened))
     if not sources:
         raise McwssError("there is nothing to measure: name a --model, or --corrected masks")
     reference = None
     if masks is not None:
         given = mapping(values, opened.class_names) if values else None
-        reference = Source.of_files(opened, masks, given, Path(masks).name)
+        reference = MaskSource.of_files(opened, masks, given)
     wanted = chosen(scans)
     for name in wanted or []:
         opened.files(name)
@@ -58,16 +59,16 @@ def measure(
     rows: list[Row] = []
     problems: list[str] = []
     with progress_bar() as bar:
-        steps = survey(opened, names, sources, reference)
+        steps = compare_masks(opened, names, sources, reference)
         for found in bar.track(steps, total=len(names), description="measuring"):
             rows += found.rows
             if found.problem:
                 problems.append(found.scan)
                 show_problem(bar, found.scan, found.problem)
     if rows:
-        Console().print(survey_table(rows))
+        Console().print(comparison_table(rows))
     if rows and csv_file is not None:
-        write_survey(csv_file, rows)
+        write_rows(csv_file, rows)
     if not names:
         raise McwssError("no scan has such a mask: segment scans first")
     if problems:

@@ -13,8 +13,9 @@ from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
-from napari_mcwss.measurement.measure import Evaluation
-from napari_mcwss.measurement.tables import COLUMNS, NOTE, measurement_rows
+from napari_mcwss.measurement.evaluation import Evaluation
+from napari_mcwss.measurement.measure import MEASURES
+from napari_mcwss.measurement.tables import HEADINGS, NOTE, measurement_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,7 @@ def write_report(
         summary=summary,
         classes=classes,
         scans=scans,
-        columns=COLUMNS,
+        columns=[HEADINGS[measure] for measure in MEASURES],
         rows=measurement_rows(evaluation) if evaluation else [],
         note=NOTE,
         training=training,

@@ -9,14 +9,15 @@ from pathlib import Path
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case
 from napari_mcwss.export.report import ReportScan, ScanSection, draw_scan, write_report
-from napari_mcwss.measurement.references import evaluate_model, read_references
+from napari_mcwss.measurement.evaluation import evaluate
+from napari_mcwss.measurement.references import ReferenceMasks
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.study.study import Study
 
 
 @dataclass(frozen=True)
 class References:
-    """Reference masks, and how they are measured: arguments as of `evaluate_model`."""
+    """Reference masks, and how they are measured: arguments as of `evaluate`."""
 
     masks: str
     mapping: Mapping[str, Sequence[int]]
@@ -72,12 +73,12 @@ def report_study(
     sections: list[ScanSection] = []
 
     def draw(case: ExportCase) -> None:
-        name, truth = case.scan.name, None
+        truth = None
         if references is not None:
-            read = read_references(study, references.masks, references.mapping, [name])
-            ((_, truth),) = read
+            masks = ReferenceMasks(study, references.masks, references.mapping)
+            truth = masks.read(case.scan.name)
         shown = ReportScan(
-            name=name,
+            name=case.scan.name,
             channels=case.scan.channels,
             volume=case.scan.volume(),
             cams=case.cams,
@@ -91,8 +92,13 @@ def report_study(
     done = yield from each_case(study, model, names, draw)
     evaluation = None
     if references is not None:
-        evaluation = evaluate_model(
-            study, model, references.masks, references.mapping, references.unions, done
+        evaluation = evaluate(
+            study,
+            model,
+            references.masks,
+            references.mapping,
+            unions=references.unions,
+            scans=done,
         )
     write_report(
         out,

@@ -1,137 +1,37 @@
-"""Several masks of several scans, measured side by side."""
+"""Masks of several sources, measured side by side and against reference masks."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.baselines import LocationPrior
-from napari_mcwss.measurement.measure import Measurement, class_masks, measure
+from napari_mcwss.measurement.class_masks import class_masks, with_unions
+from napari_mcwss.measurement.measure import Measurement, measure
 from napari_mcwss.measurement.sizes import Size, size_of
-from napari_mcwss.measurement.tables import BASELINES
-from napari_mcwss.scans.finding import find_masks
-from napari_mcwss.scans.reading import read_mask
-from napari_mcwss.segmentation.corrected import CORRECTED, is_corrected, read_corrected
+from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.study.study import Study
 
+EMPTY, PRIOR = "empty mask", "location prior"
+"""Names of the baselines in tables."""
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where masks come from: a model, a reader, or a layer.
+SIZES = tuple(field.name for field in fields(Size))
+AGREEMENTS = ("reference_ml", "dice", "hd95_mm", "surface_mm", "sensitivity", "precision")
 
-    Attributes
-    ----------
-    name : str
-        As it is called in tables.
-    has : callable
-        Tells whether it has a mask of a scan.
-    read : callable
-        Gives a scan's masks, bool ``(classes, z, y, x)``.
-    learnt : tuple of str
-        Scans that it was trained on.
-    """
-
-    name: str
-    has: Callable[[str], bool]
-    read: Callable[[str], NDArray[np.bool_]]
-    learnt: tuple[str, ...] = ()
-
-    @classmethod
-    def of_model(cls, study: Study, model: str) -> "Source":
-        """Take the masks that a model has made and that are stored.
-
-        Raises
-        ------
-        McwssError
-            If there is no such model, or it is for other classes.
-        """
-        # They load torch, which takes seconds: masks of layers and files need none.
-        from napari_mcwss.model.checkpoint import read_info
-        from napari_mcwss.segmentation.results import has_result, load_mask
-
-        info = read_info(study.model_folder(model))
-        info.check(study.channels, study.class_names)
-        return cls(
-            model,
-            lambda scan: has_result(study, model, scan),
-            lambda scan: of_labels(load_mask(study, model, scan), len(study.classes)),
-            info.scans,
-        )
-
-    @classmethod
-    def of_corrected(
-        cls, study: Study, unsaved: Mapping[str, NDArray[np.uint8]] | None = None
-    ) -> "Source":
-        """Take the masks that were corrected by hand, called right or not.
-
-        Parameters
-        ----------
-        study : Study
-            Of the scans.
-        unsaved : mapping, optional
-            Scan to labels that are newer than those on the disk.
-        """
-        newer = unsaved or {}
-
-        def read(scan: str) -> NDArray[np.bool_]:
-            if scan in newer:
-                return of_labels(newer[scan], len(study.classes))
-            mask = read_corrected(study, scan)
-            if mask is None:
-                raise McwssError(f"scan {scan} has no corrected mask")
-            return of_labels(mask.labels, len(study.classes))
-
-        return cls(CORRECTED, lambda scan: scan in newer or is_corrected(study, scan), read)
-
-    @classmethod
-    def of_files(
-        cls, study: Study, masks: str, mapping: Mapping[str, Sequence[int]] | None, name: str
-    ) -> "Source":
-        """Take masks of files.
-
-        Parameters
-        ----------
-        study : Study
-            Of the scans.
-        masks : str
-            A folder of masks, or the masks' name beside the scans, as in `find_masks`.
-        mapping : mapping, optional
-            Class name to its values in the masks; by default class k has k + 1,
-            as this program writes them.
-        name : str
-            As it is called in tables.
-
-        Raises
-        ------
-        McwssError
-            If no scan has a mask there.
-        """
-        given = mapping or {c: (label,) for label, c in enumerate(study.class_names, 1)}
-        files = find_masks(masks, {s: study.files(s)[0] for s in study.scan_names}, partial=True)
-
-        def read(scan: str) -> NDArray[np.bool_]:
-            raw = read_mask(files[scan], study.scan(scan).geometry)
-            return class_masks(raw, given, study.class_names)
-
-        return cls(name, lambda scan: scan in files, read)
-
-
-def of_labels(labels: NDArray[np.integer], classes: int) -> NDArray[np.bool_]:
-    """Split a label image, 0 background, k + 1 class k, into ``(classes, z, y, x)``."""
-    return np.stack([labels == label for label in range(1, classes + 1)])
+Value = str | float | int | None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One class of one mask of one scan.
+    """The measures of one class, or union of classes, in one mask of one scan.
 
     Attributes
     ----------
     scan, mask, class_name : str
-        Names; that of the mask is its source's, or that of a baseline.
+        The mask has the name of its source, or of a baseline.
     size : Size or None
         None for a baseline.
     agreement : Measurement or None
@@ -144,19 +44,29 @@ class Row:
     size: Size | None
     agreement: Measurement | None
 
+    def record(self) -> dict[str, Value]:
+        """Return all values by name, None for what is undefined or was not measured."""
+        sizes = asdict(self.size) if self.size else dict.fromkeys(SIZES)
+        agreements = self.agreement.to_json() if self.agreement else dict.fromkeys(AGREEMENTS)
+        return {
+            "scan": self.scan,
+            "mask": self.mask,
+            "class": self.class_name,
+            **sizes,
+            **{key: agreements[key] for key in AGREEMENTS},
+        }
+
 
 @dataclass(frozen=True)
-class Surveyed:
-    """One scan is done.
+class ScanComparison:
+    """What was measured of one scan.
 
     Attributes
     ----------
     scan : str
-        Its name.
     rows : tuple of Row
-        What was found.
     problem : str
-        Why there is nothing, or not all; empty if there is.
+        Why nothing was measured, or not all; empty if all was.
     """
 
     scan: str
@@ -164,93 +74,129 @@ class Surveyed:
     problem: str = ""
 
 
-def survey(
+def compare_masks(
     study: Study,
     scans: Sequence[str],
-    sources: Sequence[Source],
-    reference: Source | None = None,
-) -> Generator[Surveyed, None, None]:
-    """Measure masks, and against reference masks if there are any, beside two baselines.
+    sources: Sequence[MaskSource],
+    reference: MaskSource | None = None,
+    *,
+    unions: Mapping[str, Sequence[str]] | None = None,
+    prior_scans: Sequence[str] | None = None,
+) -> Generator[ScanComparison, None, None]:
+    """Measure masks, and compare them with reference masks beside two baselines.
 
-    The baselines are the empty mask and the location prior, made from the
-    reference masks of scans that a source was trained on, or of all other ones,
-    as far as they are not measured themselves.
+    The baselines are the empty mask and the location prior. One scan at a time
+    is in memory, and a problem with one does not stop the others.
 
     Parameters
     ----------
     study : Study
-        Of the scans.
     scans : sequence of str
-        To measure; of those without a mask only the problem is told.
-    sources : sequence of Source
-        Side by side.
-    reference : Source, optional
-        What is right.
+        Scans to measure.
+    sources : sequence of MaskSource
+        Masks to measure, side by side.
+    reference : MaskSource, optional
+        Masks to compare with.
+    unions : mapping, optional
+        Further masks to measure: their names, and the classes that each joins.
+    prior_scans : sequence of str, optional
+        Scans whose reference masks make the location prior. By default those
+        that a source was trained on, or else all, of those that are not measured
+        and have a readable reference mask.
 
     Yields
     ------
-    Surveyed
-        After every scan; what is wrong with one does not stop the others.
+    ScanComparison
+        After each scan.
+
+    Raises
+    ------
+    McwssError
+        If a union joins unknown classes or has the name of a class, or if a
+        reference mask of `prior_scans` cannot be read.
     """
-    prior = None if reference is None else _prior(study, scans, sources, reference)
+    members = with_unions(study.class_names, unions)
+    prior = None
+    if reference is not None:
+        prior = _prior(study, scans, sources, reference, prior_scans)
     for scan in scans:
         try:
-            rows = tuple(_rows(study, scan, sources, reference, prior))
+            rows = tuple(_rows(study, scan, sources, reference, members, prior))
         except McwssError as error:
-            yield Surveyed(scan, problem=str(error))
+            yield ScanComparison(scan, problem=str(error))
             continue
         problem = "" if rows else f"it has no mask of {' or '.join(s.name for s in sources)}"
         if rows and reference is not None and not reference.has(scan):
             problem = f"it has no mask of {reference.name} to be compared with"
-        yield Surveyed(scan, rows, problem)
+        yield ScanComparison(scan, rows, problem)
 
 
 def _rows(
     study: Study,
     scan: str,
-    sources: Sequence[Source],
-    reference: Source | None,
+    sources: Sequence[MaskSource],
+    reference: MaskSource | None,
+    members: Mapping[str, Sequence[int]],
     prior: LocationPrior | None,
-) -> Generator[Row, None, None]:
-    spacing = study.scan(scan).geometry.spacing
+) -> Iterator[Row]:
     there = [source for source in sources if source.has(scan)]
     if not there:
         return
+    spacing = study.scan(scan).geometry.spacing
     right = reference.read(scan) if reference is not None and reference.has(scan) else None
+
+    def measured(mask: str, masks: NDArray[np.bool_], *, sized: bool = True) -> Iterator[Row]:
+        for name, indices in members.items():
+            joined = _joined(masks, indices)
+            yield Row(
+                scan,
+                mask,
+                name,
+                size_of(joined, spacing) if sized else None,
+                None if right is None else measure(joined, _joined(right, indices), spacing),
+            )
+
     for source in there:
         masks = source.read(scan)
         if right is not None and masks.shape != right.shape:
             raise McwssError(
-                f"the mask of {source.name} has shape {masks.shape[1:]}, the reference "
-                f"{right.shape[1:]}: compare masks of the scan's own voxels"
+                f"scan {scan}: the mask of {source.name} has shape {masks.shape[1:]} (z, y, x), "
+                f"its reference {right.shape[1:]}: compare masks that were drawn on this scan"
             )
-        for index, name in enumerate(study.class_names):
-            agreement = None if right is None else measure(masks[index], right[index], spacing)
-            yield Row(scan, source.name, name, size_of(masks[index], spacing), agreement)
-    if right is None:
-        return
-    trivial = {"empty": np.zeros(right.shape, bool)}
-    if prior is not None:
-        trivial["location_prior"] = of_labels(prior.mask(right.shape[1:]), len(right))
-    for baseline, masks in trivial.items():
-        for index, name in enumerate(study.class_names):
-            agreement = measure(masks[index], right[index], spacing)
-            yield Row(scan, BASELINES[baseline], name, None, agreement)
+        yield from measured(source.name, masks)
+    if right is not None:
+        yield from measured(EMPTY, np.zeros_like(right), sized=False)
+        if prior is not None:
+            likely = class_masks(prior.mask(right.shape[1:]), study.class_names)
+            yield from measured(PRIOR, likely, sized=False)
+
+
+def _joined(masks: NDArray[np.bool_], indices: Sequence[int]) -> NDArray[np.bool_]:
+    return np.asarray(np.logical_or.reduce([masks[k] for k in indices]))
 
 
 def _prior(
-    study: Study, scans: Sequence[str], sources: Sequence[Source], reference: Source
+    study: Study,
+    scans: Sequence[str],
+    sources: Sequence[MaskSource],
+    reference: MaskSource,
+    prior_scans: Sequence[str] | None,
 ) -> LocationPrior | None:
-    learnt = {scan for source in sources for scan in source.learnt}
-    others = [scan for scan in study.scan_names if scan not in scans and reference.has(scan)]
-    used = [scan for scan in others if scan in learnt] or others
+    if prior_scans is not None:
+        masks = (reference.read(scan) for scan in prior_scans)
+    else:
+        others = [scan for scan in study.scan_names if scan not in scans and reference.has(scan)]
+        trained_on = {scan for source in sources for scan in source.trained_on}
+        masks = _readable(reference, [s for s in others if s in trained_on] or others)
     try:
-        return LocationPrior(_readable(reference, used))
-    except ValueError:  # of no mask at all
+        return LocationPrior(masks)
+    except ValueError:  # no mask at all
         return None
 
 
-def _readable(reference: Source, scans: Sequence[str]) -> Iterator[NDArray[np.bool_]]:
+def _readable(
+    reference: MaskSource, scans: Sequence[str]
+) -> Generator[NDArray[np.bool_], None, None]:
     for scan in scans:
         with suppress(McwssError):
             yield reference.read(scan)

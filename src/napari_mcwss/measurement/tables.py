@@ -1,30 +1,58 @@
-"""Measurements as a table for the terminal."""
+"""Measurements as tables: on screen, as text, and as CSV."""
 
-import math
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
-from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, Evaluation, Measurement
+from napari_mcwss.base.files import replacing
+from napari_mcwss.measurement.compare_masks import AGREEMENTS, Row, Value
+from napari_mcwss.measurement.evaluation import Evaluation
+from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, MEASURES, Measurement
 
-COLUMNS = {
+HEADINGS = {
+    "scan": "Scan",
+    "mask": "Mask",
+    "class": "Class",
+    "volume_ml": "mL",
+    "diameter_mm": "Diameter mm",
+    "slices": "Slices",
+    "reference_ml": "Ref. mL",
     "dice": "Dice",
     "hd95_mm": "HD95 mm",
     "surface_mm": "Surf. mm",
     "sensitivity": "Sens.",
     "precision": "Prec.",
-    "volume_ml": "mL",
-    "reference_ml": "Ref. mL",
 }
-"""Headings of the measures, in their order."""
-
-BASELINES = {"empty": "empty mask", "location_prior": "location prior"}
-"""What the baselines are called in tables."""
+"""Headings of the values of a row, in their order."""
 
 NOTE = (
     "The empty mask and the location prior (the mean of the training masks) are baselines: "
     f"what masks score on the same scans without a look at them. {EMPTY_MASK_POLICY}"
 )
-"""What has to be said beside every table."""
+"""What has to be said beside every table of an evaluation."""
+
+
+def text_of(key: str, value: Value) -> str:
+    """Return a value as text: three digits for ratios, one for mm and mL.
+
+    Examples
+    --------
+    >>> text_of("dice", 0.81264), text_of("volume_ml", 12.34), text_of("hd95_mm", None)
+    ('0.813', '12.3', '-')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.1f}" if key.endswith(("_mm", "_ml")) else f"{value:.3f}"
+    return str(value)
+
+
+def measurement_texts(measurement: Measurement) -> list[str]:
+    """Return the measures as texts, in the order of `MEASURES`."""
+    return [text_of(key, value) for key, value in measurement.to_json().items()]
 
 
 def measurement_rows(evaluation: Evaluation) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -33,37 +61,34 @@ def measurement_rows(evaluation: Evaluation) -> list[tuple[str, str, tuple[str, 
     Returns
     -------
     list of tuple
-        Scan, class and one text a measure; after the scans the means, then the
+        Scan, class and one text per measure; after the scans the means, then the
         baselines. A mean over fewer scans than all says over how many.
     """
     rows = [
-        (scan, name, tuple(formatted(m, measure) for measure in COLUMNS))
+        (scan, name, tuple(measurement_texts(measurement)))
         for scan, measurements in evaluation.scans.items()
-        for name, m in measurements.items()
+        for name, measurement in measurements.items()
     ]
     for name in evaluation.classes:
-        mean = evaluation.mean(name)
-        counts = [evaluation.count(name, measure) for measure in COLUMNS]
+        counts = [evaluation.count(name, measure) for measure in MEASURES]
         texts = (
-            formatted(mean, measure) + (f" (n={n})" if 0 < n < len(evaluation.scans) else "")
-            for measure, n in zip(COLUMNS, counts, strict=True)
+            text + (f" (n={n})" if 0 < n < len(evaluation.scans) else "")
+            for text, n in zip(measurement_texts(evaluation.mean(name)), counts, strict=True)
         )
         rows.append(("mean", name, tuple(texts)))
-    blank = ("",) * (len(COLUMNS) - 1)
+    blank = ("",) * (len(MEASURES) - 1)
     for baseline, scores in evaluation.baselines.items():
-        rows += [
-            (BASELINES[baseline], name, (f"{dice:.3f}", *blank)) for name, dice in scores.items()
-        ]
+        rows += [(baseline, name, (f"{dice:.3f}", *blank)) for name, dice in scores.items()]
     return rows
 
 
-def measurement_table(evaluation: Evaluation) -> Table:
-    """Return the table of an evaluation, with the `NOTE` below it."""
+def evaluation_table(evaluation: Evaluation) -> Table:
+    """Return the table of an evaluation for a terminal, with the `NOTE` below it."""
     table = Table(caption=NOTE, caption_justify="left")
     table.add_column("Scan", no_wrap=True)
     table.add_column("Class", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
+    for measure in MEASURES:
+        table.add_column(HEADINGS[measure], justify="right")
     previous = None
     for scan, name, texts in measurement_rows(evaluation):
         if previous not in (None, scan):
@@ -73,9 +98,51 @@ def measurement_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def formatted(measurement: Measurement, measure: str) -> str:
-    """Return one measure as text: three digits for ratios, one for mm and mL."""
-    value = getattr(measurement, measure)
-    if math.isnan(value):
-        return "-"
-    return f"{value:.1f}" if measure.endswith(("_mm", "_ml")) else f"{value:.3f}"
+def used_columns(rows: Iterable[Row]) -> list[str]:
+    """Return the keys of `HEADINGS` that hold values: without a reference, no agreements."""
+    compared = any(row.agreement is not None for row in rows)
+    return [key for key in HEADINGS if compared or key not in AGREEMENTS]
+
+
+def comparison_table(rows: Sequence[Row]) -> Table:
+    """Return the table of compared masks for a terminal."""
+    table = Table()
+    columns = used_columns(rows)
+    for key in columns:
+        left = key in ("scan", "mask", "class")
+        table.add_column(HEADINGS[key], justify="left" if left else "right", no_wrap=True)
+    before = ("", "")
+    for row in rows:
+        here = row.scan, row.mask
+        if before[0] not in ("", row.scan):
+            table.add_section()
+        record = row.record() | {
+            "scan": "" if row.scan == before[0] else row.scan,
+            "mask": "" if here == before else row.mask,
+        }
+        table.add_row(*(text_of(key, record[key]) for key in columns))
+        before = here
+    return table
+
+
+def delimited(rows: Sequence[Row], delimiter: str) -> str:
+    """Return rows as text that spreadsheets take, undefined values empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, used_columns(rows), extrasaction="ignore", delimiter=delimiter, lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(row.record() for row in rows)
+    return text.getvalue()
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, atomically.
+
+    Raises
+    ------
+    McwssError
+        If the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(delimited(rows, ","), encoding="utf-8")

@@ -37,7 +37,7 @@ from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import row
 
 if TYPE_CHECKING:
-    from napari_mcwss.measurement.compare_masks import Row, Surveyed
+    from napari_mcwss.measurement.compare_masks import Row, ScanComparison
     from napari_mcwss.study.study import Study
 
 _SORT = Qt.ItemDataRole.UserRole
@@ -153,7 +153,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             if scan is None and not everywhere:
                 raise McwssError("no scan is on screen: choose one, or measure all scans")
             scans = None if everywhere or scan is None else [scan]
-            events = _survey(study, scans, makers, reference)
+            events = _comparison(study, scans, makers, reference)
             self.background.start(Job("measuring of masks", events, lambda _: False))
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
@@ -166,7 +166,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
 
     def copy(self) -> None:
         """Copy the selected lines, or all, as text between tabs."""
-        from napari_mcwss.measurement.comparison_table import delimited
+        from napari_mcwss.measurement.tables import delimited
 
         QGuiApplication.clipboard().setText(delimited(self._ordered(selected=True), "\t"))
 
@@ -175,10 +175,10 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         name, _ = QFileDialog.getSaveFileName(self, "Save", "measurements.csv", "CSV (*.csv)")
         if not name:
             return
-        from napari_mcwss.measurement.comparison_table import write_survey
+        from napari_mcwss.measurement.tables import write_rows
 
         try:
-            write_survey(Path(name), self._ordered(selected=False))
+            write_rows(Path(name), self._ordered(selected=False))
         except McwssError as error:
             show_error(str(error))
 
@@ -189,13 +189,8 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             lines = list(range(self.model.rowCount()))
         return [self._rows[self.model.item(line, 0).data(_PLACE)] for line in sorted(lines)]
 
-    def _take(self, event: "Surveyed") -> None:
-        from napari_mcwss.measurement.comparison_table import (
-            COLUMNS,
-            text_of,
-            used_columns,
-            values_of,
-        )
+    def _take(self, event: "ScanComparison") -> None:
+        from napari_mcwss.measurement.tables import HEADINGS, text_of, used_columns
 
         self._done += 1
         label = self.session.order.label(event.scan)
@@ -204,7 +199,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         for found in event.rows:
             shown = replace(found, scan=label)
             items = []
-            for key, value in zip(COLUMNS, values_of(shown), strict=True):
+            for key, value in shown.record().items():
                 item = QStandardItem(text_of(key, value))
                 # What is undefined is last, or first.
                 item.setData(float("-inf") if value is None else value, _SORT)
@@ -212,9 +207,9 @@ class MeasureDock(QWidget):  # type: ignore[misc]
                 items.append(item)
             self.model.appendRow(items)
             self._rows.append(shown)
-        self.model.setHorizontalHeaderLabels(list(COLUMNS.values()))
+        self.model.setHorizontalHeaderLabels(list(HEADINGS.values()))
         used = used_columns(self._rows)
-        for index, key in enumerate(COLUMNS):
+        for index, key in enumerate(HEADINGS):
             self.table.setColumnHidden(index, key not in used)
         self.status.setText(f"{self._done} scans")
         self._refresh()
@@ -245,16 +240,16 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.values.setEnabled(option is not None and option.kind in ("layer", "folder"))
 
 
-def _survey(
+def _comparison(
     study: "Study",
     scans: Sequence[str] | None,
     makers: Sequence[MakeSource],
     reference: MakeSource | None,
-) -> Callable[[], "Generator[Surveyed | None, None, None]"]:
-    """Make the events of a survey; of all scans that have a mask, if none are named."""
+) -> Callable[[], "Generator[ScanComparison | None, None, None]"]:
+    """Return what measures the scans; all that have a mask, if none are named."""
 
-    def events() -> "Generator[Surveyed | None, None, None]":
-        from napari_mcwss.measurement.compare_masks import survey
+    def events() -> "Generator[ScanComparison | None, None, None]":
+        from napari_mcwss.measurement.compare_masks import compare_masks
 
         yield None
         sources = [make() for make in makers]
@@ -264,6 +259,6 @@ def _survey(
         ]
         if not names:
             raise McwssError("no scan has such a mask: segment scans first")
-        yield from survey(study, names, sources, right)
+        yield from compare_masks(study, names, sources, right)
 
     return events

@@ -17,12 +17,12 @@ from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
 from napari_mcwss.segmentation.corrected import CORRECTED
 
 if TYPE_CHECKING:
-    from napari_mcwss.measurement.compare_masks import Source
+    from napari_mcwss.measurement.sources import MaskSource
     from napari_mcwss.study.study import Study
 
 NONE, FOLDER = "none", "folder of masks …"
 
-MakeSource = Callable[[], "Source"]
+MakeSource = Callable[[], "MaskSource"]
 """Makes a source in another thread: some load torch, which takes seconds."""
 
 
@@ -180,31 +180,30 @@ def _of_layer(
     name: str,
     data: NDArray[np.integer],
     given: Mapping[str, Sequence[int]] | None,
-) -> "Source":
-    from napari_mcwss.measurement.compare_masks import Source, of_labels
-    from napari_mcwss.measurement.measure import class_masks
+) -> "MaskSource":
+    from napari_mcwss.measurement.class_masks import class_masks
+    from napari_mcwss.measurement.sources import MaskSource
 
-    def read(_: str) -> NDArray[np.bool_]:
-        if given is None:
-            return of_labels(data, len(study.classes))
-        return class_masks(data, given, study.class_names)
-
-    return Source(name, lambda asked: asked == scan, read)
+    return MaskSource(
+        name, lambda asked: asked == scan, lambda _: class_masks(data, study.class_names, given)
+    )
 
 
-def _of_model(study: "Study", name: str) -> "Source":
-    from napari_mcwss.measurement.compare_masks import Source
+def _of_model(study: "Study", name: str) -> "MaskSource":
+    from napari_mcwss.measurement.sources import MaskSource
 
-    return Source.of_model(study, name)
-
-
-def _of_corrected(study: "Study", unsaved: Mapping[str, NDArray[np.uint8]]) -> "Source":
-    from napari_mcwss.measurement.compare_masks import Source
-
-    return Source.of_corrected(study, unsaved)
+    return MaskSource.of_model(study, name)
 
 
-def _of_files(study: "Study", folder: str, given: Mapping[str, Sequence[int]] | None) -> "Source":
-    from napari_mcwss.measurement.compare_masks import Source
+def _of_corrected(study: "Study", unsaved: Mapping[str, NDArray[np.uint8]]) -> "MaskSource":
+    from napari_mcwss.measurement.sources import MaskSource
 
-    return Source.of_files(study, folder, given, Path(folder).name)
+    return MaskSource.of_corrected(study, unsaved)
+
+
+def _of_files(
+    study: "Study", folder: str, given: Mapping[str, Sequence[int]] | None
+) -> "MaskSource":
+    from napari_mcwss.measurement.sources import MaskSource
+
+    return MaskSource.of_files(study, folder, given)

@@ -1,0 +1,108 @@
+"""Where the masks to be measured come from: a model, a reader, files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.class_masks import class_masks
+from napari_mcwss.measurement.references import ReferenceMasks
+from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.segmentation.corrected import CORRECTED, is_corrected, read_corrected
+from napari_mcwss.study.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class MaskSource:
+    """Masks of scans under one name.
+
+    Attributes
+    ----------
+    name : str
+        Name in tables.
+    has : callable
+        Tells whether there is a mask of a scan.
+    read : callable
+        Returns a scan's masks, bool ``(classes, z, y, x)``, or raises an error
+        that says what is missing.
+    trained_on : tuple of str
+        Scans that the maker of the masks was trained on.
+    """
+
+    name: str
+    has: Callable[[str], bool]
+    read: Callable[[str], NDArray[np.bool_]]
+    trained_on: tuple[str, ...] = ()
+
+    @classmethod
+    def of_model(cls, study: Study, model: str) -> "MaskSource":
+        """Take the stored masks of a model.
+
+        Raises
+        ------
+        McwssError
+            If there is no such model, or it is for other classes.
+        """
+        # These load torch, which takes seconds: masks of layers and files need none.
+        from napari_mcwss.model.checkpoint import read_info
+        from napari_mcwss.segmentation.results import has_result, load_mask
+
+        info = read_info(study.model_folder(model))
+        info.check(study.channels, study.class_names)
+        return cls(
+            model,
+            lambda scan: has_result(study, model, scan),
+            lambda scan: class_masks(load_mask(study, model, scan), study.class_names),
+            info.scans,
+        )
+
+    @classmethod
+    def of_corrected(
+        cls, study: Study, unsaved: Mapping[str, NDArray[np.uint8]] | None = None
+    ) -> "MaskSource":
+        """Take the masks that were corrected by hand, called right or not.
+
+        Parameters
+        ----------
+        study : Study
+        unsaved : mapping, optional
+            Scan to labels that are newer than those on disk.
+        """
+        newer = unsaved or {}
+
+        def read(scan: str) -> NDArray[np.bool_]:
+            if scan in newer:
+                return class_masks(newer[scan], study.class_names)
+            mask = read_corrected(study, scan)
+            if mask is None:
+                raise McwssError(f"scan {scan} has no corrected mask: correct its mask first")
+            return class_masks(mask.labels, study.class_names)
+
+        return cls(CORRECTED, lambda scan: scan in newer or is_corrected(study, scan), read)
+
+    @classmethod
+    def of_files(
+        cls, study: Study, masks: str, values: Mapping[str, Sequence[int]] | None = None
+    ) -> "MaskSource":
+        """Take masks in files, named after their folder.
+
+        Parameters
+        ----------
+        study : Study
+        masks : str
+            A folder of masks, or the name of the masks beside the scans, as in `find_masks`.
+        values : mapping, optional
+            Class name to its values in the masks; by default 1 for the first
+            class, 2 for the second, and so on.
+
+        Raises
+        ------
+        McwssError
+            If no scan has a mask there.
+        """
+        given = values or {name: (k,) for k, name in enumerate(study.class_names, 1)}
+        files = find_masks(masks, {s: study.files(s)[0] for s in study.scan_names}, partial=True)
+        return cls(Path(masks).name, files.__contains__, ReferenceMasks(study, masks, given).read)
