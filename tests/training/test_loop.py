@@ -8,7 +8,7 @@ import torch
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.model.presets.local import REGION_STAGE
+from napari_mcwss.model.presets.local import REGION_PHASE
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import clock as clocks
 from napari_mcwss.training import stages
@@ -194,7 +194,7 @@ def test_a_batch_belongs_to_the_stage_that_it_falls_into(tagged_study: Study, mo
     def watched(self, data, shuffled, progress):
         drawn = draw(self, data, shuffled, progress)
         together = (data.tags[drawn.slices, 1] == 1).all()
-        stages.append((progress >= REGION_STAGE, bool(together)))
+        stages.append((progress >= REGION_PHASE, bool(together)))
         return drawn
 
     monkeypatch.setattr(Run, "_draw", watched)

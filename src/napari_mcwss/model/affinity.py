@@ -6,13 +6,13 @@ from torch.nn import functional as F
 
 
 class SemanticAffinity(nn.Module):
-    """Rewrite each slice's features by those of its reference slice.
+    """Rewrite the features of each slice by those of its reference slice, and vice versa.
 
-    The affinity of two positions is ``S = (W f1)^T f2 / sqrt(d)``. A position
-    of the slice becomes the mean of the reference's features weighted with the
-    softmax of its row of S; a position of the reference likewise with its
-    column. What only one of the two slices holds has nothing to be rewritten
-    from, so the rewritten features carry what both share.
+    The affinity of two positions is ``S = (W f1)^T f2 / sqrt(d)``. A position of the
+    slice becomes the mean of the reference's features, weighted with the softmax of
+    its row of S; a position of the reference likewise with its column. The other
+    slice has no features for what only one slice holds, so the rewritten features
+    carry what both slices share.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ class SemanticAffinity(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.weight = nn.Linear(features, features, bias=False)
-        # At the start the affinity is the plain similarity of two features.
+        # The affinity starts as the plain similarity of two features.
         nn.init.eye_(self.weight.weight)
 
     def forward(self, slices: Tensor, references: Tensor) -> Tensor:
-        """Rewrite both directions.
+        """Rewrite features in both directions.
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class SemanticAffinity(nn.Module):
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    # The fused kernels want a head axis; they never keep the matrix of affinities.
+    # The fused kernels need a head axis; they never store the affinity matrix.
     attended = F.scaled_dot_product_attention(
         query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
     )

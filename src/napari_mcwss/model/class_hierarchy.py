@@ -1,4 +1,4 @@
-"""Classes that lie inside others: pairs of class and parent, and what a family shares."""
+"""The hierarchy of classes: which class lies inside which, as pairs of child and parent."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def pairs_of(parents: Sequence[int]) -> list[tuple[int, int]]:
-    """List (class, parent), every parent before its own children.
+def child_parent_pairs(parents: Sequence[int]) -> list[tuple[int, int]]:
+    """List (child, parent), every parent before its own children.
 
     Parameters
     ----------
     parents : sequence of int
-        Index of each class's parent, -1 for none; without circles.
+        Index of each class's parent, -1 for none; without cycles.
     """
 
     def depth(index: int) -> int:
@@ -24,31 +24,31 @@ def pairs_of(parents: Sequence[int]) -> list[tuple[int, int]]:
     return [(child, parents[child]) for child in sorted(children, key=depth)]
 
 
-def family_maximum(maps: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Let the map ``(slices, classes, h, w)`` of each class cover those of the classes inside it.
+def cover_children(maps: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """Return maps in which each class also covers the classes inside it.
 
     Parameters
     ----------
     maps : Tensor
-        Of each class for itself.
+        ``(slices, classes, h, w)``, each class on its own.
     pairs : sequence of (int, int)
-        As `pairs_of` gives them.
+        From `child_parent_pairs`.
     """
-    found = list(maps.unbind(1))
+    covering = list(maps.unbind(1))
     for child, parent in reversed(pairs):
-        found[parent] = torch.maximum(found[parent], found[child])
-    return torch.stack(found, 1)
+        covering[parent] = torch.maximum(covering[parent], covering[child])
+    return torch.stack(covering, 1)
 
 
-def nest(maps: NDArray[np.float32], pairs: Sequence[tuple[int, int]]) -> None:
-    """Make the map of each child the lesser of its parent's and its own, in place.
+def limit_to_parents(maps: NDArray[np.float32], pairs: Sequence[tuple[int, int]]) -> None:
+    """Lower the map of each child to that of its parent where it is higher, in place.
 
     Parameters
     ----------
     maps : ndarray
-        ``(classes, ...)`` in 0..1, that of a child its share inside its parent.
+        ``(classes, ...)`` in 0..1; that of a child is its share inside its parent.
     pairs : sequence of (int, int)
-        As `pairs_of` gives them.
+        From `child_parent_pairs`.
     """
     for child, parent in pairs:
         np.minimum(maps[parent], maps[child], out=maps[child])

@@ -1,8 +1,8 @@
-"""How many slices of a batch a loss applies to, also where processes share the batch.
+"""How many slices of a batch a loss applies to, also if several processes share the batch.
 
-A loss that is a mean over few slices, those with a known tag or a class in
-common, would be another one as the mean of such means: a process whose share
-holds none of them would pull it towards 0.
+Some losses are means over few slices, such as those with a known tag or with a
+common class. The mean of such means over processes would differ: a process
+whose share holds no such slice would pull it towards 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from contextvars import ContextVar
 
 from torch import Tensor
 
-Shared = Callable[[Tensor], Tensor]
-"""Gives, of the count of a share, what the share is to be divided by."""
+BatchCount = Callable[[Tensor], Tensor]
+"""Turn the count of a process's share into the divisor of its losses."""
 
-_shared: ContextVar[Shared | None] = ContextVar("shared", default=None)
+_batch_count: ContextVar[BatchCount | None] = ContextVar("batch_count", default=None)
 
 
 def count(applies: Tensor) -> Tensor:
-    """Count where a loss applies, at least 1.
+    """Return the number of slices and classes that a loss applies to, at least 1.
 
     Parameters
     ----------
@@ -28,17 +28,17 @@ def count(applies: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Scalar. Within `counting`, that of the whole batch, to the scale of the share.
+        Scalar. Within `counting_whole_batch` it counts the whole batch, scaled to the share.
     """
-    found, shared = applies.sum(), _shared.get()
-    return found.clamp_min(1) if shared is None else shared(found)
+    number, batch_count = applies.sum(), _batch_count.get()
+    return number.clamp_min(1) if batch_count is None else batch_count(number)
 
 
 @contextmanager
-def counting(shared: Shared) -> Iterator[None]:
-    """Have `count` count the whole batch for a while."""
-    before = _shared.set(shared)
+def counting_whole_batch(batch_count: BatchCount) -> Iterator[None]:
+    """Let `count` count the whole batch within this context."""
+    token = _batch_count.set(batch_count)
     try:
         yield
     finally:
-        _shared.reset(before)
+        _batch_count.reset(token)

@@ -1,4 +1,4 @@
-"""Where the network runs."""
+"""The devices that networks run on."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from napari_mcwss.base.errors import McwssError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Choose a device: CUDA, else Apple's mps, else the CPU, unless one is named.
+    """Return the named device, or with "auto" the best one: CUDA, else Apple's mps, else the CPU.
 
     Raises
     ------
     McwssError
-        If the named device is unknown or not there.
+        If the named device is unknown or not available.
     """
     if name == "auto":
         name = (
@@ -37,22 +37,14 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 class Device(NamedTuple):
-    """A device of this machine.
-
-    Attributes
-    ----------
-    name : str
-        As `choose_device` takes it.
-    text : str
-        What it is, for a user.
-    """
+    """A device of this machine: its name for `choose_device`, and a description for users."""
 
     name: str
     text: str
 
 
 def list_devices() -> list[Device]:
-    """List what this torch can compute on here: the CPU first."""
+    """List the devices of this machine that torch can use, the CPU first."""
     found = [Device("cpu", f"CPU, {os.cpu_count()} cores")]
     found += [
         Device(f"cuda:{index}", torch.cuda.get_device_name(index))
@@ -64,28 +56,27 @@ def list_devices() -> list[Device]:
 
 
 def missing_devices() -> list[str]:
-    """Say, in a line each, why devices that a user may expect are not there."""
+    """Return one line for each kind of device that users may expect but torch cannot use."""
     reasons = []
     if not torch.cuda.is_available():
         built = torch.version.cuda or torch.version.hip
         reasons.append(
-            f"no CUDA: this torch, built for CUDA {built}, finds no GPU or no driver that it can "
-            "use"
+            f"no CUDA: this torch, built for CUDA {built}, finds no GPU or no usable driver"
             if built
             else f"no CUDA: this torch ({torch.__version__}) is a CPU build"
         )
     if sys.platform == "darwin" and not torch.backends.mps.is_available():
         built_in = torch.backends.mps.is_built()
         reasons.append(
-            "no mps: this Mac's processor or its system is too old"
+            "no mps: the processor or the system of this Mac is too old"
             if built_in
-            else "no mps: this torch is built without it"
+            else "no mps: this torch is a build without it"
         )
     return reasons
 
 
 def describe_device(device: torch.device) -> str:
-    """Name a device for a record: ``cuda:0 (NVIDIA H100)``, ``cpu (4 threads)``."""
+    """Describe a device for a record, such as ``cuda:0 (NVIDIA H100)`` or ``cpu (4 threads)``."""
     match device.type:
         case "cuda":
             return f"{device} ({torch.cuda.get_device_name(device)})"
@@ -95,6 +86,6 @@ def describe_device(device: torch.device) -> str:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 where the device is faster with it."""
+    """Return a context that computes in bfloat16 on devices that are faster with it."""
     enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

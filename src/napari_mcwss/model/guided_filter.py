@@ -1,36 +1,34 @@
-"""The guided filter: maps that follow the edges of an image."""
+"""The guided filter, which fits maps to the edges of an image."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 SOFTNESS = 0.1
-"""Variance of a channel below which its edges are smoothed away; images have variance 1."""
+"""Variance of a channel below which edges are smoothed; images have variance 1."""
 
 
 def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
-    """Filter maps so that they change where the images do.
+    """Filter maps so that their edges are those of the images.
 
-    In every window of the image, the filtered map is the linear function of
-    the channels nearest to the map (He, Sun, Tang, *Guided image filtering*,
-    IEEE Trans Pattern Anal Mach Intell 2013, section 3.5). The functions are
-    found at half the resolution and applied at the full one (He, Sun, *Fast
-    guided filter*, 2015).
+    In every window, the filtered map is the linear function of the channels that
+    fits the map best (He, Sun, Tang, *Guided image filtering*, IEEE Trans Pattern
+    Anal Mach Intell 2013, section 3.5). The functions are fitted at half the
+    resolution and applied at the full one (He, Sun, *Fast guided filter*, 2015).
 
     Parameters
     ----------
     maps : Tensor
         ``(slices, classes, h, w)``.
     images : Tensor
-        Guides ``(slices, channels, h, w)``, each channel of variance about 1.
+        Guides ``(slices, channels, h, w)``, each channel with a variance of about 1.
     radius : int
-        A window has ``2 * radius + 1`` pixels a side.
+        Windows have ``2 * radius + 1`` pixels per side.
 
     Returns
     -------
     Tensor
-        Float32 ``(slices, classes, h, w)``; values can leave the range of the
-        maps a little.
+        Float32 ``(slices, classes, h, w)``; values can slightly exceed the range of the maps.
     """
     height, width = images.shape[-2:]
     guides = images.float()
@@ -39,7 +37,7 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
     channels = images.shape[1]
 
     def mean(values: Tensor) -> Tensor:
-        # Rows, then columns: the same as the square window, at a fraction of the sums.
+        # Rows, then columns: equals the square window, with fewer sums.
         for size in ((window, 1), (1, window)):
             padding = [side // 2 for side in size]
             values = F.avg_pool2d(values, size, 1, padding, count_include_pad=False)
@@ -54,7 +52,7 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
     covariance = covariance - image_mean[:, :, None] * map_mean[:, None]
 
     ridge = SOFTNESS * torch.eye(channels, device=maps.device)
-    # One small system a pixel: (slices, h, w, channels, channels or classes).
+    # One small system per pixel: (slices, h, w, channels, channels or classes).
     slopes = torch.linalg.solve(
         variance.permute(0, 3, 4, 1, 2) + ridge, covariance.permute(0, 3, 4, 1, 2)
     ).permute(0, 3, 4, 1, 2)

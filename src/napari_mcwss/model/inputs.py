@@ -1,4 +1,4 @@
-"""From a scan's volume to what the network reads, the same for training and prediction."""
+"""The input of networks: scans cropped, normalised and resampled, for training and prediction."""
 
 from dataclasses import dataclass
 
@@ -8,52 +8,50 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-TOLERATED = 1.25
-"""Pixels up to so much larger or smaller are read as they are."""
+PIXEL_TOLERANCE = 1.25
+"""Factor by which pixels may be larger or smaller and still not be resampled."""
 
-
-PLACE_SCALE = 50.0
-"""Millimetres from a scan's centre that are 1 in the coordinate channels."""
+COORDINATE_SCALE = 50.0
+"""Distance in mm from the centre of a scan that is 1 in the coordinate channels."""
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How a network reads scans; the same in training and prediction.
+    """How a network reads scans, in training and prediction alike.
 
     Attributes
     ----------
     pixel : float
-        Millimetres between the pixels that the network reads. What its levels
-        see is counted in pixels: in millimetres it is only the same for every
-        scan if the pixels are.
+        Pixel size in mm. Networks see a fixed number of pixels, which is the
+        same extent in every scan only if the pixels have the same size.
     coordinates : bool
-        Whether three further channels say where a pixel lies, from the
-        scan's centre along z, y, x: for scans that are aligned.
+        Whether three further channels hold the position of a pixel relative to
+        the centre of the scan along z, y, x, for aligned scans.
     """
 
     pixel: float = 1.0
     coordinates: bool = False
 
     def channels(self, scan_channels: int) -> int:
-        """Count what the network reads of scans with so many channels."""
+        """Return the number of input channels for scans with the given number of channels."""
         return scan_channels + 3 * self.coordinates
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The slices of one scan, cropped to its foreground, normalised, in the network's pixels.
+    """The slices of one scan, cropped to the foreground, normalised, at the network's pixel size.
 
     Attributes
     ----------
     images : Tensor
-        Float16 ``(slices, channels, h, w)``, zero mean and unit deviation over
-        foreground, 0 in the background.
+        Float16 ``(slices, channels, h, w)`` with mean 0 and standard deviation 1
+        over the foreground, 0 in the background.
     foreground : Tensor
         Bool ``(slices, 1, h, w)``.
     window : tuple of slice
-        Where the crop lies in the slice: rows, columns.
+        Rows and columns of the crop in the scan's slice.
     size : tuple of int
-        Height and width of the scan's own slice.
+        Height and width of the scan's slice.
     """
 
     images: Tensor
@@ -63,21 +61,21 @@ class Inputs:
 
     @property
     def occupied(self) -> Tensor:
-        """Indices of the slices that hold any foreground."""
+        """Indices of the slices with foreground."""
         return self.foreground.flatten(1).any(1).nonzero().squeeze(1)
 
     def restore(self, maps: Tensor) -> Tensor:
-        """Bring maps ``(slices, classes, h, w)`` to the pixels of the crop in the scan's slice."""
+        """Resample maps ``(slices, classes, h, w)`` to the scan's own pixels within the crop."""
         rows, columns = self.window
         return resample(maps, (rows.stop - rows.start, columns.stop - columns.start))
 
 
 def find_foreground(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell foreground from a constant background.
+    """Separate the foreground from a constant background.
 
-    Where all eight corners of a channel have one value (air in CT, what skull
-    stripping left), voxels of that value in every such channel are background.
-    Without such a channel everything is foreground.
+    If the eight corners of a channel have the same value (air in CT, zero after
+    skull stripping), that is its background value. Background voxels have this value
+    in every such channel. Without such a channel everything is foreground.
 
     Parameters
     ----------
@@ -104,16 +102,16 @@ def prepare(
     spacing: tuple[float, float, float],
     input_spec: InputSpec = InputSpec(),
 ) -> Inputs:
-    """Crop a volume to its foreground, normalise every channel over it, resample its slices.
+    """Crop a volume to its foreground, normalise each channel over it, and resample the slices.
 
     Parameters
     ----------
     volume : ndarray
-        Float32 ``(channels, z, y, x)``, any units.
+        Float32 ``(channels, z, y, x)``, in any unit.
     spacing : tuple of float
-        Voxel size (z, y, x) in mm; slices stay where they are.
+        Voxel size (z, y, x) in mm. Only y and x are resampled.
     input_spec : InputSpec
-        How the network reads it.
+        How the network reads scans.
     """
     foreground = find_foreground(volume)
     outline = np.logical_or.reduce(foreground)
@@ -126,20 +124,15 @@ def prepare(
         if values.size:
             mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
             normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
-            # Float16 holds the store in half the memory; outliers must not overflow it.
+            # Float16 halves the memory of a training; outliers must not overflow it.
             images[:, index][cropped_foreground] = normal.clip(-20, 20)
     size = _working_size(cropped.shape[2:], spacing[1:], input_spec.pixel)
     inside = torch.from_numpy(np.ascontiguousarray(cropped_foreground))[:, None]
-    resampled, foreground_there = (
-        resample(torch.from_numpy(images), size),
-        resample(inside.half(), size),
-    )
+    resampled, covered = resample(torch.from_numpy(images), size), resample(inside.half(), size)
     if input_spec.coordinates:
         coordinates = _coordinates(volume.shape[1:], spacing, (rows, columns), size)
         resampled = torch.cat([resampled, coordinates], 1)
-    return Inputs(
-        resampled, foreground_there > 0.5, (rows, columns), (volume.shape[2], volume.shape[3])
-    )
+    return Inputs(resampled, covered > 0.5, (rows, columns), (volume.shape[2], volume.shape[3]))
 
 
 def _coordinates(
@@ -148,12 +141,12 @@ def _coordinates(
     window: tuple[slice, slice],
     size: tuple[int, int],
 ) -> Tensor:
-    """Give the coordinates of pixels from the scan's centre: float16 ``(slices, 3, h, w)``."""
+    """Return positions relative to the centre of the scan: float16 ``(slices, 3, h, w)``."""
 
     def axis(first: float, last: float, count: int, voxels: int, millimetres: float) -> Tensor:
         step = (last - first) / count
         centres = first + step * (torch.arange(count) + 0.5)
-        return (centres - voxels / 2) * millimetres / PLACE_SCALE
+        return (centres - voxels / 2) * millimetres / COORDINATE_SCALE
 
     ranges = [(0, shape[0], shape[0])]
     ranges += [(part.start, part.stop, count) for part, count in zip(window, size, strict=True)]
@@ -165,19 +158,19 @@ def _coordinates(
 
 
 def resample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample maps ``(slices, channels, h, w)`` to another size, unless they have it."""
+    """Resample maps ``(slices, channels, h, w)`` to a size; return them as they are if equal."""
     if tuple(maps.shape[-2:]) == size:
         return maps
     return F.interpolate(maps.float(), size, mode="bilinear", antialias=True).to(maps.dtype)
 
 
 def resample_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample label images, uint8 ``(slices, h, w)``: a pixel gets what covers most of it."""
+    """Resample label images, uint8 ``(slices, h, w)``: a pixel gets the label that covers most."""
     if tuple(labels.shape[-2:]) == size:
         return labels
-    found = range(int(labels.max()) + 1 if labels.numel() else 1)
-    # Where images are resampled, a nearest neighbour would lie beside them.
-    shares = [resample((labels == label)[:, None].half(), size)[:, 0] for label in found]
+    values = range(int(labels.max()) + 1 if labels.numel() else 1)
+    # Nearest neighbours would be displaced relative to the resampled images.
+    shares = [resample((labels == label)[:, None].half(), size)[:, 0] for label in values]
     return torch.stack(shares).argmax(0).to(torch.uint8)
 
 
@@ -185,14 +178,14 @@ def _working_size(
     size: tuple[int, ...], spacing: tuple[float, ...], pixel: float
 ) -> tuple[int, int]:
     factors = [millimetres / pixel for millimetres in spacing]
-    if all(1 / TOLERATED <= factor <= TOLERATED for factor in factors):
+    if all(1 / PIXEL_TOLERANCE <= factor <= PIXEL_TOLERANCE for factor in factors):
         factors = [1.0, 1.0]
     height, width = (max(1, round(n * f)) for n, f in zip(size, factors, strict=True))
     return height, width
 
 
 def _extent(outline: NDArray[np.bool_], axis: int) -> slice:
-    """Give the range of an image's axis that holds anything; all of it if nothing does."""
+    """Return the range of an axis that holds any True; the whole axis if there is none."""
     indices = np.nonzero(outline)[axis]
     if not indices.size:
         return slice(0, outline.shape[axis])

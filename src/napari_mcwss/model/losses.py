@@ -1,9 +1,9 @@
 """The losses of the ``mcwss`` preset (paper, sections 3.1 to 3.4, corrected).
 
-All take evidence (log-odds, any real value) rather than scaled maps, so that
-no extreme of a slice enters a gradient, and tags of which -1, unknown, never
-counts. Each returns the mean over what it applies to; 0 where it applies to
-nothing.
+All take evidence (log-odds, any real value) rather than scaled maps, so that the
+extremes of a slice do not enter the gradient. Tags that are -1, unknown, never
+count. Each loss is the mean over the slices and classes that it applies to, or 0
+if there are none.
 """
 
 import torch
@@ -17,33 +17,33 @@ from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 EXTENT_PRIOR = 0.05
 """Weight of present slices in `extent_loss`.
 
-Evidence is 0 where a pixel's looks are 1 / 0.05 = 20 times as frequent in
-present slices as in absent ones.
+Evidence is 0 for pixels of a kind that is 1 / 0.05 = 20 times as frequent on
+present slices as on absent ones.
 """
 
 OUTSIDE, INSIDE, OVERLAP = 0.2, 1.0, 0.05
-"""Weights of the parts of `mutual_exclusion_loss`."""
+"""Weights of the terms of `mutual_exclusion_loss`."""
 
 
 def tag_weights(tags: Tensor, frequency: Tensor) -> Tensor:
-    """Weigh each tag by how rare it is: 2 (1 - f) if present, 2 f if absent, 0 if unknown.
+    """Weight tags by their rarity: 2 (1 - f) if present, 2 f if absent, 0 if unknown.
 
     Parameters
     ----------
     tags : Tensor
         ``(slices, classes)``.
     frequency : Tensor
-        Share f of present among known tags, ``(classes,)``.
+        Share f of present among the known tags of each class, ``(classes,)``.
     """
     weights = torch.where(tags == PRESENT, 2 * (1 - frequency), 2 * frequency)
     return weights.masked_fill(tags == UNKNOWN, 0.0)
 
 
-def classification_loss(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
-    """Class-weighted cross-entropy of pooled evidence.
+def weighted_cross_entropy(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
+    """Compute the cross-entropy of pooled evidence, weighted by the rarity of the tags.
 
-    With two outputs per head, the cross-entropy of (absent, present) is the
-    binary one of their difference, the evidence.
+    With two outputs per head, the cross-entropy of (absent, present) is the binary
+    cross-entropy of their difference, the evidence.
 
     Parameters
     ----------
@@ -51,10 +51,20 @@ def classification_loss(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tens
         Pooled evidence ``(slices, classes)``.
     tags, frequency : Tensor
         As in `tag_weights`.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes)``, 0 where the tag is unknown.
     """
     target = (tags == PRESENT).to(scores.dtype)
     losses = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
-    return _mean(losses * tag_weights(tags, frequency), tags != UNKNOWN)
+    return losses * tag_weights(tags, frequency)
+
+
+def classification_loss(scores: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
+    """Compute the mean of `weighted_cross_entropy` over known tags."""
+    return _mean(weighted_cross_entropy(scores, tags, frequency), tags != UNKNOWN)
 
 
 def extent_loss(
@@ -66,10 +76,10 @@ def extent_loss(
 ) -> Tensor:
     """Let evidence cover what only present slices hold.
 
-    Takes the place of the paper's CAM loss, which pushes the map of a present
-    slice to 1 everywhere. Here all foreground of an absent slice is certainly
-    negative, and that of a present slice is positive with a small weight only:
-    what absent slices hold too stays at 0, the rest is free to reach 1.
+    This replaces the paper's CAM loss, which pushes the map of a present slice to 1
+    everywhere. Here all foreground of an absent slice is negative, and that of a
+    present slice is positive with a small weight: what absent slices also hold stays
+    at 0, while the rest can reach 1.
 
     Parameters
     ----------
@@ -92,19 +102,19 @@ def extent_loss(
 def cross_guidance_loss(
     single: Tensor, decomposed: Tensor, foreground: Tensor, joint: Tensor
 ) -> Tensor:
-    """One minus the correlation of the single and the decomposed CAM of a class.
+    """Compute 1 minus the correlation of the single and the decomposed CAM of each class.
 
-    The paper rewards the minimum of both maps, which all-ones maps win. The
-    correlation asks that both vary together, and a constant map has none.
+    The paper rewards the minimum of both maps, which is highest for maps of all ones.
+    The correlation requires that both vary together, and a constant map has none.
 
     Parameters
     ----------
     single, decomposed : Tensor
         CAMs ``(slices, classes, h, w)`` in 0..1.
     foreground : Tensor
-        ``(slices, 1, h, w)`` in 0..1; correlation is taken over foreground.
+        ``(slices, 1, h, w)`` in 0..1, over which the correlation is taken.
     joint : Tensor
-        Tags of the decomposed branch; only jointly present classes count.
+        Tags of the decomposed branch; only classes present on both slices count.
     """
     first = (single - mean_within(single, foreground)[..., None, None]) * foreground
     second = (decomposed - mean_within(decomposed, foreground)[..., None, None]) * foreground
@@ -117,17 +127,16 @@ def cross_guidance_loss(
 def mutual_exclusion_loss(
     evidence: Tensor, foreground: Tensor, tags: Tensor, frequency: Tensor
 ) -> Tensor:
-    """Keep neighbouring classes apart, for every pair of classes.
+    """Keep the maps of different classes apart.
 
-    The mean over slices of three parts, each summed over its pairs:
+    The loss is the mean over slices of three terms, each summed over pairs of classes:
 
-    - outside: where j is present and not the more frequent of the two, the
-      evidence of k, pooled over what j's map (detached) leaves free, must
-      still explain k's tag;
-    - inside: where j is present and k absent, j's map (detached) holds pixels
-      that are certainly not k, the ones mistaken most easily;
-    - overlap: where both are present, what their maps have in common, as a
-      share of their union.
+    - outside: where j is present and not the more frequent of the two, the evidence
+      of k, pooled outside the map of j (detached), must still explain the tag of k;
+    - inside: where j is present and k absent, the pixels in the map of j (detached)
+      are certainly not k, and the most easily mistaken for it;
+    - overlap: where both are present, the share of the union of their maps that they
+      have in common.
 
     Parameters
     ----------
@@ -148,7 +157,7 @@ def mutual_exclusion_loss(
     pooled = smooth_maximum(evidence[:, k], (1 - other) * foreground)
     target = present[:, k].to(pooled.dtype)
     outside = F.binary_cross_entropy_with_logits(pooled, target, reduction="none")
-    # Unknown tags of k weigh 0.
+    # Unknown tags of k have weight 0.
     outside = outside * tag_weights(tags, frequency)[:, k]
     outside = outside * (present[:, j] & (frequency[k] >= frequency[j]))
 

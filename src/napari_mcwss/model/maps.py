@@ -1,4 +1,4 @@
-"""From logits per level to evidence maps and one CAM per class."""
+"""Evidence maps of each level from logits, and one CAM per class from these."""
 
 from collections.abc import Sequence
 
@@ -9,30 +9,30 @@ from torch.nn import functional as F
 from napari_mcwss.model.network import DEEPEST_STRIDE
 
 SHARPNESS = 20.0
-"""Of the smooth maximum: the mean at 0, the maximum at infinity."""
+"""Sharpness of the smooth maximum: 0 gives the mean, infinity the maximum."""
 
 
 def evidence(logits: Tensor) -> Tensor:
-    """Give the evidence maps: the log-odds of present against absent.
+    """Return evidence maps: the log-odds of present against absent.
 
     Parameters
     ----------
     logits : Tensor
-        ``(slices, classes, 2, h, w)``, absent then present.
+        ``(slices, classes, 2, h, w)``: absent, present.
 
     Returns
     -------
     Tensor
-        ``(slices, classes, h, w)``, any real value, 0 is undecided.
+        ``(slices, classes, h, w)``, any real value; 0 is undecided.
     """
     return logits[:, :, 1] - logits[:, :, 0]
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring maps of one level to the slice's own size.
+    """Upsample the maps of one level to the size of the slice.
 
-    The network pads slices to a multiple of 16, so a level's map covers the
-    padded slice: it is scaled by its whole stride and the padding cut away.
+    Networks pad slices to a multiple of 16, and the maps cover the padded slice:
+    they are scaled by the stride of the level, then the padding is cut off.
 
     Parameters
     ----------
@@ -47,16 +47,16 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Fuse the evidence of all levels into one CAM per class.
+    """Fuse the evidence of all levels to one CAM per class.
 
-    Each level is scaled to 0..1 with the logistic function, which needs no
-    extremes of the slice: a slice without evidence stays dark. As in the
-    paper, the CAM is the product of the levels.
+    The logistic function scales each level to 0..1 without reference to the
+    extremes of the slice: a slice without evidence stays dark. As in the paper,
+    the CAM is the product of the levels.
 
     Parameters
     ----------
     levels : sequence of Tensor
-        Evidence maps ``(slices, classes, h, w)``, one tensor a level.
+        Evidence maps ``(slices, classes, h, w)``, one tensor per level.
     size : tuple of int
         Height and width of the slice.
 
@@ -71,15 +71,15 @@ def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
     """Pool evidence over a slice by the smooth maximum of its probabilities.
 
-    The mean of the probabilities p, weighted with ``softmax(20 p)``: a small
-    region is enough, and a few outlying pixels are not.
+    This is the mean of the probabilities p, weighted with ``softmax(20 p)``. A
+    small region suffices for a high value; a few outlying pixels do not.
 
     Parameters
     ----------
     evidence_map : Tensor
         ``(slices, classes, h, w)``.
     weights : Tensor
-        How much each pixel counts, in 0..1, broadcastable to the evidence.
+        Weight of each pixel in 0..1, broadcastable to the evidence.
 
     Returns
     -------
@@ -90,14 +90,14 @@ def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
     prior = weights.float().clamp_min(1e-6).log()
     attention = (SHARPNESS * probability + prior).flatten(2).softmax(-1)
     pooled = (attention * probability.flatten(2)).sum(-1)
-    # Keeps the pooled evidence, and with it a loss, finite.
+    # Clamping keeps the pooled evidence, and so the losses, finite.
     return pooled.clamp(1e-4, 1 - 1e-4).logit()
 
 
 def mean_within(maps: Tensor, weights: Tensor) -> Tensor:
-    """Mean of maps ``(slices, classes, h, w)`` over pixels weighted in 0..1: ``(slices, classes)``.
+    """Return the weighted mean ``(slices, classes)`` of maps ``(slices, classes, h, w)``.
 
-    Where all weights are 0 the mean is 0.
+    Weights are in 0..1. The mean is 0 where all of them are 0.
     """
     weighted = (maps * weights).sum((-2, -1))
     return weighted / weights.sum((-2, -1)).clamp_min(1e-6)
@@ -106,22 +106,22 @@ def mean_within(maps: Tensor, weights: Tensor) -> Tensor:
 def pool(levels: Sequence[Tensor], foreground: Sequence[Tensor]) -> list[Tensor]:
     """Pool the evidence of each level over the slice.
 
-    The shallow level looks for the class, by its smooth maximum over foreground.
-    The deep one sees far enough to explain a tag by the surroundings, so it is
-    asked only about what the shallow one found: the mean of its evidence over
-    the shallow map, through which no gradient flows.
+    The shallow level is pooled by its smooth maximum over the foreground. The deep
+    level sees far enough to explain a tag by the surroundings, so it only counts
+    where the shallow level has found something: its evidence is averaged with the
+    shallow map as weights, through which no gradient flows.
 
     Parameters
     ----------
     levels : sequence of Tensor
-        Evidence ``(slices, classes, h, w)``, shallow then deep.
+        Evidence ``(slices, classes, h, w)``: shallow, deep.
     foreground : sequence of Tensor
         ``(slices, 1, h, w)`` in 0..1 at both levels.
 
     Returns
     -------
     list of Tensor
-        ``(slices, classes)`` of each level.
+        Pooled evidence ``(slices, classes)`` of each level.
     """
     shallow, deep = levels
     found = (shallow.sigmoid() * foreground[0]).detach()
@@ -130,14 +130,14 @@ def pool(levels: Sequence[Tensor], foreground: Sequence[Tensor]) -> list[Tensor]
 
 
 def foreground_at(foreground: Tensor, level: Tensor) -> Tensor:
-    """Bring a foreground mask to a level's grid: 1 where any of its pixels is foreground.
+    """Reduce a foreground mask to the grid of a level: 1 where any pixel is foreground.
 
     Parameters
     ----------
     foreground : Tensor
         Bool or float ``(slices, 1, height, width)``.
     level : Tensor
-        Maps ``(slices, classes, h, w)`` of the level.
+        Maps ``(slices, classes, h, w)`` on that grid.
     """
     height, width = foreground.shape[-2:]
     padding = (0, -width % DEEPEST_STRIDE, 0, -height % DEEPEST_STRIDE)

@@ -1,5 +1,7 @@
 """The multi-level classification network (paper, section 3.1)."""
 
+from collections.abc import Sequence
+from itertools import pairwise, starmap
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ DEEPEST_STRIDE = 16
 
 
 class Features(NamedTuple):
-    """Features of the two levels that carry heads.
+    """Features of the two levels that have heads.
 
     Attributes
     ----------
@@ -45,6 +47,11 @@ class DoubleConvolution(nn.Sequential):
         )
 
 
+def double_convolutions(channels: int, widths: Sequence[int]) -> nn.ModuleList:
+    """Return one double convolution per width, each of which reads the output of the last."""
+    return nn.ModuleList(starmap(DoubleConvolution, pairwise([channels, *widths])))
+
+
 class Encoder(nn.Module):
     """Five double convolutions with 2x2 max pooling between them.
 
@@ -59,10 +66,7 @@ class Encoder(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(5)]
-        self.blocks = nn.ModuleList(
-            DoubleConvolution(inputs, outputs)
-            for inputs, outputs in zip([channels, *widths], widths, strict=False)
-        )
+        self.blocks = double_convolutions(channels, widths)
         self.shallow_width = widths[2]
         self.deep_width = widths[4]
 
@@ -76,7 +80,7 @@ class Encoder(nn.Module):
 
 
 class Heads(nn.Module):
-    """One head of two outputs, absent and present, per class and level."""
+    """One head with two outputs, absent and present, per class and level."""
 
     def __init__(self, encoder: Encoder, classes: int, *, bias: bool) -> None:
         super().__init__()
@@ -84,7 +88,7 @@ class Heads(nn.Module):
         self.deep = nn.Conv2d(encoder.deep_width, 2 * classes, 1, bias=bias)
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Map features to logits ``(slices, classes, 2, h, w)`` of each level."""
+        """Return the logits ``(slices, classes, 2, h, w)`` of each level."""
         return (
             self.shallow(features.shallow).unflatten(1, (-1, 2)),
             self.deep(features.deep).unflatten(1, (-1, 2)),
@@ -92,19 +96,19 @@ class Heads(nn.Module):
 
 
 class MultiLevelNetwork(nn.Module):
-    """Encoder, heads of the single branch, and the decomposed branch.
+    """Encoder, heads of the single branch, and decomposed branch.
 
-    The decomposed branch (affinities and heads of its own) only teaches; a
-    forward pass never touches it.
+    The decomposed branch (affinities and separate heads) is only used in training;
+    a forward pass does not compute it.
 
     Parameters
     ----------
     channels, classes : int
-        Channels of a slice and classes to tell apart, each at least 1.
+        Channels of a slice, and classes to separate, each at least 1.
     width : int
         Features of the first block.
     affinity : type
-        The affinity module of each level, built from the level's width.
+        Affinity module of each level, built with the width of the level.
     head_bias : bool
         Whether heads have a bias.
     """
@@ -133,22 +137,22 @@ class MultiLevelNetwork(nn.Module):
         return features
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the single branch's logits of both levels for slices of any size."""
+        """Return the logits of the single branch at both levels for slices of any size."""
         logits: tuple[Tensor, Tensor] = self.single_heads(self.encode(images))
         return logits
 
     def decompose(self, features: Features) -> tuple[Tensor, Tensor]:
-        """Give the decomposed branch's logits of both levels.
+        """Return the logits of the decomposed branch at both levels.
 
         Parameters
         ----------
         features : Features
-            Of a batch of pairs: the slices first, then their references.
+            Of a batch of pairs: first the slices, then their references.
 
         Returns
         -------
         tuple of Tensor
-            Per level ``(rewritten slices, classes, 2, h, w)``, in the order of
+            For each level ``(rewritten slices, classes, 2, h, w)``, in the order of
             the affinity module.
         """
         slices, references = features.halves()

@@ -1,44 +1,46 @@
-"""Stacks: the neighbouring slices that a network in three dimensions reads at once."""
+"""Slabs: the neighbouring slices that a 3-D network reads at once."""
 
 import torch
 from torch import Tensor
 
 
-def stride_of(spacing: float, pixel: float) -> int:
-    """Give how many slices further the next one of a stack is, for voxels as deep as they are wide.
+def slab_stride(spacing: float, pixel: float) -> int:
+    """Return the step between slices of a slab that makes its voxels about as deep as wide.
 
     Parameters
     ----------
     spacing : float
-        Millimetres between slices.
+        Distance between slices in mm.
     pixel : float
-        Millimetres between the pixels that are read.
+        Pixel size of the network in mm.
     """
     return max(1, round(pixel / spacing))
 
 
-def windows(slices: Tensor, depth: int, stride: int, batch: int) -> list[tuple[Tensor, Tensor]]:
-    """Divide the slices of a scan into what a network reads at once.
+def weighted_batches(
+    slices: Tensor, depth: int, stride: int, batch_size: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Divide the slices of a scan into batches for prediction: slabs, or single slices.
 
     Parameters
     ----------
     slices : Tensor
         Indices, ascending.
     depth : int
-        Slices of a stack; 1 for networks that read each slice for itself.
+        Slices of a slab; 1 for networks that read single slices.
     stride : int
-        As `stride_of` gives it.
-    batch : int
-        Slices at a time where each is read for itself.
+        From `slab_stride`.
+    batch_size : int
+        Slices per batch for networks that read single slices.
 
     Returns
     -------
     list of (Tensor, Tensor)
-        Indices, and the weights of what is found there: those of a slice have the sum 1.
-        Stacks overlap by half, and weigh most in their middle.
+        Indices and weights of each batch. The weights of a slice sum to 1 over all
+        batches. Slabs overlap by half, and their middle weighs most.
     """
     if depth == 1:
-        return [(part, torch.ones(len(part))) for part in slices.split(batch)]
+        return [(part, torch.ones(len(part))) for part in slices.split(batch_size)]
     parts = []
     for chain in (slices[first::stride] for first in range(min(stride, len(slices)))):
         last = max(0, len(chain) - depth)
@@ -50,20 +52,20 @@ def windows(slices: Tensor, depth: int, stride: int, batch: int) -> list[tuple[T
     return [(part, share / total[part]) for part, share in zip(parts, weights, strict=True)]
 
 
-def stack_around(index: int, slices: int, depth: int, stride: int) -> Tensor:
-    """Give the stack that holds a slice, in its middle as far as a scan of so many slices goes.
+def slab_around(index: int, slices: int, depth: int, stride: int) -> Tensor:
+    """Return the slab with a slice in its middle, or as near to it as the scan's ends allow.
 
     Parameters
     ----------
     index, slices : int
-        The slice, and how many there are.
+        The slice, and the number of slices of the scan.
     depth, stride : int
-        As in `windows`.
+        As in `weighted_batches`.
 
     Returns
     -------
     Tensor
-        Indices, at most ``depth``, of which one is that of the slice.
+        Indices, at most ``depth``, including ``index``.
     """
     chain = torch.arange(index % stride, slices, stride)
     start = max(0, min(index // stride - depth // 2, len(chain) - depth))

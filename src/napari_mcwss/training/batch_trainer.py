@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mcwss.model.counts import counting
+from napari_mcwss.model.counts import counting_whole_batch
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.training.config import TrainingConfig
@@ -122,7 +122,8 @@ class BatchTrainer:
         self._set_rate(draw.progress)
         self.preset.train()
         batch, share = self._share(data, draw)
-        with autocast(self._device), counting(lambda found: self._ranks.count(found, share)):
+        whole_batch = counting_whole_batch(lambda number: self._ranks.count(number, share))
+        with autocast(self._device), whole_batch:
             terms: dict[str, Tensor] = self._losses(batch)
         total = torch.stack(list(terms.values())).sum()
         values = torch.stack([*terms.values(), total]).detach().float()

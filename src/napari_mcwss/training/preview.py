@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_mcwss.model.class_hierarchy import nest, pairs_of
+from napari_mcwss.model.class_hierarchy import child_parent_pairs, limit_to_parents
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.inputs import Inputs, InputSpec, prepare
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.slabs import stack_around, stride_of
+from napari_mcwss.model.slabs import slab_around, slab_stride
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Preview
 
@@ -77,18 +77,17 @@ class Previewer:
         cams = np.zeros((preset.classes, *inputs.size), np.float32)
         if index < len(inputs.images) and inputs.foreground[index].any():
             spacing = self._study.scan(scan).geometry.spacing[0]
-            stack = stack_around(
-                index, len(inputs.images), preset.depth, stride_of(spacing, self._input_spec.pixel)
-            )
-            images = inputs.images[stack].to(self._device).float()
-            foreground = inputs.foreground[stack].to(self._device)
+            stride = slab_stride(spacing, self._input_spec.pixel)
+            slab = slab_around(index, len(inputs.images), preset.depth, stride)
+            images = inputs.images[slab].to(self._device).float()
+            foreground = inputs.foreground[slab].to(self._device)
             training = preset.training
             preset.eval()
             with autocast(self._device):
-                found = preset.predict(images, foreground).cams[stack == index]
+                found = preset.predict(images, foreground).cams[slab == index]
             preset.train(training)
             cams[(slice(None), *inputs.window)] = inputs.restore(found.float().cpu())[0].numpy()
-            nest(cams, pairs_of(preset.nesting))
+            limit_to_parents(cams, child_parent_pairs(preset.nesting))
         return cams
 
     def _read(self, name: str) -> Inputs:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
-from napari_mcwss.model.slabs import windows
+from napari_mcwss.model.slabs import weighted_batches
 from napari_mcwss.training.data.slices import SliceDataset
 
 
@@ -37,7 +37,7 @@ def score_slices(
     done = 0.0
     for scan, stride in enumerate(slices.strides):
         own = (slices.scan == scan).nonzero().squeeze(1)
-        for batch, weights in windows(own, preset.depth, stride, batch_size):
+        for batch, weights in weighted_batches(own, preset.depth, stride, batch_size):
             yield round(done)
             images = slices.images[batch].to(device).float()
             with torch.inference_mode(), autocast(device):

@@ -7,7 +7,7 @@ import torch
 
 from napari_mcwss.model.guided_filter import guided_filter
 from napari_mcwss.model.preset import TaggedBatch
-from napari_mcwss.model.presets.local import CONTRAST_REACHES, EXPLAINED, REGION_STAGE, Local
+from napari_mcwss.model.presets.local import CONTRAST_REACHES, EXPLAINED, REGION_PHASE, Local
 from napari_mcwss.model.presets.local_networks import (
     SHALLOW_REACH,
     PixelNetwork,
@@ -104,7 +104,7 @@ def test_every_parameter_is_taught_in_one_of_the_stages():
     preset = local().train()
     with torch.no_grad():
         preset.regions.head.bias.fill_(5)  # the contrast needs regions to look into
-    for progress in (0.0, REGION_STAGE):
+    for progress in (0.0, REGION_PHASE):
         sum(preset.losses(batch([[1, 1], [0, 1], [0, 0]], progress=progress)).values()).backward()
     without = [name for name, value in preset.named_parameters() if value.grad is None]
     assert not without
@@ -150,7 +150,7 @@ def test_the_contrast_stage_draws_both_kinds_of_slices_as_often():
     tags = torch.tensor([[1, 1]] * 8 + [[0, 1]] * 2 + [[0, 0]] * 5 + [[-1, 1]])
     preset = local()
     assert preset.draw_weights(tags, 0.1) is None
-    weights = preset.draw_weights(tags, REGION_STAGE)
+    weights = preset.draw_weights(tags, REGION_PHASE)
     assert weights[:8].sum() == pytest.approx(weights[8:10].sum())
     assert not weights[10:].any()
 
@@ -164,7 +164,7 @@ def test_without_classes_inside_others_there_is_one_stage():
 
 def test_each_stage_has_a_learning_rate_of_its_own():
     preset = local()
-    shares = [preset.phase_progress(p) for p in (0.0, REGION_STAGE - 1e-6, REGION_STAGE, 1.0)]
+    shares = [preset.phase_progress(p) for p in (0.0, REGION_PHASE - 1e-6, REGION_PHASE, 1.0)]
     assert shares == pytest.approx([0, 1, 0, 1], abs=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""One module for each method: a network with its losses and its maps.
+"""One module per preset: a network with its losses and its maps.
 
-It imports the parts that lie beside it in `model`.
+It imports the parts in `model`.
 """

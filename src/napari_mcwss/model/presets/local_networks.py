@@ -1,48 +1,43 @@
-"""Networks that see little of a slice: the parts of the ``local`` preset."""
+"""Networks that see a small part of a slice, for the ``local`` preset."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_mcwss.model.network import DoubleConvolution
+from napari_mcwss.model.network import DoubleConvolution, double_convolutions
 
 SHALLOW_REACH = 5
-"""Pixels, along a side, that the shallow head of a `RegionNetwork` sees."""
+"""Side in pixels of the square that the shallow head of a `RegionNetwork` sees."""
 
 
 def pixels_seen(resolutions: int) -> int:
-    """Count the pixels, along a side, that a `RegionNetwork` of so many resolutions sees."""
-    # Two 3x3 convolutions at each resolution, down and up, but once at the coarsest.
+    """Return the side in pixels of the square that a `RegionNetwork` sees."""
+    # Two 3x3 convolutions at each resolution, down and up, but only once at the coarsest.
     steps = sum(8 << level for level in range(resolutions - 1))
     coarsest = 1 << (resolutions - 1)
     return 1 + steps + 4 * coarsest + (coarsest - 1)
 
 
 class RegionNetwork(nn.Module):
-    """A U-Net of few resolutions, so that each pixel is judged by its surroundings alone.
+    """A U-Net of few resolutions, so that each pixel is judged only by its surroundings.
 
-    A second head, on its first block, sees `SHALLOW_REACH` pixels.
-
-    Norms go over the batch: over one slice they would carry what lies far
-    away into every pixel.
+    A second head, on its first block, sees `SHALLOW_REACH` pixels. Normalisation is over
+    the batch: over single slices it would bring distant information to every pixel.
 
     Parameters
     ----------
     channels, classes, width : int
         Inputs, outputs and features at full resolution.
     reach : float
-        Pixels that it is to see, along a side: it gets the number of resolutions
-        that comes nearest, see `pixels_seen`.
+        Side in pixels of the square to see; sets the number of resolutions whose
+        `pixels_seen` is nearest.
     """
 
     def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:
         super().__init__()
         levels = min(range(1, 7), key=lambda count: abs(pixels_seen(count) - reach))
         widths = [width * 2**level for level in range(levels)]
-        self.down = nn.ModuleList(
-            DoubleConvolution(inputs, outputs)
-            for inputs, outputs in zip([channels, *widths], widths, strict=False)
-        )
+        self.down = double_convolutions(channels, widths)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(2 * width, width, 2, stride=2) for width in widths[:-1]
         )
@@ -52,7 +47,7 @@ class RegionNetwork(nn.Module):
         self._stride = 2 ** (levels - 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the evidence ``(slices, classes, h, w)`` of both heads, deep and shallow.
+        """Return the evidence ``(slices, classes, h, w)`` of both heads: deep, shallow.
 
         Slices may have any size.
         """
@@ -70,14 +65,14 @@ class RegionNetwork(nn.Module):
 
 
 class PixelNetwork(nn.Sequential):
-    """Three convolutions without pooling, of which the first few are 3x3.
+    """Three convolutions without pooling, of which the first ones are 3x3.
 
     Parameters
     ----------
     channels, classes, width : int
         Inputs, outputs and features.
     reach : float
-        Pixels that it is to see, along a side: it sees 1, 3, 5 or 7.
+        Side in pixels of the square to see; it sees 1, 3, 5 or 7.
     """
 
     def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:

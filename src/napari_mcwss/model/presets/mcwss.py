@@ -26,7 +26,7 @@ WEIGHTS = {
 
 
 class Mcwss(Preset):
-    """Any number of classes and channels, any slice size, any batch.
+    """The paper's network, for any number of classes and channels, slice size and batch.
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ class Mcwss(Preset):
         self.network = MultiLevelNetwork(channels, classes, width)
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give classification, extent, exclusion, decomposed and guidance terms."""
+        """Return classification, extent, exclusion, decomposed and guidance terms."""
         tags, frequency = batch.tags, batch.frequency
         joint = batch.joint_tags
         features = self.network.encode(batch.images)
         single = [evidence(logits) for logits in self.network.single_heads(features)]
         decomposed = [evidence(logits) for logits in self.network.decompose(features)]
         foreground = [foreground_at(batch.foreground, level) for level in single]
-        # Only the shallow level is asked how far a class extends: it sees too
-        # little to paint a whole slice for what the slice holds elsewhere.
+        # Only the shallow level decides how far a class extends: it sees too little
+        # to mark a pixel because of what the slice holds elsewhere.
         shallow, shallow_decomposed = single[0], decomposed[0]
         guidance = [
             cross_guidance_loss(one.sigmoid(), other.sigmoid(), where, joint)
@@ -66,7 +66,7 @@ class Mcwss(Preset):
         return {name: WEIGHTS[name] * term for name, term in terms.items()}
 
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
-        """Give scores and CAMs from the single branch alone."""
+        """Return scores and CAMs of the single branch."""
         levels = [evidence(logits) for logits in self.network(images)]
         pooled = pool(levels, [foreground_at(foreground, level) for level in levels])
         cams = fuse(levels, (images.shape[-2], images.shape[-1])) * foreground
@@ -80,7 +80,7 @@ class Mcwss(Preset):
     def other_maps(
         self, images: Tensor, foreground: Tensor, references: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Give each level and their product, of the single and of the decomposed branch."""
+        """Return each level and their product, of the single and the decomposed branch."""
         size = (images.shape[-2], images.shape[-1])
         features = self.network.encode(images)
         branches = {"single": list(self.network.single_heads(features))}

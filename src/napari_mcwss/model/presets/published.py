@@ -1,9 +1,9 @@
-"""The ``published`` preset: the function of the published network, for comparison only.
+"""The ``published`` preset: the published network and its losses, for comparison only.
 
-It keeps what the published code computes, warts included: two classes, maps of
-240x240, an affinity with two softmaxes, maps scaled by the extremes of the
-slice and used as if they were logits. What the published code cannot do at all
-(a batch of more than one slice) is done slice by slice in the mean.
+It computes what the published code computes, including its flaws: two classes, maps of
+240x240, an affinity with two softmaxes, maps scaled by the extremes of the slice and
+used as logits. The published code cannot process batches of several slices; here
+their loss is the mean over slices.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ SIZE = 240
 
 
 class DoubleSoftmaxAffinity(nn.Module):
-    """The published affinity: a softmax over slice positions, then one over the reference's.
+    """The published affinity: a softmax over the positions of the slice, then of the reference.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class DoubleSoftmaxAffinity(nn.Module):
         self.weight = nn.Linear(features, features, bias=False)
 
     def forward(self, slices: Tensor, references: Tensor) -> Tensor:
-        """Rewrite the slices alone: ``(pairs, features, h, w)`` from two such."""
+        """Return rewritten features ``(pairs, features, h, w)`` of the slices only."""
         first, second = slices.flatten(2), references.flatten(2)
         affinity: Tensor = self.weight(first.transpose(1, 2)) @ second
         attention = affinity.softmax(1).transpose(1, 2).softmax(1)
@@ -43,7 +43,7 @@ class DoubleSoftmaxAffinity(nn.Module):
 
 
 def scaled_maps(logits: Tensor) -> Tensor:
-    """Scale a level's maps by the extremes of absent and present together.
+    """Scale the maps of a level by the joint extremes of absent and present.
 
     Parameters
     ----------
@@ -63,23 +63,23 @@ def scaled_maps(logits: Tensor) -> Tensor:
 
 
 def fused_maps(shallow: Tensor, deep: Tensor) -> Tensor:
-    """Multiply the scaled maps of both levels: ``(slices, classes, 2, 240, 240)``."""
+    """Return the product ``(slices, classes, 2, 240, 240)`` of the scaled maps of both levels."""
     product = scaled_maps(shallow) * scaled_maps(deep)
     full = F.interpolate(product.flatten(1, 2), (SIZE, SIZE), mode="bilinear")
     return full.reshape(*product.shape[:3], SIZE, SIZE)
 
 
 def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) -> Tensor:
-    """Sum over levels and classes the cross-entropy of the maps' means.
+    """Sum the cross-entropy of the mean logits over levels and classes.
 
     Parameters
     ----------
     levels : sequence of Tensor
-        Logits ``(slices, classes, 2, h, w)``, one tensor a level.
+        Logits ``(slices, classes, 2, h, w)``, one tensor per level.
     tags : Tensor
         ``(slices, classes)`` of 0 and 1.
     frequency : Tensor
-        Share of present tags of each class; absent and present weigh its inverse.
+        Share f of present tags of each class; absent has weight f, present 1 - f.
     """
     weights = torch.stack([frequency, 1 - frequency], 1)
     terms = [
@@ -91,7 +91,7 @@ def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) ->
 
 
 def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
-    """Give the published CAM loss of one class.
+    """Compute the published CAM loss of one class.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
 
 
 def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tensor) -> Tensor:
-    """Give the published mutually exclusive loss of two classes, the mean over slices.
+    """Compute the published mutual exclusion loss of two classes, the mean over slices.
 
     Parameters
     ----------
@@ -128,18 +128,18 @@ def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tens
 
 
 def align_loss(single: Tensor, decomposed: Tensor, tags: Tensor) -> Tensor:
-    """Give the published cross-guidance loss of one class; shapes as in `cam_loss`."""
+    """Compute the published cross-guidance loss of one class; shapes as in `cam_loss`."""
     common = torch.minimum(single[:, 1], decomposed[:, 1]).mean((-2, -1))
     return -(tags * common).mean()
 
 
 class Published(Preset):
-    """The published network with its losses, on slices framed to 240x240.
+    """The published network with its losses, on slices padded or scaled to 240x240.
 
     Parameters
     ----------
     channels, classes, width : int
-        As in `MultiLevelNetwork`; the published losses know two classes.
+        As in `MultiLevelNetwork`; there must be two classes.
 
     Raises
     ------
@@ -153,7 +153,7 @@ class Published(Preset):
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         if classes != 2:
             raise McwssError(
-                f"the preset 'published' knows exactly 2 classes, this study has {classes}: "
+                f"the preset 'published' needs exactly 2 classes, this study has {classes}: "
                 "use the preset 'mcwss'"
             )
         super().__init__(channels, classes, width, pixel)
@@ -162,7 +162,7 @@ class Published(Preset):
         )
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give the published terms, summed over both classes."""
+        """Return the published terms, summed over both classes."""
         features = self.network.encode(_framed(batch.images))
         single = self.network.single_heads(features)
         shared = self.network.decompose(features)
@@ -186,7 +186,7 @@ class Published(Preset):
         }
 
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:  # noqa: ARG002
-        """Give the single branch's scores and present maps, at the slices' size."""
+        """Return scores and present maps of the single branch, at the size of the slices."""
         shallow, deep = self.network(_framed(images))
         logits = (shallow.mean((-2, -1)) + deep.mean((-2, -1))) / 2
         cams = _unframed(fused_maps(shallow, deep)[:, :, 1], images.shape[-2], images.shape[-1])
@@ -200,11 +200,11 @@ class Published(Preset):
     def other_maps(
         self, images: Tensor, foreground: Tensor, references: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Give the present maps of each level and of the decomposed branch."""
+        """Return the present maps of each level and of the decomposed branch."""
         height, width = images.shape[-2:]
         levels = self.network(_framed(images))
         maps = {
-            name: _unframed(_whole(scaled_maps(level)[:, :, 1]), height, width)
+            name: _unframed(_at_full_size(scaled_maps(level)[:, :, 1]), height, width)
             for name, level in zip(("shallow", "deep"), levels, strict=True)
         }
         if references is not None:
@@ -217,12 +217,12 @@ class Published(Preset):
         return maps | {"LayerCAM": _unframed(explained, height, width)}
 
 
-def _whole(maps: Tensor) -> Tensor:
+def _at_full_size(maps: Tensor) -> Tensor:
     return F.interpolate(maps, (SIZE, SIZE), mode="bilinear")
 
 
 def _framed(images: Tensor) -> Tensor:
-    """Centre slices in a square of 240 pixels, or a larger one that is then scaled down."""
+    """Centre slices in a square of 240 pixels, or in a larger one that is scaled down."""
     height, width = images.shape[-2:]
     side = max(SIZE, height, width)
     rows, columns = side - height, side - width
@@ -232,7 +232,7 @@ def _framed(images: Tensor) -> Tensor:
 
 
 def _unframed(maps: Tensor, height: int, width: int) -> Tensor:
-    """Cut the slices' own pixels out of maps of framed slices."""
+    """Undo `_framed` for maps: scale them back and cut out the pixels of the slices."""
     side = max(SIZE, height, width)
     whole = maps if side == SIZE else F.interpolate(maps, (side, side), mode="bilinear")
     top, left = (side - height) // 2, (side - width) // 2

@@ -11,11 +11,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from napari_mcwss.model.checkpoint import TrainedModel
-from napari_mcwss.model.class_hierarchy import nest, pairs_of
+from napari_mcwss.model.class_hierarchy import child_parent_pairs, limit_to_parents
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.inputs import Inputs, prepare
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.slabs import stride_of, windows
+from napari_mcwss.model.slabs import slab_stride, weighted_batches
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.prediction.adaptation import adapted
 from napari_mcwss.segmentation.prediction.borders import follow_image
@@ -64,7 +64,7 @@ def predict(
 
     The network is adapted to the scan first. Only the single branch runs, on the crop
     that holds foreground, on slices that hold any, averaged over the slice and its mirror
-    image; of networks that read stacks, over the stacks that a slice is in.
+    image; of networks that read slabs, over the slabs that hold a slice.
 
     Parameters
     ----------
@@ -152,8 +152,8 @@ def _adapted(
 def _windows(
     model: TrainedModel, inputs: Inputs, scan: Scan, batch_size: int
 ) -> list[tuple[Tensor, Tensor]]:
-    stride = stride_of(scan.geometry.spacing[0], model.info.pixel)
-    return windows(inputs.occupied, model.preset.depth, stride, batch_size)
+    stride = slab_stride(scan.geometry.spacing[0], model.info.pixel)
+    return weighted_batches(inputs.occupied, model.preset.depth, stride, batch_size)
 
 
 def _finish(
@@ -173,7 +173,7 @@ def _finish(
         follow_image(
             cams[window], scores, scan.volume()[window], foreground, spacing, preset.nesting
         )
-    nest(cams, pairs_of(preset.nesting))
+    limit_to_parents(cams, child_parent_pairs(preset.nesting))
 
 
 def _smooth(

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.inputs import InputSpec, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
-from napari_mcwss.model.slabs import stride_of
+from napari_mcwss.model.slabs import slab_stride
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.data.slice_stack import SliceStack
 
@@ -54,7 +54,7 @@ class SliceDataset:
     position : Tensor
         Index of each slice in its scan ``(slices,)``.
     strides : tuple of int
-        Of each scan, as `stride_of` gives it.
+        Of each scan, as `slab_stride` gives it.
     labels : Tensor or SliceStack, optional
         Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
     weights : Tensor, optional
@@ -305,7 +305,7 @@ def load_scan(
         cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[chosen]
         height, width = inputs.images.shape[-2:]
         cropped = resample_labels(cropped, (height, width))
-    stride = stride_of(scan.geometry.spacing[0], input_spec.pixel)
+    stride = slab_stride(scan.geometry.spacing[0], input_spec.pixel)
     position = chosen.nonzero().squeeze(1)
     return LoadedScan(
         inputs.images[chosen], inputs.foreground[chosen], tags[chosen], position, stride, cropped
