@@ -118,12 +118,12 @@ def test_the_contrast_leaves_the_regions_as_they_are():
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_the_shallow_head_has_a_say_where_it_explains_the_tags():
+def test_the_shallow_head_counts_where_it_explains_the_tags():
     preset = local([-1, -1]).eval()
     deep, shallow = torch.zeros(2, 2, 4, 4), torch.ones(2, 2, 4, 4)
-    assert not preset._joined(deep, shallow).any()  # it was never trained
+    assert not preset._combine_heads(deep, shallow).any()  # it was never trained
     preset.shallow_loss.copy_(torch.tensor([EXPLAINED - 0.01, EXPLAINED + 0.01]))
-    joined = preset._joined(deep, shallow)
+    joined = preset._combine_heads(deep, shallow)
     assert (joined[:, 0] == 0.5).all()
     assert not joined[:, 1].any()
 
@@ -132,10 +132,10 @@ def test_how_well_the_shallow_head_explains_a_class_is_told_by_its_tags_alone():
     preset = local([-1, -1]).train()
     right = torch.tensor([[9.0, -9.0], [-9.0, -9.0]])
     for _ in range(400):
-        preset._judge_shallow(right, batch([[1, 1], [0, -1]], progress=0.0))
+        preset._update_shallow_loss(right, batch([[1, 1], [0, -1]], progress=0.0))
     first, second = preset.shallow_loss.tolist()
     assert first < EXPLAINED < second
-    preset._judge_shallow(right, batch([[-1, 1], [-1, 1]], progress=0.0))
+    preset._update_shallow_loss(right, batch([[-1, 1], [-1, 1]], progress=0.0))
     assert preset.shallow_loss[0] == first
 
 
