@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.measurement.surfaces import FloatTriple, surface_distances
-from napari_mcwss.segmentation.masks.shape import extent
+from napari_mcwss.segmentation.masks.regions import bounding_box
 
 EMPTY_MASK_POLICY = (
     "Empty masks: where mask and reference are both empty, Dice, sensitivity and precision are 1 "
@@ -82,7 +82,7 @@ def measure(
     """
     # Voxels outside the joint box change no measure, and distances are many
     # times faster without them.
-    box = extent(mask | reference, (0, 0, 0)) or (slice(0),) * 3
+    box = bounding_box(mask | reference, (0, 0, 0)) or (slice(0),) * 3
     mask, reference = mask[box], reference[box]
     millilitres = math.prod(spacing) / 1000
     size, reference_size = int(np.count_nonzero(mask)), int(np.count_nonzero(reference))
