@@ -3,9 +3,9 @@
 #
 #     STUDY=/shared/my-study MODEL=first sbatch examples/slurm_train.sh
 #
-# All machines see the study and its scans. When the time limit comes near, the training stops by
-# itself and keeps its state; the same command goes on from there, and from a model that is done it
-# goes on with segmenting.
+# All machines must have access to the study and its scans. Shortly before the time limit the
+# training stops and saves its state. The same command then resumes it; if the model is complete,
+# the command continues with segmentation.
 
 #SBATCH --job-name=napari-mcwss
 #SBATCH --nodes=2
@@ -19,14 +19,14 @@ set -euo pipefail
 : "${STUDY:?name the folder of the study}" "${MODEL:?name the model}"
 GPUS=${GPUS:-4}
 
-# A training that was left is resumed with its own settings; a model that is done is not trained anew.
+# Resume an unfinished training with its own settings, and do not retrain a complete model.
 train=true
 if [[ -e "$STUDY/models/.$MODEL.training/resume.pt" ]]; then
     settings=(--resume)
 elif [[ -e "$STUDY/models/$MODEL/config.json" ]]; then
     train=false
 else
-    # The slices of a step are those of all GPUs together: each should have some.
+    # The batch size counts the slices of all GPUs together.
     settings=(--device cuda --width 64 --batch-size $((8 * GPUS * SLURM_JOB_NUM_NODES)))
 fi
 
@@ -38,7 +38,7 @@ if "$train"; then
         -m napari_mcwss train "$STUDY" --model "$MODEL" "${settings[@]}"
 fi
 
-# The scans are shared out likewise.
+# Each GPU segments a share of the scans.
 srun torchrun \
     --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$GPUS" \
     --rdzv-backend c10d --rdzv-endpoint "$first:29501" --rdzv-id "$SLURM_JOB_ID-segment" \
