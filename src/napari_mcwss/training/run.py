@@ -11,11 +11,11 @@ from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.training.batch_trainer import BatchTrainer, Draw
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.augmentation import draw_views
 from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.distributed.batch_trainer import BatchTrainer, Draw
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import Length
 from napari_mcwss.training.memory import BatchSize
@@ -94,8 +94,8 @@ class Run:
     ) -> None:
         self.config = config
         self._ranks = ranks or Ranks()
-        self._learner = BatchTrainer(preset, config, device, self._ranks)
-        self.preset = self._learner.preset
+        self._trainer = BatchTrainer(preset, config, device, self._ranks)
+        self.preset = self._trainer.preset
         self._clock = clock or Clock()
         self._batch = batch or BatchSize(config.batch_size)
         self._random = torch.Generator().manual_seed(config.seed)
@@ -122,7 +122,7 @@ class Run:
     def state(self) -> dict[str, Any]:
         """Give all that the run goes on from, in tensors and plain values; valid until it does."""
         return {
-            **self._learner.state(),
+            **self._trainer.state(),
             "random": self._random.get_state(),
             "seconds": self._clock.seconds - self._start,
             "length": self.length.state(),
@@ -131,7 +131,7 @@ class Run:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Be where another run was when it gave its state."""
-        self._learner.restore(state)
+        self._trainer.restore(state)
         self._random.set_state(state["random"])
         self._start = self._clock.seconds - state["seconds"]
         self.length.restore(state.get("length", {}))
@@ -192,7 +192,7 @@ class Run:
         try:
             draw = self._draw(data, shuffled, progress)
             self._ranks.tell(draw)
-            losses = self._learner.learn(data, draw)
+            losses = self._trainer.learn(data, draw)
         except BaseException:
             self._random.set_state(before)
             raise

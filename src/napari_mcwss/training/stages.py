@@ -23,7 +23,6 @@ from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.relations import parents, precedence
-from napari_mcwss.training.batch_trainer import Stage, begin
 from napari_mcwss.training.checkpoints.state import TrainingState
 from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
 from napari_mcwss.training.checkpoints.unfinished import Unfinished
@@ -32,6 +31,7 @@ from napari_mcwss.training.config import training_config
 from napari_mcwss.training.data.slices import SliceDataset, count_tags
 from napari_mcwss.training.data.training_data import Task, TrainingData
 from napari_mcwss.training.diagnostics import poorly_learnt
+from napari_mcwss.training.distributed.following import Stage, begin
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.events import (
     Advice,

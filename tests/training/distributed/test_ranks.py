@@ -16,12 +16,12 @@ from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import TagTable
-from napari_mcwss.training.batch_trainer import follow
 from napari_mcwss.training.checkpoints.records import read_run
 from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import split
 from napari_mcwss.training.distributed import ranks as rank_module
+from napari_mcwss.training.distributed.following import follow
 from napari_mcwss.training.distributed.launch import Launch
 from napari_mcwss.training.distributed.ranks import RankLostError, Ranks, joined
 from napari_mcwss.training.events import Batch, Epoch, Event, Finished

@@ -1,4 +1,4 @@
 """Several processes that train one network together.
 
-It imports what lies below `training`.
+It imports what lies below `training`, and its `config`, `length`, `memory` and `data`.
 """

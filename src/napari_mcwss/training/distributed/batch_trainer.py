@@ -1,7 +1,6 @@
 """What learns: a network and its optimiser, the same on all ranks of a training."""
 
 import math
-import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,6 @@ from napari_mcwss.training.data.augmentation import Views
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.distributed.ranks import Ranks
 from napari_mcwss.training.length import WARM_UP
-
-SENT = ("images", "foreground", "tags", "scan", "position")
-"""What followers get of `SliceDataset`, beside labels where there are some."""
 
 
 @dataclass(frozen=True)
@@ -39,28 +35,6 @@ class Draw:
     slices: Tensor
     views: Views
     progress: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What a rank begins a stage with, beside its slices.
-
-    Attributes
-    ----------
-    preset : Preset
-        The network as it is at first, on the CPU.
-    config : TrainingConfig
-        Rates.
-    device : str
-        Kind of the device.
-    state : dict, optional
-        Where the stage was left, with what `BatchTrainer.state` gives.
-    """
-
-    preset: Preset
-    config: TrainingConfig
-    device: str
-    state: dict[str, Any] | None
 
 
 class BatchTrainer:
@@ -177,41 +151,3 @@ class _Losses(nn.Module):
 
     def forward(self, batch: TaggedBatch) -> dict[str, Tensor]:
         return self.preset.losses(batch)
-
-
-def begin(ranks: Ranks, stage: Stage, data: SliceDataset) -> None:
-    """Have the followers begin a stage, with slices of their own; nothing where there are none."""
-    if ranks.size > 1:
-        ranks.tell(stage)
-        names = SENT if data.labels is None else (*SENT, "labels")
-        ranks.spread({name: getattr(data, name) for name in names})
-
-
-def _slices(sent: dict[str, Tensor]) -> SliceDataset:
-    images, foreground, tags, scan, position = (sent[name] for name in SENT)
-    # What is drawn from scans, the leader draws: followers need no strides.
-    return SliceDataset(images, foreground, tags, scan, position, (), sent.get("labels"))
-
-
-def follow(ranks: Ranks) -> None:
-    """Learn with the leader until nothing is left.
-
-    Raises
-    ------
-    McwssError
-        If the leader is lost, or memory runs out.
-    """
-    # Ctrl+C goes to all processes; it is the leader who ends what they do together.
-    for kind in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(kind, signal.SIG_IGN)
-    trainer = data = None
-    while (word := ranks.hear()) is not None:
-        match word:
-            case Stage():
-                data = _slices(ranks.spread())
-                device = ranks.device(torch.device(word.device))
-                trainer = BatchTrainer(word.preset, word.config, device, ranks)
-                if word.state is not None:
-                    trainer.restore(word.state)
-            case Draw() if trainer is not None and data is not None:
-                trainer.learn(data, word)
