@@ -1,9 +1,10 @@
-"""The command that trains, and how its events look on the command line."""
+"""The command that trains a model."""
 
-from collections.abc import Callable, Generator, Sequence
+import json
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -11,115 +12,77 @@ from numpy.typing import NDArray
 
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import (
-    Device,
-    ModelName,
-    Scans,
-    StudyFolder,
-    chosen,
-    mapping,
-)
+from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping
+from napari_mcwss.cli.settings import with_settings
 from napari_mcwss.study.study import Study
+from napari_mcwss.training.config import TrainingConfig, training_config
 from napari_mcwss.training.distributed.launch import Launch
 
 if TYPE_CHECKING:
     from napari_mcwss.training.distributed.ranks import Ranks
     from napari_mcwss.training.process.steering import Steering
 
-T = TypeVar("T")
-
 CANCELLED = 130
 """Exit code of a run that was cancelled, as a shell gives it after Ctrl+C."""
 
 
+@with_settings(TrainingConfig)
 def train(
     context: typer.Context,
     study: StudyFolder,
     model: ModelName,
+    *,
     scans: Scans = None,
-    preset: Annotated[
-        str, typer.Option(help="local; mcwss, the paper's; or published (to compare).")
-    ] = "local",
-    refine: Annotated[
-        bool, typer.Option("--refine", help="Add a stage that learns from the masks of the first.")
-    ] = False,
-    volumetric: Annotated[
-        bool,
-        typer.Option("--volumetric", help="With --refine: that stage in 3-D, which is slower."),
-    ] = False,
+    settings: dict[str, Any],
     trust: Annotated[
         str | None,
         typer.Option(
-            help="With --refine: masks to learn from as they are. 'corrected' takes those that "
-            "were corrected in napari and called right; else a folder, or their name beside scans."
+            help="With --refine: masks that the second stage learns from as they are. 'corrected' "
+            "takes those that were corrected in napari and marked as right; otherwise a folder of "
+            "masks, or the name of the mask among each scan's files."
         ),
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
+        list[str] | None,
+        typer.Option("--map", help="Values of a class in the masks of --trust, as TC=1,4."),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(help="Length of a stage in epochs; if not given, 20 or more of few slices."),
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Length of a stage in minutes.")] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(help="Go on until so many epochs have not made it better, as 5."),
-    ] = None,
-    width: Annotated[int, typer.Option(help="Features of the first block.")] = 16,
-    pixel: Annotated[
-        float | None,
-        typer.Option(
-            help="Millimetres between the pixels that it reads: 2 is faster. If not given, those "
-            "of the scans, but not below 1."
-        ),
-    ] = None,
-    place: Annotated[
-        bool, typer.Option("--place", help="Let it read where a pixel lies: for aligned scans.")
-    ] = False,
-    batch_size: Annotated[
-        int, typer.Option(help="Slices a step, references included, of all processes together.")
-    ] = 16,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Makes a run on the CPU repeatable.")] = 0,
+    all_settings: Annotated[str | None, typer.Option("--settings", hidden=True)] = None,
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with the unfinished training, with its settings."),
+        bool, typer.Option("--resume", help="Continue the unfinished training of this name.")
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Give up the unfinished training of that name.")
+        bool, typer.Option("--restart", help="Discard the unfinished training of this name.")
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run",
-            help="Measure some steps, say what time and memory it takes, train nothing.",
+            "--dry-run", help="Measure some steps, print the time and memory needed, train nothing."
         ),
     ] = False,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(help="Folder for the curves in TensorBoard, where that is installed."),
+        typer.Option(help="Folder for the curves in TensorBoard, if that is installed."),
     ] = None,
     replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Let it take the place of an older model of that name."),
+        bool, typer.Option("--replace", help="Replace an older model of this name.")
     ] = False,
     events: Annotated[
         str | None,
         typer.Option(
             metavar="- | FILE",
-            help="Tell the run as lines of JSON in place of a progress bar, to standard output or "
-            "a file, and take the commands pause, resume, cancel, and watch SLICE SCAN, one a "
-            "line, from standard input or FILE with the ending .commands. The end of standard "
-            "input stops nothing.",
+            help="Write the events as lines of JSON, in place of a progress bar, to standard "
+            "output or to a file. Read the commands pause, resume, cancel, and watch SLICE SCAN, "
+            "one per line, from standard input or from FILE with the ending .commands. The end of "
+            "standard input stops nothing.",
         ),
     ] = None,
 ) -> None:
     """Train a model on the tags of a study.
 
-    Ctrl+C stops it and keeps what it has learnt; --resume goes on from there. It ends with exit
-    code 0, with 2 after a mistake, or with 130 if it was cancelled: by Ctrl+C, by the system's
-    request to end, or by a command. An older model of that name stays until this one is done.
+    Ctrl+C stops the training and keeps what was learnt; --resume continues it. The exit code is
+    0 when it is finished, 2 after a mistake, and 130 if it was cancelled: by Ctrl+C, by the
+    system's request to end, or by a command. An older model of the same name stays until this
+    one is finished.
 
     Started by torchrun, several processes or GPUs share each step; the first one does the rest.
     """
@@ -127,42 +90,35 @@ def train(
     if launch.rank:
         _follow(launch)
         return
-    settings = {
-        "preset": preset,
-        "refine": refine,
-        "volumetric": volumetric,
-        "epochs": epochs,
-        "minutes": minutes,
-        "patience": patience,
-        "width": width,
-        "pixel": pixel,
-        "place": place,
-        "batch_size": batch_size,
-        "device": device,
-        "seed": seed,
-    }
+    given = _given(context)
+
+    def config() -> TrainingConfig:
+        if all_settings is None:
+            return training_config(**settings)
+        _refuse(given, TrainingConfig.model_fields, "--settings holds all settings")
+        return _parsed(all_settings)
 
     if dry_run:
         if resume:
-            raise McwssError("--dry-run is for a training to come: leave out --resume")
-        _tell_estimate(Study.open(study), settings, chosen(scans), trust, values)
+            raise McwssError("--dry-run measures a new training: leave out --resume")
+        opened, names = Study.open(study), chosen(scans)
+        _print_estimate(opened, config(), names, _trusted(opened, trust, values, names))
         return
     from napari_mcwss.training.process.steering import Steering
 
     steering = Steering()
 
     def run(ranks: "Ranks | None" = None) -> Generator[Any, None, None]:
-        # All within the run: whoever reads its events is told what is wrong with the settings, too.
+        # All checks are part of the run: its events tell of mistakes, too.
+        watch: dict[str, Any] = {"watched": lambda: steering.watched, "ranks": ranks}
         if resume:
-            _refuse_settings(context)
+            others = given.keys() - {"study", "model", "resume", "events", "tensorboard"}
+            _refuse(given, others, "--resume continues with the settings of the training")
             from napari_mcwss.training.loop import resume as resumed
 
-            opened = Study.open(study)
-            yield from resumed(opened, model, watched=lambda: steering.watched, ranks=ranks)
+            yield from resumed(Study.open(study), model, **watch)
             return
-        from napari_mcwss.training.config import training_config
-
-        config = training_config(**settings)
+        found = config()
         from napari_mcwss.training.checkpoints.unfinished import refuse_to_replace
         from napari_mcwss.training.loop import train as begun
 
@@ -171,17 +127,10 @@ def train(
             refuse_to_replace(opened, model)
         names = chosen(scans)
         if values and trust is None:
-            raise McwssError("--map says what masks hold: name the masks with --trust, too")
+            raise McwssError("--map gives the values of masks: name the masks with --trust")
         trusted = _trusted(opened, trust, values, names)
         yield from begun(
-            opened,
-            model,
-            config,
-            scans=names,
-            trusted=trusted,
-            restart=restart,
-            watched=lambda: steering.watched,
-            ranks=ranks,
+            opened, model, found, scans=names, trusted=trusted, restart=restart, **watch
         )
 
     steps = run() if launch.size == 1 else _leading(launch, run)
@@ -192,22 +141,26 @@ def train(
     _drive(steps, model, events, steering)
 
 
-def _tell_estimate(
+def _parsed(text: str) -> TrainingConfig:
+    """Read all settings from JSON."""
+    try:
+        return training_config(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise McwssError(
+            f"--settings {text!r} are no settings: expected an object in JSON"
+        ) from error
+
+
+def _print_estimate(
     study: Study,
-    settings: dict[str, Any],
+    config: TrainingConfig,
     scans: Sequence[str] | None,
-    trust: str | None,
-    values: Sequence[str] | None,
+    trusted: dict[str, NDArray[np.uint8]] | None,
 ) -> None:
-    from napari_mcwss.training.config import training_config
     from napari_mcwss.training.estimate import estimate
 
-    config = training_config(**settings)
-    trusted = _trusted(study, trust, values, scans)
-    with (
-        progress_bar() as bar,
-        closing(estimate(study, config, scans=scans, trusted=trusted)) as steps,
-    ):
+    steps = estimate(study, config, scans=scans, trusted=trusted)
+    with progress_bar() as bar, closing(steps):
         found = show_events(bar, steps)
     typer.echo(found.text)
 
@@ -215,7 +168,7 @@ def _tell_estimate(
 def _leading(
     launch: Launch, run: Callable[["Ranks"], Generator[Any, None, None]]
 ) -> Generator[Any, None, None]:
-    """Do a run with the processes that were started with this one."""
+    """Train with the processes that were started together with this one."""
     from napari_mcwss.training.distributed.ranks import joined
 
     with joined(launch) as ranks:
@@ -223,8 +176,8 @@ def _leading(
 
 
 def _follow(launch: Launch) -> None:
-    """Take a share of each step of a run that the first process does."""
-    from napari_mcwss.training.batch_trainer import follow
+    """Take a share of each step of the training that the first process leads."""
+    from napari_mcwss.training.distributed.following import follow
     from napari_mcwss.training.distributed.ranks import joined
 
     with joined(launch) as ranks:
@@ -234,7 +187,7 @@ def _follow(launch: Launch) -> None:
 def _drive(
     run: Generator[Any, None, None], model: str, target: str | None, steering: "Steering"
 ) -> None:
-    """Show or tell a run until its end, or until it is cancelled."""
+    """Run a training to its end, or until it is cancelled, and show or write its events."""
     from napari_mcwss.training.process.reporting import report
     from napari_mcwss.training.process.steering import RunCancelled, cancelled_by_signals, steered
 
@@ -249,30 +202,29 @@ def _drive(
                         tell(step)
     except RunCancelled:
         if target is None:
-            typer.echo("stopped; --resume goes on from here", err=True)
+            typer.echo("stopped: continue with --resume", err=True)
         raise typer.Exit(CANCELLED) from None
 
 
-def _refuse_settings(context: typer.Context) -> None:
-    """Refuse settings beside ``--resume``: they are those that the training began with."""
-    allowed = {"study", "model", "resume", "events", "tensorboard"}
-    given = [
-        parameter.opts[0]
+def _given(context: typer.Context) -> dict[str, str]:
+    """Return the options given on the command line, by the names of their parameters."""
+    return {
+        parameter.name or "": parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in allowed
-        and (source := context.get_parameter_source(parameter.name or "")) is not None
+        if (source := context.get_parameter_source(parameter.name or "")) is not None
         and source.name == "COMMANDLINE"
-    ]
-    if given:
-        raise McwssError(
-            f"--resume goes on with the settings that the training began with: leave out "
-            f"{', '.join(given)}"
-        )
+    }
+
+
+def _refuse(given: dict[str, str], names: Collection[str], reason: str) -> None:
+    if options := [option for name, option in given.items() if name in names]:
+        raise McwssError(f"{reason}: leave out {', '.join(options)}")
 
 
 def _trusted(
     study: Study, masks: str | None, values: Sequence[str] | None, scans: Sequence[str] | None
 ) -> dict[str, NDArray[np.uint8]] | None:
+    """Read the masks that --trust names."""
     if masks is None:
         return None
     from napari_mcwss.training.trusted import read_trusted

@@ -36,7 +36,7 @@ def ready(dock, tagged_study) -> TrainingDock:
     dock.session.open(tagged_study)
     dock.session.show(tagged_study.scan_names[0])
     dock.settings.length.setValue(2)
-    dock.settings.width_choice.setValue(2)
+    dock.settings.fields["width"].value = 2
     dock.settings.device.setCurrentText("cpu")
     return dock
 
@@ -92,9 +92,9 @@ def test_without_a_study_the_dock_says_what_to_do(dock):
 
 
 def test_the_second_stage_by_a_click(qtbot, ready, tagged_study):
-    box = ready.settings.refine
+    box = ready.settings.fields["refine"].native
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
-    ready.settings.pixel.setValue(2)
+    ready.settings.fields["pixel"].value = 2
     events = train(qtbot, ready)
     assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3, 4]
     assert any("labelling" in event.text for event in events if isinstance(event, Message))

@@ -28,8 +28,8 @@ def dock(make_napari_viewer, tagged_study) -> Iterator[TrainingDock]:
     dock.session.open(tagged_study)
     dock.session.show(tagged_study.scan_names[0])
     dock.settings.length.setValue(10_000)
-    dock.settings.width_choice.setValue(2)
-    dock.settings.pixel.setValue(4)
+    dock.settings.fields["width"].value = 2
+    dock.settings.fields["pixel"].value = 4
     dock.settings.device.setCurrentText("cpu")
     yield dock
     dock.background.cancel()

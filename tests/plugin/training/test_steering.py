@@ -171,8 +171,8 @@ def test_a_real_training_in_a_process_by_clicks(qtbot, make_napari_viewer, tagge
     dock.session.viewer.window.add_dock_widget(dock, name="Training")
     dock.session.open(tagged_study)
     dock.settings.length.setValue(2)
-    dock.settings.width_choice.setValue(2)
-    dock.settings.pixel.setValue(4)
+    dock.settings.fields["width"].value = 2
+    dock.settings.fields["pixel"].value = 4
     dock.settings.device.setCurrentText("cpu")
     choose_process(qtbot, dock)
     events: list[object] = []

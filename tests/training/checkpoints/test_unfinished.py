@@ -10,7 +10,6 @@ import torch
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.study.study import Study
-from napari_mcwss.training.batch_trainer import BatchTrainer
 from napari_mcwss.training.checkpoints.unfinished import (
     SUMMARY,
     TrainingLockedError,
@@ -21,6 +20,7 @@ from napari_mcwss.training.checkpoints.unfinished import (
     working_folder,
 )
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.distributed.batch_trainer import BatchTrainer
 from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Event, Finished, Started
 from napari_mcwss.training.loop import resume, train
 
@@ -239,12 +239,12 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
 INTERRUPTED = """
 import os, signal, sys
 from napari_mcwss.cli import app as cli
-from napari_mcwss.training.batch_trainer import Learner
-learn = Learner.learn
+from napari_mcwss.training.distributed.batch_trainer import BatchTrainer
+learn = BatchTrainer.learn
 def interrupted(*arguments):
     os.kill(os.getpid(), signal.SIGINT)
     return learn(*arguments)
-Learner.learn = interrupted
+BatchTrainer.learn = interrupted
 sys.argv = ["napari-mcwss", "train", sys.argv[1], "--model", "m", "--epochs", "2", "--width", "2"]
 cli.main()
 """
@@ -258,5 +258,7 @@ def test_ctrl_c_in_the_middle_of_a_step_loses_nothing(tagged_study: Study):
         text=True,
         check=False,
     )
-    assert (done.returncode, "stopped; --resume" in done.stderr) == (130, True), done.stderr
+    assert (done.returncode, "stopped: continue with --resume" in done.stderr) == (130, True), (
+        done.stderr
+    )
     assert unfinished_training(tagged_study, "m").batch == 1

@@ -50,7 +50,7 @@ def train_command(
     *,
     trust_corrected: bool = False,
 ) -> list[str]:
-    """Give the command that trains a model in a process of its own.
+    """Return the command that trains a model in a process of its own.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def train_command(
     model : str
         Name of the model.
     config : TrainingConfig
-        Settings; those that the command line has no option for stay as they are usually.
+        Settings; not used by a training that is resumed, which has its own.
     beginning : Beginning
-        How; one that is resumed has settings of its own.
+        Whether the training is new, resumed, or replaces an unfinished one.
     ranks : int
         Processes that share each step; the first one does the rest.
     trust_corrected : bool
-        Whether it learns from corrected masks that were called right.
+        Whether the second stage learns from corrected masks marked as right.
 
     Returns
     -------
@@ -76,14 +76,12 @@ def train_command(
     if ranks > 1:
         command += [TORCHRUN, "--standalone", f"--nproc-per-node={ranks}", "-m"]
     command += ["napari_mcwss", "train", str(study.folder), "--model", model]
-    # Whoever begins anew has seen, on the button, that it replaces a model.
+    # The button has said already that a new training replaces a model.
     command.append("--replace" if beginning is Beginning.NEW else f"--{beginning}")
-    settings = {} if beginning is Beginning.RESUME else config.model_dump(exclude_defaults=True)
-    for name, value in settings.items():
-        option = f"--{name.replace('_', '-')}"
-        command += [option] if value is True else [option, str(value)]
-    if trust_corrected and beginning is not Beginning.RESUME:
-        command += ["--trust", CORRECTED]
+    if beginning is not Beginning.RESUME:
+        command += ["--settings", config.model_dump_json(exclude_defaults=True)]
+        if trust_corrected:
+            command += ["--trust", CORRECTED]
     return [*command, "--events", str(RunFolder.of(study, model).events)]
 
 
