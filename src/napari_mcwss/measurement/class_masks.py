@@ -51,10 +51,8 @@ def class_masks(
     Examples
     --------
     >>> labels = np.array([[[0, 1, 2, 4]]])
-    >>> class_masks(labels, ["TC", "ED"], {"TC": (1, 4), "ED": (2,)}).astype(int)
-    array([[[[0, 1, 0, 1]]],
-    <BLANKLINE>
-           [[[0, 0, 1, 0]]]])
+    >>> class_masks(labels, ["TC", "ED"], {"TC": (1, 4), "ED": (2,)}).astype(int).tolist()
+    [[[[0, 1, 0, 1]]], [[[0, 0, 1, 0]]]]
     """
     if values is None:
         return np.stack([labels == k for k in range(1, len(classes) + 1)])

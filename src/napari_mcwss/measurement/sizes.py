@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_mcwss.measurement.surfaces import FloatTriple
 from napari_mcwss.segmentation.masks.regions import bounding_box
@@ -85,6 +84,7 @@ def _diameter(mask: NDArray[np.bool_], spacing: tuple[float, float]) -> float:
     """Return the largest Feret diameter of the pieces on slices, in mm."""
     if not mask.any():
         return 0.0
+    from scipy import ndimage
     from skimage.measure import regionprops
 
     within_slices = np.zeros((3, 3, 3), bool)

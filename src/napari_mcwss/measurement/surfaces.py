@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
-from scipy.spatial import KDTree
 
 FloatTriple = tuple[float, float, float]
 
@@ -50,10 +48,14 @@ def surface_distances(
         value = math.nan if mask.any() or reference.any() else 0.0
         alone = np.full(1, value, np.float32)
         return SurfaceDistances(alone, alone)
+    from scipy.ndimage import binary_erosion
+
     surface, other = (np.argwhere(m & ~binary_erosion(m)) * spacing for m in (mask, reference))
     return SurfaceDistances(_nearest(surface, other), _nearest(other, surface))
 
 
 def _nearest(points: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float32]:
+    from scipy.spatial import KDTree
+
     distances, _ = KDTree(others).query(points)
     return np.asarray(distances, np.float32)
