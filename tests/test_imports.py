@@ -5,6 +5,7 @@ import sys
 
 LIGHT = (
     "napari_mcwss",
+    "napari_mcwss.api",
     "napari_mcwss.study.description",
     "napari_mcwss.study.tag_exchange",
     "napari_mcwss.base.files",

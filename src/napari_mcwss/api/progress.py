@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress
+    from napari_mcwss.segmentation.prediction.predict import Progress as Slices
 
 T = TypeVar("T")
 
@@ -79,6 +80,18 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
                     f"model {event.model}: {counted(event.epochs, 'epoch')} "
                     f"in {event.seconds:.0f} s, {event.folder}"
                 )
+
+
+def show_slices(bar: Progress, scan: str, steps: Generator[Slices, None, T]) -> T:
+    """Draw how far a scan is; return the generator's value."""
+    task = bar.add_task(scan, total=None)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        bar.update(task, completed=step.done, total=step.total)
 
 
 def show_batch(

@@ -22,6 +22,7 @@ from napari_mcwss.tags.scan_tags import ScanTags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from napari_mcwss.scans.scan import Scan
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 class Study(StudyLayout):
     """One study; its scans and tags are read when they are asked for.
 
-    Make one with `Study.create` or `Study.open`.
+    Make one with `Study.create` or `Study.open`. The package itself works with this class;
+    `napari_mcwss.Study`, the one for scripts and notebooks, can also train and segment.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ class Study(StudyLayout):
         scans: Mapping[str, Sequence[Path]] | Path | str,
         channels: Sequence[str],
         classes: Sequence[str | ClassSpec],
-    ) -> Study:
+    ) -> Self:
         """Make a study in a folder that holds none yet.
 
         Parameters
@@ -85,6 +87,15 @@ class Study(StudyLayout):
             If there is a study already, there are no channels or classes, a
             name is given twice or cannot be that of a file, or a scan's files
             do not fit. Nothing is written then.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.create(
+        ...     "new-study", scans="glioma", channels=["t1c", "flair"], classes=["TC", "ED"]
+        ... )
+        >>> study.scan_names
+        ('pat0001', 'pat0002', 'pat0005', 'pat0006')
         """
         folder = Path(os.path.realpath(folder))
         if (folder / STUDY_FILE).exists():
@@ -102,7 +113,7 @@ class Study(StudyLayout):
         return study
 
     @classmethod
-    def open(cls, folder: Path | str) -> Study:
+    def open(cls, folder: Path | str) -> Self:
         """Open the study of a folder. No scan is read yet.
 
         Parameters
@@ -119,6 +130,12 @@ class Study(StudyLayout):
         ------
         McwssError
             If there is none, or its description is damaged or of a newer format.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> mcwss.Study.open("my-study").channels
+        ('t1c', 'flair')
         """
         folder = Path(os.path.realpath(folder))
         return cls(folder, Description.read(folder / STUDY_FILE))
