@@ -18,13 +18,8 @@ def choose_device(name: str = "auto") -> torch.device:
         If the named device is unknown or not available.
     """
     if name == "auto":
-        name = (
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        mps_or_cpu = "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else mps_or_cpu
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()
@@ -59,19 +54,15 @@ def missing_devices() -> list[str]:
     """Return one line for each kind of device that users may expect but torch cannot use."""
     reasons = []
     if not torch.cuda.is_available():
-        built = torch.version.cuda or torch.version.hip
-        reasons.append(
-            f"no CUDA: this torch, built for CUDA {built}, finds no GPU or no usable driver"
-            if built
-            else f"no CUDA: this torch ({torch.__version__}) is a CPU build"
-        )
+        if built := torch.version.cuda or torch.version.hip:
+            why = f"this torch, built for CUDA {built}, finds no GPU or no usable driver"
+        else:
+            why = f"this torch ({torch.__version__}) is a CPU build"
+        reasons.append(f"no CUDA: {why}")
     if sys.platform == "darwin" and not torch.backends.mps.is_available():
-        built_in = torch.backends.mps.is_built()
-        reasons.append(
-            "no mps: the processor or the system of this Mac is too old"
-            if built_in
-            else "no mps: this torch is a build without it"
-        )
+        too_old = torch.backends.mps.is_built()
+        why = "the processor or system of this Mac is too old" if too_old else "not in this torch"
+        reasons.append(f"no mps: {why}")
     return reasons
 
 

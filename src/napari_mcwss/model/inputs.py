@@ -142,18 +142,12 @@ def _coordinates(
     size: tuple[int, int],
 ) -> Tensor:
     """Return positions relative to the centre of the scan: float16 ``(slices, 3, h, w)``."""
-
-    def axis(first: float, last: float, count: int, voxels: int, millimetres: float) -> Tensor:
-        step = (last - first) / count
-        centres = first + step * (torch.arange(count) + 0.5)
-        return (centres - voxels / 2) * millimetres / COORDINATE_SCALE
-
-    ranges = [(0, shape[0], shape[0])]
-    ranges += [(part.start, part.stop, count) for part, count in zip(window, size, strict=True)]
-    axes = [
-        axis(*found, voxels, millimetres)
-        for found, voxels, millimetres in zip(ranges, shape, spacing, strict=True)
-    ]
+    parts, counts = (slice(0, shape[0]), *window), (shape[0], *size)
+    axes = []
+    for part, count, voxels, millimetres in zip(parts, counts, shape, spacing, strict=True):
+        step = (part.stop - part.start) / count
+        centres = part.start + step * (torch.arange(count) + 0.5)
+        axes.append((centres - voxels / 2) * millimetres / COORDINATE_SCALE)
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), 1).half()
 
 

@@ -26,12 +26,6 @@ class Features(NamedTuple):
     shallow: Tensor
     deep: Tensor
 
-    def halves(self) -> tuple["Features", "Features"]:
-        """Split a batch of pairs into the slices and their references."""
-        shallow, shallow_references = self.shallow.chunk(2)
-        deep, deep_references = self.deep.chunk(2)
-        return Features(shallow, deep), Features(shallow_references, deep_references)
-
 
 class DoubleConvolution(nn.Sequential):
     """Two 3x3 convolutions, each with batch norm and ReLU."""
@@ -155,10 +149,9 @@ class MultiLevelNetwork(nn.Module):
             For each level ``(rewritten slices, classes, 2, h, w)``, in the order of
             the affinity module.
         """
-        slices, references = features.halves()
         rewritten = Features(
-            self.shallow_affinity(slices.shallow, references.shallow),
-            self.deep_affinity(slices.deep, references.deep),
+            self.shallow_affinity(*features.shallow.chunk(2)),
+            self.deep_affinity(*features.deep.chunk(2)),
         )
         logits: tuple[Tensor, Tensor] = self.decomposed_heads(rewritten)
         return logits

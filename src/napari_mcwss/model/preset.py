@@ -192,6 +192,8 @@ class Preset(nn.Module):
             Each ``(slices, classes, h, w)`` in 0..1. Networks have ``LayerCAM``
             of the module that `inspected` names.
         """
+        if self.no_other_maps:
+            return {}
         return {"LayerCAM": layer_cam(self.score, self.inspected, images, foreground)}
 
     @property

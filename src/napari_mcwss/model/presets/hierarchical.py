@@ -10,13 +10,7 @@ from napari_mcwss.model.preset import Preset
 
 
 class HierarchicalPreset(Preset):
-    """A preset that knows the parent of each class, the class that it lies inside.
-
-    Parameters
-    ----------
-    channels, classes, width, pixel
-        As in `Preset`.
-    """
+    """A preset that knows the parent of each class, the class that it lies inside."""
 
     compares_pairs: ClassVar[bool] = False
     keeps_last_epoch: ClassVar[bool] = True

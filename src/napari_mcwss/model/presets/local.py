@@ -52,13 +52,7 @@ EDGE_RADIUS = 6.0
 
 
 class Local(HierarchicalPreset):
-    """Regions of classes, and the contrast of classes inside the regions of their parents.
-
-    Parameters
-    ----------
-    channels, classes, width, pixel
-        As in `Preset`.
-    """
+    """Regions of classes, and the contrast of classes inside the regions of their parents."""
 
     adapts_to_scan: ClassVar[bool] = True
 

@@ -26,13 +26,7 @@ WEIGHTS = {
 
 
 class Mcwss(Preset):
-    """The paper's network, for any number of classes and channels, slice size and batch.
-
-    Parameters
-    ----------
-    channels, classes, width, pixel
-        As in `Preset`.
-    """
+    """The paper's network, for any number of classes and channels, slice size and batch."""
 
     trains_in_parts: ClassVar[bool] = False
 

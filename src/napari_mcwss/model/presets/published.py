@@ -55,9 +55,7 @@ def scaled_maps(logits: Tensor) -> Tensor:
     Tensor
         ``(slices, classes, 2, 120, 120)`` in 0..1.
     """
-    half = (SIZE // 2, SIZE // 2)
-    maps = F.interpolate(logits.flatten(1, 2), half, mode="bilinear")
-    maps = maps.reshape(*logits.shape[:3], *half)
+    maps: Tensor = _resized(logits.flatten(1, 2), SIZE // 2).unflatten(1, logits.shape[1:3])
     maps = maps - maps.amin((2, 3, 4), keepdim=True)
     return maps / (maps.amax((2, 3, 4), keepdim=True) + 1e-9)
 
@@ -65,8 +63,8 @@ def scaled_maps(logits: Tensor) -> Tensor:
 def fused_maps(shallow: Tensor, deep: Tensor) -> Tensor:
     """Return the product ``(slices, classes, 2, 240, 240)`` of the scaled maps of both levels."""
     product = scaled_maps(shallow) * scaled_maps(deep)
-    full = F.interpolate(product.flatten(1, 2), (SIZE, SIZE), mode="bilinear")
-    return full.reshape(*product.shape[:3], SIZE, SIZE)
+    full: Tensor = _resized(product.flatten(1, 2)).unflatten(1, product.shape[1:3])
+    return full
 
 
 def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) -> Tensor:
@@ -169,20 +167,14 @@ class Published(Preset):
         tags = batch.tags.long()
         joint = batch.joint_tags.long()[: len(tags) // 2]
         cams, shared_cams = fused_maps(*single), fused_maps(*shared)
-        first, second = range(2)
-        guidance = [
-            align_loss(cams[: len(joint), k], shared_cams[:, k], joint[:, k])
-            for k in (first, second)
-        ]
+        pairs, classes = len(joint), range(2)
+        guidance = [align_loss(cams[:pairs, k], shared_cams[:, k], joint[:, k]) for k in classes]
         return {
             "classification": pooled_entropy(single, tags, batch.frequency),
             "decomposed": pooled_entropy(shared, joint, batch.frequency),
-            "cam": cam_loss(cams[:, first], tags[:, first])
-            + cam_loss(cams[:, second], tags[:, second]),
-            "exclusion": exclusive_loss(
-                cams[:, first], cams[:, second], tags[:, first], tags[:, second]
-            ),
-            "guidance": guidance[first] + guidance[second],
+            "cam": cam_loss(cams[:, 0], tags[:, 0]) + cam_loss(cams[:, 1], tags[:, 1]),
+            "exclusion": exclusive_loss(cams[:, 0], cams[:, 1], tags[:, 0], tags[:, 1]),
+            "guidance": guidance[0] + guidance[1],
         }
 
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:  # noqa: ARG002
@@ -204,7 +196,7 @@ class Published(Preset):
         height, width = images.shape[-2:]
         levels = self.network(_framed(images))
         maps = {
-            name: _unframed(_at_full_size(scaled_maps(level)[:, :, 1]), height, width)
+            name: _unframed(_resized(scaled_maps(level)[:, :, 1]), height, width)
             for name, level in zip(("shallow", "deep"), levels, strict=True)
         }
         if references is not None:
@@ -217,8 +209,8 @@ class Published(Preset):
         return maps | {"LayerCAM": _unframed(explained, height, width)}
 
 
-def _at_full_size(maps: Tensor) -> Tensor:
-    return F.interpolate(maps, (SIZE, SIZE), mode="bilinear")
+def _resized(maps: Tensor, side: int = SIZE) -> Tensor:
+    return maps if maps.shape[-1] == side else F.interpolate(maps, (side, side), mode="bilinear")
 
 
 def _framed(images: Tensor) -> Tensor:
@@ -227,13 +219,11 @@ def _framed(images: Tensor) -> Tensor:
     side = max(SIZE, height, width)
     rows, columns = side - height, side - width
     padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-    framed = F.pad(images, padding)
-    return framed if side == SIZE else F.interpolate(framed, (SIZE, SIZE), mode="bilinear")
+    return _resized(F.pad(images, padding))
 
 
 def _unframed(maps: Tensor, height: int, width: int) -> Tensor:
     """Undo `_framed` for maps: scale them back and cut out the pixels of the slices."""
     side = max(SIZE, height, width)
-    whole = maps if side == SIZE else F.interpolate(maps, (side, side), mode="bilinear")
     top, left = (side - height) // 2, (side - width) // 2
-    return whole[..., top : top + height, left : left + width]
+    return _resized(maps, side)[..., top : top + height, left : left + width]

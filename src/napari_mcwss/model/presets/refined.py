@@ -22,13 +22,7 @@ STRIDE = 16
 
 
 class Refined(HierarchicalPreset):
-    """A 2-D U-Net of five resolutions with exclusive outputs: the background and each class.
-
-    Parameters
-    ----------
-    channels, classes, width, pixel
-        As in `Preset`.
-    """
+    """A 2-D U-Net of five resolutions with exclusive outputs: the background and each class."""
 
     trains_in_parts: ClassVar[bool] = False
     dimensions: ClassVar[Literal[2, 3]] = 2
@@ -95,28 +89,13 @@ class Refined(HierarchicalPreset):
 
 
 class RefinedVolume(Refined):
-    """The same U-Net in 3-D: it reads slabs, so that neighbouring slices inform each other.
-
-    Parameters
-    ----------
-    channels, classes, width, pixel
-        As in `Preset`.
-    """
+    """The same U-Net in 3-D: it reads slabs, so that neighbouring slices inform each other."""
 
     depth: ClassVar[int] = 32
     dimensions: ClassVar[Literal[2, 3]] = 3
     # A slab shows most of the scan, so normalising it removes scanner differences.
     norm: ClassVar[str] = "instance"
     no_other_maps: ClassVar[str] = "a second stage in 3-D has features of slabs, not of slices"
-
-    def other_maps(
-        self,
-        images: Tensor,  # noqa: ARG002
-        foreground: Tensor,  # noqa: ARG002
-        references: Tensor | None = None,  # noqa: ARG002
-    ) -> dict[str, Tensor]:
-        """Return none: the features belong to slabs, not to slices."""
-        return {}
 
     def _logits(self, images: Tensor) -> Tensor:
         """Return the outputs of slabs, one after another, or of a single shorter one."""
