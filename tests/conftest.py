@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.example_study import make_example
 from helpers.run_with_display import take_screen
 from hypothesis import settings
 from numpy.typing import NDArray
@@ -64,6 +65,14 @@ def data_folder() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scans ``glioma`` and the study ``my-study`` of examples; not to be changed."""
+    folder = tmp_path_factory.mktemp("example")
+    make_example(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

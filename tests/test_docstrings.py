@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from helpers.example_study import make_example
 
 import napari_mcwss
 
@@ -19,14 +18,6 @@ def with_examples() -> list[str]:
     names = ["napari_mcwss", *(info.name for info in found)]
     origins = {name: spec.origin for name in names if (spec := find_spec(name)) and spec.origin}
     return [name for name, path in origins.items() if ">>>" in Path(path).read_text("utf-8")]
-
-
-@pytest.fixture(scope="session")
-def example_folder(tmp_path_factory) -> Path:
-    """Scans ``glioma``, and a study ``my-study`` of them with a model ``first``."""
-    folder = tmp_path_factory.mktemp("example")
-    make_example(folder)
-    return folder
 
 
 @pytest.mark.parametrize("name", with_examples())

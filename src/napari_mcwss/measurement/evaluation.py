@@ -61,24 +61,63 @@ class Evaluation:
         return {mask: {c: fmean(v) for c, v in by.items()} for mask, by in dice.items()}
 
     def mean(self, name: str) -> Measurement:
-        """Return the mean over scans of a class or union, undefined values left out."""
+        """Return the mean over scans of a class or union, undefined values left out.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> scores = study.evaluate("first", "seg", {"TC": (1, 4), "ED": 2})
+        >>> 0 <= scores.mean("TC").dice <= 1
+        True
+        """
         values = (self._defined(name, measure) for measure in MEASURES)
         return Measurement(*(fmean(v) if v else math.nan for v in values))
 
     def count(self, name: str, measure: str) -> int:
-        """Return over how many scans the mean of one measure is taken."""
+        """Return over how many scans the mean of one measure is taken.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> scores = study.evaluate("first", "seg", {"TC": (1, 4), "ED": 2})
+        >>> scores.count("TC", "dice")
+        1
+        """
         return len(self._defined(name, measure))
 
     def _defined(self, name: str, measure: str) -> list[float]:
+        if name not in self.classes:
+            raise McwssError(f"{name!r} was not measured: expected {', '.join(self.classes)}")
         values = (getattr(measurements[name], measure) for measurements in self.scans.values())
         return [value for value in values if not math.isnan(value)]
 
     def records(self) -> list[dict[str, Value]]:
-        """Return one flat dictionary per scan, mask and class, as `pandas.DataFrame` takes them."""
+        """Return one flat dictionary per scan, mask and class, as `pandas.DataFrame` takes them.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> scores = study.evaluate("first", "seg", {"TC": (1, 4), "ED": 2})
+        >>> record = scores.records()[0]
+        >>> record["scan"], record["mask"], record["class"]
+        ('pat0006', 'first', 'TC')
+        """
         return [row.record() for row in self.rows]
 
     def to_json(self) -> dict[str, object]:
-        """Return scans, means and baselines as nested dictionaries, None for undefined values."""
+        """Return scans, means and baselines as nested dictionaries, None for undefined values.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> scores = study.evaluate("first", "seg", {"TC": (1, 4), "ED": 2})
+        >>> list(scores.to_json())
+        ['scans', 'mean', 'baselines']
+        """
         return {
             "scans": {
                 scan: {name: m.to_json() for name, m in measurements.items()}

@@ -36,12 +36,27 @@ class StudyLayout:
         ------
         McwssError
             If the name cannot be that of a file.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.model_folder("first").parts[-2:]
+        ('models', 'first')
         """
         check_names("model", [name])
         return self.folder / "models" / name
 
     def model_names(self) -> list[str]:
-        """List the trained models, the newest last."""
+        """List the trained models, the newest last.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.model_names()
+        ['first']
+        """
         configs = (self.folder / "models").glob("[!.]*/config.json")
         by_age = sorted(configs, key=lambda path: path.stat().st_mtime)
         return [path.parent.name for path in by_age]
@@ -65,6 +80,13 @@ class StudyLayout:
         ------
         McwssError
             If a name cannot be that of a file.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> sorted(path.name for path in study.result_folder("first", "pat0006").iterdir())
+        ['cam_ED.nii.gz', 'cam_TC.nii.gz', 'mask.nii.gz', 'result.json', 'scores.csv']
         """
         check_names("model", [model])
         check_names("scan", [scan])

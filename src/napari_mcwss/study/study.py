@@ -161,7 +161,15 @@ class Study(StudyLayout):
         return tuple(entry.name for entry in self._description.scans)
 
     def slices(self, scan: str) -> int:
-        """Return the number of slices of a scan; refuse an unknown name as `scan` does."""
+        """Return the number of slices of a scan; refuse an unknown name as `scan` does.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.slices("pat0001")
+        9
+        """
         return self.scan(scan).slices
 
     def add_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
@@ -178,6 +186,14 @@ class Study(StudyLayout):
         McwssError
             If a name is taken or cannot be that of a file, or a scan's files
             do not fit; nothing is added then.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.add_scans({"again": study.files("pat0001")})
+        >>> study.scan_names[-1]
+        'again'
         """
         entries = tuple(
             ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
@@ -191,7 +207,16 @@ class Study(StudyLayout):
         self._save(self._changed(scans=(*self._description.scans, *entries)))
 
     def missing_scans(self) -> tuple[str, ...]:
-        """Name the scans of which a file is not where the study says, as after a move."""
+        """Name the scans of which a file is not where the study says, as after a move.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.files("pat0001")[0].unlink()
+        >>> study.missing_scans()
+        ('pat0001',)
+        """
         return tuple(
             name for name in self.scan_names if not all(file.exists() for file in self.files(name))
         )
@@ -209,6 +234,16 @@ class Study(StudyLayout):
         McwssError
             If there is no such scan, or its channels or tags do not fit the
             files; nothing is changed then.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> old = study.files("pat0001")[0].parent
+        >>> new = old.rename(old.with_name("moved"))
+        >>> study.move_scans({"pat0001": [new / "t1c.nii.gz", new / "flair.nii.gz"]})
+        >>> study.missing_scans()
+        ()
         """
         for name, files in scans.items():
             self.files(name)
@@ -239,6 +274,14 @@ class Study(StudyLayout):
         ------
         McwssError
             If a name is taken or cannot be that of a file.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.add_classes(["necrosis"])
+        >>> study.tags["pat0001"][0, "necrosis"] is mcwss.UNKNOWN
+        True
         """
         added = class_specs(classes, existing=self.classes)
         self._save(self._changed(classes=(*self.classes, *added)))
@@ -260,6 +303,13 @@ class Study(StudyLayout):
         ------
         McwssError
             If there is no such scan.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> [file.name for file in study.files("pat0001")]
+        ['t1c.nii.gz', 'flair.nii.gz']
         """
         for entry in self._description.scans:
             if entry.name == scan:
@@ -285,6 +335,14 @@ class Study(StudyLayout):
         ------
         McwssError
             If there is no such scan, or its files are missing or do not fit.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> scan = study.scan("pat0001")
+        >>> scan.volume().shape, scan.geometry.spacing
+        ((2, 9, 41, 36), (3.0, 2.0, 2.0))
         """
         if name not in self._scans:
             files = self.files(name)

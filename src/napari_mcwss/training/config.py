@@ -1,6 +1,7 @@
 """The settings of a training: validated, frozen, and shown as options and in the dock."""
 
 import math
+from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -143,7 +144,20 @@ def training_config(**settings: object) -> TrainingConfig:
     ------
     McwssError
         If a setting is unknown or out of range, naming it.
+
+    Examples
+    --------
+    >>> training_config(epochs=3).epochs
+    3
+    >>> training_config(epoch=3)
+    Traceback (most recent call last):
+    napari_mcwss.base.errors.McwssError: there is no setting 'epoch': did you mean 'epochs'?
     """
+    names = TrainingConfig.model_fields
+    for unknown in [name for name in settings if name not in names]:
+        near = get_close_matches(unknown, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected {', '.join(names)}"
+        raise McwssError(f"there is no setting {unknown!r}: {hint}")
     try:
         return TrainingConfig.model_validate(settings)
     except ValidationError as error:
