@@ -146,5 +146,5 @@ def test_a_length_has_an_end():
 
 
 def test_patience_and_minutes_exclude_each_other():
-    with pytest.raises(McwssError, match="patience = 5: goes without minutes"):
+    with pytest.raises(McwssError, match="patience = 5: cannot be combined with minutes"):
         training_config(patience=5, minutes=2)
