@@ -1,4 +1,4 @@
 """From CAMs to exclusive masks, and from a mask to a better one.
 
-It imports `tags`, `model` and `base`: arrays come in, arrays go out.
+It imports `tags` and `base`: arrays come in, arrays go out.
 """
