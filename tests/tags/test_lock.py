@@ -3,13 +3,16 @@
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
@@ -22,9 +25,9 @@ def path(tmp_path):
 
 def left_behind(path, **changes):
     """Write the lock of somebody else; return its content."""
-    with TagLock(path):
-        content = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps(content))
+    now = datetime.now().astimezone().isoformat()
+    holder = {"process": os.getpid(), "host": socket.gethostname(), "time": now, "key": "a"}
+    path.write_text(json.dumps(holder | changes))
     return path.read_bytes()
 
 
@@ -126,27 +129,78 @@ def test_a_lock_without_content_counts_while_it_is_young(path, content):
 def test_of_two_that_find_a_lock_left_behind_only_one_gets_it(path, monkeypatch):
     left_behind(path, time="2001-01-01T12:00:00+00:00")
     quicker, slower = TagLock(path), TagLock(path)
-    really_open = Path.open
+    really_unlink = Path.unlink
 
-    def open_after_the_other(file, *args, **kwargs):
-        if file.name.endswith("-removal"):
-            monkeypatch.undo()
-            quicker.acquire()
-        return really_open(file, *args, **kwargs)
+    def unlink_while_another_tries(file, *args, **kwargs):
+        monkeypatch.undo()
+        with pytest.raises(TagsLockedError):
+            slower.acquire()
+        return really_unlink(file, *args, **kwargs)
 
-    monkeypatch.setattr(Path, "open", open_after_the_other)
-    with pytest.raises(TagsLockedError):
-        slower.acquire()
-    assert quicker.held
+    monkeypatch.setattr(Path, "unlink", unlink_while_another_tries)
+    quicker.acquire()
+    assert (quicker.held, slower.held) == (True, False)
     quicker.release()
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_removal_that_was_killed_is_no_obstacle(path):
+def test_a_takeover_that_was_killed_is_no_obstacle(path):
     left_behind(path, time="2001-01-01T12:00:00+00:00")
-    removal = path.with_name("tags.lock-removal")
-    removal.touch()
-    os.utime(removal, (time.time() - 60, time.time() - 60))
+    path.with_name("tags.lock.guard").touch()
+    with TagLock(path) as lock:
+        assert lock.held
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_holder_whose_number_means_nothing_here_keeps_its_lock(path):
+    """Processes of two containers with one host name do not see each other."""
+    held = TagLock(path)
+    with held:
+        content = json.loads(path.read_text()) | {"process": 2**31 - 2}
+        path.write_text(json.dumps(content))
+        second = TagLock(path)
+        assert second.other is not None
+        with pytest.raises(TagsLockedError, match="process 2147483646"):
+            second.acquire()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_process_that_got_the_number_of_a_killed_one_is_not_its_holder(path):
+    started = psutil.Process().create_time()
+    left_behind(path, started=started)
+    with pytest.raises(TagsLockedError):
+        TagLock(path).acquire()
+    left_behind(path, started=started - 20)
+    assert TagLock(path).other is None
+    with TagLock(path) as lock:
+        assert lock.held
+
+
+def test_a_lock_of_an_older_version_counts_while_its_process_runs(path):
+    content = left_behind(path)
+    for _ in range(2):
+        with pytest.raises(TagsLockedError, match=f"process {os.getpid()} on "):
+            TagLock(path).acquire()
+    assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+    left_behind(path, process=2**31 - 2)
+    with TagLock(path) as lock:
+        assert lock.held
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError]
+)
+def test_without_locks_of_the_operating_system_the_file_decides(path, monkeypatch, error):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with TagLock(path) as lock:
+        assert lock.held
+        with pytest.raises(TagsLockedError, match=f"process {os.getpid()} on "):
+            TagLock(path).acquire()
+    left_behind(path, time="2001-01-01T12:00:00+00:00")
     with TagLock(path) as lock:
         assert lock.held
     assert list(path.parent.iterdir()) == []

@@ -1,63 +1,73 @@
 """Locks that one program at a time can hold, and that outlive nobody who was killed."""
 
-from __future__ import annotations
-
-import json
 import os
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Annotated, Self
 
 import psutil
+from filelock import FileLock, Timeout
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
 
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
+GUARD_SECONDS = 0.2
+"""How long to wait for a guard: another program may hold it just to look."""
 
-MAKING_SECONDS = 10.0
-"""How long a lock file may stay without content: its program is still writing it."""
+WRITING_SECONDS = 10.0
+"""How long a lock file may be incomplete while its program is still writing it."""
 
 CLOCK_SECONDS = 60.0
 """By how much the clocks of a lock and of a process may differ."""
 
+START_SECONDS = 2.0
+"""By how much two readings of the start of one process may differ."""
+
 
 class LockedError(McwssError):
-    """Another program holds the lock now."""
+    """Another program holds the lock."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
+    """The holder of a lock.
 
     Parameters
     ----------
     process : int
-        Number of the process.
+        Process number.
     host : str
-        Name of its computer.
-    time : str
-        Since when, in ISO 8601 with the offset from UTC.
+        Name of the computer.
+    time : datetime
+        Since when it holds the lock.
+    started : float, optional
+        When the process started, in seconds since 1970.
+    key : str
+        Random, to tell locks of one program apart.
     """
 
-    process: int
+    process: Annotated[int, Field(gt=0, lt=2**31)]
     host: str
-    time: str
+    time: datetime
+    started: float | None = None
+    key: str = ""
 
     def __str__(self) -> str:
-        """Name the process, the computer and the time, as a message needs it."""
-        since = datetime.fromisoformat(self.time).astimezone()
-        return f"process {self.process} on {self.host}, since {since:%Y-%m-%d %H:%M}"
+        """Name the process, the computer and the time, for messages."""
+        since = f"{self.time.astimezone():%Y-%m-%d %H:%M}"
+        return f"process {self.process} on {self.host}, since {since}"
 
     @property
     def gone(self) -> bool:
-        """Whether the process is known to have ended; of another computer that is not known."""
+        """Whether no process of this computer is the holder; False for another computer's."""
         if self.host != socket.gethostname():
             return False
         try:
@@ -67,22 +77,39 @@ class Holder:
             return True
         except psutil.AccessDenied:
             return False
-        # Numbers of processes are used again, after a restart above all.
-        locked = datetime.fromisoformat(self.time).timestamp()
-        return bool(status == psutil.STATUS_ZOMBIE or started > locked + CLOCK_SECONDS)
+        # Process numbers are used again, above all after a restart or in containers.
+        return bool(
+            status == psutil.STATUS_ZOMBIE
+            or started > self.time.timestamp() + CLOCK_SECONDS
+            or (self.started is not None and abs(started - self.started) > START_SECONDS)
+        )
+
+
+_HOLDER = TypeAdapter(Holder)
 
 
 class Lock:
-    """The right to change something on the disk, as a file that only one program can make.
+    """The right to change something on disk: a file that one program at a time can make.
 
-    It can be taken several times by the same object, in any of its threads; the last release gives
-    it back. What a killed program has left behind is recognised and taken over.
-    What it protects, a class of its own says in `refusal`.
+    The file names its holder, for messages. While it exists, its program also
+    holds a lock of the operating system on a second file, the guard, which the
+    system releases when the program ends, however it ends.
+
+    A file of a killed program is taken over if the guard is free and its
+    process does not run on this computer. The guard therefore protects a
+    holder whose number means nothing here, such as one in another container,
+    and lets only one program at a time take over. On network drives without
+    such locks the process number alone decides, and of two programs that find a
+    file left behind at the same moment both may get the lock. A file of another
+    computer is never taken over: the message says to remove it by hand.
+
+    One object can be taken several times, in any thread; the last release gives
+    the lock back. Subclasses say in `refusal` what it protects.
 
     Parameters
     ----------
     path : Path
-        The file; it exists while somebody holds the lock.
+        The file; it exists while the lock is held.
 
     Examples
     --------
@@ -98,9 +125,10 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._guard = FileLock(path.with_name(f"{path.name}.guard"), thread_local=False)
         self._times = 0
         self._counting = RLock()
-        self._content = b""
+        self._key = ""
 
     @property
     def held(self) -> bool:
@@ -109,10 +137,13 @@ class Lock:
 
     @property
     def other(self) -> Holder | None:
-        """Who else holds the lock, if anybody does; a program that has ended does not count."""
-        found = None if self.held else self._read()
-        holder = None if found is None else _holder(found)
-        return None if holder is None or holder.gone else holder
+        """The other holder, if there is one that still runs."""
+        with self._counting:
+            holder = None if self.held else self._holder()
+            if holder is not None and holder.gone and self._take_guard():
+                self._drop_guard()
+                return None
+            return holder
 
     def acquire(self) -> None:
         """Take the lock.
@@ -126,8 +157,14 @@ class Lock:
         """
         with self._counting:
             if not self.held:
-                while not self._make():
-                    self._make_way()
+                if not self._take_guard():
+                    raise self.refusal(self._holder())
+                try:
+                    while not self._make():
+                        self._remove_left_behind()
+                except BaseException:
+                    self._drop_guard()
+                    raise
             self._times += 1
 
     def release(self) -> None:
@@ -140,28 +177,32 @@ class Lock:
         """
         with self._counting:
             self._times -= 1
-            if self.held or self._read() != self._content:
+            if self.held:
                 return
             try:
-                self.path.unlink(missing_ok=True)
+                holder = self._holder()
+                if holder is not None and holder.key == self._key:
+                    self.path.unlink(missing_ok=True)
             except OSError as error:
                 raise McwssError(
                     f"cannot remove '{self.path}': {error.strerror or error}: nothing is lost; "
                     "remove it by hand if no program runs that made it"
                 ) from error
+            finally:
+                self._drop_guard()
 
     def refusal(self, holder: Holder | None) -> LockedError:
-        """Make the error for a lock that another has; None is one who has only just begun."""
+        """Return the error for a lock that another holds; None if it has only just begun."""
         who = "another program" if holder is None else f"{holder}{self.advice(holder)}"
         return LockedError(f"'{self.path}' is held by {who}")
 
     def advice(self, holder: Holder) -> str:
-        """Say what to do about a holder of whom nobody here can know whether it still runs."""
+        """Return what to do about a holder on another computer, which may have ended."""
         if holder.host == socket.gethostname():
             return ""
         return f"; if that program no longer runs, remove '{self.path}'"
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 
@@ -173,92 +214,59 @@ class Lock:
     ) -> None:
         self.release()
 
+    def _take_guard(self) -> bool:
+        """Take the guard, unless another holds it; without locks in the file system, do nothing."""
+        try:
+            self._guard.acquire(timeout=GUARD_SECONDS, poll_interval=0.01)
+        except Timeout:
+            return False
+        except (OSError, NotImplementedError):
+            return True
+        return True
+
+    def _drop_guard(self) -> None:
+        if self._guard.is_locked:
+            # Removed while it is held, so that no other takes it; Windows removes it on release.
+            with suppress(OSError):
+                Path(self._guard.lock_file).unlink()
+            self._guard.release()
+
     def _make(self) -> bool:
-        """Make the file; say whether there was none."""
-        holder = {
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "time": datetime.now().astimezone().isoformat(),
-            # Two locks of one program, taken in one tick of the clock, differ by this.
-            "key": secrets.token_hex(8),
-        }
-        content = json.dumps(holder).encode()
+        """Make the file, unless it is there already."""
+        self._key = secrets.token_hex(8)
+        started, now = psutil.Process().create_time(), datetime.now().astimezone()
+        holder = Holder(os.getpid(), socket.gethostname(), now, started, self._key)
         made = False
         try:
             with self.path.open("xb") as file:
                 made = True
-                file.write(content)
+                file.write(_HOLDER.dump_json(holder))
         except FileExistsError:
             return False
         except OSError as error:
             if made:
                 self.path.unlink(missing_ok=True)
             raise cannot_write(self.path, error) from error
-        self._content = content
         return True
 
-    def _make_way(self) -> None:
-        """Remove the file if whoever made it is gone, or say who holds it."""
-        if not self._left_behind():
-            return
-        # Of several programs that find it, a slow one must not remove the new lock
-        # of a quick one: they take turns, and each looks again.
-        turn = self.path.with_name(f"{self.path.name}-removal")
+    def _remove_left_behind(self) -> None:
+        """Remove the file if its program has ended, or raise the error that names the holder."""
+        holder = self._holder()
         try:
-            with turn.open("xb"):
-                pass
-        except FileExistsError:
-            if _age(turn) > MAKING_SECONDS:
-                turn.unlink(missing_ok=True)
-            time.sleep(0.001)
-            return
-        except OSError as error:
-            raise cannot_write(turn, error) from error
-        try:
-            if self._left_behind():
-                self.path.unlink(missing_ok=True)
+            young = time.time() - self.path.stat().st_mtime < WRITING_SECONDS
+            if young if holder is None else not holder.gone:
+                raise self.refusal(holder)
+            self.path.unlink()
+        except FileNotFoundError:
+            pass
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        finally:
-            turn.unlink(missing_ok=True)
 
-    def _left_behind(self) -> bool:
-        """Whether there is a file, by a program that has ended; an error if it has not."""
-        found = self._read()
-        if found is None:
-            return False
-        holder = _holder(found)
-        if holder is None:
-            if _age(self.path) > MAKING_SECONDS:
-                return True
-            raise self.refusal(None)
-        if holder.gone:
-            return True
-        raise self.refusal(holder)
-
-    def _read(self) -> bytes | None:
+    def _holder(self) -> Holder | None:
+        """Read the file; None if it is not there or incomplete."""
         try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
+            return _HOLDER.validate_json(self.path.read_bytes())
+        except (FileNotFoundError, ValidationError):
             return None
         except OSError as error:
             raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
-
-
-def _age(path: Path) -> float:
-    """Give the seconds since a file was written; none if it is not there any more."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _holder(content: bytes) -> Holder | None:
-    """Read a lock file; None if it is not complete."""
-    try:
-        fields = json.loads(content)
-        holder = Holder(int(fields["process"]), str(fields["host"]), str(fields["time"]))
-        datetime.fromisoformat(holder.time)
-    except (ValueError, TypeError, KeyError):
-        return None
-    return holder if 0 < holder.process < 2**31 else None

@@ -134,7 +134,7 @@ def test_a_killed_training_stands_in_nobodys_way(tagged_study: Study):
     list(train(tagged_study, "whole", TINY))
     done = subprocess.run([sys.executable, "-c", KILLED, tagged_study.folder], check=False)
     assert done.returncode == -9
-    assert hidden(tagged_study) == [".m.lock", ".m.training"]
+    assert hidden(tagged_study) == [".m.lock", ".m.lock.guard", ".m.training"]
     with pytest.raises(UnfinishedError):
         list(train(tagged_study, "m", TINY))
     list(resume(tagged_study, "m"))

@@ -41,7 +41,7 @@ def remove_left_slices() -> None:
     for path in cache_folder().glob(f"*{ENDING}"):
         host, process, _ = path.name.rsplit("-", 2)
         with suppress(OSError, ValueError):
-            time = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+            time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             if Holder(int(process), host, time).gone:
                 path.unlink()
 

@@ -44,7 +44,7 @@ class Began:
     @property
     def holder(self) -> Holder:
         """The process, which knows whether it has ended."""
-        return Holder(self.process, self.host, self.time)
+        return Holder(self.process, self.host, datetime.fromisoformat(self.time))
 
 
 @dataclass(frozen=True)
