@@ -211,7 +211,7 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
         (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),
         (("train", "{study}", "--model", "m", "--device", "meta"), "device 'meta' cannot"),
-        (("train", "{study}", "--model", "m", "--resume"), "begin one without --resume"),
+        (("train", "{study}", "--model", "m", "--resume"), "start one without --resume"),
         (("segment", "{study}", "--model", "nothing"), "no model 'nothing'"),
         (("segment", "{study}", "--model", "model-1", "--scans", "phantom01,no"), "no scan 'no'"),
         (("new", "{study}/n", "--scans", "{study}", "--channels", ",", *CLASSES), "names none"),

@@ -99,8 +99,8 @@ def test_a_computer_without_room_gives_advice_instead_of_a_time(tagged_study: St
     free(monkeypatch, 10_000)
     found = value(estimate(tagged_study, TINY))
     assert found.batch_size == 8
-    assert "8 slices need about 0.0 GiB, 0.0 are free: take pixels of 8 mm" in found.advice
-    assert "It will not fit: steps of 8" in found.text
+    assert "8 slices need about 0.0 GiB, 0.0 are free: train with pixels of 8 mm" in found.advice
+    assert "It does not fit: steps of 8" in found.text
 
 
 def test_a_gpu_gets_as_many_slices_a_step_as_fit(tagged_study: Study, monkeypatch):

@@ -250,6 +250,6 @@ def test_flat_scans_and_a_first_stage_alone_are_refused_in_3d(tagged_study: Stud
     config = TINY.model_copy(update={"volumetric": True})
     with pytest.raises(McwssError, match="has 9 slices"):
         list(train(tagged_study, "m", config))
-    with pytest.raises(McwssError, match="only the second stage can be in 3-D"):
+    with pytest.raises(McwssError, match="only a second stage can be in 3-D"):
         list(train(tagged_study, "m", config.model_copy(update={"refine": False})))
     assert tagged_study.model_names() == []

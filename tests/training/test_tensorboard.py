@@ -108,5 +108,5 @@ def test_without_tensorboard_one_line_says_what_to_do(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     options = ("--model", "m", "--tensorboard", tmp_path)
     told = refused("train", tagged_study.folder, *options)
-    assert "TensorBoard is not installed: 'pip install tensorboard'" in told
+    assert "TensorBoard is not installed: run 'pip install tensorboard'" in told
     assert not (tagged_study.folder / "models").exists()

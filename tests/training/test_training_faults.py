@@ -103,7 +103,7 @@ def test_a_training_that_ran_out_of_memory_resumes_with_its_smaller_steps(
 
 def test_too_little_memory_for_the_smallest_step_ends_with_advice(tagged_study: Study, monkeypatch):
     scarce(monkeypatch, 1)
-    with pytest.raises(McwssError, match=r"2 slices a step already: .*smaller width") as told:
+    with pytest.raises(McwssError, match=r"2 slices per step: .*smaller width") as told:
         list(train(tagged_study, "m", TINY))
     assert "\n" not in str(told.value)
     assert tagged_study.model_names() == []
@@ -137,7 +137,7 @@ def test_too_little_memory_for_the_scans_ends_with_advice(tagged_study: Study, m
         raise MemoryError
 
     monkeypatch.setattr(training_data, "gather", fail)
-    with pytest.raises(McwssError, match=r"while the scans were read: .*larger pixels"):
+    with pytest.raises(McwssError, match=r"while reading scans: .*larger pixels"):
         list(train(tagged_study, "m", TINY))
 
 
@@ -211,7 +211,7 @@ def test_a_disk_that_is_full_for_a_while_stops_no_training(tagged_study: Study, 
     drive(train(tagged_study, "m", TINY.model_copy(update={"epochs": 5})), now)
     told = [text for text in advice(now) if "No space left" in text]
     assert len(told) == 1
-    assert told[0].endswith("; the training goes on, and tries again")
+    assert told[0].endswith("; the training goes on and tries again")
     states = [e.epoch for e in now if isinstance(e, Checkpoint) and e.kind == "state"]
     assert states == [1, 4, 5]
     assert read_info(tagged_study.model_folder("m")).epochs == 5

@@ -22,59 +22,51 @@ FORMAT = 1
 
 
 class ModelInfo(BaseModel):
-    """What a model was made for, and from what.
+    """The description of a model: what it segments, and how it was trained.
 
     Attributes
     ----------
     format : int
-        Version of this file's format.
+        Version of the file format.
     preset : str
-        Which method made it.
+        Name of the preset.
     classes, channels : tuple of str
         Names, in the order of the network's outputs and inputs.
     width : int
         Features of the first block.
-    pixel
-        As in `InputSpec`.
-    place : bool
-        `InputSpec.coordinates`, by its name in the file.
+    pixel, place
+        `InputSpec.pixel` and `InputSpec.coordinates`.
     precedence : tuple of tuple of bool
-        ``precedence[a][b]``: where both are found, a is shown over b, since the
-        training tags of a (nearly) always come with b's, and b's less often with a's.
-    scans, validation_scans : tuple of str
-        Scans trained on, and those held back.
-    trusted_scans : tuple of str
-        Of those trained on, scans whose masks were given.
+        ``precedence[a][b]`` is true if a is shown over b where both are found: the
+        training tags of a (nearly) always come with b's, but not the other way round.
+    scans, validation_scans, trusted_scans : tuple of str
+        Scans trained on, validation scans, and those trained on whose masks were given.
     undivided : tuple of tuple of str
-        Class and the class around it, for each pair that the training was
-        stopped before it had learnt to tell apart.
+        Pairs (class, parent) that the training was stopped before learning to tell apart.
     epochs : int
         Epochs trained.
     training : dict
-        The training configuration with its seed, as a record.
+        The training configuration.
     slices : int
-        Tagged slices that were learnt from; 0 if it is not known.
+        Tagged slices trained on; 0 if unknown.
     tags : dict
-        Class to how many of them are tagged ``present``, ``absent`` and ``unknown``.
+        Class to its numbers of slices tagged ``present``, ``absent`` and ``unknown``.
     seconds : float
-        Time that the training took, its pauses excepted; 0 if it is not known.
-    device : str
-        Where it ran, with the name of a GPU.
+        Duration of the training without pauses; 0 if unknown.
+    device, backend : str
+        Device with the name of a GPU; ``gloo`` or ``nccl`` if there were several processes.
     processes : int
-        How many shared its steps when it ended; 0 if it is not known.
-    backend : str
-        What these spoke through: ``gloo``, ``nccl``; empty of one process.
+        Processes that shared the steps at the end; 0 if unknown.
     finished : str
-        When this was written, in ISO 8601 with the offset from UTC.
+        Time of writing, in ISO 8601 with the offset from UTC.
     versions : dict
-        Of what computed it: ``napari-mcwss``, ``torch``, ``python``.
-    run : str
-        Tells one training from another of the same name, so that results are
-        not taken for those of a later model.
-    key : str
-        The same in all states of one training, stopped or done.
+        Versions of ``napari-mcwss``, ``torch`` and ``python`` in the training.
     software : str
         Version of this package.
+    key : str
+        Identifies the training: the same in all its states, stopped or finished.
+    run : str
+        Identifies the model, so that results of an older one of the same name do not count.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -114,23 +106,23 @@ class ModelInfo(BaseModel):
 
     @property
     def input_spec(self) -> InputSpec:
-        """How the network reads scans."""
+        """Scale and extra channels that the network reads."""
         return InputSpec(self.pixel, self.place)
 
     @property
     def shortcoming(self) -> str:
-        """What to know of a model whose training was stopped too early; empty if it was not."""
+        """What the model has not learnt, if its training was stopped too early; else empty."""
         if not self.undivided:
             return ""
         pairs = " and ".join(f"{inner} from {outer}" for inner, outer in self.undivided)
         classes = ", ".join(inner for inner, _ in self.undivided)
         return (
-            f"the training was stopped before it had learnt to tell {pairs}: what the model shows "
-            f"as {classes} is not to be relied on; go on with the training"
+            f"the training was stopped before it had learnt to tell {pairs}: do not rely on what "
+            f"the model shows as {classes}, continue the training"
         )
 
     def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
-        """Refuse scans or studies that the model was not made for.
+        """Refuse other channels or classes than the model's.
 
         Raises
         ------
@@ -150,17 +142,7 @@ class ModelInfo(BaseModel):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model ready to predict.
-
-    Attributes
-    ----------
-    info : ModelInfo
-        What it was made for.
-    preset : Preset
-        The network, in evaluation mode on its device.
-    device : torch.device
-        Where it runs.
-    """
+    """A model ready to predict: its network is in evaluation mode on the device."""
 
     info: ModelInfo
     preset: Preset
@@ -173,9 +155,9 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
     Parameters
     ----------
     folder : Path
-        Made if it is missing.
+        Created if it is missing.
     preset : Preset
-        The network on any device.
+        The network, on any device.
     info : ModelInfo
         Its description.
     """
@@ -194,7 +176,7 @@ def read_info(folder: Path) -> ModelInfo:
     Raises
     ------
     McwssError
-        If there is none, it is damaged, or of a newer format.
+        If it is missing, damaged or of a newer format.
     """
     try:
         info = ModelInfo.model_validate_json((folder / "config.json").read_bytes())
@@ -221,7 +203,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     Parameters
     ----------
     folder : Path
-        Of the model, ``models/<name>`` of a study.
+        The model's, ``models/<name>`` of a study.
     device : str
         As in `choose_device`.
 
@@ -233,7 +215,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     Warns
     -----
     UserWarning
-        Of its `ModelInfo.shortcoming`.
+        If the model has a `ModelInfo.shortcoming`.
     """
     info = read_info(folder)
     if info.shortcoming:

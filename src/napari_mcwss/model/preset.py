@@ -1,4 +1,4 @@
-"""What every preset of the method offers to training and segmentation."""
+"""The interface of a preset, which training and segmentation use."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -14,24 +14,24 @@ UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
 @dataclass(frozen=True)
 class TaggedBatch:
-    """Slices with their tags, as the losses want them.
+    """Slices with their tags, as the losses take them.
 
     Attributes
     ----------
     images : Tensor
-        ``(slices, channels, h, w)``. For presets that compare slices in pairs,
-        the first half are slices and the second half their references.
+        ``(slices, channels, h, w)``. If the preset compares slices in pairs, the
+        second half are the reference slices of the first half.
     foreground : Tensor
-        Bool ``(slices, 1, h, w)``: what is not background.
+        Bool ``(slices, 1, h, w)``, true where it is not background.
     tags : Tensor
         Integer ``(slices, classes)``: 1 present, 0 absent, -1 unknown.
     frequency : Tensor
-        ``(classes,)``: share of present among the known tags of each class.
+        ``(classes,)``, share of present among the known tags of each class.
     progress : float
         Share of the training that is done, 0..1.
     labels : Tensor, optional
-        Uint8 ``(slices, h, w)``, for the second stage alone: 0 background, k + 1
-        class k.
+        Uint8 ``(slices, h, w)``: 0 background, k + 1 class k. Second stages alone
+        have them.
     """
 
     images: Tensor
@@ -43,9 +43,9 @@ class TaggedBatch:
 
     @property
     def joint_tags(self) -> Tensor:
-        """Tags of the decomposed branch: both slices of a pair have the class."""
+        """Tags of the decomposed branch: present if both slices of a pair have the class."""
         slices, references = self.tags.chunk(2)
-        # In the product absent (0) wins over all, unknown (-1) over present (1).
+        # In a product absent (0) wins over all, unknown (-1) over present (1).
         both_unknown = (slices == UNKNOWN) & (references == UNKNOWN)
         return (slices * references).masked_fill(both_unknown, UNKNOWN).repeat(2, 1)
 
@@ -56,10 +56,10 @@ class Maps(NamedTuple):
     Attributes
     ----------
     scores : Tensor
-        ``(slices, classes)``: probability that the slice holds the class, 0..1.
+        ``(slices, classes)``, probability that the slice has the class, 0..1.
     cams : Tensor
-        ``(slices, classes, h, w)`` in 0..1, of the slices' own size; that of a
-        class that lies in another is its share inside, see `Preset.nesting`.
+        ``(slices, classes, h, w)`` in 0..1, of the slices' own size. The CAM of a
+        class inside another one is its share there, see `Preset.nesting`.
     """
 
     scores: Tensor
@@ -74,34 +74,33 @@ class Preset(nn.Module):
     channels, classes, width : int
         As in `MultiLevelNetwork`.
     pixel : float
-        Millimetres between the pixels that it reads.
+        Pixel size in mm that it reads.
 
     Attributes
     ----------
     needs_complete_tags : bool
-        Whether the losses need the tags of all classes on a slice; otherwise
-        unknown tags just do not count.
+        Whether the losses need the tags of all classes on a slice; if not, unknown
+        tags are ignored.
     compares_pairs : bool
         Whether batches hold a reference slice for each slice.
     keeps_last_epoch : bool
-        Whether the last epoch is the model, whatever held-back tags say.
+        Whether the model is the last epoch, not the best one on validation scans.
     trains_in_parts : bool
-        Whether a step may leave parameters of the network as they are.
+        Whether a step may leave some parameters without a gradient.
     rate : float
-        What the configured learning rate is multiplied with.
+        Factor of the configured learning rate.
     smoothing : tuple of float
-        Standard deviation in mm (z, y, x) of the Gaussian that CAMs of a whole
-        scan are smoothed with; 0 leaves an axis as it is.
+        Standard deviation in mm (z, y, x) of the Gaussian that smooths the CAMs of
+        a whole scan; 0 leaves an axis as it is.
     follows_image : bool
-        Whether CAMs of a whole scan end where its intensities say.
+        Whether the borders of a scan's CAMs are moved to edges of the image.
     adapts_to_scan : bool
-        Whether its batch norms take over what features look like in the scan.
+        Whether batch norms take their statistics from the scan in prediction.
     depth : int
-        Slices of a stack: neighbours, in their order, that the network reads at once.
-        Batches are then of whole stacks, and `predict` is given a single one, which
-        may be shorter.
+        Slices of a slab: neighbours that the network reads at once. Batches then
+        consist of whole slabs, and `predict` gets a single one, which may be shorter.
     no_other_maps : str
-        Why `other_maps` gives none; empty if it gives some.
+        Why `other_maps` returns none; empty if it returns some.
     """
 
     needs_complete_tags: ClassVar[bool] = False
@@ -124,51 +123,51 @@ class Preset(nn.Module):
 
     @property
     def nesting(self) -> list[int]:
-        """Index of the class that each class's map lies in, -1 for none."""
+        """Index of the class that each class lies inside, -1 for none."""
         return [-1] * self.classes
 
     @property
     def divided_last(self) -> list[tuple[int, int]]:
-        """Class and parent, for each pair that the last part of a training tells apart."""
+        """Pairs (class, parent) that only the last phase learns to tell apart."""
         return []
 
     def learn_relations(self, parents: Sequence[int]) -> None:
-        """Take note, before the training, of each class's parent, -1 for none.
+        """Set each class's parent, -1 for none, before the training.
 
-        The parent is present (nearly) wherever the class is, the class less often
-        where the parent is.
+        The parent is present on (nearly) all slices with the class, but not the
+        other way round.
         """
 
     def draw_weights(self, tags: Tensor, progress: float) -> Tensor | None:  # noqa: ARG002
-        """Give each slice's chance to be drawn, any scale; None draws each once an epoch.
+        """Return the weight with which each slice is drawn; None draws each once an epoch.
 
         Parameters
         ----------
         tags : Tensor
-            Of all slices ``(slices, classes)``.
+            Tags of all slices ``(slices, classes)``.
         progress : float
-            Share of the training that is done.
+            Share of the training that is done, 0..1.
         """
         return None
 
     @property
     def phase_starts(self) -> tuple[float, ...]:
-        """The progress at which each stage begins, 0..1; `losses` are those of one stage."""
+        """Progress at which each phase begins, 0..1; a phase has its own `losses`."""
         return (0.0,)
 
     def phase_progress(self, progress: float) -> float:
-        """Give the share of the present stage that is done; the learning rate follows it."""
+        """Return the share of the current phase that is done; the learning rate follows it."""
         *_, start = (at for at in self.phase_starts if at <= progress)
         end = min((at for at in self.phase_starts if at > progress), default=1.0)
         return (progress - start) / (end - start)
 
     @abstractmethod
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give each loss term of the present stage by name, weighted: their sum is minimised."""
+        """Return the weighted loss terms of the current phase by name: training adds them."""
 
     @abstractmethod
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
-        """Give scores and CAMs of slices ``(slices, channels, h, w)``."""
+        """Return scores and CAMs of slices ``(slices, channels, h, w)``."""
 
     def other_maps(
         self,
@@ -176,21 +175,21 @@ class Preset(nn.Module):
         foreground: Tensor,
         references: Tensor | None = None,  # noqa: ARG002
     ) -> dict[str, Tensor]:
-        """Give maps to compare the CAMs with, by name; prediction never makes them.
+        """Return other maps by name, to compare with the CAMs; prediction does not use them.
 
         Parameters
         ----------
         images, foreground : Tensor
             As in `predict`.
         references : Tensor, optional
-            ``(slices, channels, h, w)``: a slice of another scan for each, for
-            presets that compare slices in pairs; without it such maps are left out.
+            A slice of another scan for each slice, ``(slices, channels, h, w)``, for
+            presets that compare pairs; without them such maps are left out.
 
         Returns
         -------
         dict of str to Tensor
-            Each ``(slices, classes, h, w)`` in 0..1. Networks have ``LayerCAM``
-            of the module that `inspected` names.
+            Each ``(slices, classes, h, w)`` in 0..1, among them ``LayerCAM`` of the
+            module `inspected`.
         """
         if self.no_other_maps:
             return {}
@@ -199,8 +198,8 @@ class Preset(nn.Module):
     @property
     @abstractmethod
     def inspected(self) -> nn.Module:
-        """The module whose features LayerCAM is made of."""
+        """Module whose features LayerCAM uses."""
 
     def score(self, images: Tensor, foreground: Tensor) -> Tensor:
-        """Give the scores of `predict` alone, which may take less."""
+        """Return the scores of `predict` alone, which may be faster."""
         return self.predict(images, foreground).scores

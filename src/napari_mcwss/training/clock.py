@@ -1,29 +1,21 @@
-"""The time that a training takes, and what that says about the time to come."""
+"""The time that a training has taken, and will take."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 NEWEST = 0.05
-"""Weight of the newest batch in the averages of `Pace`, once there are 20."""
+"""Weight of the newest batch in the averages of `Pace`, after the first 20."""
 
 MINUTE = 60.0
-"""Seconds after which a state is written in the middle of an epoch."""
+"""Seconds after which a state is written within an epoch."""
 
 SHARE = 0.03
-"""Share of the time that writing states takes at most."""
+"""Largest share of the time for writing states."""
 
 
 class Clock:
-    """Counts the seconds in which a training works.
-
-    While whoever drives it waits, or after a kill until it is resumed, it does not.
-
-    Parameters
-    ----------
-    seconds : float
-        Where it begins.
-    """
+    """Counts the seconds of a training without its pauses, from those before it was resumed."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._zero = time.monotonic() - seconds
@@ -35,7 +27,7 @@ class Clock:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stand still for a while."""
+        """Stop the clock inside the context."""
         stopped = time.monotonic()
         try:
             yield
@@ -44,26 +36,26 @@ class Clock:
 
 
 class Pace:
-    """How fast batches go by, as averages in which older ones fade."""
+    """The speed of the last batches, as exponential averages."""
 
     def __init__(self) -> None:
         self._batches = 0
         self._seconds = self._progress = self._slices = 0.0
 
     def add(self, seconds: float, progress: float, slices: int) -> None:
-        """Take note of a batch.
+        """Add a batch.
 
         Parameters
         ----------
         seconds : float
-            Since the one before.
+            Time since the previous batch.
         progress : float
-            Share of the training by which it went on.
+            Share of the training that the batch was.
         slices : int
-            In the batch.
+            Slices in the batch.
         """
         self._batches += 1
-        # The first ones count alike: it is the very first that takes longest.
+        # The first ones have equal weights, since the very first one takes longest.
         weight = max(NEWEST, 1 / self._batches)
         self._seconds += weight * (seconds - self._seconds)
         self._progress += weight * (progress - self._progress)
@@ -71,28 +63,16 @@ class Pace:
 
     @property
     def slices_per_second(self) -> float:
-        """Slices a second; 0 before the first batch."""
+        """Slices per second; 0 before the first batch."""
         return self._slices / self._seconds if self._seconds else 0.0
 
     def seconds_left(self, progress: float) -> float:
-        """Give the seconds that the rest of a training takes at this pace.
-
-        Parameters
-        ----------
-        progress : float
-            Share of the training that is done, 0..1.
-        """
+        """Return the seconds that the rest takes, if the share `progress` is done, 0..1."""
         return (1 - progress) * self._seconds / self._progress if self._progress else 0.0
 
 
 class Cadence:
-    """When a state is to be written: often, but not at the cost of the training.
-
-    Parameters
-    ----------
-    clock : Clock
-        Of the training.
-    """
+    """Decides when to write a state: often, but without slowing the training down."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -100,13 +80,13 @@ class Cadence:
         self._cost = 0.0
 
     def due(self, *, epoch_done: bool) -> bool:
-        """Tell whether to write: after a minute or an epoch, for `SHARE` of the time at most."""
+        """Return whether to write: after a minute or an epoch, at most `SHARE` of the time."""
         rest = 0.0 if epoch_done else MINUTE
         return self._clock.seconds - self._last >= max(rest, self._cost / SHARE)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Measure what writing costs."""
+        """Measure the time that writing takes."""
         began = self._clock.seconds
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a training leaves to the screen that it runs beside."""
+"""Threads and priority with which a training leaves a core to the screen."""
 
 import os
 import subprocess
@@ -8,30 +8,24 @@ from contextlib import suppress
 import psutil
 
 THREADS = "OMP_NUM_THREADS"
-"""The variable that torch takes its number of threads from."""
+"""Variable that sets torch's number of threads."""
 
 NICENESS = 10
-"""Of a process on Unix: what asks for a core meanwhile gets the most of it."""
+"""Niceness of a process on Unix, with which other programs go first."""
 
 
 def spare_threads() -> int:
-    """Give how many threads may compute so that a core stays free, at least one."""
+    """Return the number of threads that leave a core free, at least one."""
     return max(1, (os.cpu_count() or 2) - 1)
 
 
 def sparing(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment in which torch leaves a core free, unless it says already how many.
-
-    Parameters
-    ----------
-    environment : mapping
-        Variables of the program that starts the training.
-    """
+    """Return an environment in which torch leaves a core free, unless it sets the threads."""
     return {THREADS: str(spare_threads()), **environment}
 
 
 def give_precedence(process: subprocess.Popen[bytes]) -> None:
-    """Let other programs go before a process, which has just been started."""
+    """Lower the priority of a process that has just been started."""
     # It may have ended already.
     with suppress(psutil.Error):
         started = psutil.Process(process.pid)

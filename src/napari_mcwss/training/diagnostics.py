@@ -1,4 +1,4 @@
-"""What goes wrong while a network learns, in plain words."""
+"""Warnings about classes that a network does not learn."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from napari_mcwss.model.preset import ABSENT, PRESENT
 
 POOR = 0.65
-"""Area under the ROC curve below which a class is as good as not learnt; 0.5 is chance."""
+"""Area under the ROC curve below which a class counts as not learnt; 0.5 is chance."""
 
 PATIENCE = 10
-"""Epochs before anything is said of it."""
+"""Epochs before a warning."""
 
 
 def poorly_learnt(
@@ -22,25 +22,20 @@ def poorly_learnt(
     *,
     told: Collection[str] = (),
 ) -> dict[str, str]:
-    """Name classes that held-back scans show not to be learnt.
+    """Return a warning for each class that validation shows not to be learnt.
 
     Parameters
     ----------
     aucs : mapping
-        Class to its area under the ROC curve on held-back scans, 0..1.
+        Class to its area under the ROC curve on validation scans, 0..1.
     tags : ndarray
         Int8 ``(slices, classes)`` of the slices trained on.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     epoch : int
-        Counted from 1.
+        Epoch, counted from 1.
     told : collection of str
-        Classes that the user has heard of already.
-
-    Returns
-    -------
-    dict
-        Class to what is wrong and what may help.
+        Classes with an earlier warning.
     """
     found: dict[str, str] = {}
     for index, name in enumerate(classes):
@@ -52,7 +47,7 @@ def poorly_learnt(
         }
         rare = min(counts, key=lambda word: counts[word])
         found[name] = (
-            f"the validation AUC of {name} is {aucs[name]:.2f} after {epoch} epochs, where chance "
-            f"is 0.50: {counts[rare]} slices are tagged {rare}, more of them may help"
+            f"the validation AUC of {name} is {aucs[name]:.2f} after {epoch} epochs, chance is "
+            f"0.50: {counts[rare]} slices are tagged {rare}, more of them may help"
         )
     return found

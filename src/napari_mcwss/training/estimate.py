@@ -1,4 +1,4 @@
-"""What a training would take, measured by some of its steps before it begins."""
+"""The time and memory that a training would take, measured in some of its steps."""
 
 import math
 import time
@@ -36,50 +36,48 @@ from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import score_slices
 
 STEPS = 5
-"""Steps that are timed at most, of each stage of a preset."""
+"""Most steps timed in each phase of a preset."""
 
 SECONDS = 2.0
-"""After so long no further step is timed."""
+"""Seconds after which no further step is timed."""
 
 FEW = 4
-"""Slices of the step whose memory is measured: it fits nearly everywhere."""
+"""Slices of the step whose memory is measured: few, so that it fits everywhere."""
 
 WORKSPACE = 1.5
-"""Memory of a step over that of what it keeps for its gradients: those, and workspace."""
+"""Ratio of a step's memory to what it keeps for gradients: these and workspace come on top."""
 
 COPIES = 4
-"""A network's weights, their gradients, and two moments of the optimiser."""
+"""Copies of a network: weights, gradients, and two moments of the optimiser."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training would take.
+    """The time and memory that a training would take.
 
     Attributes
     ----------
     device : str
         Where it would run.
     scans, slices : int
-        Scans trained on, and their tagged slices, those without foreground among them.
+        Scans trained on, and all their tagged slices.
     epochs : int
-        In all stages: those configured, those that the minutes suffice for, or
-        those that patience takes at least.
+        Epochs of all stages: as configured, as the minutes allow, or the least number
+        with patience.
     open_ended : bool
-        Whether it takes longer if it gets better.
+        Whether it takes longer if it improves.
     epoch_seconds : float
-        Time of an epoch with its validation, the mean over the stages.
+        Time of an epoch with validation, the mean over the stages.
     seconds : float
-        Time of the whole with its reading.
+        Time of the training with reading.
     batch_size : int
-        Slices a step: those configured, fewer where a GPU has no room for them.
+        Slices per step: as configured, or fewer if a GPU has too little memory.
     slice_memory : int
-        Bytes of all slices in the computer's memory, at most.
-    step_memory : int
-        Bytes that network and step take on the device.
-    free_memory : int
-        Bytes that are free on the device now.
+        Most bytes of all slices in the computer's memory.
+    step_memory, free_memory : int
+        Bytes that network and step need on the device, and that are free there.
     advice : str
-        Why it will not fit, and what to do; empty if it will. There is no time then.
+        Why it does not fit, and what to do; then there is no time. Empty if it fits.
     """
 
     device: str
@@ -97,7 +95,7 @@ class Estimate:
 
     @property
     def text(self) -> str:
-        """What the training would take, in lines of text."""
+        """The estimate in lines of text."""
         scans = counted(self.scans, "scan")
         slices = f"{counted(self.slices, 'tagged slice')} of {scans}, on {self.device}."
         memory = (
@@ -106,7 +104,7 @@ class Estimate:
             f"{_size(self.free_memory)} are free."
         )
         if self.advice:
-            return f"{slices}\n{memory}\nIt will not fit: {self.advice}."
+            return f"{slices}\n{memory}\nIt does not fit: {self.advice}."
         whole = f"{'at least' if self.open_ended else 'about'} {duration(self.seconds)}"
         epochs = counted(self.epochs, "epoch")
         each = duration(self.epoch_seconds)
@@ -120,10 +118,9 @@ def estimate(
     scans: Sequence[str] | None = None,
     trusted: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> Generator[Message, None, Estimate]:
-    """Measure what a training would take; the `Estimate` is the return value.
+    """Measure what a training would take; the `Estimate` is the generator's return value.
 
-    The scan with the largest slices is read, and a network learns from it for
-    some steps; nothing is kept.
+    It reads the scan with the largest slices and trains a network on it for some steps.
 
     Parameters
     ----------
@@ -133,7 +130,7 @@ def estimate(
     Yields
     ------
     Message
-        Before what takes a while, and after each step: moments to stop.
+        What happens now; also a moment to stop.
 
     Raises
     ------
@@ -176,7 +173,7 @@ def estimate(
             batch.halve()
         needed = max(needed, memory(batch.slices))
         if needed > room:
-            break  # it would run out in the middle of measuring
+            break  # measuring would run out of memory
         units = max(1, len(tags) // _unit(run))
         steps = math.ceil(units / len(_indices(run, data, batch.slices)))
         stage_seconds = steps * (yield from _step_seconds(run, data, batch.slices, message))
@@ -213,7 +210,7 @@ def _usable_tags(study: Study, names: Sequence[str], *, complete: bool) -> NDArr
 def _largest(
     study: Study, names: Sequence[str], input_spec: InputSpec, usable: Usable
 ) -> Generator[Message, None, tuple[str, LoadedScan, float]]:
-    """Read the scan with the largest slices that can be learnt from; give the seconds, too."""
+    """Read the scan with the largest usable slices; return its name and the seconds, too."""
 
     def area(name: str) -> float:
         geometry = study.scan(name).geometry
@@ -232,7 +229,7 @@ def _largest(
 
 
 def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> SliceDataset:
-    """Give slices of one scan, again and again, with the tags of all."""
+    """Return the slices of one scan repeated, with the tags of all slices."""
     rounds, rest = divmod(len(tags), len(scan.images))
 
     def repeated(maps: Tensor) -> SliceStack:
@@ -250,23 +247,23 @@ def _like(scan: LoadedScan, tags: NDArray[np.int8]) -> SliceDataset:
 
 
 def _middles(starts: Sequence[float]) -> list[tuple[float, float]]:
-    """Give the progress in the middle of each stage of a preset, and the stage's share."""
+    """Return the progress in the middle of each phase of a preset, and the phase's share."""
     ends = (*starts[1:], 1.0)
     return [((a + b) / 2, b - a) for a, b in zip(starts, ends, strict=True)]
 
 
 def _unit(run: Run) -> int:
-    """Give how many slices come together: pairs, stacks."""
+    """Return how many slices are drawn together, as pairs or slabs."""
     return run.preset.depth * (2 if run.preset.compares_pairs else 1)
 
 
 def _indices(run: Run, data: SliceDataset, slices: int) -> Tensor:
-    """Give what a step of so many slices draws, one for each of those that come together."""
+    """Return indices for a step of so many slices, one per pair or slab."""
     return torch.arange(max(1, slices // _unit(run))) % len(data)
 
 
 def _memory(run: Run, data: SliceDataset) -> Callable[[int], int]:
-    """Give what tells the bytes that a network and a step of some slices take."""
+    """Return a function from the slices of a step to the bytes of network and step."""
     fixed = COPIES * sum(weight.nbytes for weight in run.preset.parameters())
     kept = 0
     for progress, _ in _middles(run.preset.phase_starts):
@@ -280,7 +277,7 @@ def _memory(run: Run, data: SliceDataset) -> Callable[[int], int]:
 def _step_seconds(
     run: Run, data: SliceDataset, slices: int, message: Message
 ) -> Generator[Message, None, float]:
-    """Time steps of each stage of a preset; give their mean as an epoch of the whole has it."""
+    """Time steps of each phase of a preset; return their mean, weighted by the phases' shares."""
     mean = 0.0
     for progress, share in _middles(run.preset.phase_starts):
         indices = _indices(run, data, slices)
@@ -299,7 +296,7 @@ def _step_seconds(
 def _scoring_seconds(
     run: Run, data: SliceDataset, device: torch.device, slices: int, message: Message
 ) -> Generator[Message, None, float]:
-    """Time how long validation takes for a slice, from some batches of a scan."""
+    """Time the validation of some batches; return the seconds per slice."""
     steps, done, taken = score_slices(run.preset, data, device, slices), 0, 0.0
     while done < len(data) and (not done or taken < SECONDS):
         yield message
@@ -310,7 +307,7 @@ def _scoring_seconds(
 
 
 def _epochs(config: TrainingConfig, epoch_seconds: float, waits: int) -> int:
-    """Give the epochs of a stage."""
+    """Return the epochs of a stage."""
     if config.minutes is None:
         return (config.epochs or 1) + waits * (config.patience or 0)
     within = max(1, math.ceil(60 * config.minutes / epoch_seconds))
@@ -321,13 +318,10 @@ def _advice(needed: int, room: int, slices: int, pixel: float) -> str:
     if needed <= room:
         return ""
     return (
-        f"steps of {slices} slices need about {_gib(needed)} GiB, {_gib(room)} are free: take "
-        f"pixels of {math.ceil(2 * pixel):g} mm, a smaller width, or close other programs"
+        f"steps of {slices} slices need about {needed / 2**30:.1f} GiB, {room / 2**30:.1f} are "
+        f"free: train with pixels of {math.ceil(2 * pixel):g} mm or a smaller width, or close "
+        "other programs"
     )
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f}"
 
 
 def _size(size: int) -> str:

@@ -1,4 +1,4 @@
-"""What a training run tells whoever drives it."""
+"""The events that a training yields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from napari_mcwss.training.image_codec import PackedImage
 
 @dataclass(frozen=True)
 class Started:
-    """Data are loaded, the first batch comes next.
+    """The data are read, training begins.
 
     Attributes
     ----------
     model, device : str
-        What is trained, and where.
+        Name of the model, and device.
     scans, validation_scans : tuple of str
-        Scans trained on, and those held back to choose the best epoch.
+        Scans trained on, and those that choose the best epoch.
     slices : int
         Tagged slices trained on.
     epochs : int or None
-        Epochs to come, None where minutes or patience limit the run.
+        Epochs in all, None if minutes or patience limit them.
     """
 
     model: str
@@ -34,22 +34,22 @@ class Started:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step is done.
+    """A step is done.
 
     Attributes
     ----------
     epoch, batch, batches : int
-        Of the step, counted from 1, and batches in an epoch.
+        Epoch and batch, counted from 1, and number of batches in the epoch.
     losses : mapping
         Each loss term by name, and their sum, ``total``.
     progress : float
-        Share of the run that is done, 0..1.
+        Share of the training that is done, 0..1.
     seconds_left : float
-        Expected from the time that the last batches took.
+        Time that the rest takes at the pace of the last batches.
     slices_per_second : float
-        Slices drawn a second, references among them: the mean of the last batches.
+        Pace of the last batches, reference slices included.
     open_ended : bool
-        Whether it takes longer than that if the network still gets better.
+        Whether it takes longer if the network still improves.
     """
 
     epoch: int
@@ -64,22 +64,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch is done.
+    """An epoch is done.
 
     Attributes
     ----------
     epoch : int
-        Counted from 1.
+        Epoch, counted from 1.
     losses : mapping
-        Mean of each loss term, and of ``total``, over the epoch's steps that have it.
+        Mean of each loss term, and of ``total``, over the steps that have it.
     validation : mapping
-        Area under the ROC curve per class on held-back scans, by their tags;
-        empty without such scans.
+        Class to area under the ROC curve on validation scans; empty without them.
     device : str
         Where it was computed.
     peak_memory : int or None
-        Bytes that the training took there at most so far; None where the device
-        does not count them.
+        Most bytes taken on the device so far; None if it does not count them.
     """
 
     epoch: int
@@ -91,19 +89,17 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was learnt is on the disk.
+    """A model or a state is on disk.
 
     Attributes
     ----------
     folder : Path
-        Of the model in the end; until then it lies in a hidden folder beside it.
-    epoch : int
-        The epoch it holds.
+        Folder of the finished model; until then it is in a hidden folder beside it.
+    epoch, batch : int
+        The epoch that it contains, and the number of its batches.
     kind : {"model", "state"}
-        A model, to be put in place when the training ends; or a state, which the
-        training can be resumed from if it is killed after this event.
-    batch : int
-        Batches of that epoch that it holds, all of them where the epoch is done.
+        A model, which is put in place when the training ends; or a state, from which
+        the training can be resumed if it is killed.
     """
 
     folder: Path
@@ -114,43 +110,21 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Message:
-    """A line for the user.
-
-    Attributes
-    ----------
-    text : str
-        One sentence.
-    """
+    """What happens now, in one line."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What the tags cannot teach, or the machine cannot do; to be kept on screen.
-
-    Attributes
-    ----------
-    text : str
-        What is wrong, and what to do against it or what the training does.
-    """
+    """A problem of the tags or of the machine, and what to do; it stays on screen."""
 
     text: str
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What the network sees now on the slice that the user looks at.
-
-    Attributes
-    ----------
-    scan : str
-        Name of the scan.
-    slice_index : int
-        Of the slice.
-    cams : ndarray
-        Uint8 ``(classes, y, x)``, 255 for a CAM of 1.
-    """
+    """The current CAMs of the slice on screen: uint8 ``(classes, y, x)``, 255 for a CAM of 1."""
 
     scan: str
     slice_index: int
@@ -159,18 +133,16 @@ class Preview:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run has reached its length and the model is in place.
+    """The training has ended and the model is in its folder.
 
     Attributes
     ----------
-    model : str
-        Its name.
-    folder : Path
-        Where it lies.
+    model, folder : str, Path
+        Name of the model, and its folder.
     epochs : int
         Epochs trained.
     seconds : float
-        Time taken, pauses excepted.
+        Time taken without pauses.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""Small images as text, for events that go to another process."""
+"""Images as text, for events in JSON."""
 
 import base64
 import binascii
@@ -11,19 +11,13 @@ from pydantic import PlainSerializer, PlainValidator
 
 
 def pack(image: NDArray[np.uint8]) -> dict[str, Any]:
-    """Put an image into a dictionary that JSON can hold: its shape and its compressed bytes."""
+    """Return an image's shape and compressed bytes, for JSON."""
     data = base64.b64encode(zlib.compress(image.tobytes(), level=1))
     return {"shape": list(image.shape), "data": data.decode("ascii")}
 
 
 def unpack(packed: object) -> NDArray[np.uint8]:
-    """Give the image of `pack`, or of an array itself.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged.
-    """
+    """Return the image of `pack`, or an array as it is; raise a `ValueError` if it is damaged."""
     if isinstance(packed, np.ndarray):
         return packed
     try:
@@ -31,10 +25,10 @@ def unpack(packed: object) -> NDArray[np.uint8]:
         data = zlib.decompress(base64.b64decode(values["data"], validate=True))
         return np.frombuffer(data, np.uint8).reshape(values["shape"])
     except (TypeError, KeyError, zlib.error, binascii.Error) as error:
-        raise ValueError(f"no packed image: {error}") from error
+        raise ValueError(f"not a packed image: {error}") from error
 
 
 PackedImage = Annotated[
     NDArray[np.uint8], PlainValidator(unpack), PlainSerializer(pack, when_used="json")
 ]
-"""A field of an event that holds an image."""
+"""An image as the field of an event."""

@@ -1,4 +1,4 @@
-"""How long a training goes on: for epochs, for minutes, or as long as it gets better."""
+"""How long a training takes: epochs, minutes, or until it stops improving."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,34 +11,30 @@ WARM_UP = 0.1
 """Share of a stage over which the learning rate rises."""
 
 AUC_GAIN = 0.005
-"""By so much the mean area under the ROC curve has to be larger to be better."""
+"""Least increase of the mean area under the ROC curve that counts as an improvement."""
 
 LOSS_GAIN = 0.01
-"""By such a share the mean loss of an epoch has to be smaller to be better."""
+"""Least relative decrease of an epoch's mean loss that counts as an improvement."""
 
 MOST = 10
-"""Times its epochs that a training with patience may take: it ends even if it gets better."""
+"""A training with patience takes so many times its epochs at most, even if it improves."""
 
 NEARLY = 1e-9
-"""What rounding may leave of a share."""
+"""Rounding error of a share."""
 
 
 @dataclass
 class _Waiting:
-    """Where a training with patience is.
+    """State of a training with patience.
 
     Attributes
     ----------
-    epochs : int
-        Epochs that are done.
-    progress : float
-        The share that they were, 0..1.
+    epochs, progress : int, float
+        Finished epochs, and the share of the training that they were, 0..1.
     released : int
-        Stages of the preset that have got as good as they get.
-    best : float, optional
-        The best of the present stage; larger is better.
-    worse : int
-        Epochs since then.
+        Number of phases that have stopped improving.
+    best, worse : float or None, int
+        Best score of the current phase, larger is better, and the epochs since then.
     """
 
     epochs: int = 0
@@ -49,19 +45,18 @@ class _Waiting:
 
 
 class Length:
-    """Says which share of a training is done.
+    """Computes which share of a stage of a training is done.
 
-    With patience, the share stands still in each stage of the preset, at the
-    end of its warm-up: the learning rate, which follows the share, stays at its
-    full height while the network gets better. Then the share goes on at the
-    pace of the configured epochs, and the rate falls.
+    With patience, the share stops after the warm-up of each phase: the learning rate, which follows
+    the share, stays high while the network improves. Then the share goes on at the pace of the
+    configured epochs, and the rate falls.
 
     Parameters
     ----------
     config : TrainingConfig
-        Its length is settled.
+        Settings with a length.
     starts : sequence of float
-        The shares at which the stages of the preset begin, 0..1, ascending.
+        The shares at which the phases of the preset begin, 0..1, ascending.
     """
 
     def __init__(self, config: TrainingConfig, starts: Sequence[float] = (0.0,)) -> None:
@@ -73,19 +68,11 @@ class Length:
 
     @property
     def waits(self) -> bool:
-        """Whether there is a stage to come, or under way, that lasts as long as it gets better."""
+        """Whether a current or later phase lasts until it stops improving."""
         return self._patience is not None and self._waiting.released < len(self._holds)
 
     def share(self, epochs: float, seconds: float) -> float:
-        """Give the share of a training that is done, 0..1.
-
-        Parameters
-        ----------
-        epochs : float
-            Epochs done, fractions included.
-        seconds : float
-            Time taken.
-        """
+        """Return the share that is done, 0..1, after so many epochs, or fractions, and seconds."""
         if self._patience is not None:
             return self._patient_share(epochs)
         by_epochs = epochs / self._epochs if self._epochs else 0.0
@@ -93,19 +80,18 @@ class Length:
         return min(1.0, max(by_epochs, by_minutes))
 
     def judge(self, epochs: int, losses: Mapping[str, float], aucs: Mapping[str, float]) -> None:
-        """Take note of how good an epoch was, once it is done.
+        """Decide after an epoch whether the training still improves.
 
-        The later stages of a preset are judged by their loss: held-back tags
-        measure the first.
+        Validation measures the first phase; later phases are judged by their loss.
 
         Parameters
         ----------
         epochs : int
-            Epochs done.
+            Finished epochs.
         losses : mapping
-            Its mean losses, ``total`` among them.
+            Mean losses of the epoch, among them ``total``.
         aucs : mapping
-            Class to area under the ROC curve on held-back scans; may be empty.
+            Class to area under the ROC curve on validation scans; may be empty.
         """
         if self._patience is None:
             return
@@ -127,11 +113,11 @@ class Length:
             state.released = len(self._holds)
 
     def state(self) -> dict[str, Any]:
-        """Give what another `Length` goes on from, in plain values."""
+        """Return the state to `restore`, in plain values."""
         return vars(self._waiting).copy()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Be where another one was when it gave its state."""
+        """Restore the state of another length."""
         self._waiting = _Waiting(**state)
 
     def _patient_share(self, epochs: float) -> float:

@@ -1,4 +1,4 @@
-"""Training as a generator of events: no thread, no screen, no printing."""
+"""Training as a generator of events, which needs neither a thread nor a screen."""
 
 import secrets
 from collections.abc import Generator, Mapping, Sequence
@@ -34,34 +34,31 @@ def train(
 ) -> Generator[Event, None, None]:
     """Train a model of a study on its tags.
 
-    Reference masks are out of its reach: it reads scans, tags and the labels
-    that it is given. Closing the generator stops the run, at the event that it
-    is at: what it has learnt is kept as a model, and its state to `resume` it.
-    Not asking for the next event pauses it.
+    It reads scans, tags and the masks that it is given, but no reference masks. Closing the
+    generator stops the training after the last event: what it has learnt is kept as a model, with
+    a state from which `resume` continues. Not asking for the next event pauses it.
 
     Parameters
     ----------
     study : Study
-        Where scans and tags come from and the model goes.
+        The study of scans, tags and model.
     name : str
-        Of the model; an older model of that name stays until this one is done.
+        Name of the model; an older one of this name stays until this one is finished.
     config : TrainingConfig
         Settings.
     scans : sequence of str, optional
-        Scans to train on; all tagged ones if not given.
+        Scans to train on, by default all that are tagged.
     trusted : mapping, optional
-        Scan to its label image, uint8 ``(z, y, x)``, 0 background, k + 1 class k,
-        which the second stage takes as it is, and draws as often as the labels
-        that the first one makes; it learns from the given ones alone if the
-        others are not like them. If all scans trained on have one, there is no
-        first stage.
+        Scan to its label image, uint8 ``(z, y, x)``, 0 background, k + 1 class k. The
+        second stage learns from them as often as from the masks of the first stage, or
+        from them alone if those differ much. If all scans trained on have one, there is
+        no first stage.
     restart : bool
-        Whether to give up an unfinished training of that name.
+        Whether to discard an unfinished training of this name.
     watched : callable
-        Gives the scan and slice that a user looks at, for `Preview`.
+        Returns scan and slice on screen, for `Preview`.
     ranks : Ranks, optional
-        Processes that follow this one and take a share of each step; it is alone
-        if not given.
+        Processes that share each step, by default only this one.
 
     Yields
     ------
@@ -71,13 +68,12 @@ def train(
     Raises
     ------
     UnfinishedError
-        If there is an unfinished training of that name.
+        If there is an unfinished training of this name.
     TrainingLockedError
-        If a model of that name is in training.
+        If a model of this name is in training.
     McwssError
-        If the device is not there, the tags are not enough to learn from, or
-        labels are given to a training without a second stage or do not fit
-        their scan; if memory does not suffice; or the model cannot be written.
+        If the device is missing, the tags do not suffice, masks do not fit, memory runs
+        out, or the model cannot be written.
     """
     with TrainingFolder(study, name) as folder:
         if not restart:
@@ -101,18 +97,12 @@ def resume(
     watched: Watched = nothing_watched,
     ranks: Ranks | None = None,
 ) -> Generator[Event, None, None]:
-    """Go on with an unfinished training, as if it had not been interrupted.
-
-    Settings, scans and masks given are those that it began with.
+    """Continue an unfinished training, as if it had not been interrupted.
 
     Parameters
     ----------
-    study : Study
-        Where scans and tags come from and the model goes.
-    name : str
-        Of the model.
-    watched, ranks
-        As for `train`.
+    study, name, watched, ranks
+        As for `train`. Settings, scans and masks are those that it began with.
 
     Yields
     ------
@@ -122,8 +112,7 @@ def resume(
     Raises
     ------
     McwssError
-        If there is none, it is damaged, or scans, tags or classes are not those
-        that it began with; and as for `train`.
+        If there is none, it is damaged, or the data have changed; and as for `train`.
     """
     with TrainingFolder(study, name) as folder:
         state = folder.read_state()
@@ -147,6 +136,6 @@ def _events(training: Training) -> Generator[Event, None, None]:
         del training
         free_memory()
     raise McwssError(
-        "memory ran out while the scans were read: train with larger pixels or on fewer scans, "
-        "or close other programs"
+        "memory ran out while reading scans: train with larger pixels or on fewer scans, or close "
+        "other programs"
     )

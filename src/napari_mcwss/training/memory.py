@@ -1,4 +1,4 @@
-"""What is done when memory runs out: half the slices a step, then the same again."""
+"""Memory of a training: measuring it, and smaller steps once it runs out."""
 
 import gc
 import traceback
@@ -17,39 +17,33 @@ E = TypeVar("E")
 T = TypeVar("T")
 
 SMALLEST = 2
-"""Slices a step below which nothing is tried: a slice and its reference."""
+"""Least slices per step: a slice and its reference."""
 
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
-"""What the allocators of CUDA and MPS, and of the CPU on Linux, macOS and Windows, say."""
+"""Messages of the allocators of CUDA and MPS, and of the CPU on Linux, macOS and Windows."""
 
 
 def ran_out(error: BaseException) -> bool:
-    """Tell whether an error is that of an allocator."""
+    """Return whether an error says that memory ran out."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Give the bytes of a device that tensors took at most; None if it does not count them."""
+    """Return the most bytes that tensors have taken on a device; None if it does not count them."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def available_memory(device: torch.device) -> int:
-    """Give the bytes that are free on a device now; those of the computer where it has none."""
+    """Return the free bytes of a device, or of the computer if it has no memory of its own."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return int(psutil.virtual_memory().available)
 
 
 class SavedMemory:
-    """Counts the memory of what steps keep for their gradients.
-
-    Attributes
-    ----------
-    bytes : int
-        So far.
-    """
+    """Bytes that steps keep for their gradients."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -57,13 +51,7 @@ class SavedMemory:
 
 @contextmanager
 def saved_memory(weights: Iterable[Tensor]) -> Iterator[SavedMemory]:
-    """Count what is kept for gradients in a block, but the weights, which are there anyway.
-
-    Parameters
-    ----------
-    weights : iterable of Tensor
-        Of the network.
-    """
+    """Count the bytes that are kept for gradients inside the context, without the weights."""
     saved, seen = SavedMemory(), {weight.untyped_storage().data_ptr() for weight in weights}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -78,7 +66,7 @@ def saved_memory(weights: Iterable[Tensor]) -> Iterator[SavedMemory]:
 
 
 def free_memory() -> None:
-    """Give back to devices what tensors no longer need."""
+    """Return memory that tensors no longer use to the devices."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -87,10 +75,7 @@ def free_memory() -> None:
 
 
 def forget_locals(error: BaseException) -> None:
-    """Let an error go of all that the functions it came through had made: networks, slices.
-
-    Whoever keeps the error to show it would keep them.
-    """
+    """Clear the frames of an error, which would keep networks and slices in memory with it."""
     found: BaseException | None = error
     while found is not None:
         traceback.clear_frames(found.__traceback__)
@@ -98,24 +83,13 @@ def forget_locals(error: BaseException) -> None:
 
 
 class BatchSize:
-    """Slices a step, which become fewer when memory runs out.
-
-    Parameters
-    ----------
-    slices : int
-        At first.
-
-    Attributes
-    ----------
-    slices : int
-        Now.
-    """
+    """Slices per step, which become fewer when memory runs out."""
 
     def __init__(self, slices: int) -> None:
         self.slices = slices
 
     def halve(self) -> None:
-        """Take half as many, an even number.
+        """Halve the slices, to an even number.
 
         Raises
         ------
@@ -124,8 +98,8 @@ class BatchSize:
         """
         if self.slices <= SMALLEST:
             raise McwssError(
-                f"memory ran out with {self.slices} slices a step already: train with a smaller "
-                "width or larger pixels, or close other programs"
+                f"memory ran out with {self.slices} slices per step: train with a smaller width or "
+                "larger pixels, or close other programs"
             )
         self.slices = max(SMALLEST, self.slices // 4 * 2)
 
@@ -133,14 +107,14 @@ class BatchSize:
 def within_memory(
     work: Callable[[], Generator[E, None, T]], batch: BatchSize
 ) -> Generator[E | Advice, None, T]:
-    """Do work of many steps, and after memory ran out go on with smaller ones.
+    """Do work of many steps, and continue with smaller ones once memory runs out.
 
     Parameters
     ----------
     work : callable
-        Starts the work, or goes on with it, in steps of `batch`.
+        Starts or continues the work, in steps of `batch`.
     batch : BatchSize
-        Slices a step.
+        Slices per step.
 
     Raises
     ------
@@ -153,11 +127,11 @@ def within_memory(
         except (MemoryError, RuntimeError) as error:
             if not ran_out(error):
                 raise
-        # Only here, outside of the handler, has the error let go of what the step had made.
+        # Outside of the handler the error is gone, and with it the tensors of the step.
         before = batch.slices
         batch.halve()
         free_memory()
         yield Advice(
-            f"memory ran out with {before} slices a step: it goes on with {batch.slices}, which "
-            "changes what is learnt a little"
+            f"memory ran out with {before} slices per step: the training goes on with "
+            f"{batch.slices}, which changes the result a little"
         )

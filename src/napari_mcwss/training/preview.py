@@ -1,4 +1,4 @@
-"""A look at the maps of a network in training, on the slice that a user looks at."""
+"""Previews: the maps of a network in training, on the slice on screen."""
 
 import time
 from collections.abc import Callable
@@ -16,18 +16,17 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Preview
 
 Watched = Callable[[], tuple[str, int] | None]
-"""Gives the scan and the slice that a user looks at, or None; asked in the training's thread."""
+"""Returns scan and slice on screen, or None; called in the training's thread."""
+
+INTERVAL = 3.0
+"""Least seconds between two previews."""
+
+SHARE = 0.05
+"""Largest share of the time for previews."""
 
 
 def nothing_watched() -> None:
-    """Give None: nobody looks."""
-
-
-INTERVAL = 3.0
-"""Seconds between two previews."""
-
-SHARE = 0.05
-"""Of the time that previews may take."""
+    """Return None: no slice is watched."""
 
 
 class Previewer:
@@ -35,14 +34,10 @@ class Previewer:
 
     Parameters
     ----------
-    study : Study
-        Of the scans.
-    input_spec : InputSpec
-        How the network reads them.
-    device : torch.device
-        Of the network.
+    study, input_spec, device
+        The study, how the network reads its scans, and where the network is.
     watched : Watched
-        Which slice to look at.
+        Returns the slice to preview.
     """
 
     def __init__(
@@ -54,17 +49,17 @@ class Previewer:
         self._next = time.monotonic() + INTERVAL
 
     def look(self, preset: Preset) -> Preview | None:
-        """Preview the slice that is looked at; None if it is too early, or there is none.
+        """Return a preview of the watched slice; None if it is too early, or there is none.
 
-        The network is left as it was, and so are all random numbers.
+        It changes neither the network nor the random state.
         """
         start = time.monotonic()
         if start < self._next:
             return None
-        place = self._watched()
-        if place is None or place[0] not in self._study.scan_names:
+        watched = self._watched()
+        if watched is None or watched[0] not in self._study.scan_names:
             return None
-        scan, index = place
+        scan, index = watched
         cams = self._cams(preset, scan, index)
         end = time.monotonic()
         self._next = end + max(INTERVAL, (end - start) / SHARE)
@@ -72,7 +67,7 @@ class Previewer:
 
     @torch.inference_mode()
     def _cams(self, preset: Preset, scan: str, index: int) -> NDArray[np.float32]:
-        """Give the CAMs of a slice, float32 ``(classes, y, x)``."""
+        """Return the CAMs of a slice, float32 ``(classes, y, x)``."""
         inputs = self._read(scan)
         cams = np.zeros((preset.classes, *inputs.size), np.float32)
         if index < len(inputs.images) and inputs.foreground[index].any():
@@ -91,7 +86,7 @@ class Previewer:
         return cams
 
     def _read(self, name: str) -> Inputs:
-        # One scan is kept: who looks at a slice goes on to the next one.
+        # The last scan is kept: users look at many of its slices.
         if self._inputs is None or self._inputs[0] != name:
             scan = self._study.scan(name)
             self._inputs = name, prepare(scan.volume(), scan.geometry.spacing, self._input_spec)

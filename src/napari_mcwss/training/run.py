@@ -1,4 +1,4 @@
-"""The course of a stage: which slices a step learns from, epoch by epoch, and its clock."""
+"""A stage of a training: which slices each step learns from, and how far it is."""
 
 import math
 from collections.abc import Generator
@@ -22,20 +22,20 @@ from napari_mcwss.training.memory import BatchSize
 
 
 class TrainingStep(NamedTuple):
-    """One step of an epoch.
+    """A step of an epoch.
 
     Attributes
     ----------
     batch, batches : int
-        Of the step, counted from 1, and batches in the epoch.
+        Number of the step, counted from 1, and of all steps of the epoch.
     losses : dict
-        Each of the step's loss terms by name, and their sum, ``total``.
+        Each loss term by name, and their sum, ``total``.
     progress : float
-        Share of the run that is done, 0..1.
+        Share of the stage that is done, 0..1.
     slices : int
-        In the step.
+        Slices in the step.
     share : float
-        Of an epoch, 0..1.
+        Share of the epoch that the step was, 0..1.
     """
 
     batch: int
@@ -48,7 +48,7 @@ class TrainingStep(NamedTuple):
 
 @dataclass
 class _Place:
-    """How far an epoch is: the slices in their order, those that are done, losses by term."""
+    """How far an epoch is: its slices in their order, how many are done, losses by term."""
 
     epoch: int
     order: Tensor
@@ -58,29 +58,29 @@ class _Place:
 
 
 class Run:
-    """Optimises a network over slices for a configured length.
+    """Trains a network for the length of a stage.
 
     Parameters
     ----------
     preset : Preset
-        The network with its losses; is put on the device.
+        The network with its losses; is moved to the device.
     config : TrainingConfig
-        Length, which is settled, batches, rates, seed.
+        Settings with a length.
     device : torch.device
-        Where to.
+        Where to train.
     clock : Clock, optional
-        Counts the minutes; one of its own if not given.
+        Clock of the training, by default a new one.
     batch : BatchSize, optional
-        Slices a step; those of the configuration if not given.
+        Slices per step, by default those of the configuration.
     ranks : Ranks, optional
-        Who takes a share of each step; this process alone if not given.
+        Processes that share each step, by default only this one.
 
     Attributes
     ----------
     preset : Preset
         The network.
     length : Length
-        How long it goes on.
+        Computes which share of the stage is done.
     """
 
     def __init__(
@@ -105,22 +105,22 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """The epoch that the run is in or has just done, counted from 1; 0 before the first."""
+        """The current or last epoch, counted from 1; 0 before the first."""
         return self._place.epoch if self._place else 0
 
     @property
     def batches(self) -> int:
-        """Steps done of the epoch that the run is in."""
+        """Steps of that epoch that are done."""
         return self._place.batches if self._place else 0
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, 0..1."""
+        """Share of the stage that is done, 0..1."""
         place = self._place
         return self._progress(place.epoch - 1 + place.done / len(place.order) if place else 0.0)
 
     def state(self) -> dict[str, Any]:
-        """Give all that the run goes on from, in tensors and plain values; valid until it does."""
+        """Return the state to `restore`, in tensors and plain values, valid until the next step."""
         return {
             **self._trainer.state(),
             "random": self._random.get_state(),
@@ -130,7 +130,7 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be where another run was when it gave its state."""
+        """Restore the state of another run."""
         self._trainer.restore(state)
         self._random.set_state(state["random"])
         self._start = self._clock.seconds - state["seconds"]
@@ -138,16 +138,15 @@ class Run:
         self._place = _Place(**state["place"]) if state["place"] else None
 
     def over(self, epoch: int) -> bool:
-        """Tell whether the run has reached its length with this epoch."""
+        """Return whether the stage has reached its length with this epoch."""
         return self._progress(epoch) >= 1
 
     def epoch(
         self, data: SliceDataset, epoch: int
     ) -> Generator[TrainingStep, None, dict[str, float]]:
-        """Train an epoch, counted from 1, or what the minutes leave of it; give its mean losses.
+        """Train an epoch, counted from 1, as far as the minutes allow; return its mean losses.
 
-        An epoch that was left in its middle, by an error or another run whose
-        state was restored, goes on there.
+        An epoch that was interrupted, by an error or before the state was restored, goes on.
         """
         unit = self.preset.depth * (2 if self.preset.compares_pairs else 1)
         units = max(1, data.drawn // unit)
@@ -172,21 +171,26 @@ class Run:
         return {term: fmean(values) for term, values in place.losses.items()}
 
     def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:
-        """Make a step; if that fails, nothing was drawn.
+        """Take a step; if it fails, the random state is as before.
 
         Parameters
         ----------
         data : SliceDataset
-            What is learnt from.
+            The slices.
         shuffled : Tensor
-            Indices of slices ``(n,)``; of presets that compare pairs, without references.
+            Indices ``(n,)`` of the step's slices, without references.
         progress : float
-            Share of the run that is done, 0..1.
+            Share of the stage that is done, 0..1.
 
         Returns
         -------
         dict
-            Each loss term by name, and ``total``.
+            Each loss term by name, and their sum, ``total``.
+
+        Raises
+        ------
+        McwssError
+            If the loss is not finite.
         """
         before = self._random.get_state()
         try:
@@ -207,7 +211,7 @@ class Run:
         return self.length.share(epochs, self._clock.seconds - self._start)
 
     def _draw(self, data: SliceDataset, shuffled: Tensor, progress: float) -> Draw:
-        """Draw a batch: the shuffled slices, unless some are to be drawn more often."""
+        """Draw a batch of the shuffled slices, or of any if they have weights."""
         weights = self.preset.draw_weights(data.tags, progress)
         weights = data.weights if weights is None else weights
         if weights is not None:
@@ -217,6 +221,6 @@ class Run:
         if self.preset.compares_pairs:
             shuffled = torch.cat([shuffled, data.draw_references(shuffled, self._random)])
         if self.preset.depth > 1:
-            shuffled = data.stacks(shuffled, self.preset.depth, self._random)
+            shuffled = data.slabs(shuffled, self.preset.depth, self._random)
         shape = (len(shuffled), *data.images.shape[1:])
         return Draw(shuffled, draw_views(shape, self._random, self.preset.depth), progress)

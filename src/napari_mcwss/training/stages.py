@@ -1,4 +1,4 @@
-"""The stages of a training, epoch by epoch, and what is written down after each."""
+"""The stages of a training, epoch by epoch, and what is written after each."""
 
 import math
 import platform
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.base.version import __version__
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.model.devices import choose_device, describe_device
@@ -43,36 +44,32 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
-from napari_mcwss.training.memory import (
-    BatchSize,
-    peak_memory,
-    within_memory,
-)
+from napari_mcwss.training.memory import BatchSize, peak_memory, within_memory
 from napari_mcwss.training.preview import Previewer, Watched
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import evaluate_tags, score_slices
 
 AUC_TOLERANCE = 0.01
-"""A later epoch is preferred over an earlier one that is better by less than this."""
+"""A later epoch replaces an earlier one that is better by less than this."""
 
 
 class Training:
-    """One training: its stages, and where it writes.
+    """A training with all its stages.
 
     Parameters
     ----------
     study : Study
-        What it belongs to.
+        The study.
     folder : TrainingFolder
-        Where it writes; entered.
+        Where it writes; an entered context.
     task : Task
         What it learns from.
     state : TrainingState
-        Where it begins or goes on.
+        Where it begins or continues.
     watched : callable
-        Gives the scan and slice that a user looks at.
+        Returns scan and slice on screen.
     ranks : Ranks
-        Who trains with this process.
+        Processes that share each step.
 
     Attributes
     ----------
@@ -106,11 +103,11 @@ class Training:
 
     @cached_property
     def stages(self) -> list[str]:
-        """Presets in their order."""
+        """Presets of the stages, in their order."""
         return self.task.stages(self.config)
 
     def work(self) -> Generator[Event, None, None]:
-        """Train all stages that are left; closing the generator keeps what was learnt."""
+        """Train all remaining stages; closing the generator keeps what was learnt."""
         new = not self.state.digests
         complete = PRESETS[self.stages[0]].preset_class.needs_complete_tags
         data = yield from self.data.tagged(complete=complete)
@@ -126,15 +123,15 @@ class Training:
             yield Advice(text)
         if self.task.unused:
             yield Advice(
-                f"the masks of {', '.join(self.task.unused)} are not used: only scans with tags "
-                "are trained on, tag slices of them"
+                f"the masks of {', '.join(self.task.unused)} are not used, since their scans have "
+                "no tags: tag slices of them"
             )
         self.tags = data.tags.numpy()
         if new:
             self.folder.clear()
             self.task.keep_masks(self.folder.working)
         else:
-            yield Message(f"going on after {self.state.epochs} epochs")
+            yield Message(f"continuing after {self.state.epochs} epochs")
         try:
             while self.state.stage < len(self.stages):
                 if PRESETS[self.stages[self.state.stage]].second_stage:
@@ -146,12 +143,12 @@ class Training:
             self._stop()
             raise
         except BaseException:
-            # In the middle of a step: what is in memory may be half of one.
+            # Not `_stop`: it may have failed within a step.
             with suppress(McwssError):
                 self.folder.keep(self.state.key)
             raise
-        place = self.folder.finish(self.state.key)
-        yield Finished(self.folder.name, place, self.state.epochs, self.clock.seconds)
+        folder = self.folder.finish(self.state.key)
+        yield Finished(self.folder.name, folder, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
         epochs, split, ranks = self.config.known_epochs, self.task.split, self.ranks.size
@@ -167,7 +164,7 @@ class Training:
     def _stage(
         self, data: SliceDataset, validation: SliceDataset | None
     ) -> Generator[Event, None, None]:
-        """Train a stage, or what is left of it."""
+        """Train a stage, or the rest of it."""
         run = self._begin(data)
         over = False
         while not over:
@@ -178,16 +175,17 @@ class Training:
                     lambda: self._scores(run.preset, validation), self.batch
                 )
             aucs = evaluate_tags(scores, validation, self.study.class_names)
-            run.length.judge(self.state.epochs + 1 - self.state.before, losses, aucs)
-            over = run.over(self.state.epochs + 1 - self.state.before)
-            # On the disk first: whoever stops at one of these events has them all.
+            epoch = self.state.epochs + 1 - self.state.before
+            run.length.judge(epoch, losses, aucs)
+            over = run.over(epoch)
+            # Written first: a training that is stopped at one of these events has all on disk.
             written = list(self._ended(run, losses, aucs, over=over))
             yield Epoch(self.state.epochs, losses, aucs, str(self.device), peak_memory(self.device))
-            yield from self._trouble(aucs)
+            yield from self._warnings(aucs)
             yield from written
 
-    def _trouble(self, aucs: Mapping[str, float]) -> Iterator[Advice]:
-        """Tell once of each class that is not learnt."""
+    def _warnings(self, aucs: Mapping[str, float]) -> Iterator[Advice]:
+        """Warn once of each class that is not learnt."""
         found = poorly_learnt(
             aucs, self.tags, self.study.class_names, self.state.epochs, told=self.told_of
         )
@@ -195,7 +193,7 @@ class Training:
         yield from map(Advice, found.values())
 
     def _begin(self, data: SliceDataset) -> Run:
-        """Make the network of the stage and what optimises it, where they were left."""
+        """Make the network of the stage and its run, in the state that is resumed."""
         preset = self._network(self.stages[self.state.stage])
         preset.learn_relations(parents(self.tags).tolist())
         self.previewer = Previewer(self.study, self.data.input_spec, self.device, self.watched)
@@ -209,20 +207,15 @@ class Training:
         return run
 
     def _epoch(self, run: Run, data: SliceDataset) -> Generator[Event, None, dict[str, float]]:
-        """Train an epoch, its progress seen as that of all stages."""
-        steps = run.epoch(data, self.state.epochs + 1 - self.state.before)
+        """Train an epoch; its events have the progress of all stages."""
+        steps = Returning(run.epoch(data, self.state.epochs + 1 - self.state.before))
         last = self.clock.seconds
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                losses: dict[str, float] = end.value
-                return losses
+        for step in steps:
             done = (self.state.stage + step.progress) / len(self.stages)
             now = self.clock.seconds
             moved = done - self.state.progress
             if run.length.waits and self.config.epochs:
-                # The share of the training stands still; what is left after the waiting does not.
+                # The share stands still while the training waits: predict from what follows.
                 moved = step.share / self.config.epochs / len(self.stages)
             self.pace.add(now - last, moved, step.slices)
             last, self.state.progress = now, done
@@ -240,25 +233,22 @@ class Training:
                 yield preview
             if self.cadence.due(epoch_done=False):
                 yield from self._written(self._write_state, "state")
+        return steps.value
 
     def _scores(
         self, preset: Preset, validation: SliceDataset
     ) -> Generator[Event, None, torch.Tensor]:
-        """Score the held-back slices."""
-        # Without gradients twice as many slices fit.
-        steps = score_slices(preset, validation, self.device, 2 * self.batch.slices)
-        while True:
-            try:
-                done = next(steps)
-            except StopIteration as end:
-                scores: torch.Tensor = end.value
-                return scores
+        """Score the validation slices."""
+        # Without gradients, twice as many slices fit into memory.
+        steps = Returning(score_slices(preset, validation, self.device, 2 * self.batch.slices))
+        for done in steps:
             yield Message(f"validating ({done} of {len(validation)} slices)")
+        return steps.value
 
     def _ended(
         self, run: Run, losses: Mapping[str, float], aucs: Mapping[str, float], *, over: bool
     ) -> Iterator[Event]:
-        """Write down an epoch that is done: its model if it is worth it, and the state."""
+        """Write the model of an epoch, if it is good, and the state."""
         state, preset = self.state, run.preset
         state.epochs, state.batches = state.epochs + 1, run.batches
         state.history.append(
@@ -283,14 +273,14 @@ class Training:
     def _written(
         self, write: Callable[[], None], kind: Literal["model", "state"], *, needed: bool = False
     ) -> Iterator[Event]:
-        """Write and tell; what the disk does not take is told once, and tried again later."""
+        """Write; of repeated failures, which may be for lack of space, tell the first."""
         try:
             write()
         except McwssError as error:
             if needed:
                 raise
             if self.can_write:
-                yield Advice(f"{error}; the training goes on, and tries again")
+                yield Advice(f"{error}; the training goes on and tries again")
             self.can_write = False
             return
         self.can_write = True
@@ -299,13 +289,13 @@ class Training:
         yield Checkpoint(folder, epoch, kind, batch)
 
     def _place(self) -> tuple[int, int]:
-        """Give the epoch that the training is in or has just done, and its batches done."""
+        """Return the current or last epoch, and its finished batches."""
         if self.run is None or not self.run.epochs:
             return self.state.epochs, self.state.batches
         return self.state.before + self.run.epochs, self.run.batches
 
     def _stop(self) -> None:
-        """Keep what was learnt, if anything was: as a state, and as a model."""
+        """Keep what was learnt, if anything, as a state and as a model."""
         state, run = self.state, self.run
         if not (state.epochs or state.run or (run and run.batches)):
             self.folder.clear()
@@ -314,10 +304,10 @@ class Training:
         if run and not (state.saved and (state.stage or not last_counts)):
             self._write_model(run, over=False)
         self._write_state()
-        place = self.folder.keep(state.key)
-        if place is not None and (shortcoming := read_info(place).shortcoming):
-            # Whoever has closed the generator takes no more events.
-            warnings.warn(f"model {place.name}: {shortcoming}", stacklevel=2)
+        folder = self.folder.keep(state.key)
+        if folder is not None and (shortcoming := read_info(folder).shortcoming):
+            # A closed generator cannot yield an event.
+            warnings.warn(f"model {folder.name}: {shortcoming}", stacklevel=2)
 
     def _write_state(self) -> None:
         epoch, batch = self._place()

@@ -1,4 +1,4 @@
-"""The losses and aucs of a training for TensorBoard, where that is installed."""
+"""Losses and AUCs of a training for TensorBoard, if that is installed."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
 
 
 def logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
-    """Pass events on, and write what can be drawn as scalars.
+    """Pass events on, and write their scalars to TensorBoard.
 
-    Mean losses and aucs of an epoch are ``epoch/loss/<term>`` and
-    ``epoch/auc/<class>``, by epochs; losses of single steps ``batch/loss/<term>``.
+    Epochs have ``epoch/loss/<term>`` and ``epoch/auc/<class>``, steps ``batch/loss/<term>``.
 
     Parameters
     ----------
     events : generator
-        A training; it is closed with this.
+        A training; it is closed with this generator.
     folder : Path
-        Where to; made if it is missing. A training that is resumed goes on there.
+        Folder of TensorBoard's files, created if it is missing.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def _writer(folder: Path) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise McwssError(
-            "TensorBoard is not installed: 'pip install tensorboard', or leave it out"
+            "TensorBoard is not installed: run 'pip install tensorboard' or leave out the option"
         ) from error
     try:
         return SummaryWriter(str(folder))

@@ -1,4 +1,4 @@
-"""How well a network predicts tags that it was not trained on."""
+"""How well a network predicts the tags of validation scans."""
 
 from collections.abc import Generator, Sequence
 
@@ -19,18 +19,18 @@ def score_slices(
     Parameters
     ----------
     preset : Preset
-        Is put into evaluation mode.
+        The network, which is switched to evaluation mode.
     slices : SliceDataset
-        The slices.
+        The slices to score.
     device : torch.device
-        Where the preset is.
+        Where the network is.
     batch_size : int
         Slices at a time.
 
     Yields
     ------
     int
-        Before every batch, the number of slices that are done, about.
+        Before every batch, about the number of slices that are done.
     """
     preset.eval()
     scores = torch.zeros(slices.tags.shape)
@@ -50,14 +50,14 @@ def score_slices(
 def evaluate_tags(
     scores: Tensor | None, slices: SliceDataset | None, classes: Sequence[str]
 ) -> dict[str, float]:
-    """Give the area under the ROC curve of each class's scores against its tags.
+    """Return the area under the ROC curve of each class's scores against its tags.
 
     Parameters
     ----------
     scores : Tensor, optional
-        Of the slices ``(slices, classes)``.
+        Scores of the slices ``(slices, classes)``.
     slices : SliceDataset, optional
-        Held-back slices; without them the result is empty.
+        Validation slices; without them the result is empty.
     classes : sequence of str
         Names of the classes.
 
@@ -68,7 +68,7 @@ def evaluate_tags(
     """
     if scores is None or slices is None:
         return {}
-    # MONAI takes seconds to load; trainings that hold nothing back do without.
+    # MONAI takes seconds to load; trainings without validation do not need it.
     from monai.metrics import compute_roc_auc
 
     aucs = {}

@@ -92,7 +92,7 @@ def test_the_two_chosen_trainings_lie_over_each_other(qtbot, comparison):
     assert found["epochs trained"] == ("3", "5")
     assert found["seconds"] == ("60", "180")
     assert found["processes"] == ("1", "2")
-    assert found["processes speak by"] == ("", "gloo")
+    assert found["backend"] == ("", "gloo")
     assert "seed" not in found, "it is the same in both"
     choose(qtbot, comparison.second, "b")
     qtbot.waitUntil(lambda: len(shown(comparison, "total beside")) == 4, timeout=PATIENCE)

@@ -380,21 +380,21 @@ class TestProcess:
     def test_being_killed_is_told_in_one_line(self, bench, told):
         _, outcome = bench.run("killed")
         assert isinstance(outcome.error, McwssError)
-        assert "was killed, as the system does when memory runs out" in told[0].message
+        assert "was killed, as when memory runs out" in told[0].message
         assert "\n" not in told[0].message
         assert RunFolder.all(bench.study) == []
 
     def test_an_end_without_a_word_is_told_in_one_line(self, bench, told):
         bench.run("leaving")
         assert [notification.message for notification in told] == [
-            "the training of leaving has ended without a word (exit code 7)"
+            "the training of leaving has ended unexpectedly (exit code 7)"
         ]
 
     def test_a_program_that_cannot_start_is_told(self, bench, told):
         job = ProcessJob(RunFolder.of(bench.study, "m"), [sys.executable, "-c", "import nothing"])
         with bench.ended():
             bench.runner.start(job)
-        assert "(exit code 1); it said: ModuleNotFoundError" in told[0].message
+        assert "(exit code 1); its last line: ModuleNotFoundError" in told[0].message
 
     def test_a_run_whose_process_is_gone_is_told_as_dead(self, bench, told):
         run = RunFolder.of(bench.study, "m")
@@ -408,7 +408,7 @@ class TestProcess:
         with bench.ended():
             bench.runner.attach(run)
         assert events == [Message("a")]
-        assert "has ended without a word, as when it is killed" in told[0].message
+        assert "has ended unexpectedly, as when it is killed" in told[0].message
         assert RunFolder.all(bench.study) == []
 
     def test_a_run_of_another_computer_says_what_to_do(self, bench):
@@ -424,7 +424,7 @@ class TestProcess:
         run = RunFolder.of(bench.study, "m")
         with bench.ended():
             bench.runner.start(ProcessJob(run, ["no such program"]))
-        assert "cannot start the training of m: No such file" in told[0].message
+        assert "cannot start the training of m (No such file" in told[0].message
         assert RunFolder.all(bench.study) == []
 
     def test_events_of_a_newer_version_are_refused(self, bench, told):

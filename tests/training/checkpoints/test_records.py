@@ -42,5 +42,5 @@ def test_a_model_of_an_older_version_is_read_as_before(trained_study: Study):
     info = read_info(path.parent)
     assert info.classes == trained_study.class_names
     facts = read_run(trained_study, "model-1").facts
-    assert facts["tagged slices"] == facts["seconds"] == facts["computed on"] == ""
-    assert facts["processes"] == facts["processes speak by"] == ""
+    assert facts["tagged slices"] == facts["seconds"] == facts["device used"] == ""
+    assert facts["processes"] == facts["backend"] == ""

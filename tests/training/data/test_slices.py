@@ -32,7 +32,7 @@ def test_stacks_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it()
     )
     generator = torch.Generator().manual_seed(0)
     anchors = torch.tensor([0, 7] * 20)
-    first, second = data.stacks(anchors, 4, generator).view(20, 2, 4).unbind(1)
+    first, second = data.slabs(anchors, 4, generator).view(20, 2, 4).unbind(1)
     assert set(map(tuple, first.tolist())) == {(-1, -1, 0, 1), (2, 1, 0, -1)}
     assert set(map(tuple, second.tolist())) == {(-1, 5, 7, 8), (-1, 8, 7, 5)}
 
@@ -107,7 +107,7 @@ def test_a_scan_without_tags_is_left_out_unless_it_is_asked_for(tagged_study: St
     slices = tagged_study.scan(name).slices
     tagged_study.tags.write({name: TagTable.empty(slices, tagged_study.class_names)})
     assert name not in tagged_scans(tagged_study, None)
-    with pytest.raises(McwssError, match=f"no tags on {name}"):
+    with pytest.raises(McwssError, match=f"no slice of {name} is tagged"):
         tagged_scans(tagged_study, [name])
 
 

@@ -1,4 +1,4 @@
-"""Which scans are trained on, and which are held back."""
+"""Which scans are trained on, and which are for validation."""
 
 import numpy as np
 from numpy.typing import NDArray

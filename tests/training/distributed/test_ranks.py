@@ -84,7 +84,7 @@ def test_two_processes_learn_what_one_does(tagged_study: Study, monkeypatch):
     assert ours.validation == pytest.approx(theirs.validation, abs=0.02)
     assert ours.validation.keys() == {"TC", "ED"}
     told = [read_run(tagged_study, name).facts for name in ("one", "m")]
-    assert [(f["processes"], f["processes speak by"]) for f in told] == [("1", ""), ("2", "gloo")]
+    assert [(f["processes"], f["backend"]) for f in told] == [("1", ""), ("2", "gloo")]
 
 
 def test_a_training_of_two_processes_is_stopped_and_resumed(tagged_study: Study, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is kept of trainings beside their networks, to be compared."""
+"""Records of trainings, to be compared."""
 
 import csv
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.study.study import Study
 
-AREA = "auc_"
-"""Begins the name of a column with aucs under the ROC curve, before the class."""
+AUC = "auc_"
+"""Prefix of columns with the area under the ROC curve of a class."""
 
 
 @dataclass(frozen=True)
@@ -23,49 +23,44 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a training was, and how it went.
-
-    Attributes
-    ----------
-    info : ModelInfo
-        Configuration, data, time and device.
-    history : tuple of EpochRecord
-        Its epochs; empty if they were not kept.
-    """
+    """A model's description, and its epochs if they were kept."""
 
     info: ModelInfo
     history: tuple[EpochRecord, ...]
 
     @property
     def facts(self) -> dict[str, str]:
-        """Give what is known of it by name, in words: settings, data, versions."""
+        """Settings, data and versions in words, by name."""
         info = self.info
-        settings = {key.replace("_", " "): _words(value) for key, value in info.training.items()}
+        settings = {
+            key.replace("_", " "): "" if value is None else str(value)
+            for key, value in info.training.items()
+        }
         return {
             "epochs trained": str(info.epochs),
-            "seconds": _words(round(info.seconds) or None),
-            "computed on": info.device,
-            "processes": _words(info.processes or None),
-            "processes speak by": info.backend,
+            "seconds": str(round(info.seconds) or ""),
+            "device used": info.device,
+            "processes": str(info.processes or ""),
+            "backend": info.backend,
             "finished": info.finished,
             "scans": ", ".join(info.scans),
-            "held back": ", ".join(info.validation_scans),
+            "validation scans": ", ".join(info.validation_scans),
             "trusted masks": ", ".join(info.trusted_scans),
-            "tagged slices": _words(info.slices or None),
+            "tagged slices": str(info.slices or ""),
             **{f"tags of {name}": _tags(counts) for name, counts in info.tags.items()},
-            "pixel read": f"{info.pixel:g}",
+            "pixel size read": f"{info.pixel:g}",
             **settings,
             **{f"version of {name}": version for name, version in info.versions.items()},
         }
 
 
 def read_run(study: Study, model: str) -> RunRecord:
-    """Read the record of a model of a study.
+    """Read the record of a model's training.
 
     Raises
     ------
     McwssError
-        If there is no such model, or its description or history is damaged.
+        If the model is missing, or its description or history is damaged.
     """
     folder = study.model_folder(model)
     info, path = read_info(folder), folder / "history.csv"
@@ -73,24 +68,20 @@ def read_run(study: Study, model: str) -> RunRecord:
         with path.open(newline="", encoding="utf-8") as file:
             return RunRecord(info, tuple(map(_epoch, csv.DictReader(file))))
     except FileNotFoundError:
-        return RunRecord(info, ())  # a model that was shared comes without
+        return RunRecord(info, ())  # a shared model has none
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise McwssError(
             f"'{path}' cannot be read as the history of a training ({type(error).__name__}): "
-            "remove it, the model does without"
+            "remove the file, the model does not need it"
         ) from error
 
 
 def _epoch(row: Mapping[str, str]) -> EpochRecord:
-    # What a stage does not have is left blank.
+    # Loss terms of other stages are blank.
     values = {name: float(text) for name, text in row.items() if text}
     epoch = int(values.pop("epoch"))
-    aucs = {name[len(AREA) :]: v for name, v in values.items() if name.startswith(AREA)}
-    return EpochRecord(epoch, {k: v for k, v in values.items() if not k.startswith(AREA)}, aucs)
-
-
-def _words(value: object) -> str:
-    return "" if value is None else str(value)
+    aucs = {name[len(AUC) :]: v for name, v in values.items() if name.startswith(AUC)}
+    return EpochRecord(epoch, {k: v for k, v in values.items() if not k.startswith(AUC)}, aucs)
 
 
 def _tags(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""All that a training goes on from after it was stopped or killed, as one file."""
+"""The state from which a training is resumed, as one file."""
 
 import io
 import math
@@ -18,38 +18,38 @@ FORMAT = 1
 
 @dataclass
 class TrainingState:
-    """Where a training is, in tensors and plain values.
+    """State of a training, in tensors and plain values.
 
     Attributes
     ----------
     key : str
-        Tells one training from another of the same name.
+        Identifies the training among those of the same name.
     config : dict
         The configuration.
     training, validation, trusted : tuple of str
-        Scans trained on, held back, and those trained on whose masks were given.
+        Training scans, validation scans, and training scans whose masks were given.
+    batch_size : int
+        Slices per step, fewer than configured once memory ran out.
     digests : dict
-        What is trained on, as `napari_mcwss.training.data.digests` has it.
+        Digests of the data, see `napari_mcwss.training.data.digests`.
     stage : int
-        Stages that are done.
+        Number of finished stages.
     epochs, before : int
-        Epochs that are done, and those of them that belong to stages done.
+        Number of finished epochs, in all and in finished stages.
     batches : int
-        Steps of the last epoch that is done.
+        Steps of the last finished epoch.
     progress : float
         Share of the training that is done, 0..1.
     best : float
-        The best validation of the stage.
+        Best validation of the stage.
     saved : bool
-        Whether the model written so far is of an epoch that was worth it.
+        Whether a model was written because it was good.
     seconds : float
         Time taken.
-    batch_size : int
-        Slices a step, fewer than configured once memory ran out.
     history : list of dict
-        The losses and aucs of each epoch.
+        Losses and AUCs of each epoch.
     run : dict, optional
-        As `Run.state` gives it; None between stages.
+        State of the stage, see `Run.state`; None between stages.
     """
 
     key: str
@@ -77,10 +77,10 @@ def write_state(path: Path, state: TrainingState) -> None:
     Raises
     ------
     McwssError
-        If it cannot be written; an older one is as it was.
+        If it cannot be written; an older one is kept.
     """
     content = {item.name: getattr(state, item.name) for item in fields(state)}
-    # Through memory, since torch's own writer hides what the system says of a full disk.
+    # Through memory: torch's own writer hides the system's error on a full disk.
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
     with replacing(path) as temporary:
@@ -88,7 +88,7 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Read a state; its tensors are on the CPU.
+    """Read a state, with its tensors on the CPU.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def read_state(path: Path) -> TrainingState:
     ) as error:
         raise McwssError(
             f"'{path}' cannot be read as the state of a training ({type(error).__name__}): "
-            "begin anew with --restart"
+            "start over with --restart"
         ) from error
     raise McwssError(
         f"'{path}' has format {found}, this version reads up to {FORMAT}: update napari-mcwss"

@@ -1,4 +1,4 @@
-"""Where a training keeps its model and its state: out of the way until it has succeeded."""
+"""The hidden folder in which a training writes, until its model takes its place."""
 
 import csv
 import shutil
@@ -26,29 +26,21 @@ from napari_mcwss.training.checkpoints.unfinished import (
 
 STOPPED = "-stopped"
 MODEL_FILES = ("weights.safetensors", "history.csv", "config.json")
-"""What a model consists of; it is one once it has the last."""
+"""Files of a model; with the last one it is complete."""
 
 
 class TrainingFolder:
-    """The folder of a model in training.
-
-    A training writes to a hidden folder beside its model, which only one at a
-    time may do: it is to be entered first. The model of a training that
-    succeeds takes the place of an older one of the same name.
+    """The folder of a model in training, a context in which no other training can use it.
 
     Parameters
     ----------
-    study : Study
-        Where the model belongs.
-    name : str
-        Of the model.
+    study, name : Study, str
+        The study, and the name of the model.
 
     Attributes
     ----------
-    target : Path
-        Where the model will be.
-    working : Path
-        Where the training writes.
+    target, working : Path
+        The folder of the finished model, and the hidden one that the training writes to.
     """
 
     def __init__(self, study: Study, name: str) -> None:
@@ -75,19 +67,13 @@ class TrainingFolder:
         self._lock.release()
 
     def refuse_unfinished(self) -> None:
-        """Refuse to begin where a training was left.
-
-        Raises
-        ------
-        UnfinishedError
-            If there is one.
-        """
+        """Raise an `UnfinishedError` if there is an unfinished training."""
         unfinished = unfinished_training(self.study, self.name)
         if unfinished is not None:
             raise UnfinishedError(unfinished)
 
     def read_state(self) -> TrainingState:
-        """Read the state of an unfinished training.
+        """Read the state of the unfinished training.
 
         Raises
         ------
@@ -98,17 +84,17 @@ class TrainingFolder:
             others = ", ".join(found.name for found in unfinished_trainings(self.study))
             raise McwssError(
                 f"there is no unfinished training of '{self.name}': "
-                + (f"name one of {others}" if others else "begin one without --resume")
+                + (f"choose one of {others}" if others else "start one without --resume")
             )
         return read_state(self.working / STATE)
 
     def write_state(self, state: TrainingState, summary: Unfinished) -> None:
-        """Write a state, then how far it is.
+        """Write a state, then its summary.
 
         Raises
         ------
         McwssError
-            If it cannot be written; an older one is as it was.
+            If it cannot be written; an older one is kept.
         """
         write_state(self.working / STATE, state)
         write_summary(self.working, summary)
@@ -134,19 +120,18 @@ class TrainingFolder:
         save_model(self.working, preset, info)
 
     def clear(self) -> None:
-        """Remove what was written."""
+        """Remove all that the training has written."""
         remove_folder(self.working)
 
     def finish(self, key: str) -> Path:
-        """Put the written model in place of any older one, and end the training.
+        """Put the model in its place, instead of an older one, and remove the working folder.
 
-        What it has left under the name with ``-stopped`` goes: it is a part of
-        what the model has learnt.
+        A model that the training left under the name with ``-stopped`` is removed, too.
 
         Parameters
         ----------
         key : str
-            Of the training.
+            Key of the training.
         """
         self._publish(self.target)
         if _key(self._stopped) == key:
@@ -155,18 +140,18 @@ class TrainingFolder:
         return self.target
 
     def keep(self, key: str) -> Path | None:
-        """Give what a stopped training has written a place; it stays resumable.
+        """Publish the model of a stopped training, which can still be resumed; return its folder.
 
-        It takes the model's name if that is free or the training's own, else the
-        name with ``-stopped``: an old model stays until a new one has succeeded.
+        It takes the model's name if that is free or the training's own. Otherwise it takes the name
+        with ``-stopped``: an old model stays until a new one is finished.
 
         Parameters
         ----------
         key : str
-            Of the training.
+            Key of the training.
         """
         if not (self.working / STATE).exists():
-            # It failed before there was one: nothing to go on from, and nothing learnt.
+            # It failed before there was anything to keep.
             self.clear()
         if not (self.working / "config.json").exists():
             return None
@@ -177,11 +162,10 @@ class TrainingFolder:
 
     @property
     def _stopped(self) -> Path:
-        """Where a stopped training puts its model if an older one has the name."""
         return self.target.with_name(self.name + STOPPED)
 
     def _publish(self, target: Path) -> None:
-        """Copy the model to its place, in one step but for the moment between two names."""
+        """Copy the model to its place; a kill between the two renames is mended by `_mend`."""
         new, old = target.with_name(f".{target.name}.new"), _old(target)
         try:
             for folder in (new, old):
@@ -198,7 +182,7 @@ class TrainingFolder:
         shutil.rmtree(old, ignore_errors=True)
 
     def _mend(self) -> None:
-        """Give an older model its name back if a program was killed between the two."""
+        """Restore an older model if a program was killed while it was replaced."""
         for target in (self.target, self._stopped):
             old = _old(target)
             if old.exists() and not target.exists():
@@ -209,12 +193,12 @@ class TrainingFolder:
 
 
 def _old(target: Path) -> Path:
-    """Give the place of a model while another takes its own."""
+    """Return the folder of a model that is being replaced."""
     return target.with_name(f".{target.name}.old")
 
 
 def _remove_model(target: Path) -> None:
-    """Remove a model, in one step for whoever lists models; one that is in use may stay."""
+    """Remove a model, renamed first so that no list shows half of it; one in use may stay."""
     old = _old(target)
     shutil.rmtree(old, ignore_errors=True)
     with suppress(OSError):

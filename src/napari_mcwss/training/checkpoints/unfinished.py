@@ -1,4 +1,4 @@
-"""Trainings that were stopped or killed: which there are, how far they are, giving them up."""
+"""Unfinished trainings, which were stopped or killed: finding them and how far they are."""
 
 import shutil
 from contextlib import suppress
@@ -24,21 +24,21 @@ class Unfinished(BaseModel):
     Attributes
     ----------
     name : str
-        Of its model.
+        Name of the model.
     epoch, batch : int
-        The epoch that it is in or has just done, and how many batches of it are done.
+        The current or last epoch, counted from 1, and its finished batches.
     epochs : int or None
-        Epochs in all, None where minutes or patience limit it.
+        Epochs in all, None if minutes or patience limit them.
     progress : float
         Share of the training that is done, 0..1.
     seconds : float
         Time taken.
-    saved : datetime
-        When its state was written; None if it was killed right then.
+    saved : datetime or None
+        Time at which the state was written; None if it was killed at that moment.
     config : dict
-        Its configuration.
+        The configuration.
     running : Holder or None
-        The process that goes on with it now.
+        The process that trains now.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,52 +55,39 @@ class Unfinished(BaseModel):
 
     @property
     def place(self) -> str:
-        """How far it is, in words."""
+        """Progress in words, such as ``epoch 3 of 20``."""
         total = "" if self.epochs is None else f" of {self.epochs}"
         return f"epoch {self.epoch}{total}"
 
 
 class UnfinishedError(McwssError):
-    """There is an unfinished training of the name, to be resumed or given up first.
-
-    Attributes
-    ----------
-    unfinished : Unfinished
-        That training.
-    """
+    """There is an unfinished training of this name, `unfinished`."""
 
     def __init__(self, unfinished: Unfinished) -> None:
         super().__init__(
-            f"the training of '{unfinished.name}' was left in {unfinished.place}: go on with "
-            "--resume, or give it up with --restart"
+            f"there is an unfinished training of '{unfinished.name}', in {unfinished.place}: "
+            "continue it with --resume, or discard it with --restart"
         )
         self.unfinished = unfinished
 
 
 class TrainingLockedError(LockedError):
-    """A model of the name is in training now."""
+    """A model of this name is in training now."""
 
 
 class TrainingLock(Lock):
-    """The right to train a model of some name.
-
-    Parameters
-    ----------
-    path : Path
-        As in `Lock`.
-    name : str
-        Of the model.
-    """
+    """The right to train the model of a name."""
 
     def __init__(self, path: Path, name: str) -> None:
         super().__init__(path)
         self.name = name
 
     def refusal(self, holder: Holder | None) -> TrainingLockedError:
-        """Say who trains it."""
+        """Return an error that says who trains it."""
         if holder is None:
             return TrainingLockedError(
-                f"another program has just begun to train '{self.name}' ('{self.path}'): try again"
+                f"another program has just started training '{self.name}' ('{self.path}'): try "
+                "again"
             )
         return TrainingLockedError(
             f"'{self.name}' is in training already ({holder}): wait, cancel it there or choose "
@@ -109,29 +96,21 @@ class TrainingLock(Lock):
 
 
 def working_folder(study: Study, name: str) -> Path:
-    """Give the folder that a training of a model writes to until it is done."""
+    """Return the folder that the training of a model writes to."""
     return study.model_folder(name).with_name(f".{name}{WORKING}")
 
 
 def training_lock(study: Study, name: str) -> TrainingLock:
-    """Give the lock of a model's training."""
+    """Return the lock of a model's training."""
     return TrainingLock(study.model_folder(name).with_name(f".{name}.lock"), name)
 
 
 def unfinished_training(study: Study, name: str) -> Unfinished | None:
-    """Look for an unfinished training of a model; quick, nothing is loaded.
-
-    Parameters
-    ----------
-    study : Study
-        Of the model.
-    name : str
-        Of the model.
-    """
+    """Return the unfinished training of a model, if there is one; its state is not read."""
     folder = working_folder(study, name)
     if not (folder / STATE).exists():
         return None
-    # The summary follows the state: without one, it was killed at the very first.
+    # The summary is written after the state: without one, it was killed in between.
     found = Unfinished(name=name)
     with suppress(OSError, ValidationError):
         found = Unfinished.model_validate_json((folder / SUMMARY).read_bytes())
@@ -139,52 +118,29 @@ def unfinished_training(study: Study, name: str) -> Unfinished | None:
 
 
 def unfinished_trainings(study: Study) -> list[Unfinished]:
-    """List the unfinished trainings of a study by name; those that run now are among them."""
+    """Return the unfinished trainings of a study by name, those that run now included."""
     folders = (study.folder / "models").glob(f".*{WORKING}/{STATE}")
     names = sorted(path.parent.name[1 : -len(WORKING)] for path in folders)
     return [found for name in names if (found := unfinished_training(study, name))]
 
 
 def refuse_to_replace(study: Study, name: str) -> None:
-    """Refuse to train a model of a name that is taken, unless its training was left unfinished.
+    """Refuse a name that a model has already, unless its training is unfinished.
 
     Raises
     ------
     McwssError
-        If there is a model of that name.
+        If there is a finished model of this name.
     """
     if name in study.model_names() and unfinished_training(study, name) is None:
         raise McwssError(
-            f"there is a model {name!r} already: choose another name, or add --replace: it stays "
-            "until the new one is done, but what it has segmented does not count any more then"
+            f"there is a model {name!r} already: choose another name, or add --replace: the model "
+            "stays until the new one is finished, then its results do not count any more"
         )
 
 
-def give_up_training(study: Study, name: str) -> None:
-    """Remove an unfinished training of a model; models stay.
-
-    Parameters
-    ----------
-    study : Study
-        Of the model.
-    name : str
-        Of the model.
-
-    Raises
-    ------
-    TrainingLockedError
-        If it runs now.
-    McwssError
-        If it cannot be removed.
-    """
-    if not working_folder(study, name).exists():
-        return
-    with training_lock(study, name):
-        remove_folder(working_folder(study, name))
-
-
 def remove_folder(folder: Path) -> None:
-    """Remove a working folder, its state first, so that a part of it is never resumed.
+    """Remove a working folder, its state first, so that half of it is never resumed.
 
     Raises
     ------
@@ -201,12 +157,6 @@ def remove_folder(folder: Path) -> None:
 
 
 def write_summary(folder: Path, summary: Unfinished) -> None:
-    """Write down how far a training is, beside its state.
-
-    Raises
-    ------
-    McwssError
-        If it cannot be written.
-    """
+    """Write how far a training is, beside its state; raise a `McwssError` if that fails."""
     with replacing(folder / SUMMARY) as path:
         path.write_text(summary.model_dump_json(indent=2), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Random views of slices, batched on the device; their tags stay true."""
+"""Random views of slices: flips, rotations and brightness, which keep their tags true."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ OFFSET = 0.1
 
 @dataclass(frozen=True)
 class Views:
-    """A view of each slice of a batch: where it is seen from, and how bright; on the CPU.
+    """A view of each slice of a batch, on the CPU.
 
     Attributes
     ----------
     theta : Tensor
-        ``(slices, 2, 3)``, as `affine_grid` takes it.
+        ``(slices, 2, 3)``, matrices for `affine_grid`.
     gain, offset : Tensor
-        ``(slices, channels, 1, 1)``.
+        Changes of the intensity, ``(slices, channels, 1, 1)``.
     """
 
     theta: Tensor
@@ -31,11 +31,11 @@ class Views:
     offset: Tensor
 
     def __getitem__(self, rows: Tensor) -> "Views":
-        """Give the views of some slices."""
+        """Return the views of some slices."""
         return Views(self.theta[rows], self.gain[rows], self.offset[rows])
 
     def images(self, images: Tensor, foreground: Tensor) -> tuple[Tensor, Tensor]:
-        """View images ``(slices, channels, h, w)`` and foregrounds, bool ``(slices, 1, h, w)``."""
+        """Transform images ``(slices, channels, h, w)`` and foregrounds ``(slices, 1, h, w)``."""
         both = torch.cat([images, foreground.to(images.dtype)], 1)
         both = F.grid_sample(both, self._grid(images), align_corners=False)
         foreground = both[:, -1:] > 0.5
@@ -43,14 +43,13 @@ class Views:
         return (both[:, :-1] * gain + offset) * foreground, foreground
 
     def labels(self, labels: Tensor) -> Tensor:
-        """View label images ``(slices, h, w)``; what comes in from outside is 0."""
+        """Transform label images ``(slices, h, w)``; 0 is outside."""
         seen = F.grid_sample(
             labels[:, None].float(), self._grid(labels), mode="nearest", align_corners=False
         )
         return seen[:, 0].to(labels.dtype)
 
     def _grid(self, maps: Tensor) -> Tensor:
-        """Give where each pixel of the views lies in the slices, ``(slices, h, w, 2)``."""
         size = [len(maps), 1, *maps.shape[-2:]]
         return F.affine_grid(self.theta.to(maps.device), size, align_corners=False)
 
@@ -61,11 +60,11 @@ def draw_views(shape: Sequence[int], generator: torch.Generator, depth: int = 1)
     Parameters
     ----------
     shape : sequence of int
-        Of the images: slices, channels, height, width.
+        Slices, channels, height and width of the images.
     generator : torch.Generator
         On the CPU, so that a seed gives the same views on every device.
     depth : int
-        So many slices, one after another, get the same view: those of a stack.
+        Number of consecutive slices, those of a slab, that share a view.
     """
     count, channels, height, width = shape
     count //= depth
@@ -77,7 +76,7 @@ def draw_views(shape: Sequence[int], generator: torch.Generator, depth: int = 1)
     scale = 1 + draw(count) * SCALE
     flips = draw(count, 2).sign()
     cosine, sine = angle.cos() * scale, angle.sin() * scale
-    # Grid coordinates run from -1 to 1 along both axes: the aspect keeps angles true.
+    # Grid coordinates run from -1 to 1 along both axes: the aspect ratio preserves angles.
     aspect = height / width
     turn = torch.stack(
         [

@@ -1,4 +1,4 @@
-"""What a training learns from, in short, so that a change of it is found."""
+"""Digests of what a training learns from, which show when it has changed."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,24 +21,24 @@ def _digest(*parts: object) -> str:
 
 
 def study_digests(study: Study, scans: Sequence[str]) -> dict[str, str]:
-    """Digest what is read at once: classes, channels and tags, each by its name in a message."""
+    """Digest classes, channels and tags, each by its name in messages."""
     digests = {"classes": _digest(study.class_names), "channels": _digest(study.channels)}
     return digests | {f"tags of {scan}": _digest(study.tags.read(scan).values) for scan in scans}
 
 
 def scan_digest(study: Study, scan: str) -> dict[str, str]:
-    """Digest a scan's voxels, which are read for it."""
+    """Digest a scan's voxels, which takes reading them."""
     opened = study.scan(scan)
     return {f"scan {scan}": _digest(opened.geometry.spacing, opened.volume())}
 
 
 def mask_digest(scan: str, labels: NDArray[np.uint8]) -> dict[str, str]:
-    """Digest the mask of a scan that was given."""
+    """Digest the mask given for a scan."""
     return {f"mask of {scan}": _digest(labels.shape, labels)}
 
 
 def refuse_changes(then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Refuse to go on with other data than those that a training began with.
+    """Refuse to resume a training with other data.
 
     Raises
     ------
@@ -49,6 +49,6 @@ def refuse_changes(then: Mapping[str, str], now: Mapping[str, str]) -> None:
     if changed:
         shown = ", ".join(changed[:5]) + (" and others" if len(changed) > 5 else "")
         raise McwssError(
-            f"the training cannot be resumed, since what it learns from has changed ({shown}): "
-            "begin anew with --restart, or change it back"
+            f"the training cannot be resumed, because its data have changed ({shown}): start over "
+            "with --restart, or undo the change"
         )

@@ -1,4 +1,4 @@
-"""What a trained model makes of the scans that it was trained on: labels for the second stage."""
+"""Labels for the second stage: masks that the first one makes of the scans trained on."""
 
 import zipfile
 from collections.abc import Generator
@@ -15,23 +15,16 @@ from napari_mcwss.segmentation.segment import mask_of
 from napari_mcwss.study.study import Study
 
 GOOD_ENOUGH = 0.5
-"""Agreement with given masks from which labels are worth learning from beside them."""
+"""Agreement with given masks from which labels are good enough to learn from, too."""
 
 
 def label_agreement(labels: NDArray[np.uint8], reference: NDArray[np.uint8], classes: int) -> float:
-    """Measure how well labels fit reference labels: Dice, mean over the classes that are there.
-
-    Parameters
-    ----------
-    labels, reference : ndarray
-        Label images of one shape.
-    classes : int
-        Their number.
+    """Return the Dice overlap of two label images of one shape, the mean over their classes.
 
     Returns
     -------
     float
-        0..1; 1 where both are empty.
+        0..1; 1 if both are empty.
     """
     values = []
     for label in range(1, classes + 1):
@@ -47,19 +40,8 @@ def label_scan(
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Label a scan of a study with a model; the labels are the generator's return value.
 
-    Tags are hard constraints: a class is nowhere on a slice that it is absent
-    from. Leaving out pixels near the threshold made the second stage worse.
-
-    Parameters
-    ----------
-    study : Study
-        Of the scan.
-    teacher : TrainedModel
-        The model.
-    scan : str
-        Name of the scan.
-    batch_size : int
-        Slices at a time.
+    A class has no pixel on slices that are tagged absent. Leaving out pixels near the threshold
+    made the second stage worse.
 
     Yields
     ------
@@ -71,19 +53,13 @@ def label_scan(
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
-    """Write a label image atomically, for a training that is resumed.
-
-    Raises
-    ------
-    McwssError
-        If it cannot be written.
-    """
+    """Write a label image atomically; raise a `McwssError` if that fails."""
     with replacing(path) as temporary:
         np.savez_compressed(temporary, labels=labels)
 
 
 def read_labels(path: Path) -> NDArray[np.uint8] | None:
-    """Read a label image that `write_labels` wrote; None if it is not there, or damaged."""
+    """Read a label image of `write_labels`; return None if it is missing or damaged."""
     try:
         with np.load(path) as arrays:
             labels: NDArray[np.uint8] = arrays["labels"]

@@ -1,4 +1,4 @@
-"""Slices of many scans, of one size to whoever takes some of them."""
+"""Slices of many scans, brought to one size when they are taken."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,14 @@ from torch import Tensor
 
 
 class SliceStack:
-    """Maps of slices, scan by scan; a smaller scan's are centred in the largest one's size.
+    """Maps of the slices of several scans, centred in the size of the largest scan.
 
-    They are brought to that size when they are taken: scans lie where they
-    were read to, in memory or in a file.
+    The scans themselves stay as they are, in memory or in a file.
 
     Parameters
     ----------
     scans : sequence of Tensor
-        One or more, ``(slices, ..., h, w)``, alike but for slices, h and w.
+        One or more, ``(slices, ..., h, w)``; slices, h and w may differ.
     """
 
     def __init__(self, scans: Sequence[Tensor]) -> None:
@@ -27,12 +26,12 @@ class SliceStack:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As of a tensor ``(slices, ..., h, w)``."""
+        """Shape as a tensor: ``(slices, ..., h, w)``."""
         return (self._count, *self._scans[0].shape[1:-2], *self._size)
 
     @property
     def dtype(self) -> torch.dtype:
-        """As of a tensor."""
+        """Data type of all scans."""
         return self._scans[0].dtype
 
     def __len__(self) -> int:

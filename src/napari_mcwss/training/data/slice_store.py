@@ -1,4 +1,4 @@
-"""Where slices to train on lie: in memory, and on the disk those that do not fit there."""
+"""Storage of slices to train on: in memory, and on disk if they do not fit there."""
 
 import secrets
 import shutil
@@ -20,24 +20,24 @@ from napari_mcwss.base.lock import Holder
 from napari_mcwss.training.data.slices import LoadedScan
 
 MEMORY_SHARE = 0.5
-"""Of the memory that is free at first, what slices may take."""
+"""Share of the memory, of that free at first, that slices may take."""
 
 DISK_SHARE = 0.5
-"""Of the room on the disk that is free at first, what slices may take."""
+"""Share of the disk space, of that free at first, that slices may take."""
 
 LARGEST = 200 * 2**30
-"""Bytes that they may take there at most."""
+"""Bytes on disk that they may take at most."""
 
 ENDING = ".slices"
 
 
 def cache_folder() -> Path:
-    """Give the folder for slices, in the user's cache folder."""
+    """Return the folder for slices, in the user's cache folder."""
     return platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "slices"
 
 
 def remove_left_slices() -> None:
-    """Remove what programs have left that are gone: where files in use cannot be removed."""
+    """Remove files of programs that have ended: on Windows they cannot be removed in use."""
     for path in cache_folder().glob(f"*{ENDING}"):
         host, process, _ = path.name.rsplit("-", 2)
         with suppress(OSError, ValueError):
@@ -47,11 +47,10 @@ def remove_left_slices() -> None:
 
 
 class SliceStore:
-    """Keeps scans in memory as long as they fit comfortably, and then in files.
+    """Keep scans in memory as long as half of it suffices, and the others in files.
 
-    A file is mapped: the system reads what is asked for, and keeps of it what
-    memory allows. Where a file in use can be removed it has no name any more,
-    so that it is gone with the slices, or with the program however that ends.
+    Files are mapped into memory: the system reads what is used, and caches what memory allows.
+    Except on Windows a file is removed at once, so that its space is freed when the program ends.
 
     Attributes
     ----------
@@ -65,7 +64,7 @@ class SliceStore:
         self._limit: float | None = None
 
     def keep(self, scan: LoadedScan) -> LoadedScan:
-        """Give the same scan, to be kept.
+        """Return the scan from where it is kept.
 
         Raises
         ------
@@ -80,8 +79,8 @@ class SliceStore:
             self._limit = self._disk_limit()
         if self.on_disk + size > self._limit:
             raise McwssError(
-                f"the slices fit neither in memory nor in the {self._limit / 2**30:.1f} GiB that "
-                f"they may take in '{cache_folder()}': train with larger pixels or on fewer scans"
+                f"the slices fit neither in memory nor in the {self._limit / 2**30:.1f} GiB "
+                f"available in '{cache_folder()}': train with larger pixels or on fewer scans"
             )
         images, foreground, *labels = _mapped(scan.maps)
         self.on_disk += size
@@ -100,14 +99,14 @@ class SliceStore:
 
 
 def _mapped(maps: tuple[Tensor, ...]) -> list[Tensor]:
-    """Write tensors into a new file and map them from there."""
+    """Write tensors to a new file and map them into memory."""
     name = f"{socket.gethostname()}-{getpid()}-{secrets.token_hex(4)}{ENDING}"
     path = cache_folder() / name
     sizes = [part.nbytes for part in maps]
     try:
         with path.open("wb") as file:
             for part in maps:
-                # Not through the map: a full disk would end the program there.
+                # Not through the map: writing to it on a full disk ends the program.
                 file.write(part.contiguous().numpy().data)
         content = torch.from_file(str(path), shared=False, size=sum(sizes), dtype=torch.uint8)
     except (OSError, RuntimeError) as error:

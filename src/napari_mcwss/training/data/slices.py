@@ -1,4 +1,4 @@
-"""Slices for training: loading, drawing references, stacks of neighbours."""
+"""Slices for training: reading them, drawing references and slabs."""
 
 import math
 from collections.abc import Sequence
@@ -19,17 +19,14 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.data.slice_stack import SliceStack
 
 FINEST_PIXEL = 1.0
-"""Millimetres between the pixels that are read of scans whose own are finer."""
-
+"""Pixel size in mm that scans with finer pixels are read with by default."""
 
 Usable = Literal["complete", "tagged", "all"]
-"""Which of the slices that have a foreground are read: those on which every class has a
-known tag, those on which any has, or all.
-"""
+"""Which slices with a foreground are read: those with known tags of all classes, of any, or all."""
 
 
 class Taken(NamedTuple):
-    """What a batch is made of: the fields of `SliceDataset`, of some slices."""
+    """Fields of `SliceDataset`, of some slices."""
 
     images: Tensor
     foreground: Tensor
@@ -49,19 +46,17 @@ class SliceDataset:
         Bool ``(slices, 1, h, w)``.
     tags : Tensor
         Int8 ``(slices, classes)``.
-    scan : Tensor
-        Index of each slice's scan ``(slices,)``.
-    position : Tensor
-        Index of each slice in its scan ``(slices,)``.
+    scan, position : Tensor
+        Index of each slice's scan, and of the slice in its scan, ``(slices,)``.
     strides : tuple of int
-        Of each scan, as `slab_stride` gives it.
+        Step within a slab for each scan, see `slab_stride`.
     labels : Tensor or SliceStack, optional
         Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
     weights : Tensor, optional
-        Chance of each slice to be drawn ``(slices,)``, any scale; without it
-        each is drawn once an epoch.
+        Weight with which each slice is drawn ``(slices,)``; by default each is drawn
+        once an epoch.
     draws : int, optional
-        How many slices an epoch draws; as many as there are if not given.
+        Slices that an epoch draws, by default as many as there are.
     """
 
     images: Tensor | SliceStack
@@ -79,7 +74,7 @@ class SliceDataset:
 
     @property
     def drawn(self) -> int:
-        """How many slices an epoch draws."""
+        """Slices that an epoch draws."""
         return len(self) if self.draws is None else self.draws
 
     @property
@@ -91,10 +86,9 @@ class SliceDataset:
     def draw_references(self, anchors: Tensor, generator: torch.Generator) -> Tensor:
         """Draw a reference slice for each slice.
 
-        It shares at least one present class and comes from another scan where
-        there is such a slice, else from the same scan. A slice that shares
-        nothing with any gets one at random: then nothing is jointly present,
-        which the decomposed branch has to learn too.
+        It shares a present class and comes from another scan if there is such a slice, else from
+        the same scan. A slice that shares no class with any gets a random one: the decomposed
+        branch has to learn pairs without a common class, too.
 
         Parameters
         ----------
@@ -119,38 +113,27 @@ class SliceDataset:
         return torch.multinomial(eligible.float(), 1, generator=generator).squeeze(1)
 
     def order(self, generator: torch.Generator) -> Tensor:
-        """Shuffle an epoch's slices: each once, or in whole rounds until `drawn` are reached.
-
-        Parameters
-        ----------
-        generator : torch.Generator
-            On the CPU.
-
-        Returns
-        -------
-        Tensor
-            Indices ``(drawn,)``.
-        """
+        """Return the shuffled indices ``(drawn,)`` of an epoch, in rounds of all slices."""
         rounds = math.ceil(self.drawn / len(self))
         passes = [torch.randperm(len(self), generator=generator) for _ in range(rounds)]
         return torch.cat(passes)[: self.drawn]
 
-    def stacks(self, anchors: Tensor, depth: int, generator: torch.Generator) -> Tensor:
-        """Give the stack around each slice, one after another; half of them upside down.
+    def slabs(self, anchors: Tensor, depth: int, generator: torch.Generator) -> Tensor:
+        """Return the slab around each slice, one after another; half of them upside down.
 
         Parameters
         ----------
         anchors : Tensor
             Indices of slices ``(n,)``.
         depth : int
-            Slices of a stack.
+            Slices of a slab.
         generator : torch.Generator
             On the CPU.
 
         Returns
         -------
         Tensor
-            Indices ``(n * depth,)``, -1 where a scan has no such slice.
+            Indices ``(n * depth,)``, -1 beyond the ends of a scan.
         """
         index = torch.full((len(self.strides), int(self.position.max()) + 1), -1)
         index[self.scan, self.position] = torch.arange(len(self))
@@ -162,22 +145,19 @@ class SliceDataset:
         return torch.where(inside, index[scan, position.clamp(0, index.shape[1] - 1)], -1).flatten()
 
     def take(self, indices: Tensor) -> Taken:
-        """Give some slices; -1 is an empty one, of which nothing is known."""
-        there = indices >= 0
-        tags = self.tags[indices].masked_fill(~there[:, None], UNKNOWN)
-        images, foreground = (
-            self.images[indices],
-            self.foreground[indices] & there[:, None, None, None],
-        )
-        images = images.masked_fill(~there[:, None, None, None], 0)
+        """Return some slices; -1 is an empty one with unknown tags."""
+        empty = indices < 0
+        images = self.images[indices].masked_fill(empty[:, None, None, None], 0)
+        foreground = self.foreground[indices].masked_fill(empty[:, None, None, None], False)
+        tags = self.tags[indices].masked_fill(empty[:, None], UNKNOWN)
         labels = None
         if self.labels is not None:
-            labels = self.labels[indices].masked_fill(~there[:, None, None], 0)
+            labels = self.labels[indices].masked_fill(empty[:, None, None], 0)
         return Taken(images, foreground, tags, labels)
 
 
 def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
-    """Give the scans to train on: those named, or all that have a tag.
+    """Return the scans to train on: those named, or all that have a tag.
 
     Raises
     ------
@@ -190,20 +170,20 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
     tagged = tuple(name for name, values in tables.items() if (values != UNKNOWN).any())
     untagged = [name for name in names if name not in tagged]
     if untagged and (scans is not None or not tagged):
-        raise McwssError(f"no tags on {', '.join(untagged)}: tag slices there, then train")
+        raise McwssError(f"no slice of {', '.join(untagged)} is tagged: tag slices, then train")
     check_tags(np.concatenate([tables[name] for name in tagged]), study.class_names, tagged)
     return tagged
 
 
 def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Count the slices of each class that are tagged present, absent and unknown.
+    """Count the slices tagged present, absent and unknown, for each class.
 
     Parameters
     ----------
     tags : ndarray
         ``(slices, classes)``.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     """
     words = {"present": PRESENT, "absent": ABSENT, "unknown": UNKNOWN}
     return {
@@ -213,46 +193,31 @@ def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict
 
 
 def own_pixel(study: Study, scans: Sequence[str]) -> float:
-    """Give the pixels of scans in mm, the median of their finer side, but `FINEST_PIXEL` at least.
-
-    Parameters
-    ----------
-    study : Study
-        Of the scans.
-    scans : sequence of str
-        Their names.
-    """
+    """Return the median pixel size of scans in mm, at least `FINEST_PIXEL`."""
     sides = [min(study.scan(name).geometry.spacing[1:]) for name in scans]
     return max(FINEST_PIXEL, median(sides))
 
 
 def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
-    """Refuse tags that a class cannot be learnt from.
-
-    Parameters
-    ----------
-    tags : ndarray
-        ``(slices, classes)`` of all slices.
-    classes, scans : sequence of str
-        Their names.
+    """Refuse tags ``(slices, classes)`` that do not suffice to learn each class.
 
     Raises
     ------
     McwssError
-        If a class has no present or no absent slice.
+        If a class has no present or no absent slice, naming class and scans.
     """
     for index, name in enumerate(classes):
         for tag, word in ((PRESENT, "present"), (ABSENT, "absent")):
             if not (tags[:, index] == tag).any():
                 raise McwssError(
-                    f"no slice is tagged {name} {word} in {', '.join(scans)}: a class needs "
-                    "present and absent slices that have a foreground to be learnt, tag some"
+                    f"no slice is tagged {name} {word} in {', '.join(scans)}: tag some, a class "
+                    "needs present and absent slices with a foreground"
                 )
 
 
 @dataclass(frozen=True)
 class LoadedScan:
-    """One scan's usable slices: what `SliceDataset` has, of its own size."""
+    """Fields of `SliceDataset` for the usable slices of one scan, in its own size."""
 
     images: Tensor
     foreground: Tensor
@@ -263,7 +228,7 @@ class LoadedScan:
 
     @property
     def maps(self) -> tuple[Tensor, ...]:
-        """What has the size of slices: images, foreground and, if there are any, labels."""
+        """Images, foreground and, if there are any, labels."""
         labels = () if self.labels is None else (self.labels,)
         return (self.images, self.foreground, *labels)
 
@@ -276,16 +241,14 @@ def load_scan(
     usable: Usable,
     labels: NDArray[np.uint8] | None = None,
 ) -> LoadedScan:
-    """Read one scan's usable slices and their tags.
+    """Read a scan's usable slices and their tags.
 
     Parameters
     ----------
-    study : Study
-        Where the scan is.
-    name : str
-        The scan.
+    study, name : Study, str
+        The study, and the name of the scan.
     input_spec : InputSpec
-        How the network reads it.
+        Scale and extra channels to read.
     usable : str
         Which slices, see `Usable`.
     labels : ndarray, optional
@@ -313,7 +276,7 @@ def load_scan(
 
 
 def gather(scans: Sequence[LoadedScan]) -> SliceDataset:
-    """Join scans into one set, each centred in the largest scan's size."""
+    """Join scans into one dataset, in the size of the largest scan."""
     labels = [scan.labels for scan in scans if scan.labels is not None]
     return SliceDataset(
         SliceStack([scan.images for scan in scans]),

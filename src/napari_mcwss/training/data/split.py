@@ -1,4 +1,4 @@
-"""Which scans are trained on, and which are held back."""
+"""Which scans are trained on, and which are for validation."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_mcwss.model.preset import ABSENT, PRESENT
 
 MIN_SCANS_TO_VALIDATE = 10
-"""Fewer are all needed to learn from."""
+"""With fewer scans all are trained on."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,18 @@ class Split:
 def split_scans(
     tags: Mapping[str, NDArray[np.int8]], share: float, seed: int, *, keep: Collection[str] = ()
 ) -> Split:
-    """Hold back whole scans for validation, never single slices of them.
-
-    Without a scan that is held back, others still show each class present and
-    absent.
+    """Choose whole scans for validation, such that the others show each class present and absent.
 
     Parameters
     ----------
     tags : mapping
         Scan to its tags ``(slices, classes)``.
     share : float
-        Share to hold back. Fewer than `MIN_SCANS_TO_VALIDATE` scans are all
-        needed for training: none is held back.
+        Share of the scans to validate on; none of fewer than `MIN_SCANS_TO_VALIDATE`.
     seed : int
-        Of the draw.
+        Seed of the choice.
     keep : collection of str
-        Scans that are not held back.
+        Scans that are trained on in any case.
     """
     count = max(1, round(share * len(tags))) if share else 0
     if len(tags) < MIN_SCANS_TO_VALIDATE:
@@ -47,7 +43,7 @@ def split_scans(
         scan: np.stack([(values == tag).any(0) for tag in (ABSENT, PRESENT)]).astype(int)
         for scan, values in tags.items()
     }
-    # How many scans show a class so; what none shows, training refuses later.
+    # Number of scans that show each class absent and present; without any, training refuses later.
     left = np.sum(list(shows.values()), 0)
     validation: set[str] = set()
     for scan in np.random.default_rng(seed).permutation(list(tags)).tolist():

@@ -1,17 +1,17 @@
-"""What a training learns from, read in steps between which it can be stopped."""
+"""What a training learns from: which scans, their slices and labels."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.presets.registry import second_stage
@@ -44,24 +44,21 @@ from napari_mcwss.training.data.split import Split, split_scans
 from napari_mcwss.training.events import Advice, Event, Message
 from napari_mcwss.training.memory import BatchSize, within_memory
 
-T = TypeVar("T")
-
 TRUSTED, LABELS = "trusted", "labels"
-"""Folders in that of the training: masks that were given, and labels of the first stage."""
-
+"""Subfolders of a training: masks that were given, and labels that the first stage made."""
 
 SHALLOWEST = 16
-"""Slices that a scan has at least for its second stage to be in 3-D."""
+"""Slices that a scan needs for a second stage in 3-D."""
 
 THICKEST = 3.0
-"""Distance between slices up to which it is, in pixels."""
+"""Largest distance between slices for it, in pixels."""
 
 VOLUME_SIDE = 96
-"""Pixels along a side of the volumes that it reads, about; finer ones take too long."""
+"""Pixels along the larger side of the volumes that it reads; more take too long."""
 
 
 def refuse_flat(study: Study, scans: Sequence[str]) -> None:
-    """Refuse scans with so few slices, or slices so far apart, that 3-D makes no sense.
+    """Refuse scans with too few or too distant slices for a second stage in 3-D.
 
     Raises
     ------
@@ -73,26 +70,26 @@ def refuse_flat(study: Study, scans: Sequence[str]) -> None:
         slices, spacing = geometry.shape[0], geometry.spacing
         if slices < SHALLOWEST or spacing[0] > THICKEST * min(spacing[1:]):
             raise McwssError(
-                f"scan {name} has {slices} slices, {spacing[0]:g} mm apart: a second stage in 3-D "
+                f"scan {name} has {slices} slices, {spacing[0]:g} mm apart, a second stage in 3-D "
                 f"needs {SHALLOWEST}, at most {THICKEST:g} pixels apart: train without volumetric"
             )
 
 
 def volume_input_spec(input_spec: InputSpec, side: float) -> InputSpec:
-    """Give how volumes are read whose larger side has so many millimetres."""
+    """Return how volumes are read whose larger side is so long, in mm."""
     return replace(input_spec, pixel=max(input_spec.pixel, side / VOLUME_SIDE))
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a training is to learn from.
+    """Scans and masks that a training learns from.
 
     Attributes
     ----------
     split : Split
-        Scans trained on and held back.
+        Training and validation scans.
     trusted : mapping
-        Scan to its label image, for the second stage.
+        Scan to its given label image, for the second stage.
     unused : tuple of str
         Scans whose label images were given but that are not trained on.
     """
@@ -109,31 +106,31 @@ class Task:
         scans: Sequence[str] | None,
         trusted: Mapping[str, NDArray[np.uint8]],
     ) -> "Task":
-        """Settle which scans are trained on and which are held back.
+        """Choose the training and validation scans.
 
         Raises
         ------
         McwssError
-            If the tags are not enough, or labels do not fit their scan or the
+            If the tags do not suffice, or label images do not fit their scan or the
             configuration.
         """
         if trusted and not config.refine:
             raise McwssError(
-                "masks are for the second stage alone: train with refine, or without masks"
+                "only a second stage learns from masks: train with refine, or without masks"
             )
         if config.volumetric and not config.refine:
-            raise McwssError("only the second stage can be in 3-D: train with refine, too")
+            raise McwssError("only a second stage can be in 3-D: train with refine, too")
         tagged = tagged_scans(study, scans)
         if config.volumetric:
             refuse_flat(study, tagged)
-        # A mask that a user corrected is worth more than a scan to validate on.
+        # A corrected mask is worth more than a validation scan.
         keep = [scan for scan in tagged if scan in trusted]
         for scan in keep:
             shape = study.scan(scan).geometry.shape
             if trusted[scan].shape != shape:
                 raise McwssError(
-                    f"labels of scan {scan} have shape {trusted[scan].shape}, the scan {shape}: "
-                    "they must be of its own voxels"
+                    f"the mask of scan {scan} has shape {trusted[scan].shape}, the scan {shape}: "
+                    "give a mask of the scan's own voxels"
                 )
         tags = {scan: study.tags.read(scan).values for scan in tagged}
         split = split_scans(tags, config.validation_share, config.seed, keep=keep)
@@ -141,7 +138,7 @@ class Task:
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
 
     def stages(self, config: TrainingConfig) -> list[str]:
-        """Give the presets of the training's stages, in their order."""
+        """Return the presets of the stages, in their order."""
         second = second_stage(volumetric=config.volumetric)
         if len(self.trusted) == len(self.split.training):
             return [second]
@@ -149,25 +146,25 @@ class Task:
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
-        """Take up what a training began with, its masks from its folder.
+        """Return what a training began with, with the masks in its folder.
 
         Raises
         ------
         McwssError
-            If a mask is not there any more.
+            If a mask cannot be read.
         """
         labels = {scan: read_labels(_labels_file(folder / TRUSTED, scan)) for scan in trusted}
         found = {scan: image for scan, image in labels.items() if image is not None}
         missing = [scan for scan in trusted if scan not in found]
         if missing:
             raise McwssError(
-                f"the masks of {', '.join(missing)} that were given to this training cannot be "
-                "read any more: begin anew with --restart"
+                f"cannot read the masks of {', '.join(missing)} that were given to this training: "
+                "start over with --restart"
             )
         return cls(split, found)
 
     def keep_masks(self, folder: Path) -> None:
-        """Write the masks that were given beside the state, so that `resumed` has them.
+        """Write the given masks to a training's folder, for `resumed`.
 
         Raises
         ------
@@ -179,30 +176,26 @@ class Task:
 
 
 class TrainingData:
-    """Reads the slices of a training and their labels.
+    """Reads the slices of a training and their labels, in steps between which it can be stopped.
 
     Parameters
     ----------
-    study : Study
-        Where they are.
-    task : Task
-        Which scans.
-    config : TrainingConfig
-        How they are read.
+    study, task, config
+        The training.
     known : mapping
-        Digests of what a resumed training began with; empty if it is a new one.
+        Digests of the data that a resumed training began with; empty for a new one.
 
     Attributes
     ----------
     digests : dict
-        Of what was read so far.
+        Digests of what was read so far.
     input_spec : InputSpec
-        How the network of the present stage reads them.
+        How the network of the current stage reads scans.
 
     Raises
     ------
     McwssError
-        Here or while reading, if something is not as it was when it began.
+        Here or while reading, if the data have changed since the training began.
     """
 
     def __init__(
@@ -225,7 +218,7 @@ class TrainingData:
         Parameters
         ----------
         complete : bool
-            Whether to leave out slices on which any class is unknown.
+            Whether to leave out slices with an unknown tag.
 
         Raises
         ------
@@ -245,24 +238,23 @@ class TrainingData:
         return data
 
     def validation(self) -> Generator[Event, None, SliceDataset | None]:
-        """Read the slices to validate on, if there are any."""
+        """Read the validation slices, if there are any."""
         names = self.task.split.validation
         return (yield from self._load(names, "tagged")) if names else None
 
     def labelled(
         self, folder: Path, draws: int, batch: BatchSize
     ) -> Generator[Event, None, SliceDataset]:
-        """Read the slices to train on with labels: trusted ones or the first stage's.
+        """Read the slices of the second stage with labels: given ones or the first stage's.
 
-        Few scans are drawn more often: an epoch stays as long as it was. For 3-D
-        all slices that have a foreground are read, tagged or not, with coarser pixels.
+        For 3-D all slices with a foreground are read, tagged or not, with coarser pixels.
 
         Parameters
         ----------
         folder : Path
-            Of the training, with the first stage's model.
+            Folder of the training, with the first stage's model.
         draws : int
-            Slices that an epoch draws.
+            Slices that an epoch draws, as many as in the first stage.
         batch : BatchSize
             Slices that are labelled at a time.
         """
@@ -275,8 +267,8 @@ class TrainingData:
             else:
                 names = list(self.task.trusted)
                 yield Advice(
-                    "the first stage does not find the classes where the masks given say that they "
-                    f"are: the second stage learns from the masks of {', '.join(names)} alone"
+                    "the masks of the first stage differ much from those given: the second stage "
+                    f"learns from the masks of {', '.join(names)} alone"
                 )
         if self.config.volumetric:
             self.input_spec = volume_input_spec(self.input_spec, self._side)
@@ -301,8 +293,8 @@ class TrainingData:
             if store.on_disk and not self._told_of_disk:
                 self._told_of_disk = True
                 yield Advice(
-                    "the slices do not fit in memory: what does not is read from the disk again "
-                    "and again, which may be slower"
+                    "the slices do not fit in memory: some are read from disk again and again, "
+                    "which may be slower"
                 )
         return gather(scans)
 
@@ -313,7 +305,7 @@ class TrainingData:
     def _made_labels(
         self, folder: Path, batch: BatchSize
     ) -> Generator[Event, None, dict[str, NDArray[np.uint8]]]:
-        """Label scans with the first stage, the trusted ones as well, to compare."""
+        """Label all scans with the first stage, those with given masks to compare."""
         names = self.task.split.training
         teacher = load_model(folder, device=self.config.device)
         made = {}
@@ -324,7 +316,7 @@ class TrainingData:
             found = read_labels(path)
             if found is None:
                 found = yield from self._made(teacher, name, batch, message)
-                # What the disk does not take is made again if this is resumed.
+                # If it cannot be written, a resumed training makes it again.
                 with suppress(McwssError):
                     write_labels(path, found)
             made[name] = found
@@ -333,17 +325,18 @@ class TrainingData:
     def _made(
         self, teacher: TrainedModel, name: str, batch: BatchSize, message: Message
     ) -> Generator[Event, None, NDArray[np.uint8]]:
-        labels = yield from within_memory(
-            lambda: _saying(
-                message, label_scan(self.study, teacher, name, batch_size=batch.slices)
-            ),
-            batch,
-        )
+        def label() -> Generator[Message, None, NDArray[np.uint8]]:
+            steps = Returning(label_scan(self.study, teacher, name, batch_size=batch.slices))
+            for _ in steps:
+                yield message  # a moment to stop
+            return steps.value
+
+        labels = yield from within_memory(label, batch)
         self.study.scan(name).release()
         return labels
 
     def _worth_learning(self, made: Mapping[str, NDArray[np.uint8]]) -> bool:
-        """Tell whether made labels are like those that are trusted, if there are any."""
+        """Return whether made labels agree with those that were given, if there are any."""
         classes = len(self.study.classes)
         agreements = [
             label_agreement(made[name], labels, classes)
@@ -352,7 +345,7 @@ class TrainingData:
         return not agreements or fmean(agreements) >= GOOD_ENOUGH
 
     def _balanced(self, data: SliceDataset, names: Sequence[str]) -> SliceDataset:
-        """Draw slices of trusted scans as often as all others together."""
+        """Draw slices with given masks as often as all others together."""
         trusted = torch.tensor([name in self.task.trusted for name in names])[data.scan]
         if trusted.all() or not trusted.any():
             return data
@@ -362,14 +355,3 @@ class TrainingData:
 
 def _labels_file(folder: Path, scan: str) -> Path:
     return folder / f"{scan}.npz"
-
-
-def _saying(message: Message, steps: Generator[object, None, T]) -> Generator[Message, None, T]:
-    """Repeat a message at every step, where a run can be stopped; give the steps' value."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        yield message

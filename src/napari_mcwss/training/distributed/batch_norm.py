@@ -1,4 +1,4 @@
-"""Batch norm over the slices of all ranks: over the few of one it would be another network."""
+"""Batch norm over the slices of all ranks, as if one process trained with all of them."""
 
 from typing import Any
 
@@ -7,14 +7,9 @@ from torch import Tensor, distributed, nn
 
 
 def synchronise(module: nn.Module, device: torch.device) -> None:
-    """Have all batch norms in a module go over the slices of all ranks.
+    """Let all batch norms inside a module go over the slices of all ranks.
 
-    Parameters
-    ----------
-    module : nn.Module
-        Itself no norm; keeps its parameters and buffers.
-    device : torch.device
-        Where it is.
+    Parameters and buffers stay the same.
     """
     if device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(module)
@@ -27,22 +22,22 @@ def synchronise(module: nn.Module, device: torch.device) -> None:
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """What `torch.nn.SyncBatchNorm` is, on the CPU, where that one does not work."""
+    """`torch.nn.SyncBatchNorm` for the CPU."""
 
     @classmethod
     def of(cls, norm: nn.BatchNorm2d) -> "SharedBatchNorm":
-        """Take the place of a norm, with the same parameters and buffers."""
+        """Return a norm with the parameters and buffers of another one."""
         shared = cls(norm.num_features, norm.eps, norm.momentum)
         for name, value in (*norm.named_parameters(), *norm.named_buffers()):
             setattr(shared, name, value)
         return shared
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Scale features ``(slices, features, h, w)``."""
+        """Normalise features ``(slices, features, h, w)``."""
         if not self.training:
             return super().forward(input)
         variance, mean = torch.var_mean(input, (0, 2, 3), correction=0)
-        # In double precision: the variance of all is a small difference of large numbers.
+        # In double precision: the joint variance is a small difference of large numbers.
         variance, mean = variance.double(), mean.double()
         count = torch.full_like(mean, input.numel() / input.shape[1])
         sums = _sum_over_ranks(torch.stack([count, count * mean, count * (variance + mean**2)]))
@@ -71,7 +66,7 @@ def _sum_over_ranks(values: Tensor) -> Tensor:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """The sum over ranks; so is its gradient, as the loss of each depends on all."""
+    """The sum over ranks; its gradient is a sum, too, as each rank's loss depends on all."""
 
     @staticmethod
     def forward(_: Any, values: Tensor) -> Tensor:

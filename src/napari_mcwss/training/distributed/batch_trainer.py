@@ -1,4 +1,4 @@
-"""What learns: a network and its optimiser, the same on all ranks of a training."""
+"""A network and its optimiser, which take steps; the same on all ranks of a training."""
 
 import math
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from napari_mcwss.training.length import WARM_UP
 
 @dataclass(frozen=True)
 class Draw:
-    """What a step learns from, drawn once for all ranks.
+    """The random draw of a step, the same for all ranks.
 
     Attributes
     ----------
     slices : Tensor
-        Indices ``(n,)``, of stacks one after another; for presets that compare
-        slices in pairs, the second half are the references of the first.
+        Indices ``(n,)``, slab after slab; if the preset compares pairs, the second
+        half are the references of the first half.
     views : Views
-        How each is seen.
+        The view of each slice.
     progress : float
         Share of the training that is done, 0..1.
     """
@@ -38,18 +38,18 @@ class Draw:
 
 
 class BatchTrainer:
-    """Learns from one batch after the other.
+    """Takes the steps of a stage, one per batch.
 
     Parameters
     ----------
     preset : Preset
-        The network with its losses; is put on the device.
+        The network with its losses; is moved to the device.
     config : TrainingConfig
-        Rates.
+        Learning rate and weight decay.
     device : torch.device
-        Where to.
+        Where to train.
     ranks : Ranks
-        Who takes a share of each batch; all make their learners at the same time.
+        The processes that share each batch; all create their trainers at the same time.
     """
 
     def __init__(
@@ -63,23 +63,23 @@ class BatchTrainer:
         )
 
     def state(self) -> dict[str, Any]:
-        """Give all that a learner goes on from; valid until it does."""
+        """Return the state to `restore`, which is valid until the next step."""
         return {"network": self.preset.state_dict(), "optimiser": self._optimiser.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be where another learner was when it gave its state."""
+        """Restore the state of another trainer."""
         self.preset.load_state_dict(state["network"])
         self._optimiser.load_state_dict(state["optimiser"])
 
     def learn(self, data: SliceDataset, draw: Draw) -> dict[str, float]:
-        """Learn from this rank's share of a batch, and all ranks from theirs.
+        """Take a step from this rank's share of a batch, while the others take theirs.
 
-        A loss that is no number teaches nothing.
+        If the loss is not finite, the weights stay as they are.
 
         Returns
         -------
         dict
-            Each loss term by name, and their sum, ``total``, over the whole batch.
+            Each loss term of the whole batch by name, and their sum, ``total``.
 
         Raises
         ------
@@ -103,26 +103,26 @@ class BatchTrainer:
         values = torch.stack([*terms.values(), total]).detach().float()
         self._ranks.average([values], share)
         if torch.isfinite(values[-1]):
-            # The gradients of all ranks are averaged, whatever their shares.
+            # The mean of the ranks' gradients does not know their shares.
             (total * (share * self._ranks.size)).backward()
             self._optimiser.step()
-        # What losses note, as how good the shallow head is, each rank has noted of its share.
-        noted = [buffer for buffer in self.preset.buffers() if buffer.is_floating_point()]
-        self._ranks.average(noted, share)
+        # Losses update buffers, such as the quality of the shallow head, by the rank's own share.
+        buffers = [buffer for buffer in self.preset.buffers() if buffer.is_floating_point()]
+        self._ranks.average(buffers, share)
         return dict(zip([*terms, "total"], values.tolist(), strict=True))
 
     def _set_rate(self, progress: float) -> None:
-        stage = self.preset.phase_progress(progress)
-        warm = min(1.0, (stage + 1e-3) / WARM_UP)
+        phase = self.preset.phase_progress(progress)
+        warm = min(1.0, (phase + 1e-3) / WARM_UP)
         rate = self._config.learning_rate * self.preset.rate
-        rate *= warm * (1 + math.cos(math.pi * stage)) / 2
+        rate *= warm * (1 + math.cos(math.pi * phase)) / 2
         for group in self._optimiser.param_groups:
             group["lr"] = rate
 
     def _share(self, data: SliceDataset, draw: Draw) -> tuple[TaggedBatch, float]:
-        """Give this rank's part of a batch, and which share of it that is."""
+        """Return this rank's part of a batch, and its share of the whole."""
         parts, depth = 2 if self.preset.compares_pairs else 1, self.preset.depth
-        # A slice stays with its reference, and a stack whole.
+        # A slice stays with its reference, and a slab stays whole.
         units, share = self._ranks.share(len(draw.slices) // (parts * depth))
         rows = (units[:, None] * depth + torch.arange(depth)).flatten()
         rows = torch.cat([rows + part * len(draw.slices) // parts for part in range(parts)])
@@ -143,7 +143,7 @@ class BatchTrainer:
 
 
 class _Losses(nn.Module):
-    """The losses of a preset as a forward pass: what several ranks learn by."""
+    """The losses of a preset as a forward pass, as DistributedDataParallel needs them."""
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()

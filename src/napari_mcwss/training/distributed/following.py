@@ -25,7 +25,7 @@ class Stage:
     preset : Preset
         The network with its first weights, on the CPU.
     config : TrainingConfig
-        Rates.
+        Learning rate and weight decay.
     device : str
         Kind of the device.
     state : dict, optional
@@ -58,14 +58,14 @@ def follow(ranks: Ranks) -> None:
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)
     trainer = data = None
-    while (word := ranks.hear()) is not None:
-        match word:
+    while (message := ranks.hear()) is not None:
+        match message:
             case Stage():
                 # The leader alone draws slabs: followers need no strides.
                 data = SliceDataset(**ranks.spread(), strides=())  # type: ignore[arg-type]
-                device = ranks.device(torch.device(word.device))
-                trainer = BatchTrainer(word.preset, word.config, device, ranks)
-                if word.state is not None:
-                    trainer.restore(word.state)
+                device = ranks.device(torch.device(message.device))
+                trainer = BatchTrainer(message.preset, message.config, device, ranks)
+                if message.state is not None:
+                    trainer.restore(message.state)
             case Draw() if trainer is not None and data is not None:
-                trainer.learn(data, word)
+                trainer.learn(data, message)

@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Launch:
-    """The place of a process among those that were started together.
+    """The rank of a process among those that were started together.
 
     Attributes
     ----------
     rank, size : int
-        Its number, counted from 0, and how many there are, on all machines.
+        Its number, counted from 0, and their number, on all machines.
     local_rank : int
-        Its number on its own machine: that of its GPU.
+        Its number on its own machine, which is also that of its GPU.
     """
 
     rank: int = 0
@@ -26,16 +26,16 @@ class Launch:
 
     @classmethod
     def of_environment(cls) -> "Launch":
-        """Read what torchrun tells its processes; the only one where it told nothing."""
+        """Read the variables that torchrun sets; without them there is one process."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         if not all(os.environ.get(name, "").isdecimal() for name in names):
             return cls()
         return cls(*(int(os.environ[name]) for name in names))
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Give the items that this process is to do; together, all do each once."""
+        """Return the items for this process; together, the processes get each once."""
         return items[self.rank :: self.size]
 
     def device(self, name: str) -> str:
-        """Give the device of this process: with others, ``cuda`` is the GPU of its number."""
+        """Return the device of this process: of several, each takes the GPU of its number."""
         return f"cuda:{self.local_rank}" if self.size > 1 and name == "cuda" else name

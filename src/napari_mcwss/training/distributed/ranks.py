@@ -1,7 +1,7 @@
-"""Processes that train one network together, and what they say to each other.
+"""Communication of processes that train one network together.
 
-One leads: it reads, draws, writes and is steered, as if it were alone. The
-others follow: they wait for its word, and take their share of each step.
+One leads: it reads, draws, writes and is steered, as if it were alone. The others follow: they wait
+for its messages, and take their share of each step.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ if TYPE_CHECKING:
     from napari_mcwss.training.data.slice_stack import SliceStack
 
 PATIENCE = timedelta(days=365)
-"""How long followers wait for a word: the leader may pause, validate or read for long."""
+"""How long followers wait for a message: the leader may pause, validate or read for long."""
 
 PIECE = 1 << 26
-"""Bytes that are sent at a time, and copied for that."""
+"""Bytes that are copied and sent at a time."""
 
 
 class RankLostError(McwssError):
-    """Another process of the training has ended before its time."""
+    """Another process of the training has ended unexpectedly."""
 
 
 class Ranks:
-    """The processes of a training; only one, unless `joined` gives others.
+    """The processes of a training: only this one, unless `joined` connects it to others.
 
     Parameters
     ----------
     launch : Launch, optional
-        The place of this one.
-    words : ProcessGroup, optional
-        What they speak through, with `PATIENCE`; tensors of a step go through
-        torch's default group.
+        The rank of this process.
+    messages : ProcessGroup, optional
+        The group for messages, with `PATIENCE`; the tensors of a step use torch's
+        default group.
     """
 
     def __init__(
-        self, launch: Launch | None = None, words: distributed.ProcessGroup | None = None
+        self, launch: Launch | None = None, messages: distributed.ProcessGroup | None = None
     ) -> None:
         self.launch = launch or Launch()
-        self._words = words
+        self._messages = messages
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """Number of processes."""
         return self.launch.size
 
     def refuse_smaller(self, batch: int) -> None:
-        """Refuse steps of so few slices that some ranks would have none.
+        """Refuse batches with fewer pairs of slices than there are processes.
 
         Raises
         ------
         McwssError
-            If they are fewer, counting pairs, than the ranks.
+            If there are fewer.
         """
         if batch // 2 < self.size > 1:
             raise McwssError(
@@ -74,52 +74,52 @@ class Ranks:
             )
 
     def device(self, device: torch.device) -> torch.device:
-        """Give the device of this process, of the leader's kind.
+        """Return the device of this process, of the leader's kind.
 
         Raises
         ------
         McwssError
-            If it has none of its own.
+            If there is no GPU for this process.
         """
         if self.size == 1 or device.type == "cpu":
             return device
         index, found = self.launch.local_rank, torch.cuda.device_count()
         if device.type != "cuda" or device.index not in (None, index) or index >= found:
             raise McwssError(
-                f"process {self.launch.rank} of {self.size} cannot train on {device}: each takes "
-                f"the GPU of its number, of {found} here: start one process a GPU, with --device "
-                "cuda, or use --device cpu"
+                f"process {self.launch.rank} of {self.size} cannot train on {device}, there are "
+                f"{found} GPUs here: start one process per GPU, with --device cuda, or use "
+                "--device cpu"
             )
         torch.cuda.set_device(index)
         return torch.device("cuda", index)
 
     def backend(self, device: torch.device) -> str:
-        """Give what ranks speak through where such a device computes; empty if there is one."""
+        """Return the backend for tensors on a device; empty for a single process."""
         if self.size == 1:
             return ""
         parts = distributed.get_backend_config().split(",")
         return dict(part.split(":") for part in parts)[device.type]
 
-    def tell(self, word: object) -> None:
-        """Tell the followers what to do; None, that nothing is left."""
+    def tell(self, message: object) -> None:
+        """Send a message to the followers; None ends the training."""
         if self.size > 1:
-            self._words_from_leader([word])
+            self._from_leader([message])
 
     def hear(self) -> Any:
-        """Wait for the leader's next word."""
+        """Wait for the leader's next message."""
         heard: list[object] = [None]
-        self._words_from_leader(heard)
+        self._from_leader(heard)
         return heard[0]
 
     def spread(self, maps: Mapping[str, Tensor | SliceStack] | None = None) -> dict[str, Tensor]:
-        """Give the followers what the leader has, on the CPU; they call it without.
+        """Send maps to the followers, which call this without any, and return them there.
 
-        The leader copies no more than `PIECE` at a time, and gets nothing back.
+        The leader copies no more than `PIECE` at a time.
 
         Parameters
         ----------
         maps : mapping, optional
-            Each of some slices ``(slices, ...)``, by name.
+            Name to ``(slices, ...)``, on the CPU.
         """
         if maps is not None:
             self.tell({name: (tuple(these.shape), these.dtype) for name, these in maps.items()})
@@ -137,23 +137,23 @@ class Ranks:
         return found
 
     def share(self, count: int) -> tuple[Tensor, float]:
-        """Give which of so many rows of a batch are this rank's, and which share of all.
+        """Return the rows of a batch that are this rank's, and their share of all.
 
-        A rank for which none is left takes the first, of no weight: it has to
-        take part in what the others do.
+        A rank without a row takes the first one with a share of 0, as it has to take part in the
+        communication.
         """
         rows = torch.arange(count).tensor_split(self.size)[self.launch.rank]
         return (rows, len(rows) / count) if len(rows) else (torch.zeros(1, dtype=torch.long), 0.0)
 
     def count(self, found: Tensor, share: float) -> Tensor:
-        """Give what a rank divides a sum by so that the ranks' `average` is a mean over all.
+        """Return the divisor of a rank's sum with which the ranks' `average` is the mean over all.
 
         Parameters
         ----------
         found : Tensor
             Number of this rank's slices that a loss applies to, a scalar.
         share : float
-            Of the batch.
+            This rank's share of the batch.
         """
         total = found.float() * (share > 0)
         if self.size > 1:
@@ -161,7 +161,7 @@ class Ranks:
         return total.clamp_min(1) * (share or 1.0)
 
     def average(self, tensors: Sequence[Tensor], share: float) -> None:
-        """Replace tensors by their means over all ranks, weighted by the shares of a batch."""
+        """Replace tensors by their means over all ranks, weighted by their shares."""
         if self.size == 1 or not tensors:
             return
         joined = torch.cat([tensor.flatten() for tensor in tensors]) * share
@@ -171,22 +171,22 @@ class Ranks:
             tensor.copy_(part.view_as(tensor))
 
     def together(self, module: nn.Module, device: torch.device, *, parts: bool) -> nn.Module:
-        """Have a module learn from what all ranks see: its norms, and its gradients' mean.
+        """Return a module whose batch norms and gradients are those of all ranks.
 
         Parameters
         ----------
         module : nn.Module
-            Itself no norm.
+            The module on `device`, itself not a norm.
         device : torch.device
             Where it is.
         parts : bool
-            Whether steps may leave some of its parameters out.
+            Whether a step may leave some parameters without a gradient.
         """
         if self.size == 1:
             return module
-        # Of a 1 x 1 convolution, which lies in memory the same whatever strides are written.
+        # Harmless: the strides of a 1 x 1 convolution do not matter.
         warnings.filterwarnings("ignore", "warning: Grad strides do not match bucket view")
-        # There are builds of torch without it.
+        # Some builds of torch lack it.
         from torch.nn.parallel import DistributedDataParallel
 
         with self.guarded():
@@ -199,14 +199,14 @@ class Ranks:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Say in one line what torch says in many, if another rank is lost or memory runs out.
+        """Translate torch's errors of a lost process and of memory.
 
         Raises
         ------
         RankLostError
             If another process has ended.
         McwssError
-            If memory ran out: ranks that wait for this one cannot do the step again.
+            If memory ran out: a step of several processes cannot be repeated.
         """
         try:
             yield
@@ -216,29 +216,27 @@ class Ranks:
             if ran_out(error):
                 raise McwssError(
                     f"memory ran out in process {self.launch.rank} of {self.size}: start more "
-                    "processes, which share each step, or train with a smaller width, a smaller "
-                    "batch size or larger pixels"
+                    "processes, or train with a smaller width or batch size, or larger pixels"
                 ) from error
             if not (isinstance(error, distributed.DistError) or "gloo" in str(error)):
                 raise
             other = "another process" if self.launch.rank == 0 else "the first process"
             raise RankLostError(
-                f"{other} of this training, of {self.size}, has ended before its time: what it "
-                "said is above, if it was not killed; train --resume goes on from the last "
-                "checkpoint"
+                f"{other} of the {self.size} of this training has ended unexpectedly: see its "
+                "messages above, then continue from the last checkpoint with train --resume"
             ) from error
 
     def _bytes_from_leader(self, tensor: Tensor) -> None:
-        """Send a tensor, or fill it with what is sent; it lies in memory in one piece."""
-        distributed.broadcast(tensor.view(-1).view(torch.uint8), 0, group=self._words)
+        """Send a contiguous tensor, or fill it with what is sent."""
+        distributed.broadcast(tensor.view(-1).view(torch.uint8), 0, group=self._messages)
 
-    def _words_from_leader(self, words: list[object]) -> None:
+    def _from_leader(self, messages: list[object]) -> None:
         with self.guarded():
-            distributed.broadcast_object_list(words, 0, group=self._words)
+            distributed.broadcast_object_list(messages, 0, group=self._messages)
 
 
 def _portions(shape: Sequence[int], dtype: torch.dtype) -> Sequence[Tensor]:
-    """Give the indices of slices that are sent at a time, in their order."""
+    """Return the indices of slices that are sent at a time, in their order."""
     slices = max(1, PIECE // (math.prod(shape[1:]) * dtype.itemsize))
     portions: Sequence[Tensor] = torch.arange(shape[0]).split(slices)
     return portions
@@ -246,23 +244,18 @@ def _portions(shape: Sequence[int], dtype: torch.dtype) -> Sequence[Tensor]:
 
 @contextmanager
 def joined(launch: Launch) -> Iterator[Ranks]:
-    """Join the processes that were started together; in the end the leader lets the others go.
-
-    Parameters
-    ----------
-    launch : Launch
-        The place of this one; alone it needs nobody.
+    """Connect the processes that were started together; in the end the leader dismisses the others.
 
     Raises
     ------
     McwssError
-        If this torch cannot do it.
+        If this build of torch cannot do it.
     """
     if launch.size == 1:
         yield Ranks(launch)
         return
     if not distributed.is_available():
-        raise McwssError("this torch cannot train in several processes: start one without torchrun")
+        raise McwssError("this torch cannot train in several processes: train without torchrun")
     cuda = torch.cuda.is_available() and distributed.is_nccl_available()
     distributed.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
     try:
@@ -271,7 +264,7 @@ def joined(launch: Launch) -> Iterator[Ranks]:
             yield ranks
         finally:
             if launch.rank == 0:
-                # Whoever is lost needs no word.
+                # A lost process needs no message.
                 with suppress(RankLostError):
                     ranks.tell(None)
     finally:

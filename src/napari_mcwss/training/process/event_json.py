@@ -1,4 +1,4 @@
-"""Events as lines of JSON, for whoever follows a training from another process."""
+"""Events as lines of JSON, for another process that follows a training."""
 
 import json
 import os
@@ -19,21 +19,7 @@ from napari_mcwss.training.process.steering import Paused, Resumed
 
 @dataclass(frozen=True)
 class Began:
-    """The first line: who writes the others.
-
-    Attributes
-    ----------
-    model : str
-        What is to be trained.
-    process : int
-        Number of the process.
-    host : str
-        Name of its computer.
-    time : str
-        Since when, in ISO 8601 with the offset from UTC.
-    software : str
-        Version of the program.
-    """
+    """The first line: which process writes the others, and since when, in ISO 8601."""
 
     model: str
     process: int = field(default_factory=os.getpid)
@@ -43,64 +29,40 @@ class Began:
 
     @property
     def holder(self) -> Holder:
-        """The process, which knows whether it has ended."""
+        """The process, which can be asked whether it has ended."""
         return Holder(self.process, self.host, datetime.fromisoformat(self.time))
 
 
 @dataclass(frozen=True)
 class Cancelled:
-    """The last line of a run that was told to stop; what it had learnt is kept."""
+    """The last line of a training that was cancelled; what it has learnt is kept."""
 
 
 @dataclass(frozen=True)
 class Error:
-    """The last line of a run that failed.
-
-    Attributes
-    ----------
-    text : str
-        What went wrong, in one line.
-    """
+    """The last line of a training that failed, with the reason in one line."""
 
     text: str
 
 
 Line = Event | Began | Paused | Resumed | Cancelled | Error
-"""All that a line can say."""
+"""All kinds of lines."""
 
 End = Finished | Cancelled | Error
-"""What the last line says, unless the run was killed."""
+"""Kinds of last lines, unless the process was killed."""
 
 
 def to_line(event: Line) -> str:
-    """Put an event into a line of JSON, without a line break.
+    """Return an event as a line of JSON, without a line break.
 
-    Parameters
-    ----------
-    event : Line
-        What is to be told.
-
-    Returns
-    -------
-    str
-        Its ``event``, the name of its class in small letters, and its fields.
+    The key ``event`` is the name of its class in lower case, the others are its fields.
     """
     kind = _kind(type(event))
     return json.dumps({"event": kind, **_adapters()[kind].dump_python(event, mode="json")})
 
 
 def from_line(line: str) -> Line:
-    """Read what `to_line` has written.
-
-    Parameters
-    ----------
-    line : str
-        A line.
-
-    Returns
-    -------
-    Line
-        The event; fields that this version does not know are left out.
+    """Read a line of `to_line`, without fields that this version does not know.
 
     Raises
     ------
@@ -111,11 +73,11 @@ def from_line(line: str) -> Line:
         values = json.loads(line)
         kind = values.pop("event")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise McwssError(f"{_shortened(line)} is no event: expected a line of JSON") from error
+        raise McwssError(f"{_shortened(line)} is not an event: expected a line of JSON") from error
     if kind not in _adapters():
         raise McwssError(
-            f"unknown event {kind!r}: expected one of {', '.join(_adapters())}: it may come from a "
-            f"newer version than {__version__}: use the same version on both sides"
+            f"unknown event {kind!r}, expected one of {', '.join(_adapters())}: it may be from a "
+            f"newer version than {__version__}, use the same version on both sides"
         )
     try:
         read: Line = _adapters()[kind].validate_python(values)
@@ -126,7 +88,6 @@ def from_line(line: str) -> Line:
 
 @cache
 def _adapters() -> dict[str, TypeAdapter[Any]]:
-    """Give what reads and writes each kind."""
     return {_kind(kind): TypeAdapter(kind) for kind in get_args(Line)}
 
 

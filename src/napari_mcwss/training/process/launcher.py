@@ -1,4 +1,4 @@
-"""Training in a process of its own, followed from here by the events that it writes."""
+"""Starting a training in a process of its own, and following it by the events that it writes."""
 
 import logging
 import math
@@ -24,17 +24,17 @@ from napari_mcwss.training.process.tail import Tail
 logger = logging.getLogger(__name__)
 
 INTERVAL = 0.1
-"""Seconds between two looks at what a process has written."""
+"""Seconds between two attempts to read events."""
 
 BATCHES = 300
-"""About how many batches are told of one look: the first goes over all that was before."""
+"""Batches passed on at a time, about: the first time there may be those of days."""
 
 TORCHRUN = "torch.distributed.run"
 """The module that starts a training in several processes."""
 
 
 class Beginning(StrEnum):
-    """How a training begins: new, or where another one of the name was left."""
+    """Whether a training is new, resumed, or replaces an unfinished one."""
 
     NEW = "new"
     RESUME = "resume"
@@ -61,7 +61,7 @@ def train_command(
     config : TrainingConfig
         Settings; not used by a training that is resumed, which has its own.
     beginning : Beginning
-        Whether the training is new, resumed, or replaces an unfinished one.
+        Whether it is new, resumed, or replaces an unfinished one.
     ranks : int
         Processes that share each step; the first one does the rest.
     trust_corrected : bool
@@ -86,16 +86,14 @@ def train_command(
 
 
 def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None, None, None]:
-    """Start a process that outlives this one, and follow it, as `follow` does.
-
-    It leaves a core to the screen, and other programs go before it.
+    """Start a process of low priority that outlives this one, and `follow` it.
 
     Parameters
     ----------
     command : sequence of str
-        Program and arguments; it writes its events to the run's.
+        Program and arguments, from `train_command`.
     run : RunFolder
-        Made for it.
+        The folder made for it.
 
     Raises
     ------
@@ -107,7 +105,7 @@ def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None
     except OSError as error:
         run.remove()
         raise McwssError(
-            f"cannot start the training of {run.model}: {error.strerror or error}: train without "
+            f"cannot start the training of {run.model} ({error.strerror or error}): train without "
             "a separate process"
         ) from error
     yield from follow(run, process)
@@ -117,12 +115,12 @@ def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
     with run.output.open("wb") as output:
         process = subprocess.Popen(
             command,
-            # torchrun gives each of its processes a single thread.
+            # torchrun gives each of its processes one thread.
             env=dict(os.environ) if TORCHRUN in command else sparing(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            # Neither Ctrl+C in the terminal of this program nor its end are meant for it.
+            # Neither Ctrl+C in the terminal of this program nor its end shall stop the process.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
             | getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -134,35 +132,35 @@ def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
 def follow(
     run: RunFolder, process: subprocess.Popen[bytes] | None = None
 ) -> Generator[Line | None, None, None]:
-    """Tell what a process tells, from its first event on, until it has ended.
+    """Yield the events of a process from its first one until it has ended.
 
-    Closing the generator leaves the process running. Of many batches at once,
-    as of a process that was found again, some are left out, evenly.
+    Closing the generator leaves the process running. Of very many batches at once, some are left
+    out evenly.
 
     Parameters
     ----------
     run : RunFolder
-        Removed once its end is told.
+        The folder of the process, removed after its end.
     process : Popen, optional
         The process, if this program has started it.
 
     Yields
     ------
     Line or None
-        Its events; None where there was none for a moment.
+        An event, or None to give the caller a moment.
 
     Raises
     ------
     RunCancelled
         If it was cancelled.
     McwssError
-        What the process said when it failed, or how it died without a word.
+        If it failed or died, with the reason as far as it is known.
     """
     end = None
     with closing(Tail(run.events)) as tail:
         gone = False
         while not gone:
-            # First the process, then its events: the last ones are missed by none.
+            # First the process, then its events, so that none of the last ones is missed.
             gone = process.poll() is not None if process else not run.live
             for event in _thinned(_read(tail, run, forget=gone)):
                 if isinstance(event, End):
@@ -182,7 +180,7 @@ def follow(
 
 
 def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
-    """Read new events; a run that is over must not be in the way if they are damaged."""
+    """Read new events; if they are damaged, remove a training that is over."""
     try:
         return [from_line(line) for line in tail.lines()]
     except McwssError as error:
@@ -192,7 +190,7 @@ def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
 
 
 def _thinned(events: list[Line]) -> list[Line]:
-    """Leave out batches where there are many, but not the last one."""
+    """Leave out some of many batches, but not the last one."""
     places = [place for place, event in enumerate(events) if isinstance(event, Batch)]
     step = math.ceil(len(places) / BATCHES) or 1
     left_out = {*places} - {*places[::-step]}
@@ -200,19 +198,16 @@ def _thinned(events: list[Line]) -> list[Line]:
 
 
 def _death(model: str, code: int | None, output: str) -> str:
-    """Say in a line how a process ended that did not say it itself."""
+    """Describe in one line how a process died."""
     if code is None:
-        how = "has ended without a word, as when it is killed or the computer restarts"
+        how = "has ended unexpectedly, as when it is killed or the computer restarts"
     elif code == -9:
-        how = (
-            "was killed, as the system does when memory runs out: try a smaller width or coarser "
-            "pixels"
-        )
+        how = "was killed, as when memory runs out: try a smaller width or larger pixels"
     elif code < 0:
         how = f"was ended by signal {-code}"
     else:
-        how = f"has ended without a word (exit code {code})"
-    said = [line.strip() for line in output.split("\n") if line.strip()]
-    # What torchrun says at the end, of many lines, tells less than what its processes did.
-    said = [line for line in said if line.startswith("error: ")] or said
-    return f"the training of {model} {how}" + (f"; it said: {said[-1]}" if said else "")
+        how = f"has ended unexpectedly (exit code {code})"
+    lines = [line.strip() for line in output.split("\n") if line.strip()]
+    # The last lines of torchrun say less than those of its processes.
+    lines = [line for line in lines if line.startswith("error: ")] or lines
+    return f"the training of {model} {how}" + (f"; its last line: {lines[-1]}" if lines else "")

@@ -1,4 +1,4 @@
-"""A run told as lines of JSON, to a program that reads its output or to a file."""
+"""Writing a training's events as lines of JSON, to standard output or to a file."""
 
 import os
 import sys
@@ -19,33 +19,32 @@ STANDARD = "-"
 """Stands for standard output and standard input."""
 
 BATCH_INTERVAL = 0.5
-"""Least seconds between the lines of two batches: a day of training stays some megabytes."""
+"""Least seconds between two lines of batches, so that a day of training is a few megabytes."""
 
 
 def commands_file(events: Path) -> Path:
-    """Give the file of the commands to a run that tells its events in another file."""
+    """Return the file with commands to a training, beside that of its events."""
     return events.with_suffix(".commands")
 
 
 @contextmanager
 def report(target: str, model: str, steering: Steering) -> Iterator[Callable[[Line], None]]:
-    """Tell a run from here on, how it ends included, and take commands for it.
+    """Write the events of a training, its end included, and obey commands meanwhile.
 
     Parameters
     ----------
     target : str
-        ``-``: lines go to standard output, to which nothing else goes then, and
-        commands come from standard input. Or a file to be written at, its
-        commands in the file beside it that `commands_file` names.
+        ``-`` for standard output, to which nothing else is written then, and for
+        commands from standard input; or a file, with commands in its `commands_file`.
     model : str
-        What is to be trained.
+        Name of the model.
     steering : Steering
-        Gets the commands.
+        Obeys the commands.
 
     Yields
     ------
     callable
-        Tells one event.
+        Writes one event.
 
     Raises
     ------
@@ -86,7 +85,7 @@ def _telling(stream: TextIO, model: str) -> Iterator[Callable[[Line], None]]:
 
 
 class _Writer:
-    """Writes lines, each at once; of batches those that a reader can follow."""
+    """Writes and flushes lines, but not more batches than a reader can follow."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -105,7 +104,7 @@ class _Writer:
             self._stream.write(to_line(event) + "\n")
             self._stream.flush()
         except BrokenPipeError:
-            # Whoever read is gone; that is no reason to lose a training.
+            # The reader is gone, but the training goes on.
             self._heard = False
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         except OSError as error:
@@ -113,10 +112,10 @@ class _Writer:
 
 
 def _standard_input() -> Iterator[str]:
-    """Give the lines of standard input; its end is no command."""
+    """Yield the lines of standard input; its end is not a command."""
     if sys.stdin is None:
         return
-    # Unbuffered: a thread that waits in a buffered read keeps the program from ending.
+    # Unbuffered: a thread that waits in a buffered read would keep the program from ending.
     with open(0, "rb", buffering=0, closefd=False) as stream:
         for line in stream:
             yield line.decode(errors="replace")

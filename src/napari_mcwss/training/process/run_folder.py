@@ -1,4 +1,4 @@
-"""What a training in a process of its own leaves for others to read, and they for it."""
+"""The folder by which a training in a process of its own is followed and steered."""
 
 import shutil
 import socket
@@ -15,14 +15,14 @@ from napari_mcwss.training.process.event_json import Began, from_line
 from napari_mcwss.training.process.reporting import commands_file
 
 STARTING_SECONDS = 60.0
-"""How long a process may take to write its first line."""
+"""Seconds that a process may take to write its first line."""
 
 
 class RunFolder:
-    """A hidden folder beside a model in training: its events, its commands, its output.
+    """A hidden folder beside a model in training, with its events, commands and output.
 
-    It is there from the start of the process until somebody has been told how
-    it ended, so that a program that is opened meanwhile can follow it.
+    It exists from the start of the process until a user has seen how it ended, so that a program
+    that is opened in between can follow the training.
 
     Parameters
     ----------
@@ -32,11 +32,9 @@ class RunFolder:
     Attributes
     ----------
     model : str
-        What is trained.
-    events : Path
-        Lines of `napari_mcwss.training.process.event_json`.
-    output : Path
-        What the process writes otherwise: warnings, the trace of an error.
+        Name of the model.
+    events, output : Path
+        Lines of `napari_mcwss.training.process.event_json`; warnings and tracebacks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,24 +45,24 @@ class RunFolder:
 
     @classmethod
     def of(cls, study: Study, model: str) -> "RunFolder":
-        """Give the folder for a model of a study, there or not.
+        """Return the folder of a model of a study, which need not exist.
 
         Raises
         ------
         McwssError
-            If the name cannot be that of a file.
+            If a file cannot have this name.
         """
         return cls(study.model_folder(model).with_name(f".{model}.run"))
 
     @classmethod
     def all(cls, study: Study) -> "list[RunFolder]":
-        """List those of a study, those of running processes last."""
+        """Return the folders of a study, those of running processes last."""
         found = sorted((study.folder / "models").glob(".*.run"))
         return sorted(map(cls, found), key=lambda run: run.live)
 
     @property
     def began(self) -> Began | None:
-        """Who writes the events; None if nothing is written yet."""
+        """The first event, which names the process; None if there is none yet."""
         try:
             with self.events.open(encoding="utf-8") as file:
                 first = from_line(file.readline())
@@ -74,7 +72,7 @@ class RunFolder:
 
     @property
     def live(self) -> bool:
-        """Whether its process runs, as far as can be known, or has just been started."""
+        """Whether the process runs, as far as can be known from here, or has just been started."""
         if (began := self.began) is not None:
             return not began.holder.gone
         try:
@@ -84,16 +82,16 @@ class RunFolder:
 
     @property
     def here(self) -> bool:
-        """Whether its process belongs to this computer, which knows whether it runs."""
+        """Whether the process is on this computer, which knows whether it runs."""
         return (began := self.began) is None or began.host == socket.gethostname()
 
     def make(self) -> None:
-        """Make it for a new process, in place of what an ended one has left.
+        """Create the folder for a new process, in place of that of an ended one.
 
         Raises
         ------
         McwssError
-            If a process runs, or it cannot be made.
+            If a process runs, or the folder cannot be created.
         """
         if self.live:
             raise McwssError(
@@ -108,9 +106,7 @@ class RunFolder:
             raise cannot_write(self.folder, error) from error
 
     def tell(self, command: str) -> None:
-        """Give the process one of `napari_mcwss.training.process.steering.COMMANDS`.
-
-        Where the run is over and forgotten, nobody is left to be told.
+        """Write a command for the process; without a folder, the training is over.
 
         Raises
         ------
@@ -127,16 +123,16 @@ class RunFolder:
             raise cannot_write(path, error) from error
 
     def kill(self) -> None:
-        """End its process at once, and those that it has started: what it has written stays.
+        """Kill the process and those that it has started; what it has written stays.
 
         Raises
         ------
         McwssError
-            If it has not told yet which process it is, or runs on another computer.
+            If it has written no event yet, or runs on another computer.
         """
         if (began := self.began) is None or not self.here:
-            where = "it has not begun yet: wait a moment" if began is None else f"on {began.host}"
-            raise McwssError(f"the training of {self.model} cannot be ended from here: {where}")
+            reason = "it has just started: wait" if began is None else f"it runs on {began.host}"
+            raise McwssError(f"cannot end the training of {self.model}: {reason}")
         if began.holder.gone:
             return
         with suppress(psutil.NoSuchProcess):
@@ -146,12 +142,12 @@ class RunFolder:
                     each.kill()
 
     def output_text(self) -> str:
-        """Give what the process wrote beside its events."""
+        """Return what the process wrote beside its events."""
         try:
             return self.output.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
 
     def remove(self) -> None:
-        """Forget the run."""
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a user asks of a run while it goes on: to pause, to resume, to cancel."""
+"""Steering a running training: pause, resume, cancel."""
 
 import signal
 import threading
@@ -12,32 +12,32 @@ from typing import Any
 COMMANDS = ("pause", "resume", "cancel")
 
 WATCH = "watch"
-"""Begins the command that names a slice and, after it, the scan: ``watch 12 pat0001``."""
+"""First word of the command that names slice and scan on screen: ``watch 12 pat0001``."""
 
 
 @dataclass(frozen=True)
 class Paused:
-    """The run rests after the event before this one."""
+    """The training has paused after the previous event."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """The run goes on."""
+    """The training goes on."""
 
 
-class RunCancelled(Exception):  # noqa: N818 - it is what was asked for, no error
-    """The run has ended because it was cancelled; what it had learnt is kept."""
+class RunCancelled(Exception):  # noqa: N818 - not an error
+    """The training was cancelled; what it has learnt is kept."""
 
 
 class Steering:
-    """The wishes of a user; any thread may tell them or ask for them.
+    """What the user wants of a training; safe to use from any thread.
 
     Attributes
     ----------
     paused, cancelled : bool
-        What is wished; a run follows at its next event.
+        What the training does after its next event.
     watched : tuple or None
-        The scan and the slice that the user looks at.
+        Scan and slice on screen.
     """
 
     def __init__(self) -> None:
@@ -47,19 +47,19 @@ class Steering:
         self.watched: tuple[str, int] | None = None
 
     def pause(self) -> None:
-        """Have the run rest at its next event."""
-        self._wish(paused=True)
+        """Pause the training after its next event."""
+        self._set(paused=True)
 
     def resume(self) -> None:
-        """Have the run go on."""
-        self._wish(paused=False)
+        """Let the training go on."""
+        self._set(paused=False)
 
     def cancel(self) -> None:
-        """Have the run end at its next event, or now if it rests."""
-        self._wish(cancelled=True)
+        """End the training after its next event, or now if it is paused."""
+        self._set(cancelled=True)
 
     def obey(self, command: str) -> None:
-        """Do what one of `COMMANDS`, or `WATCH`, says, and warn of any other."""
+        """Do what one of `COMMANDS`, or `WATCH`, says; warn of any other command."""
         word, _, rest = command.partition(" ")
         index, _, scan = rest.partition(" ")
         if command in COMMANDS:
@@ -71,7 +71,7 @@ class Steering:
             warnings.warn(f"unknown command {command!r}: expected {expected}", stacklevel=2)
 
     def listen(self, commands: Iterable[str]) -> None:
-        """Obey commands as they come, in a thread that ends with the program."""
+        """Obey commands as they come, in a daemon thread."""
 
         def obey_all() -> None:
             for command in commands:
@@ -80,40 +80,40 @@ class Steering:
         threading.Thread(target=obey_all, name="commands", daemon=True).start()
 
     def rest(self) -> None:
-        """Wait, idle, while the run is paused."""
+        """Wait while the training is paused."""
         with self._changed:
             self._changed.wait_for(lambda: self.cancelled or not self.paused)
 
-    def _wish(self, **wishes: bool) -> None:
+    def _set(self, **values: bool) -> None:
         with self._changed:
-            vars(self).update(wishes)
+            vars(self).update(values)
             self._changed.notify_all()
 
 
 def steered(events: Generator[Any, None, Any], steering: Steering) -> Generator[Any, None, Any]:
-    """Drive a run as its user wishes; it is closed whatever happens.
+    """Drive a training as the user wants, and close it in the end.
 
     Parameters
     ----------
     events : generator
-        The run, not begun.
+        The training, not started.
     steering : Steering
-        What the user wishes, looked at before each event.
+        What the user wants, checked before each event.
 
     Yields
     ------
     object
-        The events; `Paused` and `Resumed` where it rests.
+        The events, with `Paused` and `Resumed` between them.
 
     Returns
     -------
     object
-        The value of the run.
+        The value of the generator.
 
     Raises
     ------
     RunCancelled
-        If it was cancelled before it had ended.
+        If it was cancelled before its end.
     """
     with closing(events):
         while not steering.cancelled:
@@ -133,7 +133,7 @@ def steered(events: Generator[Any, None, Any], steering: Steering) -> Generator[
 
 @contextmanager
 def cancelled_by_signals(steering: Steering) -> Iterator[None]:
-    """Take Ctrl+C and the request of the system to end as a wish to cancel, the first time."""
+    """Cancel at Ctrl+C or the system's request to end; the second one has its usual effect."""
     before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
 
     def restore() -> None:
@@ -142,7 +142,7 @@ def cancelled_by_signals(steering: Steering) -> Iterator[None]:
 
     def cancel(_: int, __: FrameType | None) -> None:
         restore()
-        # In a thread of its own: this one may hold the lock that the wish needs.
+        # In another thread: this one may hold the lock of the steering.
         threading.Thread(target=steering.cancel).start()
 
     for kind in before:

@@ -1,4 +1,4 @@
-"""Reading a file that another program writes at, line by line."""
+"""Reading the lines of a file while another program appends to it."""
 
 import time
 from collections.abc import Iterator
@@ -6,17 +6,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 LOOK_INTERVAL = 0.2
-"""Seconds between two looks at a file that grows."""
+"""Seconds between two attempts to read."""
 
 
 class Tail:
-    """Gives the complete lines of a file as they come, even if it is removed meanwhile.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it may not be there yet.
-    """
+    """Reads the complete lines of a growing file, which need not exist yet or any more."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,7 +18,7 @@ class Tail:
         self._part = b""
 
     def lines(self) -> list[str]:
-        """Give the lines since the last call; one whose end is missing waits for it."""
+        """Return the lines since the last call, without one that is not complete."""
         if self._file is None:
             try:
                 self._file = self.path.open("rb")
@@ -35,13 +29,13 @@ class Tail:
         return complete.decode(errors="replace").split("\n") if end else []
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 def tail(path: Path) -> Iterator[str]:
-    """Give the lines of a file as they come, without end."""
+    """Yield the lines of a file as they come, forever."""
     growing = Tail(path)
     while True:
         yield from growing.lines()
