@@ -155,9 +155,7 @@ def test_a_cancelled_training_leaves_the_first_model_as_it_was(qtbot, ready, tag
     assert watched["ended"] == watched["started"] != threading.get_ident()
     assert contents(tagged_study.model_folder("model-1")) == before
     assert tagged_study.model_names() == ["model-1", "model-1-stopped"]
-    assert (
-        ready.progress.status.text() == "Cancelled. What it had learned is kept as model-1-stopped."
-    )
+    assert ready.progress.status.text() == "Cancelled. What was learned is kept as model-1-stopped."
     assert ready.train_button.isEnabled()
     assert not ready.cancel_button.isEnabled()
 
@@ -206,7 +204,7 @@ def test_it_says_how_long_before_and_compares_after(qtbot, ready, tagged_study, 
     monkeypatch.setattr("napari_mcwss.training.estimate.STEPS", 1)
     click(qtbot, ready.compare_button)
     assert [notification.message for notification in told] == [
-        "there is no model to compare yet: train one"
+        "there is no model to compare: train one"
     ]
     with qtbot.waitSignal(ready.estimate.background.ended, timeout=PATIENCE):
         click(qtbot, ready.estimate.button)

@@ -134,7 +134,7 @@ def test_a_process_that_does_not_answer_is_ended_by_a_click(qtbot, dock):
     click(qtbot, dock.cancel_button)
     assert not dock.end_button.isVisible()
     qtbot.waitUntil(dock.end_button.isVisible, timeout=PATIENCE)
-    assert dock.progress.status.text() == "Cancelling … The process does not answer."
+    assert dock.progress.status.text() == "Cancelling … The process does not respond."
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
         click(qtbot, dock.end_button)
     assert ended.args[0] == JobOutcome(cancelled=True)
@@ -203,7 +203,7 @@ def test_a_process_is_left_running_and_found_again(qtbot, new_dock, paused):
     assert close(first)
     assert user.satisfied
     assert user.questions[0].startswith(
-        f"The training of endless goes on in a separate process{', paused' if paused else ''}."
+        f"The training of endless runs in a separate process{', paused' if paused else ''}."
     )
     qtbot.waitUntil(lambda: not first.background.running, timeout=PATIENCE)
 

@@ -9,17 +9,17 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
-"""Okabe and Ito's palette, those that can be seen on dark and on light ground."""
+"""Colours of Okabe and Ito's palette that are visible on dark and light backgrounds."""
 
 BESIDE = "beside"
-"""Follows the names of a second training's curves."""
+"""Suffix of the curves of a second training."""
 
 DRAWING_INTERVAL = 100
-"""Milliseconds between two drawings, however fast points come."""
+"""Least milliseconds between two drawings."""
 
 
 class Curves(QWidget):  # type: ignore[misc]
-    """Losses of a training over its epochs and, if measured, its validation.
+    """Plots of the losses and the validation of a training, by epochs.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ class Curves(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     losses, validation : pyqtgraph.PlotWidget
-        The two plots; the second one is hidden until it has something to show.
+        The plots; the second one is hidden until it has a curve.
     lines : dict
-        Each curve by its name: ``batches``, ``total``, the loss terms, and
-        ``AUC <class>``; those of a second training with ``beside`` after it.
+        Curves by name: ``batches``, ``total``, the loss terms, and ``AUC <class>``; those of
+        a second training end in ``beside``.
     """
 
     def __init__(self, theme: str) -> None:
@@ -49,7 +49,7 @@ class Curves(QWidget):  # type: ignore[misc]
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setWordWrap(True)
-        # Wrapped lines do not count for a widget's least size: it would be cut off.
+        # The minimum size of a label ignores its wrapped lines.
         self.legend.setMinimumHeight(3 * self.legend.fontMetrics().lineSpacing() + 4)
         layout.addWidget(self.legend)
         layout.addWidget(self.losses, 1)
@@ -66,7 +66,7 @@ class Curves(QWidget):  # type: ignore[misc]
         self.clear({})
 
     def set_theme(self, theme: str) -> None:
-        """Take over the colours of a napari theme; curves take them when next cleared."""
+        """Apply the colours of a napari theme, to curves once they are cleared."""
         colours = get_theme(theme)
         self._text = colours.text.as_hex()
         for plot in (self.losses, self.validation):
@@ -76,13 +76,7 @@ class Curves(QWidget):  # type: ignore[misc]
                 plot.getAxis(side).setTextPen(self._text)
 
     def clear(self, colours: Mapping[str, str]) -> None:
-        """Forget all curves, for a new training.
-
-        Parameters
-        ----------
-        colours : mapping
-            Class to colour, ``#rrggbb``.
-        """
+        """Remove all curves, and set the colour ``#rrggbb`` of each class of a new training."""
         self._colours = colours
         for plot in (self.losses, self.validation):
             plot.clear()
@@ -95,15 +89,7 @@ class Curves(QWidget):  # type: ignore[misc]
         self.losses.showAxis("bottom")
 
     def add_batch(self, epochs: float, total: float) -> None:
-        """Take the loss of one batch.
-
-        Parameters
-        ----------
-        epochs : float
-            Epochs done with this batch, fractions included.
-        total : float
-            The batch's loss.
-        """
+        """Add the loss of a batch, which ended after so many epochs, fractions included."""
         if "batches" not in self.lines:
             faint = pg.mkColor(self._text)
             faint.setAlpha(70)
@@ -118,12 +104,12 @@ class Curves(QWidget):  # type: ignore[misc]
         *,
         beside: bool = False,
     ) -> None:
-        """Take the mean losses of an epoch, and its validation.
+        """Add the mean losses and the validation of an epoch.
 
         Parameters
         ----------
         epoch : int
-            Counted from 1.
+            Epoch, counted from 1.
         losses : mapping
             Loss term to mean; ``total`` is drawn bold.
         validation : mapping
@@ -132,18 +118,18 @@ class Curves(QWidget):  # type: ignore[misc]
             Whether it belongs to a second training, whose curves are dashed.
         """
         for name, value in losses.items():
-            # A later stage of a training brings terms of its own.
-            place = self._terms.setdefault(name, len(self._terms))
-            colour = self._text if name == "total" else COLOURS[place % len(COLOURS)]
+            # Later stages have other terms.
+            index = self._terms.setdefault(name, len(self._terms))
+            colour = self._text if name == "total" else COLOURS[index % len(COLOURS)]
             self._add_to(self.losses, name, epoch, value, colour, beside=beside)
         for name, value in validation.items():
             self.validation.show()
-            self.losses.hideAxis("bottom")  # the plot below has the same one
+            self.losses.hideAxis("bottom")  # the plot below shows the same axis
             colour = self._colours.get(name) or self._text
             self._add_to(self.validation, f"AUC {name}", epoch, value, colour, beside=beside)
 
     def draw(self) -> None:
-        """Draw now what has come since the last time."""
+        """Draw the points added since the last time."""
         for name in self._new:
             self.lines[name].setData(*self._points[name])
         self._new.clear()

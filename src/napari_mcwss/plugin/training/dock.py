@@ -13,6 +13,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import free_name
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import row
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
@@ -39,14 +40,14 @@ if TYPE_CHECKING:
     from napari_mcwss.training.process.event_json import Began
 
 STUCK_MILLISECONDS = 10_000
-"""How long a process may take to obey before it is offered to end it."""
+"""Time after which a process that was cancelled, and still runs, can be ended."""
 
-TRAIN = "Learn from all tagged slices, in the background"
-NO_STUDY = "Open or make a study in the Tagging dock first."
+TRAIN = "Train on all tagged slices, in the background"
+NO_STUDY = "Open or create a study in the Tagging dock first."
 
 
 class TrainingDock(QWidget):  # type: ignore[misc]
-    """Train a model in the background and see how it goes.
+    """Train a model in the background and watch its progress.
 
     Parameters
     ----------
@@ -58,15 +59,15 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     event_received : Signal
         Each event of the training that reaches the screen.
     ended : Signal
-        How the training has ended, its `JobOutcome`, once the dock shows it.
+        The `JobOutcome` of the training, once the dock shows it.
     settings : TrainingSettings
-        What to train, how and where.
+        Settings of the next training.
     progress : TrainingProgress
-        How it goes.
+        Progress of the current one.
     estimate : TrainingEstimate
-        What the next one would take.
+        Time and memory of the next one.
     live_maps : LiveMaps
-        What the network sees while it learns.
+        Maps of the network in training.
     background : Background
         Runs the training, in a thread or in a process.
     """
@@ -88,41 +89,39 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._told: set[Began] = set()
         self._guarded = False
         self._make_widgets(napari_viewer.theme)
-        self.session.study_changed.connect(self._study_changed)
-        self.session.models_changed.connect(self._suggest_name)
-        napari_viewer.events.theme.connect(self._theme_changed)
-        self.destroyed.connect(_disconnector(self.session, napari_viewer, self))
+        connect_until_destroyed(self, self._study_changed, self.session.study_changed)
+        connect_until_destroyed(self, self._suggest_name, self.session.models_changed)
+        connect_until_destroyed(self, self._theme_changed, napari_viewer.events.theme)
         self._study_changed()
 
     def _make_widgets(self, theme: str) -> None:
         self._theme = theme
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
-        self.train_button = QPushButton("Train")
-        self.train_button.clicked.connect(self.train)
-        self.anew_button = QPushButton("Begin anew")
-        self.anew_button.setToolTip(
-            "Give up the training that was left, and begin with these settings"
+        self.train_button = _button("Train", TRAIN, self.train)
+        self.anew_button = _button(
+            "Start over",
+            "Discard the unfinished training, and start with these settings",
+            self.begin_anew,
         )
-        self.anew_button.clicked.connect(self.begin_anew)
-        self.pause_button = QPushButton("Pause")
-        self.pause_button.setToolTip("Rest after the batch that it is at; its memory stays in use")
-        self.pause_button.clicked.connect(self.pause_or_resume)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("What it has learned is kept, to go on from")
-        self.cancel_button.clicked.connect(self.cancel)
-        self.end_button = QPushButton("End it now")
-        self.end_button.setToolTip(
-            "The process does not answer: kill it. What it had last written stays, to go on from"
+        self.pause_button = _button(
+            "Pause", "Pause after the current batch; memory stays in use", self.pause_or_resume
         )
-        self.end_button.clicked.connect(self.end_now)
+        self.cancel_button = _button(
+            "Cancel", "Stop and keep what was learned, to continue from there", self.cancel
+        )
+        self.end_button = _button(
+            "End it now",
+            "Kill the process, which does not respond. The last state that it wrote is kept",
+            self.end_now,
+        )
         self._patience = QTimer(self, singleShot=True, interval=STUCK_MILLISECONDS)
         self._patience.timeout.connect(self._refresh)
         self.estimate = TrainingEstimate(self._asked)
         self.settings.changed.connect(self.estimate.forget)
-        self.compare_button = QPushButton("Compare …")
-        self.compare_button.setToolTip("See the curves of two trainings over each other")
-        self.compare_button.clicked.connect(self.compare)
+        self.compare_button = _button(
+            "Compare …", "Compare the curves of two trainings", self.compare
+        )
         self.progress = TrainingProgress(theme)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
@@ -136,21 +135,21 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         layout.addWidget(self.progress, 1)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Learn which window has to ask before it is closed."""
+        """Find the window that has to ask before it is closed."""
         super().showEvent(event)
-        place = self.parentWidget()
-        while place is not None and not isinstance(place, QDockWidget):
-            place = place.parentWidget()
-        if place is not None and not self._guarded:
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        if parent is not None and not self._guarded:
             self._guarded = True
-            LeftRunning(place.parentWidget(), self._process)
+            LeftRunning(parent.parentWidget(), self._process)
 
     def train(self) -> None:
-        """Start a training with the settings on screen, or go on with the one that was left."""
+        """Start a training with the settings on screen, or continue the unfinished one."""
         self._try_to_start(Beginning.RESUME if self._unfinished() else Beginning.NEW)
 
     def begin_anew(self) -> None:
-        """Give up the training that was left, and start one with the settings on screen."""
+        """Discard the unfinished training, and start one with the settings on screen."""
         self._try_to_start(Beginning.RESTART)
 
     def _try_to_start(self, beginning: Beginning) -> None:
@@ -163,28 +162,28 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             show_error(str(error))
 
     def pause_or_resume(self) -> None:
-        """Have the training rest after the batch that it is at, or go on."""
+        """Pause the training after the current batch, or let it go on."""
         self._steer(self.background.resume if self.background.paused else self.background.pause)
 
     def cancel(self) -> None:
-        """Ask the training to stop; it does after the batch that it is at."""
+        """Stop the training after the current batch."""
         self._patience.start()
         self._steer(self.background.cancel)
 
     def end_now(self) -> None:
-        """Kill the process of a training that does not stop; its last state stays."""
+        """Kill the process of a training that does not stop; its last state is kept."""
         self._steer(self._process.end_now)
 
     def compare(self) -> None:
-        """Show two trainings of the study over each other."""
+        """Show the curves of two trainings of the study."""
         study = self.session.study
         if study is not None and study.model_names():
             RunComparison(self, study, self._theme).show()
         elif study is not None:
-            show_error("there is no model to compare yet: train one")
+            show_error("there is no model to compare: train one")
 
     def _asked(self) -> "tuple[Study, TrainingConfig]":
-        """Give what the next training would learn from, and how."""
+        """Return the study and the settings on screen."""
         if self.session.study is None:
             raise McwssError(NO_STUDY)
         return self.session.study, self.settings.config
@@ -193,7 +192,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         if self.background.running or self._follow_left_run():
             raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
         name, config = self.settings.model, self.estimate.fitted(self.settings.config)
-        run = RunFolder.of(study, name)  # a name that cannot be a folder's is refused here
+        run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()
         if trust:
             self.session.correcting.look()
@@ -212,7 +211,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._begin(study, "Loading the network and the scans …")
 
     def _follow_left_run(self) -> bool:
-        """Follow a process that trains on the study, or tell how it has ended; say if there is one.
+        """Follow a process that trains on the study, or show how it ended; return if there is one.
 
         It was left running when napari was closed, or belongs to another window.
         """
@@ -228,7 +227,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._process.attach(run)
         self.background = self._process
         self.settings.name.setText(run.model)
-        self._begin(study, f"Looking for what the training of {run.model} has done …")
+        self._begin(study, f"Reading the progress of the training of {run.model} …")
         return True
 
     def _begin(self, study: "Study", news: str) -> None:
@@ -239,9 +238,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
         self._refresh()
 
-    def _steer(self, wish: Callable[[], None]) -> None:
+    def _steer(self, command: Callable[[], None]) -> None:
         try:
-            wish()
+            command()
         except McwssError as error:
             show_error(str(error))
         self._refresh()
@@ -260,7 +259,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.live_maps.end()
         if outcome.cancelled or outcome.error is not None:
             new = set(study.model_names()) - self._models_before if study else set()
-            kept = f" What it had learned is kept as {new.pop()}." if new else ""
+            kept = f" What was learned is kept as {new.pop()}." if new else ""
             end = "Cancelled." if outcome.cancelled else _failed(outcome.error)
             self.progress.end(end + kept)
         else:
@@ -286,13 +285,13 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def _unfinished(self) -> Unfinished | None:
-        """Give the training of the model on screen that was left, if there is one."""
+        """Return the unfinished training of the model on screen, if there is one."""
         study, name = self.session.study, self.settings.model
         if study is None or not name or self.background.running:
             return None
         try:
             found = unfinished_training(study, name)
-        except McwssError:  # a name that cannot be a folder's
+        except McwssError:  # no folder can have this name
             return None
         return None if found is None or found.running else found
 
@@ -304,12 +303,12 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         left = self._unfinished()
         self.anew_button.setVisible(left is not None)
         if left is not None:
-            self.train_button.setText(f"Go on with {name}")
-            self.train_button.setToolTip(f"It was left in {left.place}; its settings are its own")
+            self.train_button.setText(f"Continue {name}")
+            tip = f"Continue with its own settings, in {left.place}"
         else:
             self.train_button.setText(f"Replace {name}" if taken else "Train")
-            tip = f"{name} stays until the new one is done" if taken else TRAIN
-            self.train_button.setToolTip(tip)
+            tip = f"{name} stays until the new one is finished" if taken else TRAIN
+        self.train_button.setToolTip(tip)
         self.train_button.setEnabled(study is not None and not running and bool(name))
         self.estimate.button.setEnabled(study is not None and not running)
         self.compare_button.setEnabled(study is not None)
@@ -321,9 +320,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.progress.status.setText(self._status())
 
     def _status(self) -> str:
-        """Say what happens now; until it does, what the user wants."""
+        """Return what happens, or what the user has asked for as long as it does not happen."""
         if self._is_stuck:
-            return "Cancelling … The process does not answer."
+            return "Cancelling … The process does not respond."
         if self.background.cancelling:
             return "Cancelling …"
         if self.background.paused:
@@ -332,13 +331,20 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
     @property
     def _is_stuck(self) -> bool:
-        """Whether a process was told to end long ago, and has not."""
-        told = self._process.cancelling and self.background is self._process
-        return told and not self._patience.isActive()
+        """Whether a process was cancelled some time ago, and still runs."""
+        cancelled = self._process.cancelling and self.background is self._process
+        return cancelled and not self._patience.isActive()
 
     def _theme_changed(self, event: Any) -> None:
         self._theme = event.value
         self.progress.curves.set_theme(self._theme)
+
+
+def _button(text: str, tip: str, clicked: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(clicked)
+    return button
 
 
 def _training(
@@ -364,21 +370,10 @@ def _training(
 
 
 def _failed(error: BaseException | None) -> str:
-    """Say why a training failed: a notification goes, and shows the beginning of a line only."""
+    """Return why a training failed: the notification disappears, and shows only a part."""
     reason = str(error).strip().partition("\n")[0].rstrip(".")
     return f"Failed: {reason}." if reason else "Failed."
 
 
 def _is_batch(event: object) -> bool:
     return isinstance(event, Batch)
-
-
-def _disconnector(session: Session, viewer: Viewer, dock: TrainingDock) -> Callable[[], None]:
-    """Give what ends a dock's connections: signals outlive it."""
-
-    def disconnect() -> None:
-        session.study_changed.disconnect(dock._study_changed, missing_ok=True)
-        session.models_changed.disconnect(dock._suggest_name, missing_ok=True)
-        viewer.events.theme.disconnect(dock._theme_changed)
-
-    return disconnect

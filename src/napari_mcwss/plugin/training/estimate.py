@@ -1,4 +1,4 @@
-"""What the next training would take, asked for before it begins."""
+"""Time and memory of the next training, measured on request."""
 
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
@@ -19,21 +19,21 @@ ASK, CANCEL = "How long?", "Cancel measuring"
 
 
 class TrainingEstimate(QWidget):  # type: ignore[misc]
-    """Measures some steps in the background and says what the whole takes.
+    """Measures some steps in the background and shows the estimate.
 
     Parameters
     ----------
     asked : callable
-        Gives the study and the settings to measure.
+        Returns the study and the settings to measure.
 
     Attributes
     ----------
     button : QPushButton
-        Begins to measure, or cancels it; whoever makes this gives it a place.
+        Starts or cancels measuring; it is not part of the layout.
     answer : QLabel
-        What was found; hidden if nothing was.
+        The estimate; hidden if there is none.
     background : Background
-        Measures.
+        Runs the measuring.
     """
 
     def __init__(self, asked: Callable[[], "tuple[Study, TrainingConfig]"]) -> None:
@@ -42,7 +42,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self._config: TrainingConfig | None = None
         self._found: Estimate | None = None
         self.button = QPushButton(ASK)
-        self.button.setToolTip("Learn for some steps, and say what time and memory all would take")
+        self.button.setToolTip("Train some steps, to estimate time and memory of the training")
         self.button.clicked.connect(self.measure_or_cancel)
         self.answer = QLabel()
         self.answer.setWordWrap(True)
@@ -55,7 +55,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         layout.addWidget(self.answer)
 
     def measure_or_cancel(self) -> None:
-        """Begin to measure the settings on screen, or end that."""
+        """Start measuring the settings on screen, or cancel it."""
         if self.background.running:
             self.background.cancel()
             return
@@ -71,13 +71,13 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self.button.setText(CANCEL)
 
     def forget(self) -> None:
-        """Forget what was found: settings have changed, or a training begins."""
+        """Discard the estimate: the settings have changed, or a training begins."""
         self.background.cancel()
         self._found = self._config = None
         self.answer.hide()
 
     def fitted(self, config: TrainingConfig) -> TrainingConfig:
-        """Give settings with as many slices a step as were found to fit."""
+        """Return settings with as many slices per step as the estimate says, if it is theirs."""
         if self._found is None or config != self._config:
             return config
         return config.model_copy(update={"batch_size": self._found.batch_size})

@@ -1,4 +1,4 @@
-"""Asks what becomes of a training in a process of its own when its window is closed."""
+"""Asks what to do with a training in a process of its own when its window is closed."""
 
 from contextlib import suppress
 
@@ -13,15 +13,7 @@ _Role = QMessageBox.ButtonRole
 
 
 class LeftRunning(Closing):
-    """Keeps a window open until the user has decided about a training.
-
-    Parameters
-    ----------
-    window : QWidget
-        The window of the viewer.
-    runner : ProcessRunner
-        What may be training; its end ends the watch.
-    """
+    """Asks about the process of a runner before a window is closed."""
 
     def __init__(self, window: QWidget, runner: ProcessRunner) -> None:
         super().__init__(window, runner)
@@ -29,7 +21,7 @@ class LeftRunning(Closing):
         self._stop = False
 
     def may_close(self, window: QWidget) -> bool:
-        """Ask whether to leave the training running, to stop it, or not to close."""
+        """Ask whether to leave the training running, to stop it, or to keep the window open."""
         self._stop = False
         runner = self._runner
         if not runner.running or runner.cancelling:
@@ -38,11 +30,11 @@ class LeftRunning(Closing):
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("A training is under way")
         box.setTextFormat(Qt.TextFormat.PlainText)
-        rests = ", paused" if runner.paused else ""
+        paused = ", paused" if runner.paused else ""
         box.setText(
-            f"The {runner.title} goes on in a separate process{rests}. If you leave it running, "
-            "it is shown again when the study is opened; if you stop it, what it has learned so "
-            "far is kept."
+            f"The {runner.title} runs in a separate process{paused}. If you leave it running, you "
+            "see it again when you open the study. If you stop it, what it has learned so far is "
+            "kept."
         )
         leave_button = box.addButton("Leave it running", _Role.AcceptRole)
         stop_button = box.addButton("Stop it", _Role.DestructiveRole)
@@ -62,9 +54,9 @@ class LeftRunning(Closing):
             box.deleteLater()
 
     def closed(self) -> None:
-        """Do what the user has decided; nobody waits for the process."""
+        """Stop the training or leave it running, without waiting for it."""
         if self._stop:
-            # There is no screen any more to say on that the training goes on.
+            # Without a window there is no place to show an error.
             with suppress(McwssError):
                 self._runner.cancel()
         self._runner.leave()

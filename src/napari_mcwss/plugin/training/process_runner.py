@@ -1,4 +1,4 @@
-"""Training in a process of its own, seen from a widget like a job in a thread."""
+"""Training in a process of its own, with the interface of a job in a thread."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -15,30 +15,22 @@ from napari_mcwss.training.process.steering import WATCH, Paused, Resumed
 
 @dataclass(frozen=True)
 class ProcessJob:
-    """A training to be done in a process of its own.
-
-    Attributes
-    ----------
-    run : RunFolder
-        Where it tells its events and takes commands.
-    command : sequence of str
-        Program and arguments.
-    """
+    """A training for a process of its own: its folder, and the command that starts it."""
 
     run: RunFolder
     command: Sequence[str]
 
 
 class ProcessRunner(Background):
-    """Runs one process at a time for a widget; it outlives the widget.
+    """Runs one process at a time for a widget.
 
-    A thread reads what the process tells. Commands go the way that also a
-    program takes that finds the process later: by a file.
+    A thread reads the events of the process; a file takes the commands for it, so that a program
+    that finds the process later can steer it, too.
 
     Parameters
     ----------
     parent : QWidget
-        Its end leaves the process running.
+        The widget; the process goes on when it is destroyed.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -48,12 +40,12 @@ class ProcessRunner(Background):
 
     @property
     def paused(self) -> bool:
-        """Whether the process was asked to pause, or says that it has."""
+        """Whether the process was asked to pause, or has paused."""
         return self.running and self._paused
 
     @property
     def cancelling(self) -> bool:
-        """Whether the process was told to end but has not yet."""
+        """Whether the process was cancelled but has not ended yet."""
         return self.running and self._cancelled
 
     def start(self, job: ProcessJob) -> None:  # type: ignore[override]
@@ -62,15 +54,15 @@ class ProcessRunner(Background):
         Raises
         ------
         McwssError
-            If one is under way, here or of the same model elsewhere, or its
-            folder cannot be made.
+            If one is under way, here or of the same model elsewhere, or the folder
+            cannot be created.
         """
         self._refuse_second()
         job.run.make()
         self._follow(job.run, lambda: run_process(job.command, job.run))
 
     def attach(self, run: RunFolder) -> None:
-        """Follow a process that was left running, or hear how it has ended.
+        """Follow a process that was left running, or get how it has ended.
 
         Raises
         ------
@@ -81,22 +73,22 @@ class ProcessRunner(Background):
         self._follow(run, lambda: follow(run))
 
     def pause(self) -> None:
-        """Ask the process to rest; it does at its next event."""
+        """Pause the process after its next event."""
         self._tell("pause")
         self._paused = True
 
     def resume(self) -> None:
-        """Have the process go on."""
+        """Let the process go on."""
         self._tell("resume")
         self._paused = False
 
     def cancel(self) -> None:
-        """Ask the process to end; it does at its next event, or now if it is paused."""
+        """Cancel the process after its next event, or now if it is paused."""
         self._tell("cancel")
         self._cancelled = True
 
     def end_now(self) -> None:
-        """Kill the process if it does not obey: its last state stays.
+        """Kill the process; its last state is kept.
 
         Raises
         ------
@@ -108,11 +100,11 @@ class ProcessRunner(Background):
             self._cancelled = self._killed = True
 
     def watch(self, scan: str, slice_index: int) -> None:
-        """Tell which slice the user looks at, to get previews of it."""
+        """Set the slice to get previews of."""
         self._tell(f"{WATCH} {slice_index} {scan}")
 
     def leave(self) -> None:
-        """Follow the process no more, and leave it running."""
+        """Stop following the process, and leave it running."""
         self._left = True
         self._quit()
 
@@ -120,7 +112,7 @@ class ProcessRunner(Background):
         self._run = run
         self._paused = self._cancelled = self._killed = self._left = False
         job = Job(f"training of {run.model}", events, lambda _: False, lasts=True)
-        # superqt's, as napari's would register it among what closing the window ends.
+        # superqt's worker: napari waits for its own ones when the window is closed.
         self._work(job, create_worker)
 
     def _tell(self, command: str) -> None:
@@ -137,6 +129,6 @@ class ProcessRunner(Background):
         if self._left:
             self._worker = None
         elif self._killed and worker is not None and worker.outcome and worker.outcome.error:
-            # That it died without a word is what the user wanted.
+            # It was killed as the user wanted.
             worker.outcome = JobOutcome(cancelled=True)
         super()._finish()

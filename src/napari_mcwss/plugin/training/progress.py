@@ -1,4 +1,4 @@
-"""How a training goes: a bar, a line of words, what the tags cannot teach, and curves."""
+"""Progress of a training: a bar, a line of text, advice, and curves."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ STEPS = 1000
 
 
 class TrainingProgress(QWidget):  # type: ignore[misc]
-    """Shows the events of one training.
+    """Shows the events of a training.
 
     Parameters
     ----------
@@ -29,19 +29,18 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
     status : QLabel
         What happens now.
     advice : QLabel
-        What the tags cannot teach; hidden if there is nothing to say.
+        Problems of the tags and of the machine; hidden if there are none.
     curves : Curves
         The losses so far.
     news : str
-        What the last event said; `status` says something else while the user's
-        wish to pause or to cancel comes first.
+        Text of the last event; `status` differs while the training pauses or is cancelled.
     """
 
     def __init__(self, theme: str) -> None:
         super().__init__()
         self.news = ""
         self.bar = QProgressBar()
-        # Never without a measure: it would move by itself, and all of the window be painted for it.
+        # Never indeterminate: the animation would repaint the whole window.
         self.bar.setRange(0, STEPS)
         self.bar.setTextVisible(False)
         self.status = QLabel()
@@ -62,7 +61,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         layout.addStretch()
 
     def begin(self, colours: Mapping[str, str], news: str) -> None:
-        """Begin anew.
+        """Clear all for a new training.
 
         Parameters
         ----------
@@ -79,7 +78,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         self.news = news
 
     def show_event(self, event: Event | Paused | Resumed) -> None:
-        """Show an event; of its words only the `news`."""
+        """Show an event, except for its text, which becomes the `news`."""
         match event:
             case Batch():
                 self.bar.setValue(round(event.progress * STEPS))
@@ -87,7 +86,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 self.curves.add_batch(done, event.losses["total"])
                 left = duration(event.seconds_left)
                 self.news = (
-                    f"Epoch {event.epoch}: {left} left once it gets no better"
+                    f"Epoch {event.epoch}: {left} left once it stops improving"
                     if event.open_ended
                     else f"Epoch {event.epoch}: about {left} left"
                 )
@@ -100,8 +99,8 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                     f"on {event.device}"
                 )
             case Advice():
-                told = [self.advice.text()] if self.advice.text() else []
-                self.advice.setText("\n".join([*told, f"\u26a0 {_sentence(event.text)}."]))
+                line = f"\u26a0 {_sentence(event.text)}."
+                self.advice.setText("\n".join(filter(None, (self.advice.text(), line))))
                 self.advice.show()
             case Message():
                 self.news = _sentence(event.text)
@@ -112,7 +111,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 )
 
     def end(self, news: str | None = None) -> None:
-        """Show that it is over, successful if there is no other news."""
+        """Show the end of a training, a successful one unless there is other news."""
         self.curves.draw()
         self.bar.setValue(STEPS if news is None else 0)
         if news is not None:

@@ -1,4 +1,4 @@
-"""Two trainings of a study compared: their curves over each other, and what they differ in."""
+"""Comparison of two trainings of a study: their curves, and their differences."""
 
 from typing import TYPE_CHECKING
 
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
 
 class RunComparison(QDialog):  # type: ignore[misc]
-    """Choose two models and see how their trainings went.
+    """Choose two models and compare their trainings.
 
     Parameters
     ----------
     parent : QWidget
         The dock.
     study : Study
-        Of the models; it has one at least.
+        A study with at least one model.
     theme : str
         Name of napari's theme.
 
     Attributes
     ----------
     first, second : QComboBox
-        The models: the curves of the second are dashed.
+        The models; the curves of the second one are dashed.
     curves : Curves
-        Of both.
+        Curves of both.
     facts : QTableWidget
-        What they differ in.
+        Settings, data and versions that differ.
     """
 
     def __init__(self, parent: QWidget, study: "Study", theme: str) -> None:
@@ -70,9 +70,9 @@ class RunComparison(QDialog):  # type: ignore[misc]
         parts.addWidget(self.facts)
         parts.setSizes([420, 220])
         layout = QVBoxLayout(self)
-        beside = QLabel("dashed, beside it:")
-        beside.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        layout.addWidget(row(self.first, beside, self.second))
+        dashed = QLabel("dashed:")
+        dashed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(row(self.first, dashed, self.second))
         layout.addWidget(parts, 1)
         self._latest = Latest(self, "reading of two trainings")
         self._latest.answered.connect(self._show)
@@ -94,17 +94,17 @@ class RunComparison(QDialog):  # type: ignore[misc]
             for epoch in run.history:
                 self.curves.add_epoch(epoch.epoch, epoch.losses, epoch.validation, beside=beside)
         self.curves.draw()
-        self._tell_facts(*(run.facts for run in runs))
+        self._show_facts(*(run.facts for run in runs))
 
-    def _tell_facts(self, one: dict[str, str], other: dict[str, str]) -> None:
+    def _show_facts(self, one: dict[str, str], other: dict[str, str]) -> None:
         differ = [name for name in {**one, **other} if one.get(name) != other.get(name)]
         self.facts.setHorizontalHeaderLabels(
             ["differs", self.first.currentText(), self.second.currentText()]
         )
         self.facts.setRowCount(len(differ))
-        for place, name in enumerate(differ):
+        for index, name in enumerate(differ):
             for column, text in enumerate((name, one.get(name, ""), other.get(name, ""))):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
-                self.facts.setItem(place, column, item)
+                self.facts.setItem(index, column, item)
         self.facts.resizeRowsToContents()
