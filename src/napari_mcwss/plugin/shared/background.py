@@ -34,8 +34,8 @@ class Job:
         Starts it: a generator of events. It runs in the worker thread alone,
         heavy imports included; closing it there cancels it. None is a moment
         to pause or to cancel, but no event.
-    frequent : callable
-        Whether an event may be left out if the last one was just shown.
+    frequent : callable, optional
+        Whether an event may be left out if the last one was just shown; by default none may.
     computes : bool
         Whether it computes with torch, and has to leave a core to the screen.
     lasts : bool
@@ -44,7 +44,7 @@ class Job:
 
     title: str
     events: Callable[[], Generator[Any, None, Any]]
-    frequent: Callable[[Any], bool]
+    frequent: Callable[[Any], bool] | None = None
     computes: bool = False
     lasts: bool = False
 
@@ -127,7 +127,7 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
             if event is None:
                 continue
             now = time.monotonic()
-            if self.job.frequent(event):
+            if self.job.frequent is not None and self.job.frequent(event):
                 if now - shown < INTERVAL:
                     continue
                 shown = now

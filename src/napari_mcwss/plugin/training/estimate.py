@@ -62,7 +62,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self.forget()
         try:
             study, config = self._asked()
-            job = Job("measuring of a training", _events(study, config), _never, computes=True)
+            job = Job("measuring of a training", _events(study, config), computes=True)
             self.background.start(job)
         except McwssError as error:
             show_error(str(error))
@@ -108,7 +108,3 @@ def _events(
         return (yield from estimate(study, config))
 
     return events
-
-
-def _never(_: object) -> bool:
-    return False

@@ -111,7 +111,7 @@ class ProcessRunner(Background):
     def _follow(self, run: RunFolder, events: Callable[[], Generator[Any, None, None]]) -> None:
         self._run = run
         self._paused = self._cancelled = self._killed = self._left = False
-        job = Job(f"training of {run.model}", events, lambda _: False, lasts=True)
+        job = Job(f"training of {run.model}", events, lasts=True)
         # superqt's worker: napari waits for its own ones when the window is closed.
         self._work(job, create_worker)
 
