@@ -1,6 +1,7 @@
 """The dock that trains a model on the study's tags."""
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -204,7 +205,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             self.background = self._process
         else:
             watched = self.live_maps.watched
-            events = _training(study, name, config, beginning, watched, trust=trust)
+            events = partial(_events, study, name, config, beginning, watched, trust=trust)
             job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
             self._thread.start(job)
             self.background = self._thread
@@ -347,7 +348,7 @@ def _button(text: str, tip: str, clicked: Callable[[], None]) -> QPushButton:
     return button
 
 
-def _training(
+def _events(
     study: "Study",
     name: str,
     config: TrainingConfig,
@@ -355,18 +356,14 @@ def _training(
     watched: "Watched",
     *,
     trust: bool,
-) -> Callable[[], Generator[Event, None, None]]:
-    def events() -> Generator[Event, None, None]:
-        from napari_mcwss.training.loop import resume, train
+) -> Generator[Event, None, None]:
+    from napari_mcwss.training.loop import resume, train
 
-        if beginning is Beginning.RESUME:
-            yield from resume(study, name, watched=watched)
-        else:
-            restart = beginning is Beginning.RESTART
-            trusted = trusted_masks(study) if trust else None
-            yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
-
-    return events
+    if beginning is Beginning.RESUME:
+        yield from resume(study, name, watched=watched)
+    else:
+        restart, trusted = beginning is Beginning.RESTART, trusted_masks(study) if trust else None
+        yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
 
 
 def _failed(error: BaseException | None) -> str:

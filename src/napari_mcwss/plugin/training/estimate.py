@@ -1,6 +1,7 @@
 """Time and memory of the next training, measured on request."""
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
@@ -62,8 +63,8 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self.forget()
         try:
             study, config = self._asked()
-            job = Job("measuring of a training", _events(study, config), computes=True)
-            self.background.start(job)
+            events = partial(_events, study, config)
+            self.background.start(Job("measuring of a training", events, computes=True))
         except McwssError as error:
             show_error(str(error))
             return
@@ -99,12 +100,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
             self.answer.show()
 
 
-def _events(
-    study: "Study", config: TrainingConfig
-) -> "Callable[[], Generator[Message, None, Estimate]]":
-    def events() -> "Generator[Message, None, Estimate]":
-        from napari_mcwss.training.estimate import estimate
+def _events(study: "Study", config: TrainingConfig) -> "Generator[Message, None, Estimate]":
+    from napari_mcwss.training.estimate import estimate
 
-        return (yield from estimate(study, config))
-
-    return events
+    return (yield from estimate(study, config))
