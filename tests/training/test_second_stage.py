@@ -238,7 +238,7 @@ def test_a_second_stage_in_3d_reads_stacks_of_all_slices(tmp_path, monkeypatch):
         study.tags.write({name: TagTable(study.class_names, values)})
     seen = watched_data(monkeypatch)
     list(train(study, "m", TINY.model_copy(update={"volumetric": True})))
-    tagged, all_slices = (set(data.place[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))
+    tagged, all_slices = (set(data.position[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))
     assert tagged == set(range(4, 14)) < all_slices
     model = load_model(study.model_folder("m"), device="cpu")
     assert model.info.preset == "refined_volume"

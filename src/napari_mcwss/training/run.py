@@ -47,7 +47,7 @@ class TrainingStep(NamedTuple):
 
 
 @dataclass
-class _Place:
+class _EpochState:
     """How far an epoch is: its slices in their order, how many are done, losses by term."""
 
     epoch: int
@@ -101,23 +101,23 @@ class Run:
         self._random = torch.Generator().manual_seed(config.seed)
         self.length = Length(config, preset.phase_starts)
         self._start = self._clock.seconds
-        self._place: _Place | None = None
+        self._epoch_state: _EpochState | None = None
 
     @property
     def epochs(self) -> int:
         """The current or last epoch, counted from 1; 0 before the first."""
-        return self._place.epoch if self._place else 0
+        return self._epoch_state.epoch if self._epoch_state else 0
 
     @property
     def batches(self) -> int:
         """Steps of that epoch that are done."""
-        return self._place.batches if self._place else 0
+        return self._epoch_state.batches if self._epoch_state else 0
 
     @property
     def progress(self) -> float:
         """Share of the stage that is done, 0..1."""
-        place = self._place
-        return self._progress(place.epoch - 1 + place.done / len(place.order) if place else 0.0)
+        state = self._epoch_state
+        return self._progress(state.epoch - 1 + state.done / len(state.order) if state else 0.0)
 
     def state(self) -> dict[str, Any]:
         """Return the state to `restore`, in tensors and plain values, valid until the next step."""
@@ -126,7 +126,7 @@ class Run:
             "random": self._random.get_state(),
             "seconds": self._clock.seconds - self._start,
             "length": self.length.state(),
-            "place": asdict(self._place) if self._place else None,
+            "place": asdict(self._epoch_state) if self._epoch_state else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class Run:
         self._random.set_state(state["random"])
         self._start = self._clock.seconds - state["seconds"]
         self.length.restore(state.get("length", {}))
-        self._place = _Place(**state["place"]) if state["place"] else None
+        self._epoch_state = _EpochState(**state["place"]) if state["place"] else None
 
     def over(self, epoch: int) -> bool:
         """Return whether the stage has reached its length with this epoch."""
@@ -150,25 +150,25 @@ class Run:
         """
         unit = self.preset.depth * (2 if self.preset.compares_pairs else 1)
         units = max(1, data.drawn // unit)
-        if self._place is None or self._place.epoch != epoch:
-            self._place = _Place(epoch, data.order(self._random)[:units])
-        place = self._place
+        if self._epoch_state is None or self._epoch_state.epoch != epoch:
+            self._epoch_state = _EpochState(epoch, data.order(self._random)[:units])
+        state = self._epoch_state
         progress = self.progress
-        while place.done < units and (progress < 1 or not place.batches):
+        while state.done < units and (progress < 1 or not state.batches):
             size = max(1, self._batch.slices // unit)
-            shuffled = place.order[place.done : place.done + size]
+            shuffled = state.order[state.done : state.done + size]
             losses = self.learn(data, shuffled, progress)
             for term, value in losses.items():
-                place.losses.setdefault(term, []).append(value)
-            place.done += len(shuffled)
-            place.batches += 1
-            batches = place.batches + math.ceil((units - place.done) / size)
+                state.losses.setdefault(term, []).append(value)
+            state.done += len(shuffled)
+            state.batches += 1
+            batches = state.batches + math.ceil((units - state.done) / size)
             progress = self.progress
             count = len(shuffled)
             yield TrainingStep(
-                place.batches, batches, losses, progress, unit * count, count / units
+                state.batches, batches, losses, progress, unit * count, count / units
             )
-        return {term: fmean(values) for term, values in place.losses.items()}
+        return {term: fmean(values) for term, values in state.losses.items()}
 
     def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:
         """Take a step; if it fails, the random state is as before.

@@ -284,11 +284,11 @@ class Training:
             self.can_write = False
             return
         self.can_write = True
-        epoch, batch = self._place()
+        epoch, batch = self._position()
         folder = self.study.model_folder(self.folder.name)
         yield Checkpoint(folder, epoch, kind, batch)
 
-    def _place(self) -> tuple[int, int]:
+    def _position(self) -> tuple[int, int]:
         """Return the current or last epoch, and its finished batches."""
         if self.run is None or not self.run.epochs:
             return self.state.epochs, self.state.batches
@@ -310,7 +310,7 @@ class Training:
             warnings.warn(f"model {folder.name}: {shortcoming}", stacklevel=2)
 
     def _write_state(self) -> None:
-        epoch, batch = self._place()
+        epoch, batch = self._position()
         run = self.state.run if self.run is None else self.run.state()
         state = replace(
             self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
@@ -345,7 +345,7 @@ class Training:
             validation_scans=self.task.split.validation,
             trusted_scans=tuple(self.task.trusted),
             undivided=tuple((classes[inner], classes[outer]) for inner, outer in late),
-            epochs=self._place()[0],
+            epochs=self._position()[0],
             training=self.config.model_dump(),
             slices=len(self.tags),
             tags=count_tags(self.tags, self.study.class_names),

@@ -305,7 +305,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.anew_button.setVisible(left is not None)
         if left is not None:
             self.train_button.setText(f"Continue {name}")
-            tip = f"Continue with its own settings, in {left.place}"
+            tip = f"Continue with its own settings, in {left.position}"
         else:
             self.train_button.setText(f"Replace {name}" if taken else "Train")
             tip = f"{name} stays until the new one is finished" if taken else TRAIN

@@ -54,7 +54,7 @@ class Unfinished(BaseModel):
     running: Holder | None = Field(default=None, exclude=True)
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Progress in words, such as ``epoch 3 of 20``."""
         total = "" if self.epochs is None else f" of {self.epochs}"
         return f"epoch {self.epoch}{total}"
@@ -65,7 +65,7 @@ class UnfinishedError(McwssError):
 
     def __init__(self, unfinished: Unfinished) -> None:
         super().__init__(
-            f"there is an unfinished training of '{unfinished.name}', in {unfinished.place}: "
+            f"there is an unfinished training of '{unfinished.name}', in {unfinished.position}: "
             "continue it with --resume, or discard it with --restart"
         )
         self.unfinished = unfinished

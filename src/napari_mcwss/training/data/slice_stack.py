@@ -43,9 +43,9 @@ class SliceStack:
         first, (height, width) = self._scans[0], self._size
         taken = first.new_zeros(len(indices), *first.shape[1:-2], height, width)
         scans = torch.searchsorted(self._starts, indices, right=True) - 1
-        places = indices - self._starts[scans]
-        for target, scan, place in zip(taken, scans.tolist(), places.tolist(), strict=True):
-            maps = self._scans[scan][place]
+        positions = indices - self._starts[scans]
+        for target, scan, position in zip(taken, scans.tolist(), positions.tolist(), strict=True):
+            maps = self._scans[scan][position]
             rows, columns = maps.shape[-2:]
             top, left = (height - rows) // 2, (width - columns) // 2
             target[..., top : top + rows, left : left + columns] = maps

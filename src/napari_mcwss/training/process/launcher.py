@@ -191,10 +191,10 @@ def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
 
 def _thinned(events: list[Line]) -> list[Line]:
     """Leave out some of many batches, but not the last one."""
-    places = [place for place, event in enumerate(events) if isinstance(event, Batch)]
-    step = math.ceil(len(places) / BATCHES) or 1
-    left_out = {*places} - {*places[::-step]}
-    return [event for place, event in enumerate(events) if place not in left_out]
+    indices = [index for index, event in enumerate(events) if isinstance(event, Batch)]
+    step = math.ceil(len(indices) / BATCHES) or 1
+    left_out = {*indices} - {*indices[::-step]}
+    return [event for index, event in enumerate(events) if index not in left_out]
 
 
 def _death(model: str, code: int | None, output: str) -> str:
