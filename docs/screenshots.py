@@ -86,7 +86,7 @@ def main(study: Path, images: Path) -> None:
     # Fails as one that the system kills.
     epochs.clear()
     training.settings.separate.setChecked(True)
-    training.anew_button.click()
+    training.restart_button.click()
     wait_for(lambda: bool(epochs))
     began = RunFolder.of(tagging.session.study, "picture").began
     assert began is not None

@@ -270,7 +270,7 @@ def test_a_model_description_that_no_training_writes_is_refused(
     path = trained_study.model_folder("model-1") / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     line = refused("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")
-    assert "is no model description" in line
+    assert "is not a model description" in line
     assert problem in line
 
 

@@ -224,7 +224,7 @@ def test_coarse_pixels_and_place_are_those_of_the_model(tagged_study: Study):
     assert model.preset.channels == len(tagged_study.channels) + 3
 
 
-def test_a_second_stage_in_3d_reads_stacks_of_all_slices(tmp_path, monkeypatch):
+def test_a_second_stage_in_3d_reads_slabs_of_all_slices(tmp_path, monkeypatch):
     write_phantom(tmp_path / "scans", scans=2, size=(17, 40, 36))
     study = Study.create(
         tmp_path / "study",
@@ -238,7 +238,9 @@ def test_a_second_stage_in_3d_reads_stacks_of_all_slices(tmp_path, monkeypatch):
         study.tags.write({name: TagTable(study.class_names, values)})
     seen = watched_data(monkeypatch)
     list(train(study, "m", TINY.model_copy(update={"volumetric": True})))
-    tagged, all_slices = (set(data.position[data.scan == 0].tolist()) for data in (seen[0], seen[-1]))
+    tagged, all_slices = (
+        set(data.position[data.scan == 0].tolist()) for data in (seen[0], seen[-1])
+    )
     assert tagged == set(range(4, 14)) < all_slices
     model = load_model(study.model_folder("m"), device="cpu")
     assert model.info.preset == "refined_volume"

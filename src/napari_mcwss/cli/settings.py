@@ -13,7 +13,7 @@ from napari_mcwss.base.settings import shown
 
 
 def with_settings(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each field of some settings.
+    """Add an option for each field of some settings to a command.
 
     Parameters
     ----------

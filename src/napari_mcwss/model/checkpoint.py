@@ -187,7 +187,7 @@ def read_info(folder: Path) -> ModelInfo:
     except (OSError, ValidationError) as error:
         reason = first_problem(error) if isinstance(error, ValidationError) else error.strerror
         raise McwssError(
-            f"{folder / 'config.json'} is no model description ({reason}): train the model again"
+            f"{folder / 'config.json'} is not a model description ({reason}): train the model again"
         ) from error
     if info.format > FORMAT:
         raise McwssError(

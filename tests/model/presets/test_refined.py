@@ -62,7 +62,7 @@ def test_scores_and_cams_lie_in_0_to_1_and_background_has_none():
     assert ((maps.scores >= 0) & (maps.scores <= 1)).all()
 
 
-def test_in_a_stack_each_slice_counts_for_its_neighbours_alone():
+def test_in_a_slab_each_slice_counts_for_its_neighbours_alone():
     torch.manual_seed(0)
     preset = RefinedVolume(1, 1, 4).train()
     images = torch.randn(2 * preset.depth, 1, 16, 16)
@@ -77,7 +77,7 @@ def test_in_a_stack_each_slice_counts_for_its_neighbours_alone():
     assert all(torch.isfinite(loss) for loss in preset.losses(whole).values())
 
 
-def test_a_stack_may_be_shorter_and_of_any_size():
+def test_a_slab_may_be_shorter_and_of_any_size():
     preset = RefinedVolume(2, 1, 4).eval()
     foreground = torch.ones(5, 1, 13, 21, dtype=torch.bool)
     maps = preset.predict(torch.randn(5, 2, 13, 21), foreground)

@@ -108,7 +108,7 @@ def test_a_map_of_a_scan_that_is_gone_is_not_shown(qtbot, dock):
 
 
 def test_a_training_that_was_left_is_gone_on_with(qtbot, dock):
-    assert not dock.anew_button.isVisible()
+    assert not dock.restart_button.isVisible()
     with wait_for(qtbot, dock, Epoch, lambda event: event.epoch == 2):
         click(qtbot, dock.train_button)
     cancel(qtbot, dock)
@@ -133,9 +133,9 @@ def test_a_training_that_was_left_can_be_begun_anew(qtbot, dock):
     name = dock.settings.model
     dock.settings.length.setValue(1)
     with qtbot.waitSignal(dock.ended, timeout=PATIENCE) as ended:
-        click(qtbot, dock.anew_button)
+        click(qtbot, dock.restart_button)
     assert ended.args[0].error is None
     study = dock.session.study
     assert unfinished_training(study, name) is None
     assert read_info(study.model_folder(name)).epochs == 1
-    assert not dock.anew_button.isVisible()
+    assert not dock.restart_button.isVisible()

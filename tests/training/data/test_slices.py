@@ -24,7 +24,7 @@ def slices_of(tags: list[list[int]], scan: list[int]) -> SliceDataset:
     )
 
 
-def test_stacks_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it():
+def test_slabs_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it():
     data = replace(
         slices_of([[1]] * 9, [0] * 5 + [1] * 4),
         position=torch.tensor([3, 4, 5, 6, 7, 0, 1, 2, 4]),
@@ -37,7 +37,7 @@ def test_stacks_are_neighbours_at_the_stride_of_their_scan_and_empty_beyond_it()
     assert set(map(tuple, second.tolist())) == {(-1, 5, 7, 8), (-1, 8, 7, 5)}
 
 
-def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
+def test_an_empty_slice_of_a_slab_holds_nothing_and_teaches_nothing():
     data = slices_of([[1], [0]], [0, 0])
     data = replace(data, images=data.images + 3, labels=torch.full((2, 4, 4), 2).byte())
     taken = data.take(torch.tensor([1, -1]))
@@ -47,7 +47,7 @@ def test_an_empty_slice_of_a_stack_holds_nothing_and_teaches_nothing():
         assert not part[1].any()
 
 
-def test_slices_of_a_stack_get_one_view():
+def test_slices_of_a_slab_get_one_view():
     images, generator = torch.zeros(6, 2, 8, 8), torch.Generator().manual_seed(0)
     views = draw_views(images.shape, generator, depth=3)
     for drawn in (views.theta, views.gain, views.offset):

@@ -107,7 +107,7 @@ def test_a_training_of_two_processes_is_stopped_and_resumed(tagged_study: Study,
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_stacks_of_a_second_stage_in_3d(tmp_path: Path, monkeypatch):
+def test_two_processes_share_the_slabs_of_a_second_stage_in_3d(tmp_path: Path, monkeypatch):
     write_phantom(tmp_path / "scans", scans=2, size=(56, 33, 32))
     scans = find_scans(tmp_path / "scans", PHANTOM_CHANNELS)
     study = Study.create(

@@ -100,10 +100,10 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = _button("Train", TRAIN, self.train)
-        self.anew_button = _button(
+        self.restart_button = _button(
             "Start over",
             "Discard the unfinished training, and start with these settings",
-            self.begin_anew,
+            self.restart,
         )
         self.pause_button = _button(
             "Pause", "Pause after the current batch; memory stays in use", self.pause_or_resume
@@ -128,7 +128,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self.live_maps.watched_changed.connect(self._process.watch)
         layout = QVBoxLayout(self)
         layout.addWidget(self.settings)
-        layout.addWidget(row(self.train_button, self.anew_button))
+        layout.addWidget(row(self.train_button, self.restart_button))
         layout.addWidget(row(self.pause_button, self.cancel_button, self.end_button))
         layout.addWidget(row(self.estimate.button, self.compare_button))
         layout.addWidget(self.estimate)
@@ -149,7 +149,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         """Start a training with the settings on screen, or continue the unfinished one."""
         self._try_to_start(Beginning.RESUME if self._unfinished() else Beginning.NEW)
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Discard the unfinished training, and start one with the settings on screen."""
         self._try_to_start(Beginning.RESTART)
 
@@ -302,7 +302,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         name = self.settings.model
         taken = study is not None and not running and name in study.model_names()
         left = self._unfinished()
-        self.anew_button.setVisible(left is not None)
+        self.restart_button.setVisible(left is not None)
         if left is not None:
             self.train_button.setText(f"Continue {name}")
             tip = f"Continue with its own settings, in {left.position}"
