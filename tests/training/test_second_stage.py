@@ -203,7 +203,7 @@ def test_masks_of_scans_that_are_not_trained_on_are_named(tagged_study: Study):
 
 def test_labels_of_another_shape_are_refused(tagged_study: Study):
     scan = tagged_study.scan_names[0]
-    with pytest.raises(McwssError, match=rf"labels of scan {scan}.*\(2, 3, 4\)"):
+    with pytest.raises(McwssError, match=rf"mask of scan {scan}.*\(2, 3, 4\)"):
         list(train(tagged_study, "m", TINY, trusted={scan: np.zeros((2, 3, 4), np.uint8)}))
 
 

@@ -217,7 +217,7 @@ def test_other_tags_than_it_began_with_are_refused(tagged_study: Study):
     table = tagged_study.tags.read(scan)
     table.values[0, 0] = -1
     tagged_study.tags.write({scan: table})
-    with pytest.raises(McwssError, match=rf"has changed \(tags of {scan}\)"):
+    with pytest.raises(McwssError, match=rf"have changed \(tags of {scan}\)"):
         list(resume(tagged_study, "m"))
     assert unfinished_training(tagged_study, "m") is not None
 
@@ -227,12 +227,12 @@ def test_another_scan_than_it_began_with_is_refused(tagged_study: Study):
     first, second = (tagged_study.files(name)[0] for name in tagged_study.scan_names[:2])
     first.write_bytes(second.read_bytes())
     study = Study.open(tagged_study.folder)
-    with pytest.raises(McwssError, match=rf"has changed \(scan {study.scan_names[0]}\)"):
+    with pytest.raises(McwssError, match=rf"have changed \(scan {study.scan_names[0]}\)"):
         list(resume(study, "m"))
 
 
 def test_another_class_than_it_began_with_is_refused(tagged_study: Study):
     stop_at(train(tagged_study, "m", TINY), batch(1, 2))
     tagged_study.add_classes(["necrosis"])
-    with pytest.raises(McwssError, match=r"has changed.*classes"):
+    with pytest.raises(McwssError, match=r"have changed.*classes"):
         list(resume(tagged_study, "m"))

@@ -82,7 +82,7 @@ def test_the_same_is_learnt_from_the_disk(tagged_study: Study, monkeypatch, cach
     monkeypatch.setattr(slice_store, "MEMORY_SHARE", 0)
     events = list(train(tagged_study, "disk", TINY))
     told = [event.text for event in events if isinstance(event, Advice)]
-    assert sum("read from the disk" in text for text in told) == 1
+    assert sum("read from disk" in text for text in told) == 1
     assert not list(cache.iterdir())
     one, other = (
         load_model(tagged_study.model_folder(name), device="cpu").preset.state_dict()

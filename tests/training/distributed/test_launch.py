@@ -53,7 +53,7 @@ def test_devices_are_listed_and_missing_ones_explained(run, monkeypatch):
     code, out, _ = run("devices")
     assert code == 0
     assert out.splitlines()[0].startswith("cpu")
-    assert "built for CUDA 13.0, finds no GPU or no driver" in out
+    assert "built for CUDA 13.0, finds no GPU or no usable driver" in out
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.version, "hip", None)
     assert f"no CUDA: this torch ({torch.__version__}) is a CPU build" in run("devices")[1]

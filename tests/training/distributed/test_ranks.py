@@ -145,7 +145,7 @@ def test_when_a_process_is_killed_the_others_say_so_and_end(tagged_study: Study,
     assert time.monotonic() - start < SECONDS
     assert [type(word) for word in said] == [RankLostError]
     assert "\n" not in str(said[0])
-    assert "--resume goes on" in str(said[0])
+    assert "with train --resume" in str(said[0])
     left = unfinished_training(tagged_study, "m")
     assert left is not None
     assert left.epoch >= 1
@@ -177,7 +177,7 @@ def test_a_gpu_is_each_process_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", lambda _: None)
     assert Ranks(Launch(0, 2, 0)).device(torch.device("cuda")) == torch.device("cuda", 0)
     for launch, device in ((Launch(1, 2, 1), "cuda"), (Launch(0, 2, 0), "mps")):
-        with pytest.raises(McwssError, match="start one process a GPU"):
+        with pytest.raises(McwssError, match="start one process per GPU"):
             Ranks(launch).device(torch.device(device))
     assert Ranks(Launch(1, 2, 1)).device(torch.device("cpu")) == torch.device("cpu")
     assert Ranks().device(torch.device("cuda", 3)) == torch.device("cuda", 3)

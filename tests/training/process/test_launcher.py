@@ -28,7 +28,7 @@ def test_a_training_that_is_resumed_gets_no_settings(tagged_study: Study):
     [
         (("--settings", "width=2"), "expected an object in JSON"),
         (("--settings", "[2]"), "expected an object in JSON"),
-        (("--settings", '{"depth": 3}'), "depth = 3"),
+        (("--settings", '{"depth": 3}'), "no setting 'depth'"),
         (("--settings", "{}", "--width", "2"), "leave out --width"),
         (("--settings", "{}", "--resume"), "leave out --settings"),
     ],
