@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.export.registry import EXPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_mcwss.study.study import Study
-
-EXPORTS = {
-    "bids": ("bids", "export_bids"),
-    "dicom-seg": ("dicom_seg", "export_dicom_seg"),
-    "figures": ("figures", "export_figures"),
-    "nnunet": ("nnunet", "export_nnunet"),
-    "report": ("study_report", "report_study"),
-}
 
 
 def export_results(
@@ -40,26 +32,42 @@ def export_results(
 
     if name not in EXPORTS:
         raise McwssError(f"no export {name!r}: expected one of {', '.join(EXPORTS)}")
-    module, function = EXPORTS[name]
     read_info(study.model_folder(model)).check(study.channels, study.class_names)
     for scan in scans or ():
         study.files(scan)
     names = scans or [scan for scan in study.scan_names if has_result(study, model, scan)]
     if not names:
         raise McwssError(f"model {model} has segmented no scan: segment some first")
-    export = getattr(import_module(f"napari_mcwss.export.{module}"), function)
-    problems = []
-    # Closed whatever happens, an export takes its unfinished folder away.
-    with (
-        progress_bar(shown=progress) as bar,
-        closing(export(study, model, names, out, **options)) as steps,
-    ):
+    left_out = run_export(name, study, model, names, out, options, progress=progress)
+    refuse_left_out(left_out, names)
+
+
+def run_export(
+    name: str,
+    study: Study,
+    model: str,
+    names: Sequence[str],
+    out: Path,
+    options: Mapping[str, Any],
+    *,
+    progress: bool = True,
+) -> list[str]:
+    """Run an export with a progress bar; return the names of the scans that were left out."""
+    left_out = []
+    outcomes = EXPORTS[name].run(study, model, names, out, **options)
+    # A closed export removes its unfinished folder.
+    with progress_bar(shown=progress) as bar, closing(outcomes) as steps:
         for outcome in bar.track(steps, total=len(names), description="exporting"):
             if outcome.problem is not None:
-                problems.append(outcome.scan)
+                left_out.append(outcome.scan)
                 show_problem(bar, outcome.scan, outcome.problem)
-    if problems:
+    return left_out
+
+
+def refuse_left_out(left_out: Sequence[str], names: Sequence[str]) -> None:
+    """Raise an error that names the scans that were left out, if there are any."""
+    if left_out:
         raise McwssError(
-            f"{len(problems)} of {len(names)} scans were left out: {', '.join(problems)}: mend "
+            f"{len(left_out)} of {len(names)} scans were left out: {', '.join(left_out)}: mend "
             "them and export again"
         )

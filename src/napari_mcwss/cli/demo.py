@@ -4,7 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export.study_report import References, report_study
+from napari_mcwss.export.study_report import report_study
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.scans.finding import find_masks, find_scans
@@ -82,9 +82,9 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     for scan in unseen:
         yield from segment_scan(study, MODEL, model, scan)
     report = folder / "report.html"
-    references = References("seg", PHANTOM_CLASSES, UNIONS)
+    title, classes = "napari-mcwss demo", PHANTOM_CLASSES
     for outcome in report_study(
-        study, MODEL, unseen, report, title="napari-mcwss demo", references=references
+        study, MODEL, unseen, report, title, masks="seg", values=classes, unions=UNIONS
     ):
         if outcome.problem is not None:
             raise McwssError(outcome.problem)

@@ -1,147 +1,88 @@
-"""The commands ``napari-mcwss export``: results in the form that other programs read."""
+"""The commands ``napari-mcwss export``, one for each kind of export."""
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
-from napari_mcwss.api.progress import progress_bar, show_problem
+from napari_mcwss.api.exporting import refuse_left_out, run_export
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import (
-    ModelName,
-    Scans,
-    StudyFolder,
-    Unions,
-    chosen,
-    mapping,
-    split,
-    unions,
-)
+from napari_mcwss.base.text import names_in
+from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping, unions
+from napari_mcwss.export.kind import ExportKind
+from napari_mcwss.export.registry import EXPORTS
 from napari_mcwss.study.study import Study
 
-if TYPE_CHECKING:
-    from napari_mcwss.export.cases import ExportOutcome
+FLAGS = {"values": "--map", "unions": "--union"}
+"""Flags of options, where they are not the option's name."""
+
+
+def _indices(text: str, _: Study) -> list[int]:
+    numbers = names_in(text)
+    if wrong := [number for number in numbers if not number.isdecimal()]:
+        raise McwssError(f"--slices names {wrong[0]!r}: expected whole numbers, as 12,40")
+    return list(map(int, numbers))
+
+
+_TEXTS: dict[Any, tuple[Any, Callable[[Any, Study], Any]]] = {
+    Sequence[int] | None: (str | None, _indices),
+    Mapping[str, Sequence[int]] | None: (
+        list[str] | None,
+        lambda texts, study: mapping(texts, study.class_names),
+    ),
+    Mapping[str, Sequence[str]] | None: (list[str] | None, lambda texts, _: unions(texts)),
+}
+"""Types that a user writes as text: the type of the text, and how it is read."""
+
+
+def command_of(kind: ExportKind) -> Callable[..., None]:
+    """Make the command of a kind of export."""
+    readers = {}
+    parameters = [
+        _parameter("study", StudyFolder),
+        _parameter("out", Annotated[Path, typer.Argument(help=kind.out, metavar="OUT")]),
+        _parameter("model", ModelName),
+        _parameter("scans", Scans, None),
+    ]
+    for option in kind.options:
+        annotation, about = get_args(option.annotation)
+        written, readers[option.name] = _TEXTS.get(annotation, (annotation, lambda value, _: value))
+        flags = [FLAGS[option.name]] if option.name in FLAGS else []
+        shown = typer.Option(*flags, help=about["tooltip"], min=about.get("min"))
+        parameters.append(_parameter(option.name, Annotated[written, shown], option.default))
+
+    def command(study: Path, out: Path, model: str, scans: str | None, **given: Any) -> None:
+        opened, names = _opened(study, model, scans)
+        options = {
+            name: readers[name](value, opened)
+            for name, value in given.items()
+            if value is not None and value != []
+        }
+        left_out = run_export(kind.name, opened, model, names, out, options)
+        typer.echo(f"{out}: {len(names) - len(left_out)} scans")
+        refuse_left_out(left_out, names)
+
+    command.__doc__ = kind.description
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
 
 export_app = typer.Typer(help="Results for other programs.", no_args_is_help=True)
-
-Out = Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")]
-
-
-@export_app.command(
-    "nnunet",
-    epilog="Example: napari-mcwss export nnunet my-study --model first Dataset501_Glioma",
-)
-def nnunet(study: StudyFolder, out: Out, model: ModelName, scans: Scans = None) -> None:
-    """Write a data set for nnU-Net v2, in which doubtful pixels are to be ignored."""
-    from napari_mcwss.export.nnunet import export_nnunet
-
-    opened, names = _opened(study, model, scans)
-    _follow(export_nnunet(opened, model, names, out), names, out)
+for _kind in EXPORTS.values():
+    export_app.command(
+        _kind.name,
+        epilog=f"Example: napari-mcwss export {_kind.name} my-study --model first {_kind.example}",
+    )(command_of(_kind))
 
 
-@export_app.command(
-    "bids", epilog="Example: napari-mcwss export bids my-study --model first derivatives"
-)
-def bids(study: StudyFolder, out: Out, model: ModelName, scans: Scans = None) -> None:
-    """Write masks and CAMs as a BIDS derivative."""
-    from napari_mcwss.export.bids import export_bids
-
-    opened, names = _opened(study, model, scans)
-    _follow(export_bids(opened, model, names, out), names, out)
-
-
-@export_app.command(
-    "figures", epilog="Example: napari-mcwss export figures my-study --model first figures"
-)
-def figures(
-    study: StudyFolder,
-    out: Out,
-    model: ModelName,
-    scans: Scans = None,
-    channel: Annotated[
-        str | None, typer.Option(help="Shown under CAMs and masks; by default the first.")
-    ] = None,
-    slices: Annotated[
-        str | None,
-        typer.Option(help="Indices from 0, separated by commas; by default where most is found."),
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Slices of each scan, if not named.")] = 3,
-) -> None:
-    """Draw slices as PNG: scan, CAMs and mask side by side, with scale bar and legend."""
-    from napari_mcwss.export.figures import export_figures
-
-    opened, names = _opened(study, model, scans)
-    indices = None if slices is None else [_index(text) for text in split(slices)]
-    steps = export_figures(opened, model, names, out, channel=channel, slices=indices, count=count)
-    _follow(steps, names, out)
-
-
-@export_app.command(
-    "report",
-    epilog="Example: napari-mcwss export report my-study --model first report.html --masks seg "
-    "--map TC=1,4 --map ED=2",
-)
-def report(
-    study: StudyFolder,
-    out: Annotated[Path, typer.Argument(help="File to write.", metavar="OUT")],
-    model: ModelName,
-    scans: Scans = None,
-    channel: Annotated[
-        str | None, typer.Option(help="Shown under CAMs and masks; by default the last.")
-    ] = None,
-    masks: Annotated[
-        str | None,
-        typer.Option(
-            help="Reference masks to measure against: their name among each scan's files, or a "
-            "folder."
-        ),
-    ] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
-    ] = None,
-    union: Unions = None,
-) -> None:
-    """Write one HTML file for a browser: pictures, measurements, training."""
-    from napari_mcwss.export.study_report import References, report_study
-
-    opened, names = _opened(study, model, scans)
-    if masks is None and (values or union):
-        raise McwssError("--map and --union are about reference masks: name these with --masks")
-    references = None
-    if masks is not None:
-        mapped = mapping(values or [], opened.class_names)
-        references = References(masks, mapped, unions(union))
-    steps = report_study(opened, model, names, out, channel=channel, references=references)
-    _follow(steps, names, out)
-
-
-@export_app.command(
-    "dicom-seg",
-    epilog="Example: napari-mcwss export dicom-seg my-study --model first segmentations",
-)
-def dicom_seg(
-    study: StudyFolder,
-    out: Out,
-    model: ModelName,
-    dicom: Annotated[
-        Path | None,
-        typer.Option(
-            help="For scans that were converted from DICOM: a folder with a sub-folder for each "
-            "scan, of its name, that holds its series; or that of the only scan."
-        ),
-    ] = None,
-    scans: Scans = None,
-) -> None:
-    """Write masks as DICOM segmentations of the series that the scans were read from."""
-    from napari_mcwss.export.dicom_seg import export_dicom_seg
-
-    opened, names = _opened(study, model, scans)
-    _follow(export_dicom_seg(opened, model, names, out, dicom), names, out)
-
-
-def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, Sequence[str]]:
+def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, list[str]]:
     from napari_mcwss.model.checkpoint import read_info
 
     opened = Study.open(study)
@@ -151,28 +92,3 @@ def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, Sequence
     for name in names:
         opened.files(name)
     return opened, list(dict.fromkeys(names))
-
-
-def _follow(
-    outcomes: "Generator[ExportOutcome, None, None]", names: Sequence[str], out: Path
-) -> None:
-    """Draw progress; name what was left out at the end."""
-    problems = []
-    # Closed whatever happens, an export takes its unfinished folder away.
-    with progress_bar() as bar, closing(outcomes) as steps:
-        for outcome in bar.track(steps, total=len(names), description="exporting"):
-            if outcome.problem is not None:
-                problems.append(outcome)
-                show_problem(bar, outcome.scan, outcome.problem)
-    typer.echo(f"{out}: {len(names) - len(problems)} scans")
-    if problems:
-        raise McwssError(
-            f"{len(problems)} of {len(names)} scans were left out: "
-            f"{', '.join(outcome.scan for outcome in problems)}: mend them and export again"
-        )
-
-
-def _index(text: str) -> int:
-    if not text.isdecimal():
-        raise McwssError(f"--slices names {text!r}: expected whole numbers, as 12,40")
-    return int(text)

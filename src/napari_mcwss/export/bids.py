@@ -11,45 +11,31 @@ import numpy as np
 
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder, plain_names
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder, plain_names
+from napari_mcwss.export.kind import ExportKind, ExportOutcome
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
 
 VERSION = "1.10.0"
-"""Of the standard."""
+"""Version of the standard."""
 
 _SPACE, _MM = 7, 2
-"""The bits of a NIfTI header's ``xyzt_units`` that are the unit of space, and what mm are there."""
+"""Bits of ``xyzt_units`` in a NIfTI header: the mask of the unit of space, and mm."""
 
 
 def export_bids(
     study: Study, model: str, names: Sequence[str], out: Path
 ) -> Generator[ExportOutcome, None, None]:
-    """Write masks (``dseg``) and CAMs (``probseg``); the folder appears when it is whole.
+    """Write masks (``dseg``) and CAMs (``probseg``) to a folder that appears once complete.
 
-    ``participants.tsv`` in it tells which participant is which scan.
-
-    Parameters
-    ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose results.
-    names : sequence of str
-        Of the scans.
-    out : Path
-        Folder to make.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
+    Its ``participants.tsv`` lists which participant is which scan. For parameters see
+    `ExportKind`.
 
     Raises
     ------
     McwssError
-        If the folder is there already.
+        If the folder exists.
     """
     participants = plain_names(names)
     labels = plain_names(study.class_names)
@@ -84,7 +70,7 @@ def export_bids(
                 "made from.\nThis is research software: not for diagnosis or treatment.\n",
                 encoding="utf-8",
             )
-        # What stands at the top holds for the files of all participants.
+        # Sidecars at the top apply to the files of all participants.
         common = {"Manual": False, "SpatialReference": "orig"}
         about = f"Mask of model {model}, learnt from slice tags: each voxel has at most one class"
         _write_json(folder / "dseg.json", {"Description": about, **common})
@@ -111,7 +97,7 @@ def export_bids(
 
 
 def _with_unit(geometry: Geometry) -> Geometry:
-    """Say that space is in mm, which is what a file that names no unit is taken to be in."""
+    """Name mm as the unit of a file that names none, which is read as mm."""
     placement = geometry.placement
     if placement is None or placement.fields["xyzt_units"] & _SPACE:
         return geometry
@@ -127,3 +113,12 @@ def _write_json(file: Path, content: Mapping[str, Any]) -> None:
 def _write_table(file: Path, rows: Sequence[Sequence[object]]) -> None:
     with replacing(file) as path, path.open("w", newline="", encoding="utf-8") as opened:
         csv.writer(opened, delimiter="\t", lineterminator="\n").writerows(rows)
+
+
+BIDS = ExportKind(
+    "bids",
+    "BIDS derivative",
+    "Write masks and CAMs as a BIDS derivative.",
+    export_bids,
+    "derivatives",
+)

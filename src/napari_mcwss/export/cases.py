@@ -1,4 +1,4 @@
-"""What all exports share: results scan by scan, names that fit everywhere, a folder made whole."""
+"""What exports share: results scan by scan, plain names, a folder that appears once complete."""
 
 import os
 import re
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
+from napari_mcwss.export.kind import ExportOutcome
 from napari_mcwss.scans.scan import Scan
-from napari_mcwss.segmentation.corrected import read_corrected
-from napari_mcwss.segmentation.results import load_mask, load_result
 from napari_mcwss.study.study import Study
 
 
@@ -28,15 +27,15 @@ class ExportCase:
     Attributes
     ----------
     scan : Scan
-        The scan itself.
-    mask : NDArray of uint8, shape (z, y, x)
-        0 background, k + 1 for class k: the corrected one, if there is one.
-    cams : NDArray of float32, shape (K, z, y, x)
-        In 0..1.
-    scores : NDArray of float32, shape (z, K)
-        In 0..1.
+        The scan.
+    mask : (z, y, x) array of uint8
+        0 background, k + 1 class k; the corrected mask, if there is one.
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1.
+    scores : (z, classes) array of float32
+        Scores in 0..1.
     right : bool
-        Whether the user has called the mask right: nothing about it is doubtful.
+        Whether the user has checked the corrected mask: no pixel is doubtful.
     """
 
     scan: Scan
@@ -46,22 +45,17 @@ class ExportCase:
     right: bool = False
 
 
-@dataclass(frozen=True)
-class ExportOutcome:
-    """What became of one scan: None for `problem` if it was exported."""
-
-    scan: str
-    problem: str | None
-
-
 def read_case(study: Study, model: str, name: str) -> ExportCase:
     """Read a scan's results.
 
     Raises
     ------
     McwssError
-        If it was not segmented by this model, or a file is missing or damaged.
+        If the model has not segmented the scan, or a file is missing or damaged.
     """
+    from napari_mcwss.segmentation.corrected import read_corrected
+    from napari_mcwss.segmentation.results import load_mask, load_result
+
     mask = load_mask(study, model, name)
     corrected = read_corrected(study, name)
     if corrected is not None:
@@ -83,18 +77,14 @@ def read_case(study: Study, model: str, name: str) -> ExportCase:
 def each_case(
     study: Study, model: str, names: Sequence[str], write: Callable[[ExportCase], None]
 ) -> Generator[ExportOutcome, None, list[str]]:
-    """Export one scan after the other; what one lacks does not stop the rest.
+    """Export one scan after the other; an error in one does not stop the others.
 
     Parameters
     ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose results.
-    names : sequence of str
-        Of the scans.
+    study, model, names
+        As of `ExportKind`.
     write : callable
-        Writes one; only its McwssError is taken as the scan's.
+        Writes the results of one scan; a `McwssError` is a problem of that scan.
 
     Yields
     ------
@@ -104,12 +94,12 @@ def each_case(
     Returns
     -------
     list of str
-        Scans that were exported.
+        Names of the scans that were exported.
 
     Raises
     ------
     McwssError
-        If there is none, once all were tried.
+        At the end, if no scan was exported.
     """
     done = []
     for name in names:
@@ -131,22 +121,22 @@ def each_case(
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """Make a folder that appears when it is whole, and never if the block raises.
+    """Make a folder that appears once the block ends, and not if the block raises.
 
     Parameters
     ----------
     out : Path
-        Missing, or an empty folder.
+        The folder; it may exist if it is empty.
 
     Yields
     ------
     Path
-        A hidden folder beside it to write to.
+        A hidden folder beside it, to write to.
 
     Raises
     ------
     McwssError
-        If there is something already, or it cannot be written.
+        If `out` exists and is not empty, or cannot be written.
     """
     out = Path(os.path.realpath(out))
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -165,7 +155,7 @@ def new_folder(out: Path) -> Iterator[Path]:
 
 
 def plain_names(names: Sequence[str]) -> dict[str, str]:
-    """Give every name one of ASCII letters and digits alone, unlike all others in any case.
+    """Map names to distinct ones of ASCII letters and digits, distinct in any case.
 
     Examples
     --------

@@ -1,21 +1,21 @@
 """Masks as DICOM segmentations of the series that their scans were read from.
 
-NIfTI knows nothing of the DICOM files that it was converted from: the series of
-such a scan is given, and taken only where it lies on the very voxels of the scan.
+A NIfTI file does not name the DICOM files that it was converted from: the user names the
+series of such a scan, which must have exactly the voxels of the scan.
 """
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder
+from napari_mcwss.export.kind import ExportKind, ExportOutcome
 from napari_mcwss.scans.formats.dicom import read_series, series_geometry
 from napari_mcwss.study.study import Study
 
@@ -26,38 +26,38 @@ _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
-"""What every image has to tell of patient and study, if only that it is not known."""
+"""Attributes of patient and study that every image must have, even if empty."""
 
 
 def export_dicom_seg(
-    study: Study, model: str, names: Sequence[str], out: Path, dicom: Path | None = None
+    study: Study,
+    model: str,
+    names: Sequence[str],
+    out: Path,
+    *,
+    dicom: Annotated[
+        Path | None,
+        {
+            "mode": "d",
+            "tooltip": "For scans that were converted from DICOM: a folder with a sub-folder for "
+            "each scan, of its name, that holds its series; or that of the only scan.",
+        },
+    ] = None,
 ) -> Generator[ExportOutcome, None, None]:
-    """Write ``<scan>.dcm`` for each scan; the folder appears when it is whole.
+    """Write ``<scan>.dcm`` for each scan to a folder that appears once complete.
+
+    For parameters see `ExportKind`.
 
     Parameters
     ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose masks.
-    names : sequence of str
-        Of the scans.
-    out : Path
-        Folder to make.
     dicom : Path, optional
-        Folder with a sub-folder of each scan's name that holds its series; or
-        that of the series, if there is one scan. By default what scans were
-        read from.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
+        Folder of the series: with a sub-folder for each scan, or of the only scan. By default
+        the series that the scans were read from.
 
     Raises
     ------
     McwssError
-        If highdicom is not installed, or the folder is there already.
+        If highdicom is not installed, or the folder exists.
     """
     try:
         import highdicom  # noqa: F401
@@ -92,12 +92,12 @@ def _series_of(case: ExportCase, dicom: Path | None, *, alone: bool) -> Path:
 
 
 def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> NDArray[np.uint8]:
-    """Put a scan's mask on the voxels of a series: ``(image, row, column)``.
+    """Return a scan's mask on the voxels of a series, ``(image, row, column)``.
 
     Raises
     ------
     McwssError
-        If the series does not lie on the voxels of the scan.
+        If the series and the scan differ in their voxels.
     """
     grid, scan = series_geometry(images), case.scan.geometry
     if grid.shape != scan.shape:
@@ -117,14 +117,15 @@ def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> ND
 def segmentation(
     study: Study, model: str, mask: NDArray[np.uint8], images: Sequence["Dataset"]
 ) -> Any:
-    """Make a DICOM segmentation with a segment for each class that the mask holds.
+    """Make a DICOM segmentation with a segment for each class in the mask.
 
     Raises
     ------
     McwssError
-        If the images lack what has to be told of them.
+        If the images lack required attributes.
     """
     import highdicom as hd
+    from PIL import ImageColor
     from pydicom.sr.codedict import codes
 
     algorithm = hd.AlgorithmIdentificationSequence(
@@ -132,7 +133,7 @@ def segmentation(
         family=codes.DCM.ArtificialIntelligence,
         version=__version__,
     )
-    # DICOM numbers segments from 1 without gaps: a class that is nowhere has none.
+    # DICOM numbers segments from 1 without gaps, so absent classes have no segment.
     present = [k for k in range(1, len(study.classes) + 1) if (mask == k).any()]
     numbers = np.zeros(len(study.classes) + 1, np.uint8)
     numbers[present] = range(1, len(present) + 1)
@@ -176,3 +177,12 @@ def segmentation(
             f"the series cannot be the source of a DICOM segmentation ({reason}): take it as the "
             "scanner or the archive gives it"
         ) from error
+
+
+DICOM_SEG = ExportKind(
+    "dicom-seg",
+    "DICOM segmentations",
+    "Write masks as DICOM segmentations of the series that the scans were read from.",
+    export_dicom_seg,
+    "segmentations",
+)

@@ -1,20 +1,13 @@
-"""Figures of slices: scan, CAMs and mask side by side, with a scale bar and a legend."""
+"""Figures of slices as PNG files."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from typing import Annotated
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export import pictures
-from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder
+from napari_mcwss.export.kind import ExportKind, ExportOutcome
 from napari_mcwss.study.study import Study
-
-GAP = 8
-LINE = 24
-"""Pixels between pictures, and height of a line of text."""
 
 
 def export_figures(
@@ -23,39 +16,36 @@ def export_figures(
     names: Sequence[str],
     out: Path,
     *,
-    channel: str | None = None,
-    slices: Sequence[int] | None = None,
-    count: int = 3,
+    channel: Annotated[
+        str | None, {"tooltip": "Shown under CAMs and masks; by default the first."}
+    ] = None,
+    slices: Annotated[
+        Sequence[int] | None,
+        {"tooltip": "Indices from 0, separated by commas; by default where most is found."},
+    ] = None,
+    count: Annotated[int, {"min": 1, "tooltip": "Slices of each scan, if not named."}] = 3,
 ) -> Generator[ExportOutcome, None, None]:
-    """Write a PNG for each chosen slice; the folder appears when it is whole.
+    """Write a PNG for each chosen slice to a folder that appears once complete.
+
+    For parameters see `ExportKind`.
 
     Parameters
     ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose results.
-    names : sequence of str
-        Of the scans.
-    out : Path
-        Folder to make.
     channel : str, optional
-        The one that CAMs and masks are laid over; the first if not given.
+        The channel under CAMs and masks; by default the first.
     slices : sequence of int, optional
-        Which, from 0; if not given, those with the most found.
+        Indices of slices, from 0; by default those with the most found.
     count : int
-        At most so many of these.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
+        Largest number of slices by default.
 
     Raises
     ------
     McwssError
-        If there is no such channel, or the folder is there already.
+        If the channel does not exist, or the folder exists.
     """
+    from napari_mcwss.export.drawing import draw
+    from napari_mcwss.export.pictures import telling_slices
+
     shown = study.channels[0] if channel is None else channel
     if shown not in study.channels:
         raise McwssError(f"no channel {shown!r}: expected {', '.join(study.channels)}")
@@ -63,7 +53,7 @@ def export_figures(
     with new_folder(out) as folder:
 
         def write(case: ExportCase) -> None:
-            found = pictures.telling_slices(case.mask > 0, count) if slices is None else slices
+            found = telling_slices(case.mask > 0, count) if slices is None else slices
             beyond = [index for index in found if not 0 <= index < case.scan.slices]
             if beyond:
                 raise McwssError(
@@ -76,92 +66,10 @@ def export_figures(
         yield from each_case(study, model, names, write)
 
 
-def draw(
-    case: ExportCase, channel: str, colours: Mapping[str, str], slices: Sequence[int]
-) -> list[Image.Image]:
-    """Draw one figure a slice.
-
-    Parameters
-    ----------
-    case : ExportCase
-        The scan's results.
-    channel : str
-        The one that CAMs and masks are laid over.
-    colours : mapping
-        ``#rrggbb`` by class.
-    slices : sequence of int
-        Which, from 0.
-    """
-    volume = case.scan.volume()
-    box = pictures.patient_box(volume)
-    rows, columns = volume[0, 0, *box].shape
-    spacing = case.scan.geometry.spacing
-    size = pictures.picture_size((rows, columns), spacing[1:])
-
-    def cut(layers: NDArray[np.generic], *, smooth: bool) -> pictures.Pixels:
-        chosen = layers[list(slices)][:, *box].astype(np.uint8)
-        return pictures.resized(chosen, size, smooth=smooth)
-
-    below = pictures.grey(volume[case.scan.channels.index(channel)], slices)[:, *box]
-    below = pictures.resized(below, size, smooth=True)
-    panels = [(channel, below[..., None].repeat(3, -1))]
-    for (name, colour), cam in zip(colours.items(), case.cams, strict=True):
-        overlay = cut((255 * cam).round(), smooth=True)
-        panels.append((f"CAM {name}", pictures.with_cam(below, overlay, colour)))
-    masks = np.stack(
-        [cut(case.mask == label, smooth=False) for label in range(1, len(colours) + 1)]
-    ).astype(bool)
-    panels.append(("mask", pictures.with_masks(below, masks, list(colours.values()))))
-    # A single picture says nothing of its size in the patient.
-    width_mm = columns * spacing[2] if case.scan.slices > 1 else None
-    return [
-        _figure(
-            f"{case.scan.name}, slice {index}",
-            [(caption, pixels[number]) for caption, pixels in panels],
-            colours,
-            width_mm,
-        )
-        for number, index in enumerate(slices)
-    ]
-
-
-def _figure(
-    title: str,
-    panels: Sequence[tuple[str, pictures.Pixels]],
-    colours: Mapping[str, str],
-    width_mm: float | None,
-) -> Image.Image:
-    height, width = panels[0][1].shape[:2]
-    font = ImageFont.load_default(14)
-    legend = [ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(name, font) for name in colours]
-    needed = int(sum(length + LINE + 3 * GAP for length in legend)) + GAP
-    total = max(len(panels) * (width + GAP) + GAP, needed)
-    figure = Image.new("RGB", (total, height + 3 * LINE + 2 * GAP), "white")
-    pen = ImageDraw.Draw(figure)
-    pen.text((GAP, GAP // 2), title, "black", font)
-    top = 2 * LINE
-    for number, (caption, pixels) in enumerate(panels):
-        left = GAP + number * (width + GAP)
-        pen.text((left, LINE), caption, "black", font)
-        figure.paste(Image.fromarray(pixels), (left, top))
-    if width_mm is not None:
-        length = next((mm for mm in (50, 20, 10, 5, 2) if mm <= 0.4 * width_mm), 1)
-        end, bottom = GAP + GAP + round(length / width_mm * width), top + height - GAP
-        pen.rectangle((2 * GAP, bottom - 3, end, bottom), "white", "black")
-        pen.text(
-            (2 * GAP, bottom - LINE),
-            f"{length} mm",
-            "white",
-            font,
-            stroke_width=1,
-            stroke_fill="black",
-        )
-        for side, place in (("R", 2 * GAP), ("L", width - GAP)):
-            middle = (place, top + height // 2)
-            pen.text(middle, side, "white", font, stroke_width=1, stroke_fill="black")
-    left, line = float(GAP), top + height + GAP
-    for (name, colour), space in zip(colours.items(), legend, strict=True):
-        pen.rectangle((left, line + 2, left + 14, line + 16), colour)
-        pen.text((left + LINE, line), name, "black", font)
-        left += space + LINE + 3 * GAP
-    return figure
+FIGURES = ExportKind(
+    "figures",
+    "Figures",
+    "Draw slices as PNG: scan, CAMs and mask side by side, with scale bar and legend.",
+    export_figures,
+    "figures",
+)

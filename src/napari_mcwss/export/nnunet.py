@@ -1,4 +1,4 @@
-"""A data set for nnU-Net v2, in which doubtful pixels are left out of the training."""
+"""A data set for nnU-Net v2, which ignores doubtful pixels in training."""
 
 import csv
 import json
@@ -11,40 +11,40 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case, new_folder, plain_names
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder, plain_names
+from napari_mcwss.export.kind import ExportKind, ExportOutcome
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
 from napari_mcwss.study.study import Study
 
 DOUBT = 0.2
-"""A CAM value nearer to the threshold than this leaves a pixel open."""
+"""A pixel is undecided if its CAM value is closer to the threshold than this."""
 
 SURE = 0.8
-"""From this score on a slice surely holds the class; up to ``1 - SURE`` it surely does not."""
+"""A slice surely holds the class from this score on, and surely not up to ``1 - SURE``."""
 
 
 def doubtful_pixels(case: ExportCase, tags: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Tell on which pixels a mask should not be learnt from.
+    """Find the pixels that a network should not learn from.
 
-    A slice's chance to hold a class is its tag where that is known (present 1,
-    absent 0), else its score. A pixel is doubtful if
+    The chance that a slice holds a class is its tag if known (present 1, absent 0), else its
+    score. A pixel is doubtful if
 
-    - the mask gives it a class whose chance is at most ``1 - SURE``; or, for any
-      class of a higher chance,
-    - the CAM differs from the threshold by less than `DOUBT`; or
-    - the CAM is above that range, and the chance is below `SURE` or the mask
-      gives it no class.
+    - the mask gives it a class with a chance of at most ``1 - SURE``, or
+    - for a class with a higher chance, the CAM is closer to the threshold than `DOUBT`, or
+    - for such a class, the CAM is above that range, but the chance is below `SURE` or the mask
+      is background.
 
     Parameters
     ----------
     case : ExportCase
         The scan's results.
-    tags : NDArray of int8, shape (z, K)
+    tags : (z, classes) array of int8
         1 present, 0 absent, -1 unknown.
 
     Returns
     -------
-    NDArray of bool, shape (z, y, x)
+    (z, y, x) array of bool
     """
     chances = np.where(tags == -1, case.scores, tags).T[:, :, None, None]
     doubtful = np.zeros(case.mask.shape, bool)
@@ -59,30 +59,15 @@ def doubtful_pixels(case: ExportCase, tags: NDArray[np.int8]) -> NDArray[np.bool
 def export_nnunet(
     study: Study, model: str, names: Sequence[str], out: Path
 ) -> Generator[ExportOutcome, None, None]:
-    """Write a data set for nnU-Net v2; it appears when it is whole.
+    """Write a data set for nnU-Net v2 to a folder that appears once complete.
 
-    ``scans.csv`` in it tells which case is which scan.
-
-    Parameters
-    ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose masks are the labels.
-    names : sequence of str
-        Of the scans.
-    out : Path
-        Folder to make, named as nnU-Net wants it: ``Dataset501_Glioma``.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
+    Its ``scans.csv`` lists which case is which scan. For parameters see `ExportKind`.
 
     Raises
     ------
     McwssError
-        If the folder is of another name or there already, or a class is called ``ignore``.
+        If the folder exists or is not named as ``Dataset501_Glioma``, or a class is called
+        ``background`` or ``ignore``.
     """
     if not re.fullmatch(r"Dataset\d{3}_[A-Za-z0-9_-]+", out.name):
         raise McwssError(
@@ -124,3 +109,12 @@ def export_nnunet(
             writer = csv.writer(file)
             writer.writerow(["case", "scan"])
             writer.writerows((cases[name], name) for name in done)
+
+
+NNUNET = ExportKind(
+    "nnunet",
+    "nnU-Net data set",
+    "Write a data set for nnU-Net v2, in which doubtful pixels are to be ignored.",
+    export_nnunet,
+    "Dataset501_Glioma",
+)

@@ -3,25 +3,17 @@
 import csv
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export.cases import ExportCase, ExportOutcome, each_case
-from napari_mcwss.export.report import ReportScan, ScanSection, draw_scan, write_report
-from napari_mcwss.measurement.evaluation import evaluate
-from napari_mcwss.measurement.references import ReferenceMasks
-from napari_mcwss.model.checkpoint import ModelInfo, read_info
+from napari_mcwss.export.cases import ExportCase, each_case
+from napari_mcwss.export.kind import ExportKind, ExportOutcome
 from napari_mcwss.study.study import Study
 
-
-@dataclass(frozen=True)
-class References:
-    """Reference masks, and how they are measured: arguments as of `evaluate`."""
-
-    masks: str
-    mapping: Mapping[str, Sequence[int]]
-    unions: Mapping[str, Sequence[str]]
+if TYPE_CHECKING:
+    from napari_mcwss.export.report import ScanSection
+    from napari_mcwss.model.checkpoint import ModelInfo
 
 
 def report_study(
@@ -29,40 +21,52 @@ def report_study(
     model: str,
     names: Sequence[str],
     out: Path,
+    title: str = "",
     *,
-    title: str | None = None,
-    channel: str | None = None,
-    references: References | None = None,
+    channel: Annotated[
+        str | None, {"tooltip": "Shown under CAMs and masks; by default the last."}
+    ] = None,
+    masks: Annotated[
+        str | None,
+        {
+            "tooltip": "Reference masks to measure against: their name among each scan's files, "
+            "or a folder."
+        },
+    ] = None,
+    values: Annotated[
+        Mapping[str, Sequence[int]] | None, {"tooltip": "Mask values of a class, as TC=1,4."}
+    ] = None,
+    unions: Annotated[
+        Mapping[str, Sequence[str]] | None, {"tooltip": "Classes measured as one, as WT=TC,ED."}
+    ] = None,
 ) -> Generator[ExportOutcome, None, None]:
     """Write one HTML file: pictures of each scan, measurements, and how the model was trained.
 
+    For further parameters see `ExportKind`.
+
     Parameters
     ----------
-    study : Study
-        Of the scans.
-    model : str
-        Whose results.
-    names : sequence of str
-        Of the scans.
-    out : Path
-        File to write.
-    title : str, optional
-        By default the name of the study's folder.
+    title : str
+        Heading; by default the name of the study's folder.
     channel : str, optional
-        The one that CAMs and masks are laid over; the last if not given.
-    references : References, optional
-        What is shown beside the masks, and measured against.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
+        The channel under CAMs and masks; by default the last.
+    masks : str, optional
+        Reference masks to show and measure against, as of `evaluate`.
+    values, unions : mapping, optional
+        Mask values of each class, and classes that are measured as one.
 
     Raises
     ------
     McwssError
-        If there is no such channel, nothing to show, or the file is there already.
+        If the channel does not exist, there is nothing to show, or the file exists.
     """
+    from napari_mcwss.export.report import ReportScan, draw_scan, write_report
+    from napari_mcwss.measurement.evaluation import evaluate
+    from napari_mcwss.measurement.references import ReferenceMasks
+    from napari_mcwss.model.checkpoint import read_info
+
+    if masks is None and (values or unions):
+        raise McwssError("--map and --union are about reference masks: name these with --masks")
     background = study.channels[-1] if channel is None else channel
     if background not in study.channels:
         raise McwssError(f"no channel {background!r}: expected {', '.join(study.channels)}")
@@ -74,9 +78,8 @@ def report_study(
 
     def draw(case: ExportCase) -> None:
         truth = None
-        if references is not None:
-            masks = ReferenceMasks(study, references.masks, references.mapping)
-            truth = masks.read(case.scan.name)
+        if masks is not None:
+            truth = ReferenceMasks(study, masks, values or {}).read(case.scan.name)
         shown = ReportScan(
             name=case.scan.name,
             channels=case.scan.channels,
@@ -91,15 +94,8 @@ def report_study(
 
     done = yield from each_case(study, model, names, draw)
     evaluation = None
-    if references is not None:
-        evaluation = evaluate(
-            study,
-            model,
-            references.masks,
-            references.mapping,
-            unions=references.unions,
-            scans=done,
-        )
+    if masks is not None:
+        evaluation = evaluate(study, model, masks, values or {}, unions=unions or {}, scans=done)
     write_report(
         out,
         title=title or study.folder.name,
@@ -112,11 +108,11 @@ def report_study(
     )
 
 
-def _summary(study: Study, model: str, info: ModelInfo, shown: Sequence[str]) -> str:
-    """Say what is shown, and what of it the model learnt from: it does better there."""
+def _summary(study: Study, model: str, info: "ModelInfo", shown: Sequence[str]) -> str:
+    """Say what is shown, and which scans the model was trained on: it does better on those."""
     learnt = [name for name in shown if name in {*info.scans, *info.trusted_scans}]
     said = f"What the model {model}, which learnt from slice tags, found in {_counted(len(shown))}."
-    # A shared model keeps the names of its scans to itself.
+    # A shared model does not hold the names of its scans.
     if not set(info.scans) <= set(study.scan_names):
         return f"{said} It was trained elsewhere, perhaps on some of the same scans."
     if not learnt:
@@ -129,7 +125,7 @@ def _summary(study: Study, model: str, info: ModelInfo, shown: Sequence[str]) ->
     )
 
 
-def _facts(study: Study, info: ModelInfo) -> dict[str, str]:
+def _facts(study: Study, info: "ModelInfo") -> dict[str, str]:
     here = [name for name in info.scans if name in study.scan_names]
     tagged = sum(int(study.tags.read(name).tagged.sum()) for name in here)
     slices = f", {tagged} tagged slices" if len(here) == len(info.scans) else ""
@@ -143,7 +139,7 @@ def _facts(study: Study, info: ModelInfo) -> dict[str, str]:
 
 
 def _losses(history: Path) -> dict[str, list[float]]:
-    """Read the curves of a training; a model that was shared has none."""
+    """Read the loss curves of a training; shared models have none."""
     curves: dict[str, list[float]] = defaultdict(list)
     if not history.exists():
         return curves
@@ -152,7 +148,7 @@ def _losses(history: Path) -> dict[str, list[float]]:
             for row in csv.DictReader(file):
                 for name, value in row.items():
                     if name != "epoch" and not name.startswith("auc_"):
-                        # A stage of the training leaves the terms of the others blank.
+                        # The terms of other stages are blank.
                         curves[name].append(float(value or "nan"))
     except (OSError, ValueError) as error:
         raise McwssError(
@@ -163,3 +159,13 @@ def _losses(history: Path) -> dict[str, list[float]]:
 
 def _counted(scans: int) -> str:
     return f"{scans} scan{'s' if scans != 1 else ''}"
+
+
+REPORT = ExportKind(
+    "report",
+    "Report",
+    "Write one HTML file for a browser: pictures, measurements, training.",
+    report_study,
+    "report.html --masks seg --map TC=1,4 --map ED=2",
+    out="File to write.",
+)

@@ -1,24 +1,13 @@
 """A new kind of step is one module and one line of the registry: all else follows from it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from helpers.additions import run_with_additions as run
 from helpers.dilate_step import DILATE
 
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import STEP_KINDS, parse_steps
 from napari_mcwss.segmentation.results import load_mask, stored_settings
-
-ADDITIONS = Path(__file__).parents[2] / "helpers" / "additions.py"
-
-
-def run(*arguments):
-    command = [sys.executable, str(ADDITIONS), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return " ".join(done.stdout.replace("│", " ").split())
 
 
 def test_a_new_step_is_in_the_help():
