@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.names import check_names
 from napari_mcwss.tags import editing
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag, TagTable
 
 # Letters, digits, and what else a name may have in it; any script has letters.
@@ -53,23 +54,22 @@ def tables(
     return TagTable(names, np.array(draw(cells), np.int8).reshape(rows, len(names)))
 
 
-TableEdit = Callable[[TagTable], TagTable]
+Editing = Callable[[TagTable], list[Change]]
 
 
 @st.composite
-def edits(draw: st.DrawFn, slices: int, classes: Sequence[str]) -> TableEdit:
-    """Give something that a reader does at once to tags of so many slices and these classes."""
+def edits(draw: st.DrawFn, slices: int, classes: Sequence[str]) -> Editing:
+    """Give something that a reader does at once, as changes of a table of this size."""
     where, other = draw(st.integers(0, slices - 1)), draw(st.integers(0, slices - 1))
     name, tag = draw(st.sampled_from(list(classes))), draw(st.sampled_from(list(Tag)))
-    acts: list[TableEdit] = [
-        lambda table: editing.with_tag(table, where, name, tag),
-        lambda table: editing.toggled(table, where, name),
-        lambda table: editing.with_range(table, name, where, other),
-        lambda table: editing.present_on(table, name, min(where, other), max(where, other)),
-        lambda table: editing.nowhere(table, name),
-        lambda table: editing.nothing_here(table, where),
-        lambda table: editing.rest_absent(table, where),
-        lambda table: editing.copied_from_previous(table, where),
-        lambda table: editing.cleared(table, where),
+    acts: list[Editing] = [
+        lambda table: editing.set_tag(table, where, name, tag),
+        lambda table: editing.set_range(table, name, where, other),
+        lambda table: editing.set_present(table, name, min(where, other), max(where, other)),
+        lambda table: editing.set_absent_everywhere(table, name),
+        lambda table: editing.set_all_absent(table, where),
+        lambda table: editing.set_rest_absent(table, where),
+        lambda table: editing.copy_previous(table, where),
+        lambda table: editing.clear(table, where),
     ]
     return draw(st.sampled_from(acts))

@@ -5,6 +5,7 @@ import pytest
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
+from napari_mcwss.tags.changes import changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")
@@ -18,35 +19,34 @@ def table() -> TagTable:
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (lambda t: editing.with_tag(t, 2, "ED", Tag.ABSENT), [[1, -1], [0, 1], [-1, 0], [1, 0]]),
-        (lambda t: editing.toggled(t, 0, "TC"), [[0, -1], [0, 1], [-1, -1], [1, 0]]),
-        (lambda t: editing.toggled(t, 1, "TC"), [[1, -1], [-1, 1], [-1, -1], [1, 0]]),
-        (lambda t: editing.with_range(t, "ED", 1, 2), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
-        (lambda t: editing.with_range(t, "ED", 2, 1), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
-        (lambda t: editing.present_on(t, "ED", 2, 3), [[1, -1], [0, 1], [-1, 1], [1, 1]]),
-        (lambda t: editing.nowhere(t, "TC"), [[0, -1], [0, 1], [0, -1], [0, 0]]),
-        (lambda t: editing.nothing_here(t, 3), [[1, -1], [0, 1], [-1, -1], [0, 0]]),
-        (lambda t: editing.rest_absent(t, 0), [[1, 0], [0, 1], [-1, -1], [1, 0]]),
-        (lambda t: editing.copied_from_previous(t, 2), [[1, -1], [0, 1], [0, 1], [1, 0]]),
-        (lambda t: editing.copied_from_previous(t, 0), [[1, -1], [0, 1], [-1, -1], [1, 0]]),
-        (lambda t: editing.cleared(t, 3), [[1, -1], [0, 1], [-1, -1], [-1, -1]]),
+        (lambda t: editing.set_tag(t, 2, "ED", Tag.ABSENT), [[1, -1], [0, 1], [-1, 0], [1, 0]]),
+        (lambda t: editing.set_range(t, "ED", 1, 2), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
+        (lambda t: editing.set_range(t, "ED", 2, 1), [[1, 0], [0, 1], [-1, 1], [1, 0]]),
+        (lambda t: editing.set_present(t, "ED", 2, 3), [[1, -1], [0, 1], [-1, 1], [1, 1]]),
+        (lambda t: editing.set_absent_everywhere(t, "TC"), [[0, -1], [0, 1], [0, -1], [0, 0]]),
+        (lambda t: editing.set_all_absent(t, 3), [[1, -1], [0, 1], [-1, -1], [0, 0]]),
+        (lambda t: editing.set_rest_absent(t, 0), [[1, 0], [0, 1], [-1, -1], [1, 0]]),
+        (lambda t: editing.copy_previous(t, 2), [[1, -1], [0, 1], [0, 1], [1, 0]]),
+        (lambda t: editing.copy_previous(t, 0), [[1, -1], [0, 1], [-1, -1], [1, 0]]),
+        (lambda t: editing.clear(t, 3), [[1, -1], [0, 1], [-1, -1], [-1, -1]]),
     ],
 )
-def test_each_act_changes_what_it_says_in_a_new_table(table, act, expected):
+def test_each_act_lists_what_it_changes_and_nothing_else(table, act, expected):
     before = table.values.copy()
-    assert act(table).values.tolist() == expected
+    wanted = TagTable(CLASSES, np.array(expected, np.int8))
+    assert act(table) == changes_between(table, wanted)
     assert np.array_equal(table.values, before)
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda t: editing.toggled(t, 4, "TC"),
-        lambda t: editing.toggled(t, 0, "XX"),
-        lambda t: editing.with_range(t, "TC", 0, 4),
-        lambda t: editing.with_range(t, "TC", -1, 2),
-        lambda t: editing.with_range(t, "XX", 0, 1),
-        lambda t: editing.nowhere(t, "XX"),
+        lambda t: editing.set_tag(t, 4, "TC", Tag.PRESENT),
+        lambda t: editing.set_tag(t, 0, "XX", Tag.PRESENT),
+        lambda t: editing.set_range(t, "TC", 0, 4),
+        lambda t: editing.set_range(t, "TC", -1, 2),
+        lambda t: editing.set_range(t, "XX", 0, 1),
+        lambda t: editing.set_absent_everywhere(t, "XX"),
     ],
 )
 def test_slices_and_classes_that_are_not_there_are_refused(table, act):

@@ -15,6 +15,7 @@ KILLS = """
 import json, os, random, signal, sys, time, warnings
 from pathlib import Path
 from napari_mcwss.tags.journal import Edit
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -43,7 +44,7 @@ def work(seed, pipe):
     for edit in edits(seed):
         kind, where, tag = edit
         if kind == "change":
-            store().change(*where, tag, Edit((), reader="reader"))
+            store().apply([Change(*where, tag, Tag.UNKNOWN)], Edit((), reader="reader"))
         elif kind == "compact":
             store().compact()
         else:
@@ -100,6 +101,7 @@ FULL = """
 import json, resource, signal, sys
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
@@ -110,7 +112,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1]))
 shown = 0
 try:
     for index in range(1500):
-        store.change(index, "TC", Tag.PRESENT)
+        store.apply([Change(index, "TC", Tag.PRESENT, Tag.UNKNOWN)])
         shown += 1
 except McwssError as error:
     message = str(error)
@@ -120,7 +122,7 @@ except McwssError as error:
     compacting = str(error)
 kept = int(store.read().tagged.sum())
 resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-store.change(shown, "TC", Tag.PRESENT)
+store.apply([Change(shown, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.compact()
 again = int(store.read().tagged.sum())
 print(json.dumps([message, compacting, shown, kept, again]))
@@ -144,6 +146,7 @@ READ_ONLY = """
 import json, os, shutil, sys, tempfile
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
@@ -153,9 +156,9 @@ def turn(folders, files):
         path.chmod(folders if path.is_dir() else files)
 
 store = ScanTags(folder, "a", 3, ("TC",))
-store.change(0, "TC", Tag.PRESENT)
+store.apply([Change(0, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.compact()
-store.change(1, "TC", Tag.PRESENT)
+store.apply([Change(1, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.read()
 if os.geteuid() == 0:
     # Modes do not keep the superuser from writing.
@@ -165,14 +168,14 @@ if os.geteuid() == 0:
     os.setuid(65534)
 turn(0o555, 0o444)
 messages = []
-for act in (lambda: store.change(2, "TC", Tag.PRESENT), store.compact):
+for act in (lambda: store.apply([Change(2, "TC", Tag.PRESENT, Tag.UNKNOWN)]), store.compact):
     try:
         act()
     except McwssError as error:
         messages.append(str(error))
 kept = store.read().values.ravel().tolist()
 turn(0o755, 0o644)
-store.change(2, "TC", Tag.ABSENT)
+store.apply([Change(2, "TC", Tag.ABSENT, Tag.UNKNOWN)])
 store.compact()
 print(json.dumps([messages, kept, store.read().values.ravel().tolist()]))
 shutil.rmtree(folder, ignore_errors=True)

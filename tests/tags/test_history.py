@@ -12,6 +12,7 @@ from helpers.study_index import Index
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
+from napari_mcwss.tags.changes import Change, with_changes
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
@@ -33,6 +34,10 @@ def state(book: TagStore) -> dict[str, list[list[int]]]:
     return {scan: book.read(scan).values.tolist() for scan in SCANS}
 
 
+def changed(tables: dict[str, TagTable], editing) -> dict[str, TagTable]:
+    return {scan: with_changes(table, editing(table)) for scan, table in tables.items()}
+
+
 def act_at_random(book: TagStore, rng: np.random.Generator) -> None:
     scan = str(rng.choice(list(SCANS)))
     table, where = book.read(scan), int(rng.integers(SCANS[scan]))
@@ -41,22 +46,22 @@ def act_at_random(book: TagStore, rng: np.random.Generator) -> None:
         case 0:
             book.change(scan, where, name, Tag(int(rng.integers(-1, 2))))
         case 1:
-            book.apply({scan: editing.with_range(table, name, where, SCANS[scan] // 2)})
+            book.apply(scan, editing.set_range(table, name, where, SCANS[scan] // 2))
         case 2:
-            book.apply({scan: editing.nothing_here(table, where)})
+            book.apply(scan, editing.set_all_absent(table, where))
         case 3:
-            book.apply({scan: editing.cleared(table, where)})
+            book.apply(scan, editing.clear(table, where))
         case 4:
-            book.apply({scan: editing.copied_from_previous(table, where)})
+            book.apply(scan, editing.copy_previous(table, where))
         case 5:
             tables = {scan: book.read(scan) for scan in SCANS}
-            book.write({scan: editing.rest_absent(tables[scan], 0) for scan in SCANS})
+            book.write(changed(tables, lambda t: editing.set_rest_absent(t, 0)))
         case 6:
             book.compact(scan)
         case 7:
-            book.apply({scan: editing.nowhere(table, name)})
+            book.apply(scan, editing.set_absent_everywhere(table, name))
         case _:
-            book.apply({scan: editing.toggled(table, where, name)})
+            book.apply(scan, editing.set_tag(table, where, name, table.get(where, name).next))
 
 
 @pytest.mark.slow
@@ -128,6 +133,22 @@ def test_steps_are_told_apart_and_kept_in_order_where_the_clock_is_wrong(
     assert all((book.read(scan).values == -1).all() for scan in SCANS)
 
 
+def test_changes_of_older_tags_leave_all_others_alone_and_are_undone_to_what_was_on_disk(
+    tmp_path, book
+):
+    older = book.read("a")
+    book.change("a", 0, "TC", Tag.ABSENT)
+    book.change("a", 3, "ED", Tag.PRESENT)
+    changes = editing.set_tag(older, 0, "TC", Tag.PRESENT)
+    book.apply("a", changes)
+    book.apply("a", changes)
+    edits = journal_of(tmp_path / "tags", "a").edits()
+    assert [edit.changes for edit in edits[2:]] == [(Change(0, "TC", Tag.PRESENT, Tag.ABSENT),)]
+    assert book.read("a").get(3, "ED") == Tag.PRESENT
+    book.undo()
+    assert book.read("a").get(0, "TC") == Tag.ABSENT
+
+
 def test_a_new_step_ends_what_could_be_redone(book):
     book.change("a", 0, "TC", Tag.PRESENT)
     book.undo()
@@ -137,8 +158,8 @@ def test_a_new_step_ends_what_could_be_redone(book):
 
 
 def test_a_step_over_several_scans_is_one(book):
-    tables = {scan: editing.nowhere(book.read(scan), "TC") for scan in SCANS}
-    book.write(tables)
+    tables = {scan: book.read(scan) for scan in SCANS}
+    book.write(changed(tables, lambda t: editing.set_absent_everywhere(t, "TC")))
     step = book.undo()
     assert set(step.changes) == set(SCANS)
     assert not any((book.read(scan).values != -1).any() for scan in SCANS)
@@ -146,7 +167,7 @@ def test_a_step_over_several_scans_is_one(book):
 
 
 def test_undo_leaves_alone_what_another_changed_since(tmp_path, book):
-    book.apply({"a": editing.nowhere(book.read("a"), "TC")})
+    book.apply("a", editing.set_absent_everywhere(book.read("a"), "TC"))
     book.compact("a")
     table = TagTable.read_csv(tmp_path / "tags" / "a.csv", SCANS["a"], CLASSES)
     table.set(3, "TC", Tag.PRESENT)
@@ -204,7 +225,10 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     tables = {scan: TagTable.empty(slices, CLASSES) for scan, slices in SCANS.items()}
     for table in tables.values():
         table.values[:] = Tag.PRESENT
-    book.apply(tables)
+    book.write(tables)
+    # Done again, it is in the journals alone.
+    book.undo()
+    book.redo()
     at_work, go_on = threading.Event(), threading.Event()
     order: list[str] = []
     note, compact = ScanTags.note, ScanTags.compact

@@ -6,7 +6,8 @@ from datetime import datetime
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.journal import Change, Edit, Journal, changes_between
+from napari_mcwss.tags.changes import Change, changes_between
+from napari_mcwss.tags.journal import Edit, Journal
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")

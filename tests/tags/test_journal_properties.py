@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_mcwss.tags import editing
+from napari_mcwss.tags.changes import changes_between, with_changes
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
@@ -27,7 +28,7 @@ writing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Two that take each other back.
 TURNS = [
-    lambda table, tag=tag: editing.with_tag(table, 0, "TC", tag)
+    lambda table, tag=tag: editing.set_tag(table, 0, "TC", tag)
     for tag in (Tag.PRESENT, Tag.UNKNOWN)
 ]
 
@@ -41,14 +42,15 @@ def emptied(folder: Path) -> ScanTags:
     return ScanTags(folder, "a", SLICES, CLASSES)
 
 
-def act(store: ScanTags, kind: str, changed, reader: str) -> None:
+def act(store: ScanTags, kind: str, changes_of, reader: str) -> None:
     edit = Edit((), reader=reader)
     if kind == "compact":
         store.compact()
     elif kind == "write":
-        store.write(changed(store.read()), edit)
+        table = store.read()
+        store.write(with_changes(table, changes_of(table)), edit)
     else:
-        store.apply(changed(store.read()), edit)
+        store.apply(changes_of(store.read()), edit)
 
 
 @settings(writing, max_examples=60)
@@ -76,7 +78,7 @@ def test_a_journal_cut_in_its_last_line_loses_at_most_that_line(
         # Nothing more is lost to what is written after it.
         next_tags = TagTable(CLASSES, np.array(found, np.int8))
         next_tags.set(1, "TC", Tag.ABSENT if next_tags.get(1, "TC") != Tag.ABSENT else Tag.PRESENT)
-        store.apply(next_tags)
+        store.apply(changes_between(store.read(), next_tags))
         assert store.read().values.tolist() == next_tags.values.tolist()
         store.compact()
         assert not store.pending
@@ -135,7 +137,8 @@ def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path:
             store = stores[0 if first else 1]
             if kind == "spreadsheet":
                 store.compact()
-                edit(store.read()).write_csv(tmp_path / "a.csv")
+                table = store.read()
+                with_changes(table, edit(table)).write_csv(tmp_path / "a.csv")
             elif kind == "torn":
                 with journal_of(tmp_path, "a").path.open("ab") as file:
                     file.write(b'{"changes": [[0, "TC", 1, ')

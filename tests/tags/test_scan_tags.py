@@ -13,8 +13,9 @@ from napari_mcwss.base import files
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import journal as history
 from napari_mcwss.tags import table as table_module
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.journal import Edit, Journal
-from napari_mcwss.tags.scan_tags import ScanTags
+from napari_mcwss.tags.scan_tags import ANYBODYS, ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")
@@ -23,6 +24,10 @@ CLASSES = ("TC", "ED")
 @pytest.fixture
 def store(tmp_path):
     return ScanTags(tmp_path, "a", 3, CLASSES)
+
+
+def change(store, slice_index, class_name, tag, edit=ANYBODYS):
+    return store.apply([Change(slice_index, class_name, tag, Tag.UNKNOWN)], edit)
 
 
 def reread(folder):
@@ -34,34 +39,34 @@ def content(folder):
 
 
 def test_keystrokes_are_on_the_disk_at_once(store, tmp_path):
-    store.change(0, "TC", Tag.PRESENT)
-    store.change(0, "TC", Tag.ABSENT)
-    store.change(2, "ED", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.ABSENT)
+    change(store, 2, "ED", Tag.PRESENT)
     assert reread(tmp_path) == [[0, -1], [-1, -1], [-1, 1]]
     assert not (tmp_path / "a.csv").exists()
 
 
 def test_the_same_tag_again_is_no_deed(store, tmp_path):
-    store.change(0, "TC", Tag.UNKNOWN)
+    change(store, 0, "TC", Tag.UNKNOWN)
     assert content(tmp_path) == {}
 
 
 def test_folding_moves_the_journal_into_the_csv_file(store, tmp_path):
-    store.change(1, "ED", Tag.PRESENT)
+    change(store, 1, "ED", Tag.PRESENT)
     store.compact()
     assert (tmp_path / "a.csv").read_text() == "slice,TC,ED\n0,,\n1,,1\n2,,\n"
     assert reread(tmp_path) == [[-1, -1], [-1, 1], [-1, -1]]
 
 
 def test_the_csv_file_counts_once_it_holds_all(store, tmp_path):
-    store.change(1, "ED", Tag.PRESENT)
+    change(store, 1, "ED", Tag.PRESENT)
     store.compact()
     (tmp_path / "a.csv").write_text("slice,TC,ED\n0,,\n1,,0\n2,,\n")
     assert reread(tmp_path) == [[-1, -1], [-1, 0], [-1, -1]]
 
 
 def test_the_journal_knows_who_changed_what(store, tmp_path):
-    store.change(1, "ED", Tag.PRESENT, Edit((), reader="A"))
+    change(store, 1, "ED", Tag.PRESENT, Edit((), reader="A"))
     table = store.read()
     table.set(0, "TC", Tag.ABSENT)
     table.set(2, "TC", Tag.ABSENT)
@@ -71,7 +76,7 @@ def test_the_journal_knows_who_changed_what(store, tmp_path):
 
 
 def test_reading_beside_a_program_that_folds_sees_all_tags(store, tmp_path, monkeypatch):
-    store.change(1, "ED", Tag.PRESENT)
+    change(store, 1, "ED", Tag.PRESENT)
     really_read = Journal.read
     others = [store.compact]
 
@@ -94,20 +99,21 @@ def test_folding_nothing_writes_nothing(store, tmp_path):
 @pytest.mark.parametrize("slice_index", [-1, 3])
 def test_no_such_slice_is_noted(store, tmp_path, slice_index):
     with pytest.raises(McwssError, match="does not exist"):
-        store.change(slice_index, "TC", Tag.PRESENT)
+        change(store, slice_index, "TC", Tag.PRESENT)
     assert content(tmp_path) == {}
 
 
 KEYSTROKES = """
 import sys, time
 from pathlib import Path
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 store = ScanTags(Path(sys.argv[1]), "a", 3, ("TC", "ED"))
-store.change(0, "TC", Tag.PRESENT)
+store.apply([Change(0, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.compact()
-store.change(1, "TC", Tag.ABSENT)
-store.change(2, "ED", Tag.PRESENT)
+store.apply([Change(1, "TC", Tag.ABSENT, Tag.UNKNOWN)])
+store.apply([Change(2, "ED", Tag.PRESENT, Tag.UNKNOWN)])
 print("done", flush=True)
 time.sleep(60)
 """
@@ -127,8 +133,8 @@ def test_tags_survive_kill_9(tmp_path):
 
 @pytest.mark.parametrize("step", ["before the csv file", "before the journal knows"])
 def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch, step):
-    store.change(0, "TC", Tag.PRESENT)
-    store.change(1, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
+    change(store, 1, "TC", Tag.PRESENT)
     new = TagTable.empty(3, CLASSES)
     new.set(0, "TC", Tag.ABSENT)
 
@@ -148,14 +154,14 @@ def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch
 class TestFailure:
     @pytest.fixture
     def before(self, store, tmp_path):
-        store.change(0, "TC", Tag.PRESENT)
+        change(store, 0, "TC", Tag.PRESENT)
         store.compact()
-        store.change(1, "TC", Tag.PRESENT)
+        change(store, 1, "TC", Tag.PRESENT)
         return content(tmp_path)
 
     def check(self, store, tmp_path, before, message):
         with pytest.raises(McwssError, match=message):
-            store.change(2, "TC", Tag.PRESENT)
+            change(store, 2, "TC", Tag.PRESENT)
         with pytest.raises(McwssError, match=message):
             store.compact()
         with pytest.raises(McwssError, match=message):
@@ -214,7 +220,7 @@ class TestFailure:
         for act in (
             store.read,
             store.compact,
-            lambda: store.change(0, "TC", Tag.ABSENT),
+            lambda: change(store, 0, "TC", Tag.ABSENT),
             lambda: store.write(TagTable.empty(3, CLASSES)),
         ):
             with pytest.raises(McwssError, match=r"a\.csv"):
@@ -223,15 +229,15 @@ class TestFailure:
 
 
 def test_tags_that_are_read_belong_to_the_reader(store):
-    store.change(0, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
     store.read().set(0, "TC", Tag.ABSENT)
     assert store.read().get(0, "TC") is Tag.PRESENT
 
 
 def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch):
-    store.change(0, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
     store.read()
-    ScanTags(tmp_path, "a", 3, CLASSES).change(1, "ED", Tag.ABSENT)
+    change(ScanTags(tmp_path, "a", 3, CLASSES), 1, "ED", Tag.ABSENT)
     edit, read = history._edit, []
     monkeypatch.setattr(history, "_edit", lambda line: read.append(line) or edit(line))
     assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
@@ -239,7 +245,7 @@ def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch
 
 
 def test_a_line_that_was_read_while_it_was_written_counts_once_it_is_whole(store, tmp_path):
-    store.change(0, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
     line = b'{"changes": [[1, "ED", 0, -1]]}\n'
     with (tmp_path / ".journal" / "a.jsonl").open("ab", buffering=0) as file:
         file.write(line[:15])
@@ -251,7 +257,7 @@ def test_a_line_that_was_read_while_it_was_written_counts_once_it_is_whole(store
 
 def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
-    store.change(0, "TC", Tag.PRESENT)
+    change(store, 0, "TC", Tag.PRESENT)
     store.read()
     ScanTags(tmp_path, "a", 3, CLASSES).compact()
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")

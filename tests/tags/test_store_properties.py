@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.changes import with_changes
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
 
@@ -60,8 +61,10 @@ class Reader(RuleBasedStateMachine):
 
     @rule(scan=SCAN, edit=EDITS)
     def edit(self, scan: str, edit: dict) -> None:
-        expected = edit[SCANS[scan]](self.book.read(scan))
-        self.book.apply({scan: expected})
+        table = self.book.read(scan)
+        changes = edit[SCANS[scan]](table)
+        expected = with_changes(table, changes)
+        self.book.apply(scan, changes)
         assert self.book.read(scan).values.tolist() == expected.values.tolist()
         self.has_acted()
 
@@ -71,10 +74,10 @@ class Reader(RuleBasedStateMachine):
         assert self.book.read(scan).get(SCANS[scan] - 1, name) == tag
         self.has_acted()
 
-    @rule(edit=EDITS, written=st.booleans())
-    def edit_all(self, edit: dict, written: bool) -> None:
-        tables = {scan: edit[slices](self.book.read(scan)) for scan, slices in SCANS.items()}
-        (self.book.write if written else self.book.apply)(tables)
+    @rule(edit=EDITS)
+    def edit_all(self, edit: dict) -> None:
+        tables = {scan: self.book.read(scan) for scan in SCANS}
+        self.book.write({s: with_changes(t, edit[SCANS[s]](t)) for s, t in tables.items()})
         self.has_acted()
 
     @rule()
@@ -104,19 +107,19 @@ class Reader(RuleBasedStateMachine):
     def another_program_edits_meanwhile(self, scan: str, edit: dict) -> None:
         other = opened(self.folder)
         with other.lock:
-            other.apply({scan: edit[SCANS[scan]](other.read(scan))})
+            other.apply(scan, edit[SCANS[scan]](other.read(scan)))
         self.book.claim()
         self.book.lock.release()
         self.has_acted()
 
     @rule(scan=SCAN, edit=EDITS)
     def edit_on_a_full_disk(self, scan: str, edit: dict) -> None:
-        table = edit[SCANS[scan]](self.book.read(scan))
+        changes = edit[SCANS[scan]](self.book.read(scan))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("napari_mcwss.tags.journal.append_line", _full)
-            if table.values.tolist() != self.book.read(scan).values.tolist():
+            if changes:
                 with pytest.raises(McwssError, match="full"):
-                    self.book.apply({scan: table})
+                    self.book.apply(scan, changes)
 
     @precondition(lambda self: self.place > 0)
     @rule()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_mcwss.tags.changes import with_changes
 from napari_mcwss.tags.suggestions import accepted, most_doubtful, open_suggestions
 from napari_mcwss.tags.table import TagTable
 
@@ -29,12 +30,14 @@ def test_a_tagged_slice_has_no_suggestion():
 )
 def test_sure_suggestions_become_tags_and_known_tags_stay(confidence, expected):
     before = table((0, -1), (-1, -1), (-1, -1))
-    assert accepted(before, PROBABILITIES, confidence).values.tolist() == expected
+    changes = accepted(before, PROBABILITIES, confidence)
+    assert with_changes(before, changes).values.tolist() == expected
     assert before.values.tolist() == [[0, -1], [-1, -1], [-1, -1]]
 
 
 def test_one_slice_alone_can_be_accepted():
-    found = accepted(table(*[(-1, -1)] * 3), PROBABILITIES, slice_index=1)
+    before = table(*[(-1, -1)] * 3)
+    found = with_changes(before, accepted(before, PROBABILITIES, slice_index=1))
     assert found.values.tolist() == [[-1, -1], [1, 1], [-1, -1]]
 
 

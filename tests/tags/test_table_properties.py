@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import editing
-from napari_mcwss.tags.journal import changes_between
+from napari_mcwss.tags.changes import changes_between, with_changes
 from napari_mcwss.tags.table import Tag, TagTable
 
 # A file of the same name is written again for every example.
@@ -74,11 +74,14 @@ def test_a_csv_file_with_another_cell_is_other_tags_or_refused(
 
 
 @given(table=tables(), data=st.data())
-def test_an_edit_makes_a_new_table_of_tags(table: TagTable, data: st.DataObject):
+def test_an_edit_lists_each_tag_that_changes_once_and_leaves_the_table(
+    table: TagTable, data: st.DataObject
+):
     before = table.values.copy()
-    changed = data.draw(edits(len(before), table.classes))(table)
+    changes = data.draw(edits(len(before), table.classes))(table)
+    changed = with_changes(table, changes)
     assert np.array_equal(table.values, before)
-    assert changed.values is not table.values
+    assert changes == changes_between(table, changed)
     assert changed.classes == table.classes
     assert (changed.values.shape, changed.values.dtype) == (before.shape, np.int8)
     assert np.isin(changed.values, list(Tag)).all()
@@ -90,12 +93,13 @@ def test_an_edit_of_a_class_leaves_all_others_alone(table: TagTable, data: st.Da
     first, last = data.draw(st.lists(st.integers(0, slices - 1), min_size=2, max_size=2))
     others = [column for column in range(len(table.classes)) if table.classes[column] != name]
     for changed in (
-        editing.toggled(table, first, name),
-        editing.with_range(table, name, first, last),
-        editing.present_on(table, name, first, last),
-        editing.nowhere(table, name),
+        editing.set_tag(table, first, name, Tag.PRESENT),
+        editing.set_range(table, name, first, last),
+        editing.set_present(table, name, first, last),
+        editing.set_absent_everywhere(table, name),
     ):
-        assert np.array_equal(changed.values[:, others], table.values[:, others])
+        values = with_changes(table, changed).values
+        assert np.array_equal(values[:, others], table.values[:, others])
 
 
 @given(table=tables(), data=st.data())
@@ -104,11 +108,8 @@ def test_the_changes_between_two_tables_lead_from_one_to_the_other_and_back(
 ):
     other = data.draw(tables(len(table.values), table.classes))
     changes = changes_between(table, other)
-    there, back = table.copy(), other.copy()
-    for change in changes:
-        there.set(change.slice_index, change.class_name, change.tag)
-        way_back = change.reversed
-        back.set(way_back.slice_index, way_back.class_name, way_back.tag)
+    there = with_changes(table, changes)
+    back = with_changes(other, [change.reversed for change in changes])
     assert np.array_equal(there.values, other.values)
     assert np.array_equal(back.values, table.values)
     assert len(changes) == (table.values != other.values).sum()
@@ -149,9 +150,9 @@ def test_slices_that_are_not_there_are_refused_by_all_edits_of_a_class(
     name, last = table.classes[0], len(table.values)
     for index in (last + beyond, below):
         for edit in (
-            lambda index=index: editing.toggled(table, index, name),
-            lambda index=index: editing.with_range(table, name, 0, index),
-            lambda index=index: editing.present_on(table, name, 0, index),
+            lambda index=index: editing.set_tag(table, index, name, Tag.PRESENT),
+            lambda index=index: editing.set_range(table, name, 0, index),
+            lambda index=index: editing.set_present(table, name, 0, index),
         ):
             with pytest.raises(McwssError):
                 edit()

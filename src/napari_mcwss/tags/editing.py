@@ -1,17 +1,37 @@
-"""What a reader does to the tags of a scan at once, each as a table to be taken over.
+"""What a reader does to the tags of a scan at once, each as a list of changes.
 
-Every function gives a new table of the same slices and classes, and leaves the
-one that it is given as it is.
+No function changes the table that it is given, and none lists a tag that stays as it is.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag, TagTable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def with_tag(table: TagTable, slice_index: int, class_name: str, tag: Tag) -> TagTable:
+    from numpy.typing import ArrayLike
+
+
+def _changes(
+    table: TagTable, slices: Sequence[int], classes: Sequence[str], tags: ArrayLike
+) -> list[Change]:
+    """List the changes that give classes on slices tags, ``(slices, classes)`` or one for all."""
+    wanted = np.broadcast_to(tags, (len(slices), len(classes)))
+    return [
+        Change(index, name, Tag(int(tag)), previous)
+        for index, row in zip(slices, wanted, strict=True)
+        for name, tag in zip(classes, row, strict=True)
+        if (previous := table.get(index, name)) != tag
+    ]
+
+
+def set_tag(table: TagTable, slice_index: int, class_name: str, tag: Tag) -> list[Change]:
     """Give one class on one slice a tag.
 
     Raises
@@ -19,31 +39,18 @@ def with_tag(table: TagTable, slice_index: int, class_name: str, tag: Tag) -> Ta
     McwssError
         If there is no such slice or class.
     """
-    changed = table.copy()
-    changed.set(slice_index, class_name, tag)
-    return changed
+    return _changes(table, [slice_index], [class_name], tag)
 
 
-def toggled(table: TagTable, slice_index: int, class_name: str) -> TagTable:
-    """Go on with one class on one slice: unknown, present, absent, unknown ...
-
-    Raises
-    ------
-    McwssError
-        If there is no such slice or class.
-    """
-    return with_tag(table, slice_index, class_name, table.get(slice_index, class_name).next)
-
-
-def with_range(table: TagTable, class_name: str, first: int, last: int) -> TagTable:
+def set_range(table: TagTable, class_name: str, first: int, last: int) -> list[Change]:
     """Tag a class present on a range of slices, and absent on all others.
 
     Parameters
     ----------
     table : TagTable
-        Of the scan.
+        Tags of the scan.
     class_name : str
-        The class.
+        Name of the class.
     first, last : int
         Ends of the range, both in it, in either order.
 
@@ -55,19 +62,17 @@ def with_range(table: TagTable, class_name: str, first: int, last: int) -> TagTa
     Examples
     --------
     >>> table = TagTable.empty(5, ["core"])
-    >>> with_range(table, "core", 3, 1).values[:, 0].tolist()
+    >>> [int(change.tag) for change in set_range(table, "core", 3, 1)]
     [0, 1, 1, 1, 0]
     """
     for end in (first, last):
         table.get(end, class_name)
-    changed = table.copy()
-    column = changed.values[:, table.classes.index(class_name)]
-    column[:] = Tag.ABSENT
-    column[min(first, last) : max(first, last) + 1] = Tag.PRESENT
-    return changed
+    tags = np.full((len(table.values), 1), Tag.ABSENT)
+    tags[min(first, last) : max(first, last) + 1] = Tag.PRESENT
+    return _changes(table, range(len(tags)), [class_name], tags)
 
 
-def present_on(table: TagTable, class_name: str, first: int, last: int) -> TagTable:
+def set_present(table: TagTable, class_name: str, first: int, last: int) -> list[Change]:
     """Tag a class present on a range of slices, both ends in it; all others stay.
 
     Raises
@@ -77,12 +82,10 @@ def present_on(table: TagTable, class_name: str, first: int, last: int) -> TagTa
     """
     for end in (first, last):
         table.get(end, class_name)
-    changed = table.copy()
-    changed.values[first : last + 1, table.classes.index(class_name)] = Tag.PRESENT
-    return changed
+    return _changes(table, range(first, last + 1), [class_name], Tag.PRESENT)
 
 
-def nowhere(table: TagTable, class_name: str) -> TagTable:
+def set_absent_everywhere(table: TagTable, class_name: str) -> list[Change]:
     """Tag a class absent on all slices.
 
     Raises
@@ -90,51 +93,42 @@ def nowhere(table: TagTable, class_name: str) -> TagTable:
     McwssError
         If there is no such class.
     """
-    table.count(class_name)
-    changed = table.copy()
-    changed.values[:, table.classes.index(class_name)] = Tag.ABSENT
-    return changed
+    return _changes(table, range(len(table.values)), [class_name], Tag.ABSENT)
 
 
-def nothing_here(table: TagTable, slice_index: int) -> TagTable:
+def set_all_absent(table: TagTable, slice_index: int) -> list[Change]:
     """Tag every class absent on a slice."""
-    changed = table.copy()
-    changed.values[slice_index] = Tag.ABSENT
-    return changed
+    return _changes(table, [slice_index], table.classes, Tag.ABSENT)
 
 
-def rest_absent(table: TagTable, slice_index: int) -> TagTable:
+def set_rest_absent(table: TagTable, slice_index: int) -> list[Change]:
     """Tag every class absent that is unknown on a slice."""
-    changed = table.copy()
-    row = changed.values[slice_index]
-    row[row == Tag.UNKNOWN] = Tag.ABSENT
-    return changed
+    row = table.values[slice_index]
+    return _changes(
+        table, [slice_index], table.classes, np.where(row == Tag.UNKNOWN, Tag.ABSENT, row)
+    )
 
 
-def copied_from_previous(table: TagTable, slice_index: int) -> TagTable:
+def copy_previous(table: TagTable, slice_index: int) -> list[Change]:
     """Give a slice the tags of the one before; the first slice stays as it is."""
-    changed = table.copy()
-    changed.values[slice_index] = table.values[max(0, slice_index - 1)]
-    return changed
+    return _changes(table, [slice_index], table.classes, table.values[max(0, slice_index - 1)])
 
 
-def cleared(table: TagTable, slice_index: int) -> TagTable:
+def clear(table: TagTable, slice_index: int) -> list[Change]:
     """Make every class unknown on a slice."""
-    changed = table.copy()
-    changed.values[slice_index] = Tag.UNKNOWN
-    return changed
+    return _changes(table, [slice_index], table.classes, Tag.UNKNOWN)
 
 
 def next_untagged(table: TagTable, slice_index: int) -> int | None:
-    """Find the next slice on which any class is unknown, from the start again after the last.
+    """Find the next slice on which any class is unknown; after the last comes the first.
 
     Returns
     -------
     int or None
-        Its index, the slice itself last; None if all is known.
+        Index of the slice, which is `slice_index` if no other is left; None if all is known.
     """
-    open_slices = np.flatnonzero((table.values == Tag.UNKNOWN).any(1))
-    if not open_slices.size:
+    unknown = np.flatnonzero((table.values == Tag.UNKNOWN).any(1))
+    if not unknown.size:
         return None
-    later = open_slices[open_slices > slice_index]
-    return int(later[0] if later.size else open_slices[0])
+    later = unknown[unknown > slice_index]
+    return int(later[0] if later.size else unknown[0])

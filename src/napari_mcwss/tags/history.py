@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from napari_mcwss.tags.journal import Change, Edit
+    from napari_mcwss.tags.changes import Change
+    from napari_mcwss.tags.journal import Edit
 
 
 @dataclass

@@ -6,68 +6,18 @@ import json
 import operator
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Change:
-    """One tag that became another. It knows its way back.
-
-    Parameters
-    ----------
-    slice_index : int
-        Of the slice, from 0.
-    class_name : str
-        Of the class.
-    tag : Tag
-        What is now known.
-    previous : Tag
-        What was known before.
-    """
-
-    slice_index: int
-    class_name: str
-    tag: Tag
-    previous: Tag
-
-    @property
-    def reversed(self) -> Change:
-        """The way back."""
-        return replace(self, tag=self.previous, previous=self.tag)
-
-
-def changes_between(old: TagTable, new: TagTable) -> list[Change]:
-    """List the tags in which two tables of one scan differ.
-
-    Parameters
-    ----------
-    old, new : TagTable
-        Tables with the same slices and classes.
-
-    Returns
-    -------
-    list of Change
-        From old to new, in the order of the slices.
-    """
-    return [
-        Change(
-            int(row),
-            old.classes[column],
-            Tag(int(new.values[row, column])),
-            Tag(int(old.values[row, column])),
-        )
-        for row, column in zip(*(new.values != old.values).nonzero(), strict=True)
-    ]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.journal import Change, Edit, Journal, changes_between, grown
-from napari_mcwss.tags.table import Tag, TagTable
+from napari_mcwss.tags.changes import Change, changes_between
+from napari_mcwss.tags.journal import Edit, Journal, grown
+from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,65 +114,44 @@ class ScanTags:
                 f"cannot read '{self._csv}': {error.strerror or error}: it was left untouched"
             ) from error
 
-    def change(
-        self, slice_index: int, class_name: str, tag: Tag, edit: Edit = ANYBODYS
-    ) -> Edit | None:
-        """Change one tag; when this returns it is on the disk.
+    def apply(self, changes: Sequence[Change], edit: Edit = ANYBODYS) -> Edit | None:
+        """Write changes into the journal; when this returns they are on the disk.
 
         Parameters
         ----------
-        slice_index : int
-            Of the slice, from 0.
-        class_name : str
-            Of the class.
-        tag : Tag
-            What is now known.
+        changes : sequence of Change
+            The tags to set, at most one for each slice and class; what they were
+            before is read from the disk.
         edit : Edit
-            As for `apply`.
+            Whose it is, and of which step.
 
         Returns
         -------
         Edit or None
-            As `apply`.
+            The edit with those changes that change anything; None if there are none.
 
         Raises
         ------
         McwssError
-            If there is no such slice or class, or it cannot be written.
+            If there is no such slice or class, or a file is damaged or cannot be
+            written; the tags are as before then.
         """
         table = self.read()
-        previous = table.get(slice_index, class_name)
-        changes = [Change(slice_index, class_name, tag, previous)] if tag != previous else []
-        return self._note(changes, edit)
-
-    def apply(self, table: TagTable, edit: Edit = ANYBODYS) -> Edit | None:
-        """Replace all tags, in the journal; when this returns they are on the disk.
-
-        Parameters
-        ----------
-        table : TagTable
-            With the slices and classes of this scan.
-        edit : Edit
-            Whose it is, and of which step; what it changes is found here.
-
-        Returns
-        -------
-        Edit or None
-            With its changes; None if there are none.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written; the tags are as before then.
-        """
-        return self._note(changes_between(self.read(), table), edit)
+        found = (replace(c, previous=table.get(c.slice_index, c.class_name)) for c in changes)
+        done = replace(edit, changes=tuple(c for c in found if c.tag != c.previous))
+        if not done.changes:
+            return None
+        self.note(done)
+        return done
 
     def write(self, table: TagTable, edit: Edit = ANYBODYS) -> Edit | None:
         """Replace all tags, in the csv file; for the journal that is one edit.
 
         Parameters
         ----------
-        table, edit
+        table : TagTable
+            With the slices and classes of this scan.
+        edit : Edit
             As for `apply`.
 
         Returns
@@ -221,13 +201,6 @@ class ScanTags:
             If it cannot be written; the tags are as before then.
         """
         self._journal.append(edit)
-
-    def _note(self, changes: Sequence[Change], edit: Edit) -> Edit | None:
-        if not changes:
-            return None
-        done = replace(edit, changes=tuple(changes))
-        self.note(done)
-        return done
 
     def _compact(self, table: TagTable) -> None:
         table.write_csv(self._csv)

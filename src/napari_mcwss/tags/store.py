@@ -9,20 +9,19 @@ from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.history import UndoHistory, UndoStep
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.lock import TagLock, TagsLockedError
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
-from napari_mcwss.tags.table import Tag
+from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from napari_mcwss.tags.table import TagTable
 
 
 class StudyIndex(Protocol):
@@ -134,6 +133,10 @@ class TagStore:
         """
         return self._store(scan).read()
 
+    def empty(self, scan: str) -> TagTable:
+        """Return a table of a scan in which all is unknown."""
+        return TagTable.empty(self._index.slices(scan), self._index.class_names)
+
     def readers(self, scan: str) -> dict[tuple[int, str], str]:
         """Tell who gave the tags of a scan, as far as its journal knows.
 
@@ -160,7 +163,19 @@ class TagStore:
         }
 
     def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
-        """Change one tag, as one step.
+        """Change one tag, as one step; as `apply` otherwise."""
+        self.apply(scan, [Change(slice_index, class_name, tag, Tag.UNKNOWN)])
+
+    def apply(self, scan: str, changes: Sequence[Change]) -> None:
+        """Change tags of a scan, as one step, in its journal.
+
+        Parameters
+        ----------
+        scan : str
+            Name of the scan.
+        changes : sequence of Change
+            The tags to set, at most one for each slice and class; what they were
+            before is read from the disk.
 
         Raises
         ------
@@ -169,11 +184,11 @@ class TagStore:
             another program changes the tags now.
         """
         with self._changing():
-            edit = self._store_to_change(scan).change(slice_index, class_name, tag, self._edit())
+            edit = self._store_to_change(scan).apply(changes, self._edit())
             self._note([(scan, edit)])
 
-    def apply(self, tables: Mapping[str, TagTable]) -> None:
-        """Replace the tags of scans, as one step, in their journals.
+    def write(self, tables: Mapping[str, TagTable]) -> None:
+        """Replace the tags of scans, as one step, in their csv files.
 
         Parameters
         ----------
@@ -183,27 +198,9 @@ class TagStore:
         Raises
         ------
         McwssError
-            If a table is not of its scan and these classes, cannot be written,
-            or another program changes the tags now.
-        """
-        self._check(tables)
-        with self._changing():
-            edit = self._edit()
-            noted: list[tuple[str, Edit | None]] = []
-            try:
-                for scan, table in tables.items():
-                    noted.append((scan, self._store_to_change(scan).apply(table, edit)))
-            finally:
-                self._note(noted)
-
-    def write(self, tables: Mapping[str, TagTable]) -> None:
-        """Replace the tags of scans, as one step, in their csv files; as `apply` otherwise.
-
-        Raises
-        ------
-        McwssError
-            As `apply`; of the scan at which it stops, the tags are as before,
-            unless the message says that they are saved.
+            If a table is not of its scan and these classes, cannot be written, or
+            another program changes the tags now. The tags of the scan at which it
+            stops are as before, unless the message says that they are saved.
         """
         self._check(tables)
         with self._changing():

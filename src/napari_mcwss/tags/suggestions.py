@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.tags.changes import Change, changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 Probabilities = NDArray[np.float32]
@@ -21,13 +22,13 @@ def accepted(
     probabilities: Probabilities,
     confidence: float = 0.5,
     slice_index: int | None = None,
-) -> TagTable:
-    """Take suggestions over as tags; known tags stay.
+) -> list[Change]:
+    """List the changes that make tags of suggestions; known tags stay.
 
     Parameters
     ----------
     table : TagTable
-        Is left as it is.
+        Tags of the scan, left as they are.
     probabilities : ndarray
         ``(slices, classes)``.
     confidence : float
@@ -41,7 +42,7 @@ def accepted(
     if slice_index is not None:
         chosen[np.arange(len(chosen)) != slice_index] = False
     found.values[chosen] = (suggested[chosen] >= 0.5).astype(np.int8)
-    return found
+    return changes_between(table, found)
 
 
 def most_doubtful(

@@ -22,7 +22,7 @@ from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction import predict as predicting
 from napari_mcwss.segmentation.results import load_mask
-from napari_mcwss.tags.editing import nothing_here
+from napari_mcwss.tags.editing import set_all_absent
 
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
@@ -235,7 +235,7 @@ def test_a_new_tag_acts_on_the_mask(qtbot, dock, trained_study):
         dock.threshold.setValue(0.01)
     here = dock.session.slice_index
     assert mask_layer(dock).data[here].any()
-    dock.session.act(nothing_here(dock.session.table, here))
+    dock.session.change_tags(set_all_absent(dock.session.table, here))
     assert not mask_layer(dock).data[here].any()
 
 

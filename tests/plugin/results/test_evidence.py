@@ -12,7 +12,8 @@ from napari_mcwss.model.presets.local import Local
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.segmentation.results import load_mask, stored_settings
-from napari_mcwss.tags.editing import nothing_here
+from napari_mcwss.tags.changes import changes_between
+from napari_mcwss.tags.editing import set_all_absent
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000
@@ -156,7 +157,7 @@ def test_scores_that_contradict_a_tag_stand_out_and_are_gone_to(qtbot, dock):
     session, scores = dock.session, dock.found.prediction.scores
     table = session.table.copy()
     table.values[:] = scores >= 0.5
-    session.act(table)
+    session.change_tags(changes_between(session.table, table))
     widget = dock.slice_scores
     assert widget.count.text() == "No disagreement"
     click(qtbot, widget.next_button)
@@ -164,7 +165,7 @@ def test_scores_that_contradict_a_tag_stand_out_and_are_gone_to(qtbot, dock):
     for index in (2, 6):
         table = session.table.copy()
         table.values[index, 0] = scores[index, 0] < 0.5
-        session.act(table)
+        session.change_tags(changes_between(session.table, table))
     assert widget.count.text() == "Disagreements on 2 slices"
     session.go_to(3)
     assert "<b" not in widget.here.text()
@@ -176,7 +177,7 @@ def test_scores_that_contradict_a_tag_stand_out_and_are_gone_to(qtbot, dock):
         qtbot.waitUntil(lambda at=expected: session.slice_index == at, timeout=PATIENCE)
         word = "present" if scores[expected, 0] < 0.5 else "absent"
         assert f">tagged {word}, predicted {scores[expected, 0]:.2f}</b>" in widget.here.text()
-    session.act(nothing_here(session.table, 2))
+    session.change_tags(set_all_absent(session.table, 2))
     assert "not tagged" not in widget.here.text()
 
 

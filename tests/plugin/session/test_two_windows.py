@@ -26,13 +26,13 @@ from pathlib import Path
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
 study = Study.open(Path(sys.argv[1]))
-study.tag_book.lock.acquire()
+study.tags.lock.acquire()
 print("held", flush=True)
 for line in sys.stdin:
     scan, index, name = line.split()
     study.tags.change(scan, int(index), name, Tag.PRESENT)
     print("tagged", flush=True)
-study.tag_book.lock.release()
+study.tags.lock.release()
 """
 
 

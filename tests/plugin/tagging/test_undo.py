@@ -27,7 +27,7 @@ def dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[Tagg
     tables = {scan: phantom_study.tags.read(scan) for scan in phantom_study.scan_names}
     for table in tables.values():
         table.values[:] = Tag.PRESENT
-    phantom_study.tags.apply(tables)
+    phantom_study.tags.write(tables)
     viewer = make_napari_viewer(show=True)
     dock = TaggingDock(viewer)
     viewer.window.add_dock_widget(dock, name="Tagging")

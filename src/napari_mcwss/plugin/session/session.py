@@ -1,7 +1,7 @@
 """What the docks of one viewer share: the study and the scan on screen."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
 from napari.utils.notifications import show_error
@@ -15,8 +15,11 @@ from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.tag_saving import TagSaving
 from napari_mcwss.plugin.shared.layers import remove_study_layers, show_scan_layers
 from napari_mcwss.study.study import Study
+from napari_mcwss.tags.changes import Change, with_changes
 from napari_mcwss.tags.history import UndoStep
-from napari_mcwss.tags.table import TagTable
+
+if TYPE_CHECKING:
+    from napari_mcwss.tags.table import TagTable
 
 
 class Session:
@@ -196,15 +199,15 @@ class Session:
         dims = self.viewer.dims
         dims.ndisplay, dims.order = 2, tuple(range(dims.ndim))
 
-    def act(self, table: TagTable) -> None:
-        """Take over new tags of the scan on screen, as one step.
+    def change_tags(self, changes: Sequence[Change]) -> None:
+        """Change tags of the scan on screen, as one step.
 
         They are on the disk before they are shown, or `saving` says why not.
         """
-        if self.study is None or self.scan is None or self.read_only:
+        if self.study is None or self.scan is None or self.table is None or self.read_only:
             return
-        self.table = table
-        self.saving.save(self.study.tags, self.scan, table)
+        self.table = with_changes(self.table, changes)
+        self.saving.save(self.study.tags, self.scan, changes)
         self.tags_changed.emit(self.scan)
 
     def take_over(self, scans: Iterable[str]) -> None:
@@ -225,12 +228,10 @@ class Session:
         self.table, self.damage = None, ""
         if self.study is None or self.scan is None:
             return
-        self.table = self.saving.latest(self.study.tags, self.scan)
-        if self.table is None:
-            try:
-                self.table = self.study.tags.read(self.scan)
-            except McwssError as error:
-                self.damage = str(error)
+        try:
+            self.table = self.saving.latest(self.study.tags, self.scan)
+        except McwssError as error:
+            self.damage = str(error)
 
     def _forget_scan(self) -> None:
         """Forget the scan on screen and its voxels; its tags go into the csv file.

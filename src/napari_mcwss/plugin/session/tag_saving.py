@@ -1,11 +1,13 @@
 """Brings tags to the disk, and keeps those that the disk does not take."""
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.changes import Change, with_changes
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import TagTable
 
@@ -31,7 +33,7 @@ class TagSaving(QObject):  # type: ignore[misc]
         super().__init__()
         self.saved_at: datetime | None = None
         self.problem = ""
-        self._waiting: deque[tuple[TagStore, str, TagTable]] = deque()
+        self._waiting: deque[tuple[TagStore, str, Sequence[Change]]] = deque()
         self._timer = QTimer(self)
         self._timer.setInterval(RETRY_MILLISECONDS)
         self._timer.timeout.connect(self.retry)
@@ -41,29 +43,34 @@ class TagSaving(QObject):  # type: ignore[misc]
         """Whether tags are in memory alone."""
         return bool(self._waiting)
 
-    def latest(self, book: TagStore, scan: str) -> TagTable | None:
-        """Give the tags of a scan that wait, None if none do: they are newer than the disk's."""
-        waiting = [table for owner, name, table in self._waiting if (owner, name) == (book, scan)]
-        return waiting[-1] if waiting else None
+    def latest(self, store: TagStore, scan: str) -> TagTable:
+        """Return the tags of a scan: those on the disk, changed by those that wait.
 
-    def unsaved(self) -> dict[TagStore, dict[str, TagTable]]:
-        """Give the tags that wait, as they are now: for each study's book, each scan's."""
-        unsaved: dict[TagStore, dict[str, TagTable]] = {}
-        for book, scan, table in self._waiting:
-            unsaved.setdefault(book, {})[scan] = table
+        Raises
+        ------
+        McwssError
+            If the tags on the disk cannot be read.
+        """
+        return with_changes(store.read(scan), self.unsaved().get(store, {}).get(scan, []))
+
+    def unsaved(self) -> dict[TagStore, dict[str, list[Change]]]:
+        """Return the changes that wait, in their order: for each study, those of each scan."""
+        unsaved: dict[TagStore, dict[str, list[Change]]] = {}
+        for store, scan, changes in self._waiting:
+            unsaved.setdefault(store, {}).setdefault(scan, []).extend(changes)
         return unsaved
 
-    def save(self, book: TagStore, scan: str, table: TagTable) -> None:
-        """Save a step: all tags of a scan as they are now."""
-        self._waiting.append((book, scan, table))
+    def save(self, store: TagStore, scan: str, changes: Sequence[Change]) -> None:
+        """Save changes of a scan's tags, as one step."""
+        self._waiting.append((store, scan, changes))
         self.retry()
 
     def retry(self) -> None:
         """Save what waits, as far as that succeeds."""
         while self._waiting:
-            book, scan, table = self._waiting[0]
+            store, scan, changes = self._waiting[0]
             try:
-                book.apply({scan: table})
+                store.apply(scan, changes)
             except McwssError as error:
                 self.problem = str(error)
                 self._timer.start()

@@ -1,9 +1,8 @@
 """Asks before tags are lost that the disk has not taken when the window is closed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
@@ -12,9 +11,11 @@ from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import Closing
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.study.tag_exchange import export_unsaved
+from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
 
+Unsaved = Mapping[str, Sequence[Change]]
 _Role = QMessageBox.ButtonRole
 
 
@@ -46,7 +47,7 @@ class UnsavedTags(Closing):
         saving = self._session.saving
         if saving.waiting:
             saving.retry()
-        return all(self._ask(window, book, tables) for book, tables in saving.unsaved().items())
+        return all(self._ask(window, store, unsaved) for store, unsaved in saving.unsaved().items())
 
     def closed(self) -> None:
         """Close the study: the docks that go next cannot be acted on."""
@@ -57,14 +58,14 @@ class UnsavedTags(Closing):
         """Use the window again."""
         self._session.window_closed = False
 
-    def _ask(self, window: QWidget, book: TagStore, tables: Mapping[str, TagTable]) -> bool:
+    def _ask(self, window: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
         """Ask about the tags of one study; tell whether the window may close."""
         saving = self._session.saving
         box = QMessageBox(window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Tags are not saved")
         box.setTextFormat(Qt.TextFormat.PlainText)
-        text = _unsaved_text(book, tables, saving.problem)
+        text = _unsaved_text(store, unsaved, saving.problem)
         box.setText(self._session.order.hide(text))
         copy_button = box.addButton("Save a copy as CSV …", _Role.ActionRole)
         close_button = box.addButton("Close anyway", _Role.DestructiveRole)
@@ -72,20 +73,20 @@ class UnsavedTags(Closing):
         box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
 
         def end_if_saved() -> None:
-            if book not in saving.unsaved():
+            if store not in saving.unsaved():
                 box.done(0)
 
         # The saving is tried again meanwhile.
         saving.changed.connect(end_if_saved)
         try:
-            while book in saving.unsaved():
+            while store in saving.unsaved():
                 box.exec()
                 if box.clickedButton() is close_button:
                     return True
                 if box.clickedButton() is not copy_button:
-                    return book not in saving.unsaved()
+                    return store not in saving.unsaved()
                 try:
-                    if _saved_copy(box, book, tables):
+                    if _saved_copy(box, store, unsaved):
                         return True
                 except McwssError as error:
                     box.setInformativeText(str(error))
@@ -95,28 +96,34 @@ class UnsavedTags(Closing):
             box.deleteLater()
 
 
-def _saved_copy(parent: QWidget, book: TagStore, tables: Mapping[str, TagTable]) -> bool:
+def _saved_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
     """Ask for a file and write the tags into it; tell whether there was one."""
     start = Path.home() / "tags-not-saved.csv"
     name, _ = QFileDialog.getSaveFileName(parent, "Save a copy", str(start), "CSV (*.csv)")
     if name:
-        export_unsaved(book, tables, Path(name))
+        tables = {s: with_changes(_saved(store, s), changes) for s, changes in unsaved.items()}
+        export_unsaved(store, tables, Path(name))
     return bool(name)
 
 
-def _unsaved_text(book: TagStore, tables: Mapping[str, TagTable], problem: str) -> str:
+def _saved(store: TagStore, scan: str) -> TagTable:
+    """Read the tags of a scan; where they cannot be read, none is known."""
+    try:
+        return store.read(scan)
+    except McwssError:
+        return store.empty(scan)
+
+
+def _unsaved_text(store: TagStore, unsaved: Unsaved, problem: str) -> str:
     """Say how many tags of which scans are not saved, and why."""
     changed = cleared = 0
-    for scan, table in tables.items():
-        try:
-            saved = book.read(scan).values
-        except McwssError:
-            saved = np.full_like(table.values, Tag.UNKNOWN)
-        differs = table.values != saved
-        changed += int(differs.sum())
-        cleared += int((differs & (table.values == Tag.UNKNOWN)).sum())
+    for scan, changes in unsaved.items():
+        saved = _saved(store, scan)
+        found = changes_between(saved, with_changes(saved, changes))
+        changed += len(found)
+        cleared += sum(change.tag == Tag.UNKNOWN for change in found)
     count = "1 tag" if changed == 1 else f"{changed} tags"
-    scans = f"scan{'s' if len(tables) > 1 else ''} {names_text(list(tables))}"
+    scans = f"scan{'s' if len(unsaved) > 1 else ''} {names_text(list(unsaved))}"
     text = f"{count} of {scans} {'is' if changed == 1 else 'are'} not saved: {problem}."
     if cleared:
         text += f" {cleared} of them cleared: no copy can tell that of a tag."

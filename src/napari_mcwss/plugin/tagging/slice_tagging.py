@@ -26,14 +26,15 @@ from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.plugin.tagging.undo import Undoing
 from napari_mcwss.study.description import ClassSpec
 from napari_mcwss.tags import editing
+from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag, TagTable
 
 KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
 KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
 """Where the keys are shown: names of buttons, to actions of the table of keys."""
 
-TableEdit = Callable[[TagTable, int], TagTable]
-"""Makes new tags of a scan's tags and the slice on screen."""
+Editing = Callable[[TagTable, int], list[Change]]
+"""Lists changes of a scan's tags, given the slice on screen."""
 
 
 class SliceTagging(QWidget):  # type: ignore[misc]
@@ -101,14 +102,18 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         grid = QGridLayout()
         for index, (name, tip, act) in enumerate(
             (
-                ("None here", "Every class is absent here", self._edit(editing.nothing_here)),
-                ("Rest absent", "Classes unknown here are absent", self._edit(editing.rest_absent)),
+                ("None here", "Every class is absent here", self._edit(editing.set_all_absent)),
+                (
+                    "Rest absent",
+                    "Classes unknown here are absent",
+                    self._edit(editing.set_rest_absent),
+                ),
                 (
                     "Copy previous",
                     "The tags of the slice before",
-                    self._edit(editing.copied_from_previous),
+                    self._edit(editing.copy_previous),
                 ),
-                ("Clear", "Every class is unknown here", self._edit(editing.cleared)),
+                ("Clear", "Every class is unknown here", self._edit(editing.clear)),
                 ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
                 ("Next open", "The next slice with unknown tags", self.confirm),
                 ("Undo", "", self.undoing.undo),
@@ -140,7 +145,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         actions: dict[str, Callable[[], object]] = {
             "range_start": self.start_range,
             "range_end": self.end_range,
-            "nothing_here": self._edit(editing.nothing_here),
+            "nothing_here": self._edit(editing.set_all_absent),
             "confirm": self.confirm,
             "previous_slice": partial(self.move, -1),
             "next_slice": partial(self.move, 1),
@@ -226,24 +231,24 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self._show_overlay()
 
     def _tag(self, class_name: str, tag: Tag) -> None:
-        self._do(lambda table, index: editing.with_tag(table, index, class_name, tag))
+        self._do(lambda table, index: editing.set_tag(table, index, class_name, tag))
 
     def _tag_range(self, index: int, first: int, last: int) -> None:
         self._select(index)
         name = self.buttons.buttons[index].spec.name
-        self._do(lambda table, _: editing.present_on(table, name, first, last))
+        self._do(lambda table, _: editing.set_present(table, name, first, last))
 
     def _select(self, index: int) -> None:
         self.buttons.select(self.buttons.buttons[index].spec.name)
         self.show_slice(usable=self._usable, in_sight=self._in_sight)
 
-    def _edit(self, edit: TableEdit) -> Callable[[], None]:
+    def _edit(self, edit: Editing) -> Callable[[], None]:
         return lambda: self._do(edit)
 
-    def _do(self, edit: TableEdit) -> None:
+    def _do(self, edit: Editing) -> None:
         table, index = self.session.table, self.session.slice_index
         if self._usable and table is not None and index is not None:
-            self.session.act(edit(table, index))
+            self.session.change_tags(edit(table, index))
 
     def start_range(self) -> None:
         """Begin a range of the class with the arrow at the slice on screen."""
@@ -264,7 +269,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         if not self._usable or last is None:
             return
         self.forget_range()
-        self._do(lambda table, index: editing.with_range(table, name, first, index))
+        self._do(lambda table, index: editing.set_range(table, name, first, index))
         lowest, highest = sorted((first, last))
         self.note.setText(
             f"{name} is present on slices {lowest} to {highest}, absent on all others."
@@ -274,7 +279,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         """Tag the class with the arrow absent in the whole scan."""
         selected = self.buttons.selected
         if selected is not None:
-            self._do(lambda table, _: editing.nowhere(table, selected))
+            self._do(lambda table, _: editing.set_absent_everywhere(table, selected))
 
     def confirm(self) -> None:
         """Go to the next slice with unknown tags."""

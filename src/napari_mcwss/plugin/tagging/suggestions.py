@@ -185,7 +185,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         table, scan = self._session.table, self._session.scan
         if table is None or scan not in self._found:
             return
-        self._session.act(accepted(table, self._found[scan], confidence, index))
+        self._session.change_tags(accepted(table, self._found[scan], confidence, index))
 
     def _take(self, event: Any) -> None:
         if isinstance(event, str):
