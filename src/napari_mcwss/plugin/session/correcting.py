@@ -1,7 +1,7 @@
 """The corrected mask of the scan on screen: a layer that is painted, and kept."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.utils.notifications import show_error
@@ -21,8 +21,10 @@ from napari_mcwss.segmentation.corrected import (
 
 if TYPE_CHECKING:
     from napari.layers import Labels
+    from napari.viewer import Viewer
+    from psygnal import SignalInstance
 
-    from napari_mcwss.plugin.session.session import Session
+    from napari_mcwss.plugin.session.scan_order import ScanOrder
     from napari_mcwss.study.study import Study
 
 SOON = 1000
@@ -30,6 +32,20 @@ SOON = 1000
 
 _PAINTED = ("paint", "labels_update", "set_data", "data")
 """Events of a labels layer after which it may be another mask: also undo, and other programs."""
+
+
+class ScanOnScreen(Protocol):
+    """What is on screen, as far as a corrected mask depends on it; a `Session` is one."""
+
+    viewer: "Viewer"
+    study: "Study | None"
+    scan: str | None
+    read_only: str
+    order: "ScanOrder"
+
+    @property
+    def scan_changed(self) -> "SignalInstance":
+        """Emitted when another scan is on screen."""
 
 
 class Correcting(QObject):  # type: ignore[misc]
@@ -40,8 +56,8 @@ class Correcting(QObject):  # type: ignore[misc]
 
     Parameters
     ----------
-    session : Session
-        With the scan.
+    session : ScanOnScreen
+        The session that it belongs to.
 
     Attributes
     ----------
@@ -59,7 +75,7 @@ class Correcting(QObject):  # type: ignore[misc]
 
     changed = Signal()
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: ScanOnScreen) -> None:
         super().__init__()
         self.session = session
         self.saving = MaskSaving()
