@@ -15,7 +15,7 @@ from rich.console import Console
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.base.text import names_text
+from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.base.version import __version__
 from napari_mcwss.cli.export import export_app
 from napari_mcwss.cli.masks import mask, threshold
@@ -31,7 +31,6 @@ from napari_mcwss.cli.options import (
     Unions,
     chosen,
     mapping,
-    split,
     unions,
 )
 from napari_mcwss.cli.segment import segment
@@ -128,7 +127,7 @@ def new(
 
     In a sub-folder a channel is the file whose stem is or ends in its name.
     """
-    names = split(channels)
+    names = names_in(channels)
     if not names:
         raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
     made = Study.create(study, scans=scans, channels=names, classes=classes)

@@ -1,4 +1,4 @@
-"""What the commands of the command line share: options and their meaning."""
+"""Options that several commands share, and how their texts are read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_in
 from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, kinds_text, steps_text
 
 StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
@@ -38,8 +39,8 @@ Volumes = Annotated[
     list[str] | None,
     typer.Option(
         "--volume",
-        help="What is known of a class's volume where it is, in mL, with the classes inside it: "
-        "TC=2:60, or TC=:60. Its threshold is moved so far, in each scan.",
+        help="Known volume of a class where it is present, in mL, with the classes inside it: "
+        "TC=2:60, or TC=:60. Its threshold is moved to fit, in each scan.",
     ),
 ]
 Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
@@ -52,34 +53,29 @@ Unions = Annotated[
 STEPS = steps_text(DEFAULT_STEPS)
 
 
-def split(names: str) -> list[str]:
-    """Give the names in a text that separates them by commas."""
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
 def chosen(scans: str | None) -> list[str] | None:
-    """Give the names of the option ``--scans``; None where it is not given.
+    """Return the names in the option ``--scans``; None if it is not given.
 
     Raises
     ------
     McwssError
-        If it names none.
+        If it names no scan.
     """
     if scans is None:
         return None
-    names = split(scans)
+    names = names_in(scans)
     if not names:
         raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
     return names
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """Give name and values of an option such as ``TC=1,4``.
+    """Return name and values of an option such as ``TC=1,4``.
 
     Raises
     ------
     McwssError
-        If it is no assignment.
+        If the text has no name or no values.
     """
     name, equals, value = text.partition("=")
     if not (name and equals and value):
@@ -88,31 +84,31 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def unions(values: Sequence[str] | None) -> dict[str, list[str]]:
-    """Give the classes of each union that the options ``--union`` name.
+    """Return the classes of each union in the options ``--union``.
 
     Raises
     ------
     McwssError
-        If one is no assignment.
+        If an option cannot be read.
     """
-    return {name: split(members) for name, members in map(assignment, values or [])}
+    return {name: names_in(members) for name, members in map(assignment, values or [])}
 
 
 def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Give the mask values of each class that the options ``--map`` name.
+    """Return the mask values of each class in the options ``--map``.
 
     Raises
     ------
     McwssError
-        If a class is not among the classes, or has no values or others than whole numbers.
+        If a class is unknown, or its values are missing or not whole numbers.
     """
     found: dict[str, tuple[int, ...]] = {}
     for name, numbers in map(assignment, values):
         if name not in classes:
             raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
-        if not all(number.isdecimal() for number in split(numbers)):
+        if not all(number.isdecimal() for number in names_in(numbers)):
             raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
-        added = tuple(int(number) for number in split(numbers))
+        added = tuple(int(number) for number in names_in(numbers))
         if not added:
             raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
         found[name] = found.get(name, ()) + added

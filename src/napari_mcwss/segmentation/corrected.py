@@ -1,4 +1,4 @@
-"""Masks that a user has corrected by hand: one a scan, whichever model it began with."""
+"""Masks that a user has corrected by hand: one for each scan, whichever model it began with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
 
 CORRECTED = "corrected"
-"""Folder of a study that holds them, and what they are called beside models."""
+"""Folder of corrected masks in a study, and their name in lists of models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,10 @@ class CorrectedMask:
 
     Attributes
     ----------
-    labels : ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    labels : (z, y, x) array of uint8
+        0 background, k + 1 class k.
     right : bool
-        Whether its user has said that all of it is right: one stroke of a brush
-        says nothing of the other slices.
+        Whether the user has confirmed the whole mask.
     model : str
         Name of the model whose mask it began with; empty if none.
     """
@@ -40,7 +39,7 @@ class CorrectedMask:
 
 
 class _Record(BaseModel):
-    """What the file beside a corrected mask says."""
+    """The file beside a corrected mask."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,41 +49,40 @@ class _Record(BaseModel):
 
 
 def corrected_path(study: Study, scan: str) -> Path:
-    """Give the file of a scan's corrected mask, there or not.
+    """Return the file of a scan's corrected mask, whether it exists or not.
 
     Raises
     ------
     McwssError
-        If the name cannot be that of a file.
+        If the scan's name cannot be a file name.
     """
     check_names("scan", [scan])
     return study.folder / CORRECTED / f"{scan}.nii.gz"
 
 
 def is_corrected(study: Study, scan: str) -> bool:
-    """Tell whether a scan's mask was corrected."""
+    """Tell whether a scan has a corrected mask."""
     return corrected_path(study, scan).is_file()
 
 
 def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
     """Write a scan's corrected mask, atomically.
 
-    Whatever happens meanwhile, what is on the disk is never called right unless
-    it is the very mask of which the user has said so.
+    If the write is interrupted, no other mask than the confirmed one is recorded as right.
 
     Parameters
     ----------
     study : Study
-        Where to.
+        The study to write to.
     scan : str
         Name of the scan.
     mask : CorrectedMask
-        Of the scan's shape.
+        The mask, in the shape of the scan.
 
     Raises
     ------
     McwssError
-        If it cannot be written; an older one is untouched then.
+        If the mask cannot be written; an older one is then unchanged.
     """
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
@@ -96,12 +94,12 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
-    """Read a scan's corrected mask, None if there is none.
+    """Read a scan's corrected mask; None if there is none.
 
     Raises
     ------
     McwssError
-        If it is damaged, or was painted for other classes.
+        If the mask is damaged, or was painted for other classes.
     """
     path = corrected_path(study, scan)
     if not path.is_file():
@@ -117,7 +115,7 @@ def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
 
 
 def right_scans(study: Study) -> list[str]:
-    """List the scans whose corrected masks their user has called right.
+    """Return the names of the scans whose corrected masks the user has confirmed.
 
     Raises
     ------
@@ -133,24 +131,24 @@ def right_scans(study: Study) -> list[str]:
 
 
 def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str, NDArray[np.uint8]]:
-    """Read the corrected masks that are right, as labels to train on.
+    """Read the corrected masks that the user has confirmed, as labels to train on.
 
     Parameters
     ----------
     study : Study
-        Of the scans.
+        The study with the scans.
     scans : sequence of str, optional
-        Those to look at; all if not given.
+        Names of the scans to include; by default all.
 
     Returns
     -------
-    dict
-        Scan to its labels, uint8 ``(z, y, x)``.
+    dict of str to (z, y, x) array of uint8
+        Labels by name of the scan.
 
     Raises
     ------
     McwssError
-        If there is none, or one is damaged or holds labels of no class.
+        If there are none, or a mask is damaged or holds labels of no class.
     """
     found = {}
     for scan in right_scans(study):
@@ -169,13 +167,7 @@ def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str,
 
 
 def refuse_strange_labels(scan: str, labels: NDArray[np.uint8], classes: Sequence[str]) -> None:
-    """Refuse labels that stand for no class.
-
-    Raises
-    ------
-    McwssError
-        If there are any.
-    """
+    """Raise a `McwssError` if a mask holds labels of no class."""
     highest = int(labels.max(initial=0))
     if highest > len(classes):
         where = int(np.flatnonzero((labels == highest).any(axis=(1, 2)))[0])
@@ -195,7 +187,7 @@ def _write_record(path: Path, record: _Record) -> None:
 
 
 def _read_record(path: Path, classes: Sequence[str]) -> _Record:
-    """Read what is said of a mask; of one that was put there by hand, nothing is."""
+    """Read the record of a mask; a mask without one was put there by hand."""
     file = _record_path(path)
     try:
         record = _Record.model_validate_json(file.read_bytes())
@@ -207,7 +199,7 @@ def _read_record(path: Path, classes: Sequence[str]) -> _Record:
         raise McwssError(
             f"'{file}' is damaged: remove it, and check again that the mask is right"
         ) from error
-    # Classes are only ever added: those that were there keep their labels.
+    # Classes are only added at the end, so labels keep their meaning.
     if record.classes != tuple(classes)[: len(record.classes)]:
         raise McwssError(
             f"'{path}' was painted for the classes {', '.join(record.classes)}, the study has "

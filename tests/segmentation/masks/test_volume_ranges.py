@@ -133,10 +133,10 @@ def test_no_threshold_lies_nearer_to_the_old_one(cam, low, more):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a", "is no range of volumes"),
-        ("a=5", "is no range of volumes"),
-        ("a=few:many", "is no range of volumes"),
-        ("a=:", "is no range of volumes"),
+        ("a", "is not a range of volumes"),
+        ("a=5", "is not a range of volumes"),
+        ("a=few:many", "is not a range of volumes"),
+        ("a=:", "is not a range of volumes"),
         ("a=nan:9", "expected numbers of 0 or more"),
         ("a=inf:", "expected numbers of 0 or more"),
         ("a=:-1", "expected numbers of 0 or more"),

@@ -1,4 +1,4 @@
-"""From CAMs to exclusive masks: at most one class per pixel."""
+"""From CAMs to an exclusive mask: at most one class per pixel."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLD = 0.5
-"""A pixel is a class's candidate from this CAM value on: where its evidence is undecided."""
+"""CAM value from which a pixel is a candidate of a class: its evidence is undecided there."""
 
 Thresholds = tuple[float, ...]
-"""One for each class."""
+"""One threshold for each class."""
 
 GATE = 0.5
-"""A slice can hold a class from this score on."""
+"""Score from which a slice can hold a class."""
 
 
 def precedence_of(from_tags: NDArray[np.bool_], priorities: Sequence[int]) -> NDArray[np.bool_]:
-    """Join the user's priorities with the precedence that the tags show.
+    """Combine the user's priorities with the precedence that follows from the tags.
 
     Parameters
     ----------
-    from_tags : ndarray
-        Bool ``(classes, classes)``: entry (a, b) is whether a wins over b.
+    from_tags : (classes, classes) array of bool
+        Entry (a, b) is whether a wins over b.
     priorities : sequence of int
-        One a class: the higher one wins, equal ones leave it to the tags.
+        Priority of each class: the higher one wins; the tags decide between equal ones.
     """
     order = np.asarray(priorities)
     difference = order[:, None] - order[None, :]
@@ -35,16 +35,16 @@ def allowed_slices(
     gate: float | None = GATE,
     tags: NDArray[np.int8] | None = None,
 ) -> NDArray[np.bool_]:
-    """Tell which slices can hold a class: bool ``(slices, classes)``.
+    """Return which slices can hold a class, bool ``(slices, classes)``.
 
     Parameters
     ----------
-    scores : ndarray
-        ``(slices, classes)`` in 0..1.
+    scores : (slices, classes) array of float32
+        Scores in 0..1.
     gate : float or None
         Score from which a slice can hold a class; None lets every slice.
-    tags : ndarray, optional
-        Int8 ``(slices, classes)``: known tags override the gate.
+    tags : (slices, classes) array of int8, optional
+        Tags; those that are known override the gate.
     """
     allowed = np.ones(scores.shape, bool) if gate is None else scores >= gate
     return allowed if tags is None else np.where(tags == -1, allowed, tags == 1)
@@ -57,28 +57,28 @@ def exclusive_mask(
     precedence: NDArray[np.bool_],
     threshold: float | Thresholds = THRESHOLD,
 ) -> NDArray[np.uint8]:
-    """Give each pixel the class with the most evidence, or background.
+    """Assign each pixel to the class with the most evidence, or to background.
 
     Parameters
     ----------
-    cams : ndarray
-        ``(classes, z, y, x)`` in 0..1.
-    allowed : ndarray
-        Bool ``(slices, classes)``: where a class can be, see `allowed_slices`.
-    precedence : ndarray
-        Bool ``(classes, classes)``: where both are candidates, a wins over b
-        whatever their evidence.
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1.
+    allowed : (slices, classes) array of bool
+        Which slices can hold a class, see `allowed_slices`.
+    precedence : (classes, classes) array of bool
+        Entry (a, b) is whether a wins over b, whatever their evidence, where both are
+        candidates.
     threshold : float or tuple of float
-        CAM value from which a pixel is a candidate, of all classes or of each; one of 0 never is.
+        CAM value above 0 from which a pixel is a candidate, for all classes or for each.
 
     Returns
     -------
-    ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 the class k.
+    (z, y, x) array of uint8
+        0 background, k + 1 class k.
     """
     own = threshold if isinstance(threshold, tuple) else (threshold,) * len(cams)
     mask = np.zeros(cams.shape[1:], np.uint8)
-    # Slice by slice all stays in the processor's cache: a slider is followed while it moves.
+    # Slice by slice, all data stay in the processor's cache, so that masks follow a slider.
     for index in np.flatnonzero(allowed.any(1)):
         classes = np.flatnonzero(allowed[index])
         maps = [cams[number, index].reshape(-1) for number in classes]
@@ -105,14 +105,14 @@ def exclusive_mask(
 
 
 def candidates(values: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
-    """Find the CAM values that reach a threshold; 0 never does."""
+    """Return which CAM values reach a threshold; 0 never does."""
     return values >= max(threshold, float(np.finfo(np.float32).tiny))
 
 
 def _without(
     found: list[NDArray[np.bool_]], number: int, winners: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Give where a class was found, less where any of those that win over it was."""
+    """Return the candidates of a class without those of the classes that win over it."""
     left = found[number]
     for winner in np.flatnonzero(winners):
         left = left & ~found[winner]

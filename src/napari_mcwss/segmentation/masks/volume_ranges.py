@@ -1,4 +1,4 @@
-"""Volumes that classes are known to have, and the thresholds by which a scan's masks have them."""
+"""Known ranges of the volumes of classes, and the thresholds that fit them in a scan."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,25 @@ from napari_mcwss.segmentation.masks.exclusive import Thresholds, candidates, ex
 from napari_mcwss.segmentation.masks.regions import nested_labels
 
 ROUNDING = 1e-6
-"""Share of a voxel, or of a mL, that may be missing from a volume: sums of voxels are rounded."""
+"""Share of a voxel, or of a mL, by which a sum of voxels may miss a volume."""
 
 ROUNDS = 10
-"""How often classes that take voxels from each other are looked at, at most."""
+"""Most rounds over classes that take voxels from each other."""
 
 
 @dataclass(frozen=True)
 class VolumeRange:
-    """How much volume a class has where it is, with the classes inside it.
+    """The volume of a class where it is present, with the classes inside it.
 
     Attributes
     ----------
     at_least, at_most : float
-        In mL.
+        Limits in mL.
 
     Raises
     ------
     McwssError
-        If no volume lies between them.
+        If the limits are negative, or in the wrong order.
 
     Examples
     --------
@@ -59,19 +59,19 @@ class VolumeRange:
 
 
 def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, VolumeRange]:
-    """Read ranges as ``TC=2:60``, ``TC=2:`` or ``TC=:60``.
+    """Read ranges from texts such as ``TC=2:60``, ``TC=2:`` or ``TC=:60``.
 
     Parameters
     ----------
     texts : sequence of str
-        One for each class that has a range.
+        One text for each class with a range.
     classes : sequence of str
         Names of the classes.
 
     Raises
     ------
     McwssError
-        If one is no range, or of no class, or of the class of another one.
+        If a text is not a range, or names an unknown class or the same class as another.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
             found = VolumeRange(float(least.strip() or 0), float(most.strip() or math.inf))
         except ValueError as error:
             raise McwssError(
-                f"{text!r} is no range of volumes: expected a class and mL, as TC=2:60 or TC=:60"
+                f"{text!r} is not a range of volumes: expected a class and mL, as TC=2:60 or TC=:60"
             ) from error
         if name not in classes:
             raise McwssError(f"the volume of {name!r}: expected a class, {', '.join(classes)}")
@@ -101,21 +101,21 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
 def out_of_range(
     volumes: Sequence[float], precedence: NDArray[np.bool_], ranges: Mapping[int, VolumeRange]
 ) -> list[int]:
-    """Find the classes that are there, but with a volume that no threshold could bring in range.
+    """Find the classes that are present with a volume that no threshold brings into range.
 
     Parameters
     ----------
     volumes : sequence of float
-        Of each class by itself, in mL.
-    precedence : ndarray
-        Bool ``(classes, classes)``: a is shown over b.
+        Volume of each class without the classes inside it, in mL.
+    precedence : (classes, classes) array of bool
+        Entry (a, b) is whether a is shown over b.
     ranges : mapping of int to VolumeRange
-        By index of the class.
+        Ranges by index of the class.
 
     Returns
     -------
     list of int
-        Their indices.
+        Indices of the classes.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def out_of_range(
     [0]
     """
     own = np.append(0.0, volumes)
-    held = {outer: float(own[family].sum()) for outer, family in nested_labels(precedence)}
+    held = {outer: float(own[labels].sum()) for outer, labels in nested_labels(precedence)}
     return [
         index
         for index, wanted in ranges.items()
@@ -141,33 +141,33 @@ def fitted_thresholds(
     ranges: Mapping[int, VolumeRange],
     spacing: tuple[float, float, float],
 ) -> Thresholds:
-    """Move thresholds just so far that the classes of a scan have volumes in their ranges.
+    """Move thresholds as little as needed to bring the volumes of a scan into their ranges.
 
-    Inner classes come first. Where neither of two classes wins over the other, the one with more
-    evidence has a voxel: they are moved in turns, until none has to be. Voxels of equal evidence
-    are taken all or not at all: where the range lies between, the volume stays below it. Nothing
-    is added where the CAM is 0 or the class cannot be, so a volume can stay below its range, and
-    that of inner classes can exceed it.
+    Inner classes come first. If neither of two classes wins over the other, the class with
+    more evidence gets a voxel; their thresholds are moved in turns until none has to move.
+    Voxels of equal evidence are taken together: if the range lies between, the volume stays
+    below it. No voxel is added where the CAM is 0 or the slice cannot hold the class, so a
+    volume can stay below its range; the volume of inner classes can exceed it.
 
     Parameters
     ----------
-    cams : ndarray
-        Float32 ``(classes, z, y, x)`` in 0..1, of the whole scan.
-    allowed : ndarray
-        Bool ``(slices, classes)``: where a class can be.
-    precedence : ndarray
-        Bool ``(classes, classes)``: a is shown over b.
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1 of the whole scan.
+    allowed : (slices, classes) array of bool
+        Which slices can hold a class.
+    precedence : (classes, classes) array of bool
+        Entry (a, b) is whether a is shown over b.
     thresholds : tuple of float
-        One for each class, from which a voxel can belong to it.
+        CAM value of each class from which a voxel can belong to it.
     ranges : mapping of int to VolumeRange
-        By index of the class.
+        Ranges by index of the class.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
 
     Returns
     -------
     tuple of float
-        The thresholds, those moved that had to be.
+        The thresholds, moved where needed.
     """
     voxel = math.prod(spacing) / 1000
     moved = list(thresholds)
@@ -194,9 +194,9 @@ def _within_reach(
     index: int,
     apart: NDArray[np.bool_],
 ) -> tuple[int, NDArray[np.float32]]:
-    """Count the voxels of classes inside a class; give its CAM where it wins if it is high enough.
+    """Count the voxels of inner classes; return the CAM where the class can win voxels.
 
-    Other classes have their thresholds; `apart` are those that neither win over it nor lose.
+    `apart` are the classes that neither win over it nor lose against it.
     """
     slices = np.flatnonzero(allowed[:, index])
     cam = cams[index, slices]
@@ -215,12 +215,12 @@ def _within_reach(
 
 
 def _moved(values: NDArray[np.float32], threshold: float, least: int, most: int) -> float:
-    """Move a threshold so that as many values reach it as are wanted."""
+    """Move a threshold until at least `least` and at most `most` values reach it."""
     found = candidates(values, threshold)
     count = int(found.sum())
     most = max(0, most)
     if count > most:
-        # The first one that is too many, and its equals, are left out.
+        # Leave out the first value that is too many, and its equals.
         return _above(np.partition(values[found], -most - 1)[-most - 1])
     if count < least:
         doubtful = values[~found]

@@ -1,4 +1,4 @@
-"""A trained network, adapted to the scan that it is to look at."""
+"""Adaptation of a trained network to the scan that it is applied to."""
 
 import copy
 import math
@@ -14,7 +14,7 @@ from napari_mcwss.model.inputs import Inputs
 from napari_mcwss.model.preset import Preset
 
 PRIOR = 48
-"""Slices of the scan that count as much as all that the network was trained on."""
+"""Number of slices of the scan that weigh as much as the training data."""
 
 
 def adapted(
@@ -23,25 +23,23 @@ def adapted(
     batch_size: int,
     look: Literal["predict", "score"] = "predict",
 ) -> Generator[None, None, Preset]:
-    """Let the batch norms of a network know what its features look like in a scan.
+    """Adapt the batch norms of a network to the features of a scan.
 
-    Scanners and preparation differ, so the mean and variance of features that
-    training has seen do not fit the next scan. Those of its own slices take their
-    place, the more the more slices there are; tags and masks have no part in it
-    (Schneider and others, *Improving robustness against common corruptions by
-    covariate shift adaptation*, NeurIPS 2020).
+    Scanners and preprocessing differ, so the mean and variance of features from training do
+    not fit every scan. They are mixed with those of the scan's own slices, which weigh more
+    the more slices there are. Tags and masks are not used (Schneider and others, *Improving
+    robustness against common corruptions by covariate shift adaptation*, NeurIPS 2020).
 
     Parameters
     ----------
     model : TrainedModel
-        The model; is left as it is.
+        The model, which is not changed.
     inputs : Inputs
-        The scan's slices.
+        Slices of the scan.
     batch_size : int
         Slices at a time.
-    look : str
-        The method of the preset that is to be called; only what takes part in it
-        is adapted.
+    look : {"predict", "score"}
+        Method of the preset to call; only the norms that it uses are adapted.
 
     Yields
     ------
@@ -51,8 +49,8 @@ def adapted(
     Returns
     -------
     Preset
-        An adapted copy in evaluation mode; the model's own network if its preset is
-        not to be adapted, or the scan is a single slice.
+        An adapted copy in evaluation mode, or the model's own network if its preset does not
+        adapt or the scan has a single slice with foreground.
     """
     occupied = inputs.occupied
     if not model.preset.adapts_to_scan or len(occupied) < 2:
@@ -62,10 +60,10 @@ def adapted(
     learnt = [copy.deepcopy(norm.state_dict()) for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        # None is the mean of all batches rather than one that forgets.
+        # None averages all batches equally.
         norm.momentum = None
         norm.train()
-    # Batches of neighbours: how levels of the body differ says nothing about the scanner.
+    # Batches of neighbours, since the levels of the body differ, too.
     for indices in occupied.tensor_split(math.ceil(len(occupied) / max(2, batch_size))):
         images = inputs.images[indices].to(model.device).float()
         with torch.no_grad(), autocast(model.device):

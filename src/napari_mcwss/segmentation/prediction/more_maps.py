@@ -1,4 +1,4 @@
-"""Maps to compare CAMs with: of single levels and branches, and LayerCAM; on request alone."""
+"""Maps to compare CAMs with: those of single levels and branches, and LayerCAM."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class MoreMaps:
     Attributes
     ----------
     slices : tuple of int
-        Which slices.
-    maps : dict of str to ndarray
-        By name, uint8 ``(classes, slices, y, x)``, 255 for 1.
+        Indices of the slices.
+    maps : dict of str to (classes, slices, y, x) array of uint8
+        Maps by name, 255 for 1.
     reference : str
-        The slice that a second branch compared with, in words; empty if none.
+        The reference slice of a second branch, as text; empty if there is none.
     why_none : str
-        Why the model offers no maps; empty if it does.
+        Why the model has no further maps; empty if it has some.
     """
 
     slices: tuple[int, ...]
@@ -43,32 +43,36 @@ class MoreMaps:
 def more_maps(
     study: Study, model: TrainedModel, scan: str, slices: Sequence[int]
 ) -> Generator[Progress, None, MoreMaps]:
-    """Compute all further maps that a model offers.
+    """Compute all further maps of a model.
 
-    Where a branch of the model compares slices in pairs, each slice is compared
-    with the same one: of the training scans other than this one, a slice with
-    as many classes as there is one.
+    If a branch of the model compares slices in pairs, each slice is compared with the same
+    reference slice of another training scan, see `reference_slice`.
 
     Parameters
     ----------
     study : Study
-        Of the scan.
+        The study with the scan.
     model : TrainedModel
         The model.
     scan : str
         Name of the scan.
     slices : sequence of int
-        Which of its slices.
+        Indices of its slices.
 
     Yields
     ------
     Progress
         After every batch; closing the generator cancels.
 
+    Returns
+    -------
+    MoreMaps
+        The maps.
+
     Raises
     ------
     McwssError
-        If the scan has other channels than the model, or a file cannot be read.
+        If the channels of scan and model differ, or a file cannot be read.
     """
     source = study.scan(scan)
     model.info.check(source.channels, study.class_names)
@@ -90,18 +94,18 @@ def more_maps(
 
 
 def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str, int] | None:
-    """Choose a slice to compare with: of another scan, with as many present classes as possible.
+    """Return a slice of another scan with the most present classes; None if there is none.
 
-    Of equal ones it is that in the middle, of the first scan that has any.
+    Of equal slices it is the middle one, of the first scan that has any.
 
     Parameters
     ----------
     study : Study
-        With the tags.
+        The study with the tags.
     scans : sequence of str
-        Scans to choose from, as far as they are in the study.
+        Names of the scans to choose from; those that are not in the study are skipped.
     scan : str
-        The scan itself, which is left out.
+        Name of the scan that is left out.
     """
     best: tuple[int, tuple[str, int]] | None = None
     for name in scans:
@@ -116,7 +120,7 @@ def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str,
 
 
 def _image(study: Study, model: TrainedModel, place: tuple[str, int]) -> Tensor:
-    """Read a slice as the network does: ``(1, channels, h, w)``."""
+    """Read a slice as input of the network, ``(1, channels, h, w)``."""
     scan = study.scan(place[0])
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
     scan.release()
@@ -127,7 +131,7 @@ def _image(study: Study, model: TrainedModel, place: tuple[str, int]) -> Tensor:
 def _maps(
     model: TrainedModel, inputs: Inputs, slices: list[int], reference: Tensor | None
 ) -> dict[str, Tensor]:
-    """Give the maps of some slices by name, ``(slices, classes, y, x)`` of the scan's window."""
+    """Return maps of slices by name, ``(slices, classes, y, x)`` of the scan's window."""
     images = inputs.images[slices].to(model.device).float()
     foreground = inputs.foreground[slices].to(model.device)
     references = None
@@ -136,7 +140,7 @@ def _maps(
             mine - theirs
             for mine, theirs in zip(images.shape[-2:], reference.shape[-2:], strict=True)
         )
-        # Scans are cropped to their foreground: both get one size around their middle.
+        # Scans are cropped to their foreground: pad or crop the reference around its middle.
         margins = (width // 2, width - width // 2, height // 2, height - height // 2)
         references = F.pad(reference, margins).to(model.device).expand_as(images)
     maps = model.preset.other_maps(images, foreground, references)

@@ -23,13 +23,7 @@ from napari_mcwss.segmentation.prediction.borders import follow_image
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a prediction is.
-
-    Attributes
-    ----------
-    done, total : int
-        Slices.
-    """
+    """Progress of a prediction: slices that are done, and all slices."""
 
     done: int
     total: int
@@ -37,7 +31,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model finds in one scan.
+    """Scores and CAMs of one scan.
 
     Attributes
     ----------
@@ -45,10 +39,10 @@ class Prediction:
         Name of the scan.
     classes : tuple of str
         Names of the classes.
-    scores : ndarray
-        Float32 ``(slices, classes)``: probability that the slice holds the class.
-    cams : ndarray
-        Float32 ``(classes, z, y, x)`` in 0..1, of the scan's own size.
+    scores : (slices, classes) array of float32
+        Probability that the slice holds the class.
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1, in the size of the scan.
     """
 
     scan: str
@@ -60,18 +54,18 @@ class Prediction:
 def predict(
     model: TrainedModel, scan: Scan, *, batch_size: int = 16
 ) -> Generator[Progress, None, Prediction]:
-    """Predict all slices of a scan; the prediction is the generator's return value.
+    """Predict all slices of a scan.
 
-    The network is adapted to the scan first. Only the single branch runs, on the crop
-    that holds foreground, on slices that hold any, averaged over the slice and its mirror
-    image; of networks that read slabs, over the slabs that hold a slice.
+    The network is adapted to the scan first. Its single branch runs on slices with foreground,
+    cropped to it. Results are averaged over a slice and its mirror image, and over the slabs
+    with that slice if the network reads slabs.
 
     Parameters
     ----------
     model : TrainedModel
         The model.
     scan : Scan
-        With the model's channels, in its order.
+        A scan with the model's channels, in the same order.
     batch_size : int
         Slices at a time.
 
@@ -80,10 +74,15 @@ def predict(
     Progress
         After every batch; closing the generator cancels.
 
+    Returns
+    -------
+    Prediction
+        Scores and CAMs.
+
     Raises
     ------
     McwssError
-        If the scan has other channels than the model.
+        If the channels of scan and model differ.
     """
     model.info.check(scan.channels, model.info.classes)
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
@@ -108,11 +107,10 @@ def predict(
 def predict_scores(
     model: TrainedModel, scan: Scan, *, batch_size: int = 32
 ) -> Generator[Progress, None, NDArray[np.float32]]:
-    """Predict the scores of all slices alone, ``(slices, classes)``, without their maps.
+    """Predict only the scores of all slices, ``(slices, classes)``, 0 without foreground.
 
-    Slices without foreground have 0. Parameters, events and errors are those of
-    `predict`; the scores are the generator's return value, and not averaged
-    over the mirror image.
+    Parameters, yields and errors are those of `predict`. The scores are not averaged over the
+    mirror image.
     """
     model.info.check(scan.channels, model.info.classes)
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
@@ -138,7 +136,7 @@ def _adapted(
     progress: Progress,
     look: Literal["predict", "score"] = "predict",
 ) -> Generator[Progress, None, Preset]:
-    """Adapt the network to the scan, in steps between which this can be cancelled."""
+    """Adapt the network to the scan, and yield after every batch."""
     steps = adapted(model, inputs, batch_size, look)
     while True:
         try:
@@ -163,7 +161,7 @@ def _finish(
     model: TrainedModel,
     scan: Scan,
 ) -> None:
-    """Make maps of slices those of a scan, in place: smooth, with its borders, nested."""
+    """Turn CAMs of slices into CAMs of the scan, in place: smooth, follow its borders, nest."""
     window = (slice(None), slice(None), *inputs.window)
     preset, spacing = model.preset, scan.geometry.spacing
     foreground = inputs.restore(inputs.foreground.float())[:, 0].numpy() > 0.5
@@ -179,8 +177,8 @@ def _finish(
 def _smooth(
     cams: NDArray[np.float32], foreground: NDArray[np.bool_], sigma: NDArray[np.float64]
 ) -> None:
-    """Smooth CAMs ``(classes, z, y, x)`` in place, and only inside foreground."""
-    # What lies outside foreground has no part in the mean: borders would fade.
+    """Smooth CAMs ``(classes, z, y, x)`` in place, inside foreground."""
+    # Average foreground alone, or CAMs would fade at its borders.
     share = gaussian_filter(foreground.astype(np.float32), sigma, truncate=3)
     weights = foreground / np.maximum(share, np.float32(1e-3))
     for cam in cams:
