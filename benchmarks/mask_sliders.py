@@ -94,7 +94,7 @@ def turn(dock: ResultsDock, value: float) -> tuple[Moment, Moment]:
     dock.threshold.setValue(value)
     returned = now()
     # The mask comes from another thread: only while the window is served.
-    return returned - begin, serve_until(dock.mask_changed) - begin
+    return returned - begin, serve_until(dock.state.mask_changed) - begin
 
 
 def show(dock: ResultsDock, study: Study) -> None:
@@ -106,8 +106,8 @@ def show(dock: ResultsDock, study: Study) -> None:
     dock.session.open(study)
     dock.session.show("scan")
     found = Result("", "scan", prediction, precedence, study.scan("scan"), {})
-    dock._take(found)
-    serve_until(dock.shown)
+    dock.state.take(found)
+    serve_until(dock.state.shown)
 
 
 def measure(dock: ResultsDock, repeats: int) -> dict[str, NDArray[np.float64]]:

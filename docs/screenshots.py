@@ -63,7 +63,7 @@ def main(study: Path, images: Path) -> None:
 
     bring_forward(results)
     results.model.setCurrentText("demo")
-    wait_for(lambda: results.found is not None and results.found.model == "demo")
+    wait_for(lambda: results.state.result is not None and results.state.result.model == "demo")
     take("napari")
 
     epochs: list[Epoch] = []

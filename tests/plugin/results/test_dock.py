@@ -79,12 +79,12 @@ def click(qtbot, button) -> None:
 
 
 def segment(qtbot, dock) -> None:
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         click(qtbot, dock.one.segment_button)
 
 
-def whole_mask(dock, rules):
-    return dock.found.masked(rules).stages[-1]
+def whole_mask(dock, settings):
+    return dock.state.result.masked(settings).after_steps[-1]
 
 
 def tags(dock):
@@ -130,10 +130,10 @@ def test_the_threshold_acts_on_the_slice_at_once_and_on_the_scan_soon(qtbot, doc
     data, here = layer.data, dock.session.slice_index
     dock.gate.setChecked(False)
     dock.use_tags.setChecked(False)
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.01)
     much, volumes = layer.data.copy(), dock.volumes.text()
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(1.0)
         assert np.count_nonzero(data[here]) < np.count_nonzero(much[here])
         np.testing.assert_array_equal(data[here - 1], much[here - 1])
@@ -147,12 +147,12 @@ def test_a_slice_that_has_followed_the_slider_is_not_drawn_again(qtbot, dock):
     segment(qtbot, dock)
     drawn: list[int] = []
     mask_layer(dock).events.set_data.connect(lambda: drawn.append(1))
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.2)
     assert len(drawn) == 1
     dock.viewer.dims.order = (1, 0, 2)
     drawn.clear()
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.9)
     assert drawn, "a slice of another direction shows only what the whole scan has"
 
@@ -163,7 +163,7 @@ def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
     segment(qtbot, dock)
     before, threshold = mask_layer(dock).data.copy(), dock.threshold.value()
     slider = dock.threshold.findChild(QSlider)
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         near_zero = QPoint(slider.width() // 10, slider.height() // 2)
         qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=near_zero)
     assert dock.threshold.value() < threshold
@@ -173,26 +173,26 @@ def test_the_mask_of_the_whole_scan_follows_the_slider_beside_the_screen(
     expected = whole_mask(dock, MaskSettings(dock.threshold.value(), tags=tags(dock)))
     np.testing.assert_array_equal(mask_layer(dock).data, expected)
     assert not np.array_equal(expected, before)
-    voxel = np.prod(dock.found.geometry.spacing) / 1000
+    voxel = np.prod(dock.state.result.geometry.spacing) / 1000
     for label in (1, 2):
         assert f">{(expected == label).sum() * voxel:.1f} mL<" in dock.volumes.text()
 
 
-def test_the_last_rules_win_over_a_mask_that_is_being_made(qtbot, dock, whole_masks):
+def test_the_last_settings_win_over_a_mask_that_is_being_made(qtbot, dock, whole_masks):
     segment(qtbot, dock)
     dock.gate.setChecked(False)
     dock.use_tags.setChecked(False)
     changes: list[int] = []
-    dock.mask_changed.connect(lambda: changes.append(1))
+    dock.state.mask_changed.connect(lambda: changes.append(1))
     whole_masks.hold()
     dock.threshold.setValue(0.01)
     qtbot.waitUntil(whole_masks.at_work.is_set, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(1.0)
         here = mask_layer(dock).data[dock.session.slice_index].copy()
         whole_masks.let_go()
     data = mask_layer(dock).data
-    np.testing.assert_array_equal(data, whole_mask(dock, dock.rules))
+    np.testing.assert_array_equal(data, whole_mask(dock, dock.state.shown_settings))
     np.testing.assert_array_equal(data[dock.session.slice_index], here)
     assert len(changes) == 1
 
@@ -205,7 +205,7 @@ def test_a_mask_of_a_scan_that_has_left_the_screen_is_dropped(
     dock.threshold.setValue(0.01)
     qtbot.waitUntil(whole_masks.at_work.is_set, timeout=PATIENCE)
     dock.session.show(trained_study.scan_names[1])
-    with qtbot.assertNotEmitted(dock.mask_changed), qtbot.assertNotEmitted(dock.shown):
+    with qtbot.assertNotEmitted(dock.state.mask_changed), qtbot.assertNotEmitted(dock.state.shown):
         whole_masks.let_go()
         WorkerBase.await_workers(PATIENCE)
         QApplication.processEvents()
@@ -217,12 +217,12 @@ def test_a_mask_of_a_scan_that_has_left_the_screen_is_dropped(
 
 def test_tags_and_classifier_decide_where_a_class_can_be(qtbot, dock, trained_study):
     segment(qtbot, dock)
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.01)
     absent = (trained_study.tags.read(dock.session.scan).values == 0).all(1)
     assert absent.any()
     assert not mask_layer(dock).data[absent].any()
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         click_box(qtbot, dock.gate)
         click_box(qtbot, dock.use_tags)
     assert mask_layer(dock).data[absent].any()
@@ -231,7 +231,7 @@ def test_tags_and_classifier_decide_where_a_class_can_be(qtbot, dock, trained_st
 def test_a_new_tag_acts_on_the_mask(qtbot, dock, trained_study):
     segment(qtbot, dock)
     dock.gate.setChecked(False)
-    with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
         dock.threshold.setValue(0.01)
     here = dock.session.slice_index
     assert mask_layer(dock).data[here].any()
@@ -245,7 +245,7 @@ def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, tol
     whole = table.read_bytes()
     table.write_text("slice,TC,ED\n0,1,perhaps\n")
     for threshold in (0.02, 0.01):
-        with qtbot.waitSignal(dock.mask_changed, timeout=PATIENCE):
+        with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
             dock.threshold.setValue(threshold)
     (notification,) = told
     assert table.name in notification.message
@@ -255,7 +255,7 @@ def test_damaged_tags_are_told_once_and_left_out(qtbot, dock, trained_study, tol
 
     table.write_bytes(whole)
     dock.session.tags_changed.emit(dock.session.scan)
-    assert dock.rules.tags is not None
+    assert dock.state.shown_settings.tags is not None
     table.write_text("")
     dock.session.tags_changed.emit(dock.session.scan)
     assert len(told) == 2
@@ -288,7 +288,7 @@ def test_a_stored_result_comes_with_its_scan(qtbot, dock, trained_study):
     layers = study_layers(dock.viewer, "cam", "mask")
     assert not any(layer.data.any() for layer in layers)
     assert not dock.settings.isEnabled()
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.show(first)
     assert study_layers(dock.viewer, "cam", "mask") == layers
     assert np.mean(mask_layer(dock).data == mask) > 0.99  # stored CAMs are rounded
@@ -310,7 +310,7 @@ def test_a_model_without_a_result_empties_the_layers_and_the_screen_goes_on(
     assert not any(np.any(layer.data) for layer in layers)
     for _ in range(3):  # software OpenGL crashed at the second picture where layers had gone
         dock.viewer.screenshot(canvas_only=False)
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.model.setCurrentText("model-1")
     assert study_layers(dock.viewer, "cam", "mask") == layers
     assert not layers[0].visible

@@ -27,7 +27,7 @@ def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     viewer.window.add_dock_widget(dock, name="Results")
     dock.session.open(trained_study)
     dock.session.show(trained_study.scan_names[0])
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         click(qtbot, dock.one.segment_button)
     yield dock
     for part in (dock.one, dock.more_maps, dock.stored_mask):
@@ -59,7 +59,9 @@ def mask(dock):
 
 
 def refined(dock) -> bool:
-    return dock._masked is not None and dock._masked.rules.steps == dock.refining.steps
+    return (
+        dock.state.mask is not None and dock.state.mask.settings.steps == dock.state.settings.steps
+    )
 
 
 def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, dock):
@@ -71,8 +73,10 @@ def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, 
     row.value.setValue(100)  # more than the scan has
     assert not row.before.isEnabled()
     click_box(qtbot, row.box)
-    qtbot.waitUntil(lambda: refined(dock) and len(dock._masked.stages) == 3, timeout=PATIENCE)
-    without, emptied, filled = dock._masked.stages
+    qtbot.waitUntil(
+        lambda: refined(dock) and len(dock.state.mask.after_steps) == 3, timeout=PATIENCE
+    )
+    without, emptied, filled = dock.state.mask.after_steps
     assert without.any()
     assert not emptied.any()
     np.testing.assert_array_equal(mask(dock), filled)
@@ -105,9 +109,13 @@ def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, 
 
     click_box(qtbot, row.box)
     dock.threshold.setValue(0.7)
-    qtbot.waitUntil(lambda: refined(dock) and len(dock._masked.stages) == 2, timeout=PATIENCE)
+    qtbot.waitUntil(
+        lambda: refined(dock) and len(dock.state.mask.after_steps) == 2, timeout=PATIENCE
+    )
     click(qtbot, dock.stored_mask.back_button)
-    qtbot.waitUntil(lambda: refined(dock) and len(dock._masked.stages) == 3, timeout=PATIENCE)
+    qtbot.waitUntil(
+        lambda: refined(dock) and len(dock.state.mask.after_steps) == 3, timeout=PATIENCE
+    )
     assert dock.threshold.value() == 0.3
     np.testing.assert_array_equal(mask(dock), filled)
 
@@ -124,10 +132,10 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
     assert least.isVisible()
     assert most.text() == "any"
     qtbot.waitUntil(lambda: row.effect.text() == "no range is given", timeout=PATIENCE)
-    voxel = np.prod(dock.found.geometry.spacing) / 1000
+    voxel = np.prod(dock.state.result.geometry.spacing) / 1000
     type_in(qtbot, most, "5")
-    qtbot.waitUntil(lambda: len(dock._masked.stages) == 3, timeout=PATIENCE)
-    without, kept, filled = dock._masked.stages
+    qtbot.waitUntil(lambda: len(dock.state.mask.after_steps) == 3, timeout=PATIENCE)
+    without, kept, filled = dock.state.mask.after_steps
     assert (without == 1).sum() * voxel > 5 >= (kept == 1).sum() * voxel > 4
     assert "TC -" in row.effect.text()
     np.testing.assert_array_equal(mask(dock), filled)
@@ -154,7 +162,7 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
 
 
 def test_scores_that_contradict_a_tag_stand_out_and_are_gone_to(qtbot, dock):
-    session, scores = dock.session, dock.found.prediction.scores
+    session, scores = dock.session, dock.state.result.prediction.scores
     table = session.table.copy()
     table.values[:] = scores >= 0.5
     session.change_tags(changes_between(session.table, table))
@@ -193,7 +201,7 @@ def hover(qtbot, dock, position) -> str:
 
 
 def test_the_voxel_below_the_mouse_tells_what_each_class_has_there(qtbot, dock):
-    cams, spacing = dock.found.prediction.cams, np.array(dock.found.geometry.spacing)
+    cams, spacing = dock.state.result.prediction.cams, np.array(dock.state.result.geometry.spacing)
     z, y, x = np.unravel_index(cams[1].argmax(), cams[1].shape)
     dock.session.go_to(int(z))
     dock.viewer.camera.zoom = 20

@@ -27,7 +27,7 @@ def test_the_next_disagreement_is_on_the_next_segmented_scan_or_again_the_first(
     tagging, dock = TaggingDock(viewer), ResultsDock(viewer)
     for widget, name in ((tagging, "Tagging"), (dock, "Results")):
         viewer.window.add_dock_widget(widget, name=name)
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         tagging.open_study(study.folder)
     session, button = dock.session, dock.slice_scores.next_button
     session.go_to(0)
@@ -39,6 +39,6 @@ def test_the_next_disagreement_is_on_the_next_segmented_scan_or_again_the_first(
             lambda there=(scan, index): (session.scan, session.slice_index) == there,
             timeout=PATIENCE,
         )
-        qtbot.waitUntil(lambda: dock._on_screen is not None, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: dock.state.on_screen is not None, timeout=PATIENCE)
         assert "<b" in dock.slice_scores.here.text()
     WorkerBase.await_workers(PATIENCE)

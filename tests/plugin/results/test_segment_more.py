@@ -83,9 +83,9 @@ def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
 def test_the_scan_on_screen_shows_its_new_result(qtbot, dock, trained_study):
     dock.session.open(trained_study)
     dock.session.show(trained_study.scan_names[0])
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         click(qtbot, dock.more.all_button)
-    assert dock.found.scan == trained_study.scan_names[0]
+    assert dock.state.result.scan == trained_study.scan_names[0]
     dock.more.background.cancel()
 
 

@@ -47,7 +47,7 @@ def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
     dock.window().setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
     dock.session.open(trained_study)
     dock.use_tags.setChecked(False)
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.show(scan)
     yield dock
     saving = dock.session.correcting.saving
@@ -146,7 +146,7 @@ def test_a_stroke_of_the_brush_is_on_the_disk_soon(qtbot, dock, scan, trained_st
 def test_a_mask_on_its_way_to_the_screen_is_waited_for(qtbot, dock, box, trained_study):
     other = trained_study.scan_names[1]
     write_result(trained_study, other, 2)
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.show(other)
         assert not box.begin_button.isEnabled()
     assert box.begin_button.isEnabled()
@@ -160,7 +160,7 @@ def test_a_mask_that_was_hidden_for_the_corrected_one_is_seen_again(qtbot, dock,
     assert not mask.visible
     dock.viewer.layers.remove(layer)
     assert mask.visible
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.show(trained_study.scan_names[1])
     (mask,) = study_layers(dock.viewer, "mask")
     assert mask.visible
@@ -256,8 +256,7 @@ def test_a_new_result_leaves_the_corrected_mask_alone(qtbot, dock, scan, trained
     layer.data[0, :5, :5] = 2
     painted = layer.data.copy()
     write_result(trained_study, scan, 2)
-    dock.found = None
-    with qtbot.waitSignal(dock.shown, timeout=PATIENCE):
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.models_changed.emit()
     np.testing.assert_array_equal(layer.data, painted)
     dock.session.correcting.look()

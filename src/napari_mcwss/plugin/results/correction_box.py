@@ -1,6 +1,4 @@
-"""The part of the results dock that corrects a mask by hand."""
-
-from collections.abc import Callable
+"""The part of the Results dock that corrects a mask by hand."""
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
@@ -18,43 +16,36 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
-from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
-    """Begin to correct, choose what to paint, and say that a mask is right.
+    """Begins a corrected mask, chooses what to paint, and marks a mask as right.
 
     Parameters
     ----------
-    session : Session
-        With the scan.
-    model : callable
-        Gives the name of the model whose mask is on screen; empty if there is none.
-    coming : callable
-        Tells whether a mask is on its way to the screen, which is worth waiting for.
+    state : ResultState
+        The mask on screen.
     """
 
-    def __init__(
-        self, session: Session, model: Callable[[], str], coming: Callable[[], bool]
-    ) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__("Correct by hand")
-        self._session, self._model, self._coming = session, model, coming
-        self._correcting = session.correcting
+        self._state, self._session = state, state.session
+        self._correcting = state.session.correcting
         self.begin_button = QPushButton()
-        self.begin_button.setToolTip("In a layer of its own, saved as you paint")
+        self.begin_button.setToolTip("Paint in a layer of its own, which is saved as you paint")
         self.begin_button.clicked.connect(self.begin)
         self.anew_button = QPushButton("Begin anew …")
-        self.anew_button.setToolTip("Replace what was corrected by the model's mask on screen")
+        self.anew_button.setToolTip("Replace the corrected mask by the model's mask on screen")
         self.anew_button.clicked.connect(self.begin_anew)
         self.label = QComboBox()
-        self.label.setToolTip("What the brush paints; E of the layer's own controls erases")
+        self.label.setToolTip("The class that the brush paints; the layer's own key E erases")
         self.label.activated.connect(self._choose_label)
         self.right = QCheckBox("This mask is right")
         self.right.setToolTip(
-            "Every slice of it: training with corrected masks takes it as it is. "
-            "The next stroke of the brush takes this back"
+            "All slices are right, and training with corrected masks uses them as they are. "
+            "The next stroke of the brush unchecks this"
         )
         self.right.clicked.connect(self._call_right)
         self.status = QLabel()
@@ -71,11 +62,12 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         layout.addLayout(marks)
         layout.addWidget(self.status)
         self._correcting.changed.connect(self.refresh)
-        connect_until_destroyed(self, self.refresh, session.study_changed)
+        for signal in (state.changed, state.shown):
+            signal.connect(self.refresh)
         self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Learn which window has to save before it is closed."""
+        """Have the window that holds the dock save masks before it closes."""
         super().showEvent(event)
         place = self.parentWidget()
         while place is not None and not isinstance(place, QDockWidget):
@@ -84,15 +76,21 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             UnsavedMasks.guard(place.parentWidget(), self._session)
 
     def begin(self) -> None:
-        """Correct the mask on screen, or bring back the one that was corrected."""
+        """Begin to correct the mask on screen, or show the corrected mask again."""
         if self._correcting.there:
             self._correcting.show()
         else:
-            self._correcting.begin(self._model())
+            self._correcting.begin(self._model)
+
+    @property
+    def _model(self) -> str:
+        """The model whose mask is on screen; empty if there is none."""
+        result = self._state.on_screen
+        return "" if result is None else result.model
 
     def begin_anew(self) -> None:
-        """Ask, then replace what was corrected."""
-        scan, model = self._session.scan, self._model()
+        """Ask, then replace the corrected mask."""
+        scan, model = self._session.scan, self._model
         if scan is None:
             return
         text = (
@@ -111,18 +109,19 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         chosen = box.clickedButton()
         box.deleteLater()
         # While it asks, another scan or another model's mask can have come.
-        same = (scan, model) == (self._session.scan, self._model()) and not self._coming()
+        now = self._session.scan, self._model
+        same = now == (scan, model) and not self._state.pending
         if chosen is replace and same:
             self._correcting.begin(model)
         elif chosen is replace:
-            show_error("The mask on screen is another one by now: nothing was replaced")
+            show_error("Another mask is on screen now: nothing was replaced, begin anew again")
 
     def refresh(self) -> None:
-        """Show what can be done, and how what was painted is saved."""
+        """Enable what can be done now, and tell whether the corrected mask is saved."""
         correcting, study = self._correcting, self._session.study
         scan, layer = self._session.scan, correcting.layer
         ready = study is not None and scan is not None and not correcting.damage
-        there, coming = correcting.there, self._coming()
+        there, coming = correcting.there, self._state.pending
         self.begin_button.setText(
             "Show corrected mask" if there and layer is None else "Correct the mask"
         )
@@ -147,13 +146,13 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         if correcting.damage:
             return correcting.damage
         if saving.problem:
-            return f"Not saved, tried again soon: {saving.problem}"
+            return f"Not saved, will be tried again soon: {saving.problem}"
         if saving.waiting:
             return "Saving …"
         if correcting.layer is None:
             return ""
         if self._session.read_only:
-            return f"It cannot be painted here: {self._session.read_only}"
+            return f"The corrected mask cannot be changed here: {self._session.read_only}"
         if saving.saved_at is None:
             return "Corrected mask, saved"
         return f"Corrected mask, saved at {saving.saved_at:%H:%M:%S}"

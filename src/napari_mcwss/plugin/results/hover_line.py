@@ -1,4 +1,4 @@
-"""A line that says what is found at the voxel below the mouse."""
+"""A line that tells the CAMs at the voxel below the mouse."""
 
 from typing import Any
 
@@ -9,55 +9,53 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
-from napari_mcwss.plugin.results.segmenting import Result
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.layers import study_layers
 
 HINT = "Point at the scan to see what each class has there."
 
 
 class HoverLine(QLabel):  # type: ignore[misc]
-    """Each class's CAM at the voxel below the mouse; in 3-D the highest one behind it.
+    """Tells each class's CAM at the voxel below the mouse, in 3-D the highest one behind it.
 
-    napari's own status bar says so of the selected layer alone.
+    napari's own status bar tells the value of the selected layer alone.
 
     Parameters
     ----------
-    session : Session
-        Of the viewer.
+    state : ResultState
+        The result on screen.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__(HINT)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self._viewer = session.viewer
-        self._found: Result | None = None
-        callbacks, moved = session.viewer.mouse_move_callbacks, self._moved
+        self._state = state
+        callbacks, moved = state.session.viewer.mouse_move_callbacks, self._moved
         callbacks.append(moved)
         # The viewer outlives the dock.
         self.destroyed.connect(lambda: callbacks.remove(moved))
-        self.follow(None)
+        for signal in (state.shown, state.cleared):
+            signal.connect(self._follow)
+        self._follow()
 
-    def follow(self, found: Result | None) -> None:
-        """Speak of another result, or of none."""
-        self._found = found
+    def _follow(self) -> None:
         self.setText(HINT)
-        self.setVisible(found is not None)
+        self.setVisible(self._state.on_screen is not None)
 
-    def _moved(self, _viewer: Viewer, event: Any) -> None:
-        found = self._found
-        layer = next(iter(study_layers(self._viewer, "mask")), None)
-        if found is None or layer is None:
+    def _moved(self, viewer: Viewer, event: Any) -> None:
+        result = self._state.on_screen
+        layer = next(iter(study_layers(viewer, "mask")), None)
+        if result is None or layer is None:
             return
         voxels = _voxels(layer, event)
-        shape = np.array(found.geometry.shape)
+        shape = np.array(result.geometry.shape)
         voxels = voxels[((voxels >= 0) & (voxels < shape)).all(1)]
         if not len(voxels):
             self.setText(HINT)
             return
-        values = found.prediction.cams[(slice(None), *voxels.T)]
-        classes = found.prediction.classes
+        values = result.prediction.cams[(slice(None), *voxels.T)]
+        classes = result.prediction.classes
         texts = ", ".join(f"{n} {v:.2f}" for n, v in zip(classes, values.max(1), strict=True))
         where = "highest behind the mouse"
         if len(voxels) == 1:
@@ -67,7 +65,7 @@ class HoverLine(QLabel):  # type: ignore[misc]
 
 
 def _voxels(layer: Layer, event: Any) -> NDArray[np.intp]:
-    """Give the voxel of a layer below the mouse, or those behind it in 3-D: ``(voxels, 3)``."""
+    """Return the voxel below the mouse, in 3-D all behind it: intp ``(voxels, 3)``."""
     displayed = [axis - (len(event.position) - 3) for axis in event.dims_displayed]
     if len(displayed) < 3:
         return np.round(np.array([layer.world_to_data(event.position)])).astype(np.intp)

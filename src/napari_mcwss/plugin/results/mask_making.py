@@ -1,4 +1,4 @@
-"""Makes masks beside the screen: at once what can be, the rest soon after."""
+"""Makes masks in the background: the quick steps at once, the others soon after."""
 
 from functools import partial
 
@@ -9,24 +9,23 @@ from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 SETTLED = 120
-"""Milliseconds without a change after which the steps follow that take longer."""
+"""Milliseconds without a change after which the slower steps follow."""
 
 
 class MaskMaking(QObject):  # type: ignore[misc]
-    """Makes the mask of a whole scan, of which only the last that was asked for counts.
+    """Makes the mask of a whole scan; only the last one asked for counts.
 
     Parameters
     ----------
-    parent : QWidget
+    parent : QObject
         Its end ends the work.
 
     Attributes
     ----------
     made : Signal
-        A mask was made, as `MaskResult`: first with the steps that act at once; if
-        there are others, a second time with all.
+        A `MaskResult` with the quick steps; if there are others, a second one with all steps.
     refining_changed : Signal
-        Whether steps that take longer are still to come.
+        Whether slower steps are still to come.
     """
 
     made = Signal(object)
@@ -34,8 +33,8 @@ class MaskMaking(QObject):  # type: ignore[misc]
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._found: Result | None = None
-        self._rules = MaskSettings()
+        self._result: Result | None = None
+        self._settings = MaskSettings()
         self._quick = Latest(parent, "making of the mask")
         self._quick.answered.connect(self._take_quick)
         # On its own: a slider must not wait for steps that take seconds.
@@ -46,30 +45,30 @@ class MaskMaking(QObject):  # type: ignore[misc]
         self._settled.setInterval(SETTLED)
         self._settled.timeout.connect(self._refine)
 
-    def make(self, found: Result, rules: MaskSettings) -> None:
-        """Make a mask, in place of the one that was asked for before."""
+    def make(self, result: Result, settings: MaskSettings) -> None:
+        """Make a mask, in place of the one asked for before."""
         self.forget()
-        self._found, self._rules = found, rules
-        self._quick.ask(partial(found.masked, rules.at_once))
+        self._result, self._settings = result, settings
+        self._quick.ask(partial(result.masked, settings.at_once))
 
     def forget(self) -> None:
         """Want no mask any more."""
         self._quick.forget()
         self._refining.forget()
         self._settled.stop()
-        self._found = None
+        self._result = None
         self.refining_changed.emit(False)
 
-    def _take_quick(self, masked: MaskResult) -> None:
-        if len(masked.rules.steps) < len(self._rules.steps):
+    def _take_quick(self, mask: MaskResult) -> None:
+        if len(mask.settings.steps) < len(self._settings.steps):
             self._settled.start()
             self.refining_changed.emit(True)
-        self.made.emit(masked)
+        self.made.emit(mask)
 
     def _refine(self) -> None:
-        if self._found is not None:
-            self._refining.ask(partial(self._found.masked, self._rules))
+        if self._result is not None:
+            self._refining.ask(partial(self._result.masked, self._settings))
 
-    def _take(self, masked: MaskResult) -> None:
+    def _take(self, mask: MaskResult) -> None:
         self.refining_changed.emit(False)
-        self.made.emit(masked)
+        self.made.emit(mask)

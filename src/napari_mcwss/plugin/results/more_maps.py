@@ -1,4 +1,4 @@
-"""The part of the results dock that shows further maps beside the CAMs, on request."""
+"""The part of the Results dock that shows further maps in place of the CAMs."""
 
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,11 @@ from qtpy.QtWidgets import (
     QPushButton,
     QVBoxLayout,
 )
+from superqt.utils import signals_blocked
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import Result
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
@@ -28,27 +29,26 @@ if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
 
 CAMS = "CAM"
-"""Stands for the CAMs themselves among the maps to choose from."""
+"""Stands for the CAMs in the list of maps."""
 
 
 class MoreMapsBox(QGroupBox):  # type: ignore[misc]
-    """Compute maps of levels, branches and LayerCAM, and switch between them and the CAMs.
+    """Computes maps of levels, branches and LayerCAM, and switches between them and the CAMs.
 
     Parameters
     ----------
-    session : Session
-        With the scan on screen.
+    state : ResultState
+        The result on screen.
 
     Attributes
     ----------
     background : Background
-        Computes them.
+        Computes the maps.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__("More maps")
-        self._session = session
-        self._found: Result | None = None
+        self._state, self._session = state, state.session
         self._maps: MoreMaps | None = None
         self._wanted: Result | None = None
         self._hidden: list[Layer] = []
@@ -57,16 +57,16 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self.background.ended.connect(self._ended)
         self.slice_button = QPushButton("Of this slice")
         self.slice_button.setToolTip(
-            "Maps of single levels and branches of the network, and LayerCAM, to compare with"
+            "Maps of single levels and branches of the network, and LayerCAM, for comparison"
         )
         self.slice_button.clicked.connect(self.compute_slice)
         self.scan_button = QPushButton("Of the scan")
-        self.scan_button.setToolTip("The same of all slices, which takes longer")
+        self.scan_button.setToolTip("The same maps of all slices, which takes longer")
         self.scan_button.clicked.connect(self.compute_scan)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(self.background.cancel)
         self.shown = QComboBox()
-        self.shown.setToolTip("Maps that are on screen, in the place of the CAMs")
+        self.shown.setToolTip("The maps on screen, in place of the CAMs")
         self.shown.currentTextChanged.connect(self._show)
         self.status = QLabel()
         self.status.setTextFormat(Qt.TextFormat.PlainText)
@@ -78,15 +78,15 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         layout.addLayout(buttons)
         layout.addWidget(self.shown)
         layout.addWidget(self.status)
-        connect_until_destroyed(self, self._moved, session.viewer.dims.events.current_step)
-        self.follow(None)
+        connect_until_destroyed(self, self._moved, self._session.viewer.dims.events.current_step)
+        for signal in (state.shown, state.cleared):
+            signal.connect(self._follow)
+        self._follow()
 
-    def follow(self, found: Result | None) -> None:
-        """Offer maps of another result's model and scan, or none."""
-        self._found = found
+    def _follow(self) -> None:
         self.background.cancel()
         self._take(None)
-        self.setVisible(found is not None)
+        self.setVisible(self._state.on_screen is not None)
 
     def compute_slice(self) -> None:
         """Compute the maps of the slice on screen."""
@@ -98,21 +98,22 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
     def compute_scan(self) -> None:
         """Compute the maps of all slices."""
-        if self._found is not None:
-            self._compute(list(range(self._found.geometry.shape[0])))
+        result = self._state.on_screen
+        if result is not None:
+            self._compute(list(range(result.geometry.shape[0])))
 
     def _compute(self, slices: list[int]) -> None:
-        study, found = self._session.study, self._found
-        if study is None or found is None:
+        study, result = self._session.study, self._state.on_screen
+        if study is None or result is None:
             return
-        events = _computed(study, found, slices)
+        events = _computed(study, result, slices)
         job = Job("making of maps", events, lambda event: not isinstance(event, str), computes=True)
         try:
             self.background.start(job)
         except McwssError as error:
             show_error(str(error))
             return
-        self._wanted = found
+        self._wanted = result
         self._refresh()
 
     def _show_progress(self, event: Any) -> None:
@@ -123,37 +124,36 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
     def _ended(self, outcome: JobOutcome) -> None:
         wanted, self._wanted = self._wanted, None
-        if outcome.value is not None and wanted is self._found:
+        if outcome.value is not None and wanted is self._state.on_screen:
             self._take(outcome.value)
         else:
             self.status.setText("Cancelled." if outcome.cancelled else "")
         self._refresh()
 
     def _take(self, maps: "MoreMaps | None") -> None:
-        """Offer the maps that were computed; the one that was looked at stays chosen."""
+        """List computed maps; the chosen kind stays chosen."""
         chosen = self.shown.currentText()
         self._maps = maps
-        self.shown.blockSignals(True)
-        self.shown.clear()
-        self.shown.addItems([CAMS, *(maps.maps if maps is not None else ())])
-        self.shown.setCurrentText(chosen)
-        if maps is not None and maps.maps and self.shown.currentText() == CAMS:
-            self.shown.setCurrentIndex(1)
-        self.shown.blockSignals(False)
+        with signals_blocked(self.shown):
+            self.shown.clear()
+            self.shown.addItems([CAMS, *(maps.maps if maps is not None else ())])
+            self.shown.setCurrentText(chosen)
+            if maps is not None and maps.maps and self.shown.currentText() == CAMS:
+                self.shown.setCurrentIndex(1)
         self._show()
         self._moved()
         self._refresh()
 
-    def _show(self, *_: object) -> None:
+    def _show(self) -> None:
         """Show the chosen maps in place of the CAMs, or the CAMs again."""
-        study, found, maps = self._session.study, self._found, self._maps
+        study, result, maps = self._session.study, self._state.on_screen, self._maps
         viewer, name = self._session.viewer, self.shown.currentText()
         if self._session.window_closed:
             return
         chosen = None if maps is None else maps.maps.get(name)
         cams = study_layers(viewer, "cam")
-        if study is not None and found is not None and maps is not None and chosen is not None:
-            show_map_layers(viewer, found.geometry, study.classes, name, maps.slices, chosen)
+        if study is not None and result is not None and maps is not None and chosen is not None:
+            show_map_layers(viewer, result.geometry, study.classes, name, maps.slices, chosen)
             if not self._hidden:
                 self._hidden = [layer for layer in cams if layer.visible]
             for layer in self._hidden:
@@ -166,8 +166,8 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
                 layer.visible = True
             self._hidden = []
 
-    def _moved(self, *_: object) -> None:
-        """Say which slices the maps are of."""
+    def _moved(self) -> None:
+        """Tell of which slices the maps are."""
         maps = self._maps
         if maps is None or self.background.running:
             return
@@ -190,16 +190,16 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
 
 def _computed(
-    study: "Study", found: Result, slices: list[int]
+    study: "Study", result: Result, slices: list[int]
 ) -> Callable[[], Generator[Any, None, "MoreMaps"]]:
-    """Make the events of computing maps: text and `Progress`; the value are the maps."""
+    """Return a generator function that computes maps and yields texts and `Progress`."""
 
     def events() -> Generator[Any, None, "MoreMaps"]:
         yield "Loading the network …"
         from napari_mcwss.model.checkpoint import load_model
         from napari_mcwss.segmentation.prediction.more_maps import more_maps
 
-        model = load_model(study.model_folder(found.model))
-        return (yield from more_maps(study, model, found.scan, slices))
+        model = load_model(study.model_folder(result.model))
+        return (yield from more_maps(study, model, result.scan, slices))
 
     return events

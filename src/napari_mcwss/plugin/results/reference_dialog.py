@@ -1,6 +1,6 @@
 """The dialog that chooses the threshold on a few reference masks."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.segmentation.masks.settings import MaskSettings
@@ -27,32 +28,32 @@ if TYPE_CHECKING:
 
 
 class ReferenceDialog(QDialog):  # type: ignore[misc]
-    """Name reference masks; stored CAMs of their scans are measured at each threshold.
+    """Asks for reference masks, and measures stored CAMs of their scans at each threshold.
 
     Parameters
     ----------
     parent : QWidget
-        The dock.
+        The window to lie on.
     study : Study
-        On screen.
+        The study.
     model : str
-        Whose results are measured.
-    rules : MaskSettings
-        All but the threshold is taken from them.
+        The model whose results are measured.
+    settings : MaskSettings
+        The settings of the masks, except the threshold.
 
     Attributes
     ----------
     threshold : float or None
-        The best one, once accepted.
+        The best threshold, once the dialog is accepted.
     background : Background
         Measures.
     """
 
-    def __init__(self, parent: QWidget, study: "Study", model: str, rules: MaskSettings) -> None:
+    def __init__(self, parent: QWidget, study: "Study", model: str, settings: MaskSettings) -> None:
         super().__init__(parent)
         self.setWindowTitle("Choose the threshold on reference masks")
         self.threshold: float | None = None
-        self._study, self._model, self._rules = study, model, rules
+        self._study, self._model, self._settings = study, model, settings
         self.masks = QLineEdit()
         self.masks.setPlaceholderText("their name beside each scan's files, such as seg")
         folder_button = QPushButton("Folder …")
@@ -60,7 +61,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         self.values = {name: QLineEdit(str(n)) for n, name in enumerate(study.class_names, 1)}
         self.reason = QLabel(
             "Scans that the model has segmented and that have a mask are measured, without their "
-            "tags. What is measured on these masks later is no test any more."
+            "tags. These masks can no longer test the model afterwards."
         )
         self.reason.setWordWrap(True)
         self.reason.setTextFormat(Qt.TextFormat.PlainText)
@@ -86,7 +87,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         self.resize(520, self.sizeHint().height())
 
     def accept(self) -> None:
-        """Measure beside the screen, then close; stay open and say so if that cannot be."""
+        """Measure in the background, then close; stay open and tell an error."""
         if self.background.running:
             return
         try:
@@ -102,28 +103,28 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         )
 
     def reject(self) -> None:
-        """Close; what is being measured is given up."""
+        """Stop measuring, and close."""
         self.background.cancel()
         super().reject()
 
     def _measured(
         self, masks: str, mapping: dict[str, tuple[int, ...]]
     ) -> Generator[str, None, dict[str, Any] | McwssError]:
-        """Measure scan after scan; the value is Dice by scan and threshold, or what is wrong."""
+        """Measure scan after scan; return Dice by scan and threshold, or the error."""
         from napari_mcwss.measurement.reference_threshold import dice_by_threshold
 
-        found: dict[str, Any] = {}
+        measured: dict[str, Any] = {}
         yield "Measuring …"
         try:
             for scan, dice in dice_by_threshold(
-                self._study, self._model, masks, mapping, rules=self._rules
+                self._study, self._model, masks, mapping, rules=self._settings
             ):
-                found[scan] = dice
-                yield f"Measured {len(found)} scans …"
+                measured[scan] = dice
+                yield f"Measured {len(measured)} scans …"
         except McwssError as error:
-            # The dialog says it; a notification would lie behind it.
+            # The dialog tells it: a notification would lie behind the dialog.
             return error
-        return found
+        return measured
 
     def _ended(self, outcome: JobOutcome) -> None:
         self.ok_button.setEnabled(True)
@@ -133,7 +134,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
             self.threshold = best_threshold(outcome.value)
             super().accept()
         else:
-            self.reason.setText(str(outcome.value or outcome.error or "It was stopped."))
+            self.reason.setText(str(outcome.value or outcome.error or "Stopped."))
 
     def _mapping(self) -> dict[str, tuple[int, ...]]:
         mapping = {}
@@ -153,31 +154,33 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
 
 
 class ChooseButton(QPushButton):  # type: ignore[misc]
-    """Opens the dialog, and says which threshold it has found.
+    """Opens the dialog for the model of the result.
 
     Parameters
     ----------
-    make : callable
-        Makes the dialog; None if there is nothing to measure.
+    state : ResultState
+        The study, the result and the settings.
 
     Attributes
     ----------
     chosen : Signal
-        The threshold.
+        The best threshold.
     """
 
     chosen = Signal(float)
 
-    def __init__(self, make: Callable[[], ReferenceDialog | None]) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__("Choose on masks …")
         self.setToolTip("Find the threshold that fits a few reference masks best")
-        self._make = make
+        self._state = state
         self.clicked.connect(self._ask)
 
     def _ask(self) -> None:
-        dialog = self._make()
-        if dialog is None:
+        study, result = self._state.session.study, self._state.result
+        if study is None or result is None:
             return
+        settings = self._state.shown_settings
+        dialog = ReferenceDialog(self.window(), study, result.model, settings)
         if dialog.exec() and dialog.threshold is not None:
             self.chosen.emit(dialog.threshold)
         dialog.deleteLater()

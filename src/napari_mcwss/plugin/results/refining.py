@@ -1,40 +1,32 @@
-"""The part of the results dock that chooses steps from a mask to a better one."""
+"""The part of the Results dock that chooses the steps that refine a mask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from functools import partial
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QGroupBox,
-    QLabel,
-    QToolButton,
-)
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QGroupBox, QLabel, QToolButton
+from superqt.utils import signals_blocked
 
-from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.results.segmenting import MaskResult
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.volume_ranges import VolumeRanges
 from napari_mcwss.segmentation.masks.settings import VOLUMES
 from napari_mcwss.segmentation.masks.step_kind import Parameter
-from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, STEP_KINDS, Step, parse_steps
-from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange, parse_ranges
+from napari_mcwss.segmentation.masks.steps import STEP_KINDS, Step
 
 TITLE = "Refine the mask"
 
 NOTHING = 0.05
-"""Millilitres below which a change of volume is not worth a word."""
+"""Changes of volume below this, in mL, are not told."""
 
 
 class _Row:
-    """The widgets of one kind of step, or of what comes before the steps.
+    """The widgets of one kind of step, or of the ranges of volumes before all steps.
 
     Parameters
     ----------
     title, explanation : str
-        As users read them.
+        Texts for the user.
     parameter : Parameter, optional
-        What can be set.
+        The number that can be set.
     """
 
     def __init__(self, title: str, explanation: str, parameter: Parameter | None = None) -> None:
@@ -49,38 +41,37 @@ class _Row:
             self.value.setSingleStep(0.05 if parameter.high <= 1 else 0.5)
             self.value.setValue(parameter.default)
             self.value.setToolTip(parameter.meaning[0].upper() + parameter.meaning[1:])
-            # A typed number counts when it is whole.
+            # A typed number counts when it is complete.
             self.value.setKeyboardTracking(False)
         self.before = QToolButton()
         self.before.setText("before")
         self.before.setCheckable(True)
-        self.before.setToolTip("Show the mask as it is before this step")
+        self.before.setToolTip("Show the mask before this step")
         self.effect = QLabel()
         self.effect.setWordWrap(True)
 
 
 class RefiningBox(QGroupBox):  # type: ignore[misc]
-    """A row for each kind of step: on or off, its number, its effect, and the look before it.
+    """A row for each kind of step: on or off, its number, its effect, and the mask before it.
 
-    The first row moves thresholds to volumes that are known, which comes before all steps.
+    The first row keeps volumes in known ranges, which comes before all steps.
+
+    Parameters
+    ----------
+    state : ResultState
+        Its settings and mask.
 
     Attributes
     ----------
-    steps_changed : Signal
-        Other steps or volumes are chosen.
-    stage_changed : Signal
-        Another stage of the mask is wanted on screen: see `shown_stage`.
     rows : dict of str to _Row
-        By name of the stage, as in `MaskSettings.stages`.
+        By name, as in `MaskSettings.stages`.
     ranges : VolumeRanges
-        The volumes that are known.
+        The known volumes.
     """
 
-    steps_changed = Signal()
-    stage_changed = Signal()
-
-    def __init__(self) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__(TITLE)
+        self._state = state
         self.rows = {
             VOLUMES: _Row(
                 "Keep volumes in a range",
@@ -91,11 +82,10 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         for name, kind in STEP_KINDS.items():
             self.rows[name] = _Row(kind.title, kind.explanation, kind.parameter)
         self.ranges = VolumeRanges()
-        self.ranges.hide()
         self.ranges.changed.connect(self._changed)
         layout = QGridLayout(self)
         layout.setColumnStretch(0, 1)
-        for number, row in enumerate(self.rows.values()):
+        for number, (name, row) in enumerate(self.rows.items()):
             layout.addWidget(row.box, 3 * number, 0)
             if row.value is not None:
                 layout.addWidget(row.value, 3 * number, 1)
@@ -103,100 +93,77 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
             layout.addWidget(row.before, 3 * number, 2)
             layout.addWidget(row.effect, 3 * number + 1, 0, 1, 3)
             row.box.toggled.connect(self._changed)
-            row.before.clicked.connect(self._look)
+            row.before.clicked.connect(partial(self._look, name))
         layout.addWidget(self.ranges, 2, 0, 1, 3)
-        self.set_steps(DEFAULT_STEPS)
+        state.classes_changed.connect(lambda: self.ranges.set_classes(state.classes))
+        state.settings_restored.connect(self._show_settings)
+        state.making.refining_changed.connect(self._show_work)
+        for signal in (state.shown, state.mask_changed):
+            signal.connect(self._show_effects)
+        self._show_settings()
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The chosen steps, in their order."""
-        return tuple(
-            Step(name, None if row.value is None else row.value.value())
-            for name, row in self._step_rows()
-            if row.box.isChecked()
-        )
-
-    @property
-    def volumes(self) -> dict[str, VolumeRange]:
-        """The volumes that classes are to have, if that is chosen."""
-        return self.ranges.ranges if self.rows[VOLUMES].box.isChecked() else {}
-
-    def set_steps(self, steps: Sequence[Step]) -> None:
-        """Choose these steps, and no others."""
-        chosen = {step.name: step for step in steps}
+    def _show_settings(self) -> None:
+        settings = self._state.settings
+        chosen = {step.name: step for step in settings.steps}
         for name, row in self._step_rows():
-            for widget in (row.box, row.value):
-                if widget is not None:
-                    widget.blockSignals(True)
-            row.box.setChecked(name in chosen)
+            with signals_blocked(row.box):
+                row.box.setChecked(name in chosen)
             if row.value is not None and name in chosen:
-                row.value.setValue(chosen[name].value or 0.0)
-            for widget in (row.box, row.value):
-                if widget is not None:
-                    widget.blockSignals(False)
-        self._changed()
-
-    def read_steps(self, text: str) -> None:
-        """Choose the steps of a record, as `parse_steps` reads it; nothing if it cannot be read."""
-        try:
-            self.set_steps(parse_steps(text))
-        except McwssError:
-            return
-
-    def read_volumes(self, volumes: Mapping[str, str]) -> None:
-        """Choose the volumes of a record, class to range; none if they cannot be read."""
-        texts = [f"{name}={found}" for name, found in volumes.items()]
-        try:
-            ranges = parse_ranges(texts, tuple(self.ranges.limits))
-        except McwssError:
-            ranges = {}
+                with signals_blocked(row.value):
+                    row.value.setValue(chosen[name].value or 0.0)
         box = self.rows[VOLUMES].box
-        box.blockSignals(True)
-        box.setChecked(bool(ranges))
-        box.blockSignals(False)
-        self.ranges.set_ranges(ranges)
+        with signals_blocked(box, self.ranges):
+            box.setChecked(bool(settings.volumes))
+            self.ranges.set_ranges(settings.volumes)
+        self._refresh()
 
-    def shown_stage(self, masked: MaskResult) -> int:
-        """Give the index of the stage that is wanted on screen, the last one unless asked."""
-        for index, stage in enumerate(masked.rules.stages):
-            if self.rows[stage].before.isChecked():
-                return index
-        return len(masked.stages) - 1
-
-    def show_work(self, under_way: bool) -> None:
-        """Tell whether steps are still to come."""
+    def _show_work(self, under_way: bool) -> None:
         self.setTitle(f"{TITLE}: under way …" if under_way else TITLE)
 
-    def show_effects(self, masked: MaskResult, classes: Sequence[str]) -> None:
+    def _show_effects(self) -> None:
         """Tell what each step has done to the volumes."""
+        state, mask = self._state, self._state.mask
+        if mask is None:
+            return
         for name, row in self.rows.items():
-            # What is chosen but still to come keeps its line: nothing jumps below a slider.
-            row.effect.setText("…" if name != VOLUMES or self.volumes else "no range is given")
+            # The line of a step that is still to come stays: nothing jumps below a slider.
+            given = name != VOLUMES or state.settings.volumes
+            row.effect.setText("…" if given else "no range is given")
             row.effect.setVisible(row.box.isChecked())
-        for index, stage in enumerate(masked.rules.stages):
-            before, after = masked.volumes[index : index + 2]
+        for index, name in enumerate(mask.settings.stages):
+            before, after = mask.volumes[index : index + 2]
             changes = [
-                f"{name} {now - then:+.1f}"
-                for name, then, now in zip(classes, before, after, strict=True)
+                f"{of} {now - then:+.1f}"
+                for of, then, now in zip(mask.result.prediction.classes, before, after, strict=True)
                 if abs(now - then) >= NOTHING
             ]
             text = f"{', '.join(changes)} mL" if changes else "no volume changes"
-            if stage == VOLUMES and masked.out_of_range:
-                text += f"; still out of range: {', '.join(masked.out_of_range)}"
-            self.rows[stage].effect.setText(text)
+            if name == VOLUMES and mask.out_of_range:
+                text += f"; still out of range: {', '.join(mask.out_of_range)}"
+            self.rows[name].effect.setText(text)
 
     def _step_rows(self) -> Iterator[tuple[str, _Row]]:
         return ((name, row) for name, row in self.rows.items() if name != VOLUMES)
 
-    def _look(self) -> None:
-        for row in self.rows.values():
-            if row.before is not self.sender():
-                row.before.setChecked(False)
-        self.stage_changed.emit()
+    def _look(self, name: str, checked: bool) -> None:
+        """Show the mask before this step alone, or after all again."""
+        for other, row in self.rows.items():
+            row.before.setChecked(checked and other == name)
+        self._state.show_before(name if checked else None)
 
-    def _changed(self, *_: object) -> None:
+    def _changed(self) -> None:
+        self._refresh()
+        steps = tuple(
+            Step(name, None if row.value is None else row.value.value())
+            for name, row in self._step_rows()
+            if row.box.isChecked()
+        )
+        volumes = self.ranges.ranges if self.rows[VOLUMES].box.isChecked() else {}
+        self._state.change(steps=steps, volumes=volumes)
+
+    def _refresh(self) -> None:
         self.ranges.setVisible(self.rows[VOLUMES].box.isChecked())
-        for row in self.rows.values():
+        for name, row in self.rows.items():
             chosen = row.box.isChecked()
             row.before.setEnabled(chosen)
             if row.value is not None:
@@ -204,4 +171,5 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
             if not chosen:
                 row.before.setChecked(False)
                 row.effect.hide()
-        self.steps_changed.emit()
+                if self._state.before == name:
+                    self._state.before = None

@@ -18,7 +18,7 @@ from napari_mcwss.plugin.results.layer_channels import (
     read_model,
     segment_open,
 )
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import row
@@ -35,37 +35,22 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     Parameters
     ----------
-    session : Session
-        With the study.
-    model : callable
-        Gives the name of the chosen model; empty if there is none.
-    rules : callable
-        Gives the rules on screen, without tags.
-    use_tags : callable
-        Tells whether known tags overrule the classifier.
+    state : ResultState
+        The study, the model and the settings; it looks for new results.
 
     Attributes
     ----------
-    segmented : Signal
-        A scan of the study has a new result, by its name.
     ended : Signal
-        All is done, or it was cancelled.
+        All scans are done, or it was cancelled.
     background : Background
         Segments.
     """
 
-    segmented = Signal(str)
     ended = Signal()
 
-    def __init__(
-        self,
-        session: Session,
-        model: Callable[[], str],
-        rules: Callable[[], MaskSettings],
-        use_tags: Callable[[], bool],
-    ) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__()
-        self._session, self._model, self._rules, self._use_tags = session, model, rules, use_tags
+        self._state, self._session = state, state.session
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
@@ -102,14 +87,15 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         studys = row(self.all_button, self.folder_button)
         for widget in (studys, self.layers_button, self._running, self.status):
             layout.addWidget(widget)
+        state.changed.connect(self.refresh)
         self.refresh()
 
     def segment_all(self) -> None:
         """Segment the study's scans that the model has not segmented yet."""
-        study, model = self._session.study, self._model()
-        if study is None or not model:
+        study, state = self._session.study, self._state
+        if study is None or not state.model:
             return
-        events = _segment_all(study, model, self._rules(), use_tags=self._use_tags())
+        events = _segment_all(study, state.model, state.settings, use_tags=state.use_tags)
         self._start("segmentation of all scans", events)
 
     def ask_folder(self) -> None:
@@ -120,16 +106,18 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def segment_folder(self, folder: Path) -> None:
         """Add the scans of a folder to the study, and segment them."""
-        study, model = self._session.study, self._model()
-        if study is None or not model:
+        study, state = self._session.study, self._state
+        if study is None or not state.model:
             return
         self._before = study, study.scan_names
-        events = _segment_folder(study, model, folder, self._rules(), use_tags=self._use_tags())
+        events = _segment_folder(
+            study, state.model, folder, state.settings, use_tags=state.use_tags
+        )
         self._start(f"segmentation of the folder {folder.name}", events)
 
     def segment_layers(self) -> None:
         """Ask which layer is which channel, and segment them."""
-        study, model = self._session.study, self._model()
+        study, model = self._session.study, self._state.model
         if study is not None and model:
             self._folder = study.model_folder(model)
         else:
@@ -148,7 +136,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
     def refresh(self) -> None:
         """Show what can be done now."""
         running = self.background.running
-        ready = self._session.study is not None and bool(self._model())
+        ready = self._session.study is not None and bool(self._state.model)
         for button in (self.all_button, self.folder_button):
             button.setEnabled(ready and not running)
         self.layers_button.setEnabled(not running)
@@ -172,7 +160,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def _segment_open(self, folder: Path, dialog: LayerChannelsDialog) -> None:
         if dialog.scan is not None:
-            events = segment_open(folder, dialog.scan, self._rules())
+            events = segment_open(folder, dialog.scan, self._state.settings)
             self._start(f"segmentation of {dialog.scan.name}", events)
 
     def _start(self, title: str, events: Callable[[], Generator[Any, None, Any]]) -> None:
@@ -192,7 +180,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         if isinstance(event, ScanDone):
             self._ended.append(event)
             if not (event.skipped or event.problem):
-                self.segmented.emit(event.scan)
+                self._state.look()
             return
         if self.background.cancelling:
             return
@@ -246,19 +234,19 @@ class Added:
 
 
 def _segment_all(
-    study: "Study", model: str, rules: MaskSettings, *, use_tags: bool
+    study: "Study", model: str, settings: MaskSettings, *, use_tags: bool
 ) -> Callable[[], Generator[Any, None, str]]:
     """Make the events of segmenting all scans; the value says what was done."""
 
     def events() -> Generator[Any, None, str]:
         names = study.scan_names
-        return summary((yield from _segment(study, model, names, rules, use_tags=use_tags)))
+        return summary((yield from _segment(study, model, names, settings, use_tags=use_tags)))
 
     return events
 
 
 def _segment_folder(
-    study: "Study", model: str, folder: Path, rules: MaskSettings, *, use_tags: bool
+    study: "Study", model: str, folder: Path, settings: MaskSettings, *, use_tags: bool
 ) -> Callable[[], Generator[Any, None, str]]:
     """Make the events of adding the scans of a folder and segmenting them."""
 
@@ -276,14 +264,14 @@ def _segment_folder(
             problems += refused
             yield from refused
         yield Added()
-        ended = yield from _segment(study, model, names, rules, use_tags=use_tags)
+        ended = yield from _segment(study, model, names, settings, use_tags=use_tags)
         return summary([*problems, *ended])
 
     return events
 
 
 def _segment(
-    study: "Study", model: str, names: Sequence[str], rules: MaskSettings, *, use_tags: bool
+    study: "Study", model: str, names: Sequence[str], settings: MaskSettings, *, use_tags: bool
 ) -> Generator[Any, None, list[ScanDone]]:
     """Segment scans that the model has not segmented yet."""
     yield "Loading the network …"
@@ -296,7 +284,7 @@ def _segment(
         load_model(study.model_folder(model)),
         names,
         tags=lambda scan: study.tags.read(scan).values if use_tags else None,
-        settings=rules,
+        settings=settings,
     )
     return ended
 

@@ -1,18 +1,15 @@
-"""The part of the results dock that segments the scan on screen."""
+"""The part of the Results dock that segments the scan on screen."""
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
-from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -23,28 +20,18 @@ class SegmentOne(QWidget):  # type: ignore[misc]
 
     Parameters
     ----------
-    session : Session
-        With the scan.
-    model : callable
-        Gives the name of the chosen model; empty if there is none.
-    rules : callable
-        Gives the rules for this scan, which are stored with its mask; it refuses damaged tags.
+    state : ResultState
+        The scan, the model and the settings; it takes the result.
 
     Attributes
     ----------
-    segmented : Signal
-        A scan of the study is segmented and stored, as `Result`.
     background : Background
         Segments.
     """
 
-    segmented = Signal(object)
-
-    def __init__(
-        self, session: Session, model: Callable[[], str], rules: Callable[[], MaskSettings]
-    ) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__()
-        self._session, self._model, self._rules = session, model, rules
+        self._state, self._session = state, state.session
         self._study: Study | None = None
         self._began = 0.0
         self.background = Background(self)
@@ -69,20 +56,21 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         layout.addLayout(buttons)
         for widget in (self.hint, self.progress, self.status):
             layout.addWidget(widget)
+        state.changed.connect(self.refresh)
         self.refresh()
 
     def segment(self) -> None:
         """Segment the scan on screen with the chosen model.
 
-        Damaged tags refuse it as long as tags are to count: the mask is stored.
+        Damaged tags prevent it while known tags are used, as the mask is stored.
         """
-        study, scan, model = self._session.study, self._session.scan, self._model()
+        study, scan, model = self._session.study, self._session.scan, self._state.model
         if study is None or scan is None or not model:
             return
         try:
             job = Job(
                 f"segmentation of {self._session.order.label(scan)}",
-                segment(study, model, scan, self._rules()),
+                segment(study, model, scan, self._state.tagged_settings()),
                 lambda event: not isinstance(event, str),
                 computes=True,
             )
@@ -100,9 +88,9 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what can be done now."""
+        """Enable what can be done now, and say what is missing."""
         study, scan, running = self._session.study, self._session.scan, self.background.running
-        ready = study is not None and scan is not None and bool(self._model())
+        ready = study is not None and scan is not None and bool(self._state.model)
         self.segment_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running and not self.background.cancelling)
         if study is None:
@@ -134,6 +122,6 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             label = self._session.order.label(outcome.value.scan)
             seconds = time.monotonic() - self._began
             self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
-            # Another study can have a scan and a model of the same names.
+            # Another study can have a scan and a model of these names.
             if self._study is self._session.study:
-                self.segmented.emit(outcome.value)
+                self._state.take(outcome.value)

@@ -1,4 +1,4 @@
-"""Segmenting a scan or fetching its stored result, and making masks, beside the screen."""
+"""The result of a model in a scan: segmented or read from the study, and made into masks."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Result:
     source : Scan
         The scan itself.
     stored : dict
-        By which rules its stored mask was made, as in `MaskSettings.record`; empty if unknown.
+        Record of the settings of the stored mask, see `MaskSettings.record`; empty if unknown.
     """
 
     model: str
@@ -48,29 +48,29 @@ class Result:
 
     @property
     def geometry(self) -> Geometry:
-        """That of the scan."""
+        """The geometry of the scan."""
         return self.source.geometry
 
-    def mask(self, rules: MaskSettings, slices: slice) -> NDArray[np.uint8]:
-        """Make the mask of some slices, uint8 ``(z, y, x)``, with what acts on each for itself."""
-        tags = None if rules.tags is None else rules.tags[slices]
-        return self._stages(replace(rules.at_once, tags=tags, volumes={}), slices)[-1]
+    def mask(self, settings: MaskSettings, slices: slice) -> NDArray[np.uint8]:
+        """Make the mask of some slices, uint8 ``(z, y, x)``, by the quick steps alone."""
+        tags = None if settings.tags is None else settings.tags[slices]
+        return self._masks(replace(settings.at_once, tags=tags, volumes={}), slices)[-1]
 
-    def masked(self, rules: MaskSettings) -> "MaskResult":
-        """Make the mask of all slices and measure it, which takes longer than a screen may wait."""
-        stages = self._stages(rules, slice(None))
+    def masked(self, settings: MaskSettings) -> "MaskResult":
+        """Make the mask of all slices and measure it; too slow for the main thread."""
+        masks = self._masks(settings, slice(None))
         classes = self.prediction.classes
-        volumes = tuple(volumes_of(mask, len(classes), self.geometry.spacing) for mask in stages)
-        ranges = rules.ranges(classes)
+        volumes = tuple(volumes_of(mask, len(classes), self.geometry.spacing) for mask in masks)
+        ranges = settings.ranges(classes)
         left = out_of_range(volumes[1], self.precedence, ranges) if ranges else []
-        return MaskResult(self, rules, tuple(stages), volumes, tuple(classes[n] for n in left))
+        return MaskResult(self, settings, tuple(masks), volumes, tuple(classes[n] for n in left))
 
-    def _stages(self, rules: MaskSettings, slices: slice) -> list[NDArray[np.uint8]]:
+    def _masks(self, settings: MaskSettings, slices: slice) -> list[NDArray[np.uint8]]:
         return make_masks(
             self.prediction.cams[:, slices],
             self.prediction.scores[slices],
             self.precedence,
-            rules,
+            settings,
             self.geometry.spacing,
             self.source.volume,
             self.prediction.classes,
@@ -79,37 +79,36 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class MaskResult:
-    """What a model found in a scan, as a mask of all its slices.
+    """The mask of a whole scan, before and after each step.
 
     Attributes
     ----------
-    found : Result
-        What the mask is made from.
-    rules : MaskSettings
+    result : Result
+        What the mask was made from.
+    settings : MaskSettings
         How it was made.
-    stages : tuple of ndarray
-        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: without any of `MaskSettings.stages`, and
-        after each.
+    after_steps : tuple of ndarray
+        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: the mask before all of
+        `MaskSettings.stages`, and after each.
     volumes : tuple of tuple of float
-        Of each stage, the volume of each class in mL.
+        Volume of each class in mL, for each of these masks.
     out_of_range : tuple of str
-        Classes whose volume no threshold could bring into its range.
+        Classes whose volume no threshold brings into its range.
     """
 
-    found: Result
-    rules: MaskSettings
-    stages: tuple[NDArray[np.uint8], ...]
+    result: Result
+    settings: MaskSettings
+    after_steps: tuple[NDArray[np.uint8], ...]
     volumes: tuple[tuple[float, ...], ...]
     out_of_range: tuple[str, ...]
 
 
 def segment(
-    study: "Study", model: str, scan: str, rules: MaskSettings
+    study: "Study", model: str, scan: str, settings: MaskSettings
 ) -> Callable[[], Generator[Any, None, Result]]:
-    """Make the events of segmenting a scan and storing the result.
+    """Return a generator function that segments a scan and stores the result.
 
-    They are lines of text and the `Progress` of `predict`; the value is what
-    was found.
+    It yields lines of text and the `Progress` of `predict`, and returns the result.
     """
 
     def events() -> Generator[Any, None, Result]:
@@ -119,9 +118,9 @@ def segment(
         from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
         trained = load_model(study.model_folder(model))
-        prediction = yield from segment_scan(study, model, trained, scan, rules)
+        prediction = yield from segment_scan(study, model, trained, scan, settings)
         precedence = study_precedence(study, trained.info)
-        return Result(model, scan, prediction, precedence, study.scan(scan), rules.record())
+        return Result(model, scan, prediction, precedence, study.scan(scan), settings.record())
 
     return events
 
@@ -129,10 +128,10 @@ def segment(
 def look_up(
     study: "Study", model: str, scan: str
 ) -> Callable[[], Generator[str, None, Result | None]]:
-    """Make the events of fetching a stored result; the value is None if there is none.
+    """Return a generator function that reads a stored result, and returns None if there is none.
 
-    A result that does not fit the study any more counts as none: nobody asked
-    for it, so its error would only disturb.
+    A result that no longer fits the study counts as none: the user did not ask for it, so an error
+    would only disturb.
     """
 
     def events() -> Generator[str, None, Result | None]:

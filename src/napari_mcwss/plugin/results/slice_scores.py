@@ -1,4 +1,4 @@
-"""The classifier's scores of the slice on screen beside its tags."""
+"""The classifier's scores of the slice on screen, beside its tags."""
 
 from functools import partial
 from html import escape
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
-from napari_mcwss.plugin.results.segmenting import Result
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.exclusive import GATE
@@ -21,22 +20,22 @@ if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
 
 STRIKING = "#ff6b4a"
-"""Colour of what should be looked at; to be read on dark and on light ground."""
+"""Colour of contradictions; it can be read on dark and on light ground."""
 
 
 class SliceScores(QGroupBox):  # type: ignore[misc]
-    """Tag and score of each class, and the way to slices where they contradict each other.
+    """Shows tag and score of each class, and leads to slices where they contradict each other.
 
     Parameters
     ----------
-    session : Session
-        With the tags and the slice on screen.
+    state : ResultState
+        The result on screen.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__("Scores and tags of this slice")
-        self._session = session
-        self._found: Result | None = None
+        session = state.session
+        self._state, self._session = state, session
         self.here = QLabel()
         self.here.setTextFormat(Qt.TextFormat.RichText)
         self.count = QLabel()
@@ -58,19 +57,19 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         connect_until_destroyed(self, self._tags_changed, session.tags_changed)
         view = session.viewer.dims.events
         connect_until_destroyed(self, self.refresh, view.current_step, view.order, view.ndisplay)
-        self.follow(None)
+        for signal in (state.shown, state.cleared):
+            signal.connect(self._follow)
+        self._follow()
 
-    def follow(self, found: Result | None) -> None:
-        """Speak of another result, or of none."""
-        self._found = found
+    def _follow(self) -> None:
         self._others.forget()
         self.refresh()
-        self.setVisible(found is not None)
+        self.setVisible(self._state.on_screen is not None)
 
     def go_on(self) -> None:
-        """Go to the next slice with a disagreement, in the last resort of another scan."""
-        found, study = self._found, self._session.study
-        if found is None or study is None:
+        """Go to the next slice with a disagreement, on this scan or another one."""
+        result, study = self._state.on_screen, self._session.study
+        if result is None or study is None:
             return
         different = np.flatnonzero(self._different().any(1))
         index = self._session.slice_index
@@ -79,13 +78,13 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
             self._show_here(int(later[0]))
             return
         names = self._session.order.names
-        here = names.index(found.scan) if found.scan in names else len(names)
+        here = names.index(result.scan) if result.scan in names else len(names)
         others = (*names[here + 1 :], *names[:here])
         self.count.setText("Looking at other scans …")
-        self._others.ask(partial(_find, study, found.model, others))
+        self._others.ask(partial(_find, study, result.model, others))
 
     def _take_other(self, place: tuple[str, int] | None) -> None:
-        """Go to another scan, or to the beginning of this one where no other has any."""
+        """Go to another scan, or to the first disagreement of this one if no other has any."""
         different = np.flatnonzero(self._different().any(1))
         self.refresh()
         if place is not None:
@@ -100,49 +99,52 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         self._session.turn_back()
         self._session.go_to(index)
 
-    def refresh(self, *_: object) -> None:
+    def refresh(self) -> None:
         """Follow the slice on screen and its tags."""
-        found, index = self._found, self._session.slice_index
-        if found is None:
+        result, index = self._state.on_screen, self._session.slice_index
+        if result is None:
             return
         different = self._different()
         slices = int(different.any(1).sum())
         count = {0: "No disagreement", 1: "Disagreement on 1 slice"}
         self.count.setText(count.get(slices, f"Disagreements on {slices} slices"))
         table = self._session.table
-        if index is None or index >= len(found.prediction.scores):
+        scores = result.prediction.scores
+        if index is None or index >= len(scores):
             self.here.setText("Turn the view to the slices that are tagged.")
             return
         rows = []
-        for column, name in enumerate(found.prediction.classes):
+        for column, name in enumerate(result.prediction.classes):
             tag = Tag.UNKNOWN if table is None else Tag(int(table.values[index, column]))
             said = "not tagged" if tag is Tag.UNKNOWN else f"tagged {tag.name.lower()}"
-            text = f"{said}, predicted {found.prediction.scores[index, column]:.2f}"
+            text = f"{said}, predicted {scores[index, column]:.2f}"
             if different[index, column]:
                 text = f"<b style='color:{STRIKING}'>{text}</b>"
             rows.append(
                 f"<tr><td style='padding-right:12px'>{escape(name)}</td><td>{text}</td></tr>"
             )
         self.here.setText(f"<table>{''.join(rows)}</table>")
-        # Without this the first table that is shown keeps the height of one line.
+        # Or the first table keeps the height of one line.
         self.setMinimumHeight(self.layout().minimumSize().height())
 
     def _different(self) -> NDArray[np.bool_]:
-        table, found = self._session.table, self._found
-        if found is None:
+        """Return where tag and score contradict each other, ``(slices, classes)``."""
+        table, result = self._session.table, self._state.on_screen
+        if result is None:
             return np.zeros((0, 0), bool)
-        scores = found.prediction.scores
+        scores = result.prediction.scores
         if table is None or table.values.shape != scores.shape:
             return np.zeros(scores.shape, bool)
         return contradictions(table, scores, GATE)
 
     def _tags_changed(self, scan: str) -> None:
-        if self._found is not None and scan == self._found.scan:
+        result = self._state.on_screen
+        if result is not None and scan == result.scan:
             self.refresh()
 
 
 def _find(study: "Study", model: str, scans: tuple[str, ...]) -> tuple[str, int] | None:
-    # It loads torch, which takes seconds: not before it is wanted.
+    # It loads torch, which takes seconds.
     from napari_mcwss.segmentation.disagreement import first_disagreement
 
     return first_disagreement(study, model, scans)

@@ -1,38 +1,35 @@
-"""Whether the mask on screen is the stored one, and the way from the one to the other."""
+"""The stored mask: whether it is the one on screen, and the way from one to the other."""
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_mcwss.plugin.results.segmenting import MaskResult, Result
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+
+if TYPE_CHECKING:
+    from napari_mcwss.plugin.results.segmenting import MaskResult, Result
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
-    """Says by which settings the stored mask was made; saves the one on screen in its place.
+    """Tells the settings of the stored mask; saves the mask on screen in its place.
 
     Parameters
     ----------
-    session : Session
-        With the study.
+    state : ResultState
+        The mask on screen.
 
     Attributes
     ----------
-    settings_wanted : Signal
-        The settings of the stored mask are to be taken over, as in `MaskSettings.record`.
     background : Background
-        Does the saving.
+        Saves.
     """
 
-    settings_wanted = Signal(object)
-
-    def __init__(self, session: Session) -> None:
+    def __init__(self, state: ResultState) -> None:
         super().__init__()
-        self._session = session
-        self._masked: MaskResult | None = None
+        self._state = state
+        self._mask: MaskResult | None = None
         self._whole = False
         self._stored: tuple[Result, dict[str, Any]] | None = None
         self._saving: tuple[Result, dict[str, Any]] | None = None
@@ -42,11 +39,11 @@ class StoredMask(QWidget):  # type: ignore[misc]
         self.status.setWordWrap(True)
         self.save_button = QPushButton("Save this mask")
         self.save_button.setToolTip(
-            "Write the model's mask on screen, with all steps, in place of the stored one"
+            "Replace the stored mask by the model's mask on screen, with all steps"
         )
         self.save_button.clicked.connect(self.save)
         self.back_button = QPushButton("As stored")
-        self.back_button.setToolTip("Take over the settings by which the stored mask was made")
+        self.back_button.setToolTip("Return to the settings of the stored mask")
         self.back_button.clicked.connect(self._go_back)
         buttons = QHBoxLayout()
         buttons.addWidget(self.save_button)
@@ -55,40 +52,35 @@ class StoredMask(QWidget):  # type: ignore[misc]
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.status)
         layout.addLayout(buttons)
-        self.follow(None)
-
-    def follow(self, masked: MaskResult | None, whole: bool = True) -> None:
-        """Speak of another mask, or of none.
-
-        Parameters
-        ----------
-        masked : MaskResult or None
-            The mask.
-        whole : bool
-            Whether all of its steps were taken; else it cannot be saved yet.
-        """
-        self._masked, self._whole = masked, whole
-        if masked is not None and (self._stored is None or self._stored[0] is not masked.found):
-            self._stored = masked.found, masked.found.stored
+        for signal in (state.shown, state.mask_changed, state.cleared):
+            signal.connect(self._follow)
         self._refresh()
 
     def save(self) -> None:
-        """Write the mask on screen, beside the screen."""
-        study, masked = self._session.study, self._masked
-        if study is None or masked is None or self.background.running:
+        """Write the mask on screen, in the background."""
+        study, mask = self._state.session.study, self._mask
+        if study is None or mask is None or self.background.running:
             return
-        found = masked.found
-        self._saving = found, masked.rules.record()
+        result = mask.result
+        self._saving = result, mask.settings.record()
 
         def events() -> Generator[None, None, None]:
             yield
             from napari_mcwss.segmentation.results import save_mask
 
-            save_mask(
-                study, found.model, found.scan, masked.stages[-1], masked.rules, found.geometry
-            )
+            last = mask.after_steps[-1]
+            save_mask(study, result.model, result.scan, last, mask.settings, result.geometry)
 
         self.background.start(Job("saving of the mask", events, lambda _: False))
+        self._refresh()
+
+    def _follow(self) -> None:
+        mask = self._mask = self._state.mask
+        if mask is not None:
+            # Until all of its steps are taken, it cannot be saved.
+            self._whole = mask.settings.steps == self._state.settings.steps
+            if self._stored is None or self._stored[0] is not mask.result:
+                self._stored = mask.result, mask.result.stored
         self._refresh()
 
     def _saved(self, outcome: JobOutcome) -> None:
@@ -101,16 +93,16 @@ class StoredMask(QWidget):  # type: ignore[misc]
 
     def _go_back(self) -> None:
         if self._stored is not None:
-            self.settings_wanted.emit(self._stored[1])
+            self._state.restore(self._stored[1])
 
     def _refresh(self) -> None:
-        masked = self._masked
-        stored = {} if masked is None or self._stored is None else self._stored[1]
-        same = masked is not None and stored == masked.rules.record()
-        ready = masked is not None and self._whole
+        mask = self._mask
+        stored = {} if mask is None or self._stored is None else self._stored[1]
+        same = mask is not None and stored == mask.settings.record()
+        ready = mask is not None and self._whole
         self.save_button.setEnabled(ready and not self.background.running)
         self.back_button.setEnabled(bool(stored) and not same)
-        if masked is None:
+        if mask is None:
             text = ""
         elif self.background.running:
             text = "Saving …"
@@ -119,15 +111,15 @@ class StoredMask(QWidget):  # type: ignore[misc]
         elif stored:
             text = f"The stored mask was made with other settings: {_words(stored)}."
         else:
-            text = "How the stored mask was made is not known."
+            text = "The settings of the stored mask are not known."
         self.status.setText(text)
 
 
 def _words(record: dict[str, Any]) -> str:
-    """Put the record of rules into words."""
+    """Describe a `MaskSettings.record`."""
     gate = "all slices" if record.get("gate") is None else f"scores from {record['gate']:g}"
     tags = "tags" if record.get("tags") else "no tags"
-    ranges = ", ".join(f"{name}={found}" for name, found in record.get("volumes", {}).items())
+    ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
     volumes = f", volumes {ranges}" if ranges else ""
     steps = f"steps {record.get('steps')}"
     return f"threshold {record.get('threshold')}, {gate}, {tags}, {steps}{volumes}"

@@ -1,27 +1,28 @@
-"""Spin boxes for volumes that classes are known to have."""
+"""Spin boxes for the known volumes of classes."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QWidget
+from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.shared.scrolling import leave_wheel
 from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange
 
 MOST = 10_000.0
-"""Millilitres that a spin box goes to."""
+"""Upper end of the spin boxes, in mL."""
 
 
 class VolumeRanges(QWidget):  # type: ignore[misc]
-    """At least and at most so many mL, for each class.
+    """The least and the most volume of each class in mL.
 
     Attributes
     ----------
     changed : Signal
-        Other ranges are set.
+        The user has set another range.
     limits : dict
-        Class to its two spin boxes; 0 stands for any volume.
+        The two spin boxes of each class; 0 stands for any volume.
     """
 
     changed = Signal()
@@ -42,9 +43,7 @@ class VolumeRanges(QWidget):  # type: ignore[misc]
         }
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Show these classes; ranges of others are forgotten."""
-        if tuple(names) == tuple(self.limits):
-            return
+        """Show these classes, without ranges."""
         while (item := self._layout.takeAt(0)) is not None:
             item.widget().deleteLater()
         self.limits = {name: (_limit(), _limit()) for name in names}
@@ -55,29 +54,25 @@ class VolumeRanges(QWidget):  # type: ignore[misc]
             self._layout.addWidget(QLabel(name), row, 0)
             self._layout.addWidget(least, row, 1)
             self._layout.addWidget(most, row, 2)
-            least.setToolTip(f"In no scan that holds {name} is there less of it; 0 for any")
-            most.setToolTip(f"In no scan is there more {name}; 0 for any")
+            least.setToolTip(f"No scan with {name} has less of it; 0 for any volume")
+            most.setToolTip(f"No scan has more {name}; 0 for any volume")
             least.valueChanged.connect(lambda _, pair=(least, most): self._keep_order(*pair))
             most.valueChanged.connect(lambda _, pair=(most, least): self._keep_order(*pair))
 
     def set_ranges(self, ranges: Mapping[str, VolumeRange]) -> None:
-        """Set these ranges, and no others; those of unknown classes are left out."""
-        self.blockSignals(True)
+        """Show these ranges and no others, except those of unknown classes."""
         for name, (least, most) in self.limits.items():
-            found = ranges.get(name, VolumeRange())
+            wanted = ranges.get(name, VolumeRange())
             most.setValue(0)
-            least.setValue(found.at_least)
-            most.setValue(found.at_most if found.at_most < math.inf else 0)
-        self.blockSignals(False)
-        self.changed.emit()
+            least.setValue(wanted.at_least)
+            most.setValue(wanted.at_most if wanted.at_most < math.inf else 0)
 
     def _keep_order(self, set_now: QDoubleSpinBox, other: QDoubleSpinBox) -> None:
-        """Take the other limit along where nothing would lie between the two."""
+        """Move the other limit too, if at least would exceed at most."""
         least, most = next(pair for pair in self.limits.values() if set_now in pair)
         if 0 < most.value() < least.value():
-            other.blockSignals(True)
-            other.setValue(set_now.value())
-            other.blockSignals(False)
+            with signals_blocked(other):
+                other.setValue(set_now.value())
         self.changed.emit()
 
 
@@ -87,7 +82,7 @@ def _limit() -> QDoubleSpinBox:
     box.setRange(0, MOST)
     box.setSpecialValueText("any")
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
-    # A typed number counts when it is whole.
+    # A typed number counts when it is complete.
     box.setKeyboardTracking(False)
     leave_wheel(box)
     return box
