@@ -8,16 +8,15 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDockWidget,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QMessageBox,
     QPushButton,
-    QVBoxLayout,
 )
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
+from napari_mcwss.plugin.shared.rows import row, stack
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
@@ -33,34 +32,27 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         super().__init__("Correct by hand")
         self._state, self._session = state, state.session
         self._correcting = state.session.correcting
-        self.begin_button = QPushButton()
-        self.begin_button.setToolTip("Paint in a layer of its own, which is saved as you paint")
-        self.begin_button.clicked.connect(self.begin)
-        self.anew_button = QPushButton("Begin anew …")
-        self.anew_button.setToolTip("Replace the corrected mask by the model's mask on screen")
-        self.anew_button.clicked.connect(self.begin_anew)
-        self.label = QComboBox()
-        self.label.setToolTip("The class that the brush paints; the layer's own key E erases")
-        self.label.activated.connect(self._choose_label)
-        self.right = QCheckBox("This mask is right")
-        self.right.setToolTip(
-            "All slices are right, and training with corrected masks uses them as they are. "
-            "The next stroke of the brush unchecks this"
+        self.begin_button = QPushButton(
+            toolTip="Paint in a layer of its own, which is saved as you paint", clicked=self.begin
         )
-        self.right.clicked.connect(self._call_right)
-        self.status = QLabel()
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
-        self.status.setWordWrap(True)
-        buttons = QHBoxLayout()
-        for widget in (self.begin_button, self.anew_button):
-            buttons.addWidget(widget)
-        marks = QHBoxLayout()
-        for widget in (self.label, self.right):
-            marks.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.addLayout(buttons)
-        layout.addLayout(marks)
-        layout.addWidget(self.status)
+        self.anew_button = QPushButton(
+            "Begin anew …",
+            toolTip="Replace the corrected mask by the model's mask on screen",
+            clicked=self.begin_anew,
+        )
+        self.label = QComboBox(
+            toolTip="The class that the brush paints; the layer's own key E erases",
+            activated=self._choose_label,
+        )
+        self.right = QCheckBox(
+            "This mask is right",
+            toolTip="All slices are right, and training with corrected masks uses them as they "
+            "are. The next stroke of the brush unchecks this",
+            clicked=self._call_right,
+        )
+        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
+        stack(self, buttons, marks, self.status, margins=True)
         self._correcting.changed.connect(self.refresh)
         for signal in (state.changed, state.shown):
             signal.connect(self.refresh)

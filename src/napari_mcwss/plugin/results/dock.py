@@ -54,9 +54,10 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _make_widgets(self) -> None:
         state = self.state
-        self.model = QComboBox()
-        self.model.setToolTip("The model whose results are shown, and with which you segment")
-        self.model.currentTextChanged.connect(state.choose_model)
+        self.model = QComboBox(
+            toolTip="The model whose results are shown, and with which you segment",
+            currentTextChanged=state.choose_model,
+        )
         self.one = SegmentOne(state)
         self.more = SegmentMore(state)
         self.threshold = ratio_slider(THRESHOLD, lambda value: state.change(threshold=value))
@@ -67,16 +68,18 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.cam_opacity.setToolTip("Opacity of the CAM layers of all classes")
         self.mask_opacity = ratio_slider(0.5, partial(self.layers.set_opacity, "mask"))
         self.mask_opacity.setToolTip("Opacity of the mask layer")
-        self.gate = QCheckBox("Only slices that the classifier finds")
-        self.gate.setToolTip("A slice holds a class if its score reaches 0.5")
-        self.gate.setChecked(True)
-        self.gate.toggled.connect(lambda on: state.change(gate=GATE if on else None))
-        self.use_tags = QCheckBox("Known tags overrule the classifier")
-        self.use_tags.setToolTip(
-            "A slice that is tagged holds the classes that are present, whatever their scores"
+        self.gate = QCheckBox(
+            "Only slices that the classifier finds",
+            toolTip="A slice holds a class if its score reaches 0.5",
+            checked=True,
+            toggled=lambda on: state.change(gate=GATE if on else None),
         )
-        self.use_tags.setChecked(True)
-        self.use_tags.toggled.connect(state.set_use_tags)
+        self.use_tags = QCheckBox(
+            "Known tags overrule the classifier",
+            toolTip="A tagged slice holds the classes tagged present, whatever their scores",
+            checked=True,
+            toggled=state.set_use_tags,
+        )
         self.refining = RefiningBox(state)
         self.stored_mask = StoredMask(state)
         self.volumes = Volumes(state)

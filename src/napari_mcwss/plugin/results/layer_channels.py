@@ -1,7 +1,7 @@
-"""Segmenting image layers that a user has opened: which of them is which channel."""
+"""Segmenting image layers that the user has opened."""
 
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,8 @@ import numpy as np
 from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QLabel,
-    QVBoxLayout,
-    QWidget,
-)
+from pydantic import TypeAdapter
+from qtpy.QtWidgets import QComboBox, QDialog, QFormLayout, QLabel, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
@@ -31,6 +24,7 @@ from napari_mcwss.plugin.shared.layers import (
     prepare_labels,
     study_layers,
 )
+from napari_mcwss.plugin.shared.rows import ok_cancel, stack
 from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
@@ -43,19 +37,21 @@ if TYPE_CHECKING:
     from napari_mcwss.scans.geometry import Geometry
     from napari_mcwss.segmentation.prediction.predict import Prediction
 
+_NAMES = TypeAdapter(dict[str, str])
+
 
 @dataclass(frozen=True, eq=False)
 class OpenScan:
-    """Layers that are the channels of one scan, as another thread may look at them.
+    """Layers that are the channels of one scan, in a form that another thread can read.
 
     Attributes
     ----------
     name : str
-        Of the first layer.
+        The name of the first layer.
     data : tuple of array
-        One a channel, ``(z, y, x)`` or ``(y, x)``, all of one shape.
+        One array a channel, ``(z, y, x)`` or ``(y, x)``, all of one shape.
     geometry : Geometry
-        Of the voxels.
+        The geometry of the voxels.
     place : dict
         Layer arguments that put a result where the first layer lies.
     """
@@ -72,16 +68,15 @@ class OpenScan:
         Raises
         ------
         McwssError
-            If they are not of one shape with 2 or 3 axes.
+            If the layers differ in shape, or have not 2 or 3 axes.
         """
+        first, shape = layers[0], tuple(layers[0].data.shape)
         shapes = {tuple(layer.data.shape) for layer in layers}
-        if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
+        if len(shapes) != 1 or len(shape) not in (2, 3):
             raise McwssError(
                 f"the layers have the shapes {', '.join(map(size_text, sorted(shapes)))}: channels "
-                "of one scan are of one shape with 2 or 3 axes"
+                "of one scan must have one shape with 2 or 3 axes"
             )
-        first = layers[0]
-        shape = next(iter(shapes))
         attributes = {"metadata": dict(first.metadata), "scale": tuple(first.scale)}
         geometry = geometry_of(shape if len(shape) == 3 else (1, *shape), attributes)
         names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -91,7 +86,7 @@ class OpenScan:
 
 
 @dataclass(frozen=True, eq=False)
-class OpenFound:
+class OpenResult:
     """What a model found in open layers.
 
     Attributes
@@ -109,7 +104,7 @@ class OpenFound:
     mask: NDArray[np.uint8]
 
     def show(self, viewer: Viewer) -> None:
-        """Add a CAM layer a class and a mask layer; they are the user's own from then on."""
+        """Add a CAM layer for each class and a mask layer; from now on they are the user's."""
         flat = len(self.scan.data[0].shape) == 2
         classes = class_specs(self.prediction.classes)
         for spec, cam in zip(classes, self.prediction.cams, strict=True):
@@ -133,21 +128,21 @@ class OpenFound:
 
 
 class LayerChannelsDialog(QDialog):  # type: ignore[misc]
-    """Ask which open layer is which channel of a model; what was said last is proposed.
+    """Asks which open layer is which channel of a model, and proposes the last answer.
 
     Parameters
     ----------
     parent : QWidget
         The dock.
     viewer : napari.viewer.Viewer
-        Its image layers are listed.
+        The viewer whose image layers are listed.
     channels : sequence of str
-        Of the model.
+        The channels of the model.
 
     Attributes
     ----------
     scan : OpenScan or None
-        What was chosen, once accepted.
+        The chosen layers, once the dialog is accepted.
 
     Raises
     ------
@@ -173,22 +168,12 @@ class LayerChannelsDialog(QDialog):  # type: ignore[misc]
             choice.setCurrentIndex(_guess(channel, names, remembered.get(channel)))
             self.choices[channel] = choice
             form.addRow(channel, choice)
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        self.ok_button = buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText("Segment")
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.reason)
-        layout.addWidget(buttons)
+        self.reason = QLabel(wordWrap=True)
+        buttons, self.ok_button = ok_cancel(self, "Segment")
+        stack(self, form, self.reason, buttons, margins=True)
 
     def accept(self) -> None:
-        """Take the layers; stay open and say so if they cannot be channels of one scan."""
+        """Take the layers; stay open and tell why if they cannot be channels of one scan."""
         chosen = {
             channel: self._layers[choice.currentIndex()] for channel, choice in self.choices.items()
         }
@@ -199,14 +184,14 @@ class LayerChannelsDialog(QDialog):  # type: ignore[misc]
         except McwssError as error:
             self.reason.setText(str(error))
             return
-        # To be asked again is all that is lost if the disk does not take it.
+        # If the disk is full, only the proposal is lost.
         with suppress(McwssError):
             remember_layers({channel: layer.name for channel, layer in chosen.items()})
         super().accept()
 
 
 def open_images(viewer: Viewer) -> list[Image]:
-    """List the image layers that the user has opened: grey ones, and not CAMs of ours."""
+    """List the grey image layers that the user has opened, without CAMs."""
     ours = study_layers(viewer, "cam", "map", "preview")
     return [
         layer
@@ -218,44 +203,36 @@ def open_images(viewer: Viewer) -> list[Image]:
 
 
 def segment_open(
-    folder: Path, scan: OpenScan, rules: MaskSettings
-) -> Callable[[], Generator[Any, None, OpenFound]]:
-    """Make the events of segmenting open layers with the model of a folder.
+    folder: Path, scan: OpenScan, settings: MaskSettings
+) -> Generator[Any, None, OpenResult]:
+    """Segment open layers with the model of a folder; yields texts and `Progress`."""
+    yield "Loading the network …"
+    prepare_labels()
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.prediction.predict import predict
 
-    They are lines of text and the `Progress` of `predict`; nothing is stored.
-    """
-
-    def events() -> Generator[Any, None, OpenFound]:
-        yield "Loading the network …"
-        prepare_labels()
-        from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.prediction.predict import predict
-
-        trained = load_model(folder)
-        info = trained.info
-        volume = np.stack([np.asarray(data, np.float32) for data in scan.data])
-        volume = volume.reshape(len(volume), *scan.geometry.shape)
-        np.nan_to_num(volume, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        source = Scan.from_array(scan.name, info.channels, volume, scan.geometry)
-        prediction = yield from predict(trained, source)
-        precedence = precedence_of(np.array(info.precedence, bool), [0] * len(info.classes))
-        spacing = scan.geometry.spacing
-        masks = make_masks(
-            prediction.cams,
-            prediction.scores,
-            precedence,
-            rules,
-            spacing,
-            source.volume,
-            info.classes,
-        )
-        return OpenFound(scan, prediction, masks[-1])
-
-    return events
+    trained = load_model(folder)
+    info = trained.info
+    volume = np.stack([np.asarray(data, np.float32) for data in scan.data])
+    volume = volume.reshape(len(volume), *scan.geometry.shape)
+    np.nan_to_num(volume, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    source = Scan.from_array(scan.name, info.channels, volume, scan.geometry)
+    prediction = yield from predict(trained, source)
+    precedence = precedence_of(np.array(info.precedence, bool), [0] * len(info.classes))
+    masks = make_masks(
+        prediction.cams,
+        prediction.scores,
+        precedence,
+        settings,
+        scan.geometry.spacing,
+        source.volume,
+        info.classes,
+    )
+    return OpenResult(scan, prediction, masks[-1])
 
 
 def read_model(folder: Path) -> "ModelInfo | McwssError":
-    """Read what a model is; an error is an answer, for a dialog to say."""
+    """Read the description of a model; an error is returned, for a dialog to tell."""
     from napari_mcwss.model.checkpoint import read_info
 
     try:
@@ -265,24 +242,23 @@ def read_model(folder: Path) -> "ModelInfo | McwssError":
 
 
 def remembered_layers() -> dict[str, str]:
-    """Give the name of the layer that each channel was last; what cannot be read is forgotten."""
+    """Return the name of the layer that each channel was last; empty if it cannot be read."""
     path = _remembered_file()
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        return _NAMES.validate_json(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
 def remember_layers(names: Mapping[str, str]) -> None:
-    """Remember which channel was which layer, by their names.
+    """Write down which channel was which layer, by their names.
 
     Raises
     ------
     McwssError
-        If it cannot be written.
+        If the file cannot be written.
     """
     path = _remembered_file()
     if path is not None:
@@ -297,9 +273,9 @@ def _remembered_file() -> Path | None:
 
 
 def _guess(channel: str, names: Sequence[str], remembered: str | None) -> int:
-    """Give the place of the layer that a channel most likely is."""
+    """Return the index of the layer that a channel most likely is."""
     if remembered in names:
         return names.index(remembered)
     alike = [i for i, name in enumerate(names) if channel.lower() in name.lower()]
-    # Of `t1` and `t1ce`, the shorter one is t1.
+    # For channel t1, of the layers t1 and t1ce the shorter name is right.
     return min(alike, key=lambda i: len(names[i]), default=0)

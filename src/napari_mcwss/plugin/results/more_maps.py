@@ -1,18 +1,12 @@
 """The part of the Results dock that shows further maps in place of the CAMs."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QComboBox,
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QComboBox, QGroupBox, QLabel, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_mcwss.base.errors import McwssError
@@ -21,6 +15,7 @@ from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
+from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -55,29 +50,23 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._ended)
-        self.slice_button = QPushButton("Of this slice")
-        self.slice_button.setToolTip(
-            "Maps of single levels and branches of the network, and LayerCAM, for comparison"
+        self.slice_button = QPushButton(
+            "Of this slice",
+            toolTip="Maps of single levels and branches of the network, and LayerCAM",
+            clicked=self.compute_slice,
         )
-        self.slice_button.clicked.connect(self.compute_slice)
-        self.scan_button = QPushButton("Of the scan")
-        self.scan_button.setToolTip("The same maps of all slices, which takes longer")
-        self.scan_button.clicked.connect(self.compute_scan)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.background.cancel)
-        self.shown = QComboBox()
-        self.shown.setToolTip("The maps on screen, in place of the CAMs")
-        self.shown.currentTextChanged.connect(self._show)
-        self.status = QLabel()
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
-        self.status.setWordWrap(True)
-        buttons = QHBoxLayout()
-        for button in (self.slice_button, self.scan_button, self.cancel_button):
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.addLayout(buttons)
-        layout.addWidget(self.shown)
-        layout.addWidget(self.status)
+        self.scan_button = QPushButton(
+            "Of the scan",
+            toolTip="The same maps of all slices, which takes longer",
+            clicked=self.compute_scan,
+        )
+        self.cancel_button = QPushButton("Cancel", clicked=self.background.cancel)
+        self.shown = QComboBox(
+            toolTip="The maps on screen, in place of the CAMs", currentTextChanged=self._show
+        )
+        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        buttons = row(self.slice_button, self.scan_button, self.cancel_button)
+        stack(self, buttons, self.shown, self.status, margins=True)
         connect_until_destroyed(self, self._moved, self._session.viewer.dims.events.current_step)
         for signal in (state.shown, state.cleared):
             signal.connect(self._follow)
@@ -106,8 +95,12 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         study, result = self._session.study, self._state.on_screen
         if study is None or result is None:
             return
-        events = _computed(study, result, slices)
-        job = Job("making of maps", events, lambda event: not isinstance(event, str), computes=True)
+        job = Job(
+            "computation of maps",
+            partial(_computed, study, result, slices),
+            lambda event: not isinstance(event, str),
+            computes=True,
+        )
         try:
             self.background.start(job)
         except McwssError as error:
@@ -191,15 +184,11 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
 def _computed(
     study: "Study", result: Result, slices: list[int]
-) -> Callable[[], Generator[Any, None, "MoreMaps"]]:
-    """Return a generator function that computes maps and yields texts and `Progress`."""
+) -> Generator[Any, None, "MoreMaps"]:
+    """Compute maps; yields texts and the `Progress` of `more_maps`."""
+    yield "Loading the network …"
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.prediction.more_maps import more_maps
 
-    def events() -> Generator[Any, None, "MoreMaps"]:
-        yield "Loading the network …"
-        from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.prediction.more_maps import more_maps
-
-        model = load_model(study.model_folder(result.model))
-        return (yield from more_maps(study, model, result.scan, slices))
-
-    return events
+    model = load_model(study.model_folder(result.model))
+    return (yield from more_maps(study, model, result.scan, slices))

@@ -1,18 +1,17 @@
 """The dialog that chooses the threshold on a few reference masks."""
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -20,7 +19,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
@@ -54,36 +53,25 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         self.setWindowTitle("Choose the threshold on reference masks")
         self.threshold: float | None = None
         self._study, self._model, self._settings = study, model, settings
-        self.masks = QLineEdit()
-        self.masks.setPlaceholderText("their name beside each scan's files, such as seg")
-        folder_button = QPushButton("Folder …")
-        folder_button.clicked.connect(self._ask_folder)
+        self.masks = QLineEdit(placeholderText="their name beside each scan's files, such as seg")
+        folder_button = QPushButton("Folder …", clicked=self._ask_folder)
         self.values = {name: QLineEdit(str(n)) for n, name in enumerate(study.class_names, 1)}
         self.reason = QLabel(
             "Scans that the model has segmented and that have a mask are measured, without their "
-            "tags. These masks can no longer test the model afterwards."
+            "tags. These masks can no longer test the model afterwards.",
+            textFormat=Qt.TextFormat.PlainText,
+            wordWrap=True,
         )
-        self.reason.setWordWrap(True)
-        self.reason.setTextFormat(Qt.TextFormat.PlainText)
         self.background = Background(self)
         self.background.event_received.connect(self.reason.setText)
         self.background.ended.connect(self._ended)
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText("Choose")
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
+        buttons, self.ok_button = ok_cancel(self, "Choose")
         form = QFormLayout()
         form.addRow("Masks", side_by_side(self.masks, folder_button))
         for name, line in self.values.items():
             line.setPlaceholderText("values in the masks, such as 1, 4")
             form.addRow(name, line)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.reason)
-        layout.addWidget(self.buttons)
+        stack(self, form, self.reason, buttons, margins=True)
         self.resize(520, self.sizeHint().height())
 
     def accept(self) -> None:
@@ -99,7 +87,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
             return
         self.ok_button.setEnabled(False)
         self.background.start(
-            Job("choice of a threshold", lambda: self._measured(masks, mapping), lambda _: False)
+            Job("choice of a threshold", partial(self._measured, masks, mapping), lambda _: False)
         )
 
     def reject(self) -> None:

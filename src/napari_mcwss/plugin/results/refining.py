@@ -47,8 +47,7 @@ class _Row:
         self.before.setText("before")
         self.before.setCheckable(True)
         self.before.setToolTip("Show the mask before this step")
-        self.effect = QLabel()
-        self.effect.setWordWrap(True)
+        self.effect = QLabel(wordWrap=True)
 
 
 class RefiningBox(QGroupBox):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The part of the results dock that segments all scans, those of a folder, or open layers."""
+"""The part of the Results dock that segments all scans, a folder, or open layers."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import duration
 from napari_mcwss.plugin.results.layer_channels import (
     LayerChannelsDialog,
-    OpenFound,
+    OpenResult,
     read_model,
     segment_open,
 )
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class SegmentMore(QWidget):  # type: ignore[misc]
-    """Buttons for all scans, a folder and open layers, with progress and cancel.
+    """Segments all scans, a folder or open layers, with progress and cancel.
 
     Parameters
     ----------
@@ -59,34 +59,29 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._folder: Path | None = None
         self._before: tuple[Study, tuple[str, ...]] | None = None
         self._ended: list[ScanDone] = []
-        self.all_button = QPushButton("Segment all scans")
-        self.all_button.setToolTip("Those that this model has not segmented yet")
-        self.all_button.clicked.connect(self.segment_all)
-        self.folder_button = QPushButton("Segment a folder …")
-        self.folder_button.setToolTip(
-            "Add the scans of a folder to the study, and segment those that this model has not "
-            "segmented yet"
+        self.all_button = QPushButton(
+            "Segment all scans",
+            toolTip="All scans that this model has not segmented yet",
+            clicked=self.segment_all,
         )
-        self.folder_button.clicked.connect(self.ask_folder)
-        self.layers_button = QPushButton("Segment open layers …")
-        self.layers_button.setToolTip(
-            "Image layers that you opened in napari. Without a study, the folder of a model is "
-            "asked for"
+        self.folder_button = QPushButton(
+            "Segment a folder …",
+            toolTip="Add the scans of a folder to the study, and segment those that this model has "
+            "not segmented yet",
+            clicked=self.ask_folder,
         )
-        self.layers_button.clicked.connect(self.segment_layers)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.cancel)
-        self.status = QLabel()
-        self.status.setTextFormat(Qt.TextFormat.PlainText)
-        self.status.setWordWrap(True)
+        self.layers_button = QPushButton(
+            "Segment open layers …",
+            toolTip="Segment image layers that you opened in napari; without a study, choose the "
+            "folder of a model",
+            clicked=self.segment_layers,
+        )
+        self.progress = QProgressBar(textVisible=False)
+        self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
+        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self._running = row(self.progress, self.cancel_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        studys = row(self.all_button, self.folder_button)
-        for widget in (studys, self.layers_button, self._running, self.status):
-            layout.addWidget(widget)
+        buttons = row(self.all_button, self.folder_button)
+        stack(self, buttons, self.layers_button, self._running, self.status)
         state.changed.connect(self.refresh)
         self.refresh()
 
@@ -95,11 +90,12 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         study, state = self._session.study, self._state
         if study is None or not state.model:
             return
-        events = _segment_all(study, state.model, state.settings, use_tags=state.use_tags)
+        names, settings = study.scan_names, state.settings
+        events = partial(_segment, study, state.model, names, settings, state.use_tags)
         self._start("segmentation of all scans", events)
 
     def ask_folder(self) -> None:
-        """Ask for a folder of scans, and segment it."""
+        """Ask for a folder of scans, and segment them."""
         name = QFileDialog.getExistingDirectory(self, "Folder of scans")
         if name:
             self.segment_folder(Path(name))
@@ -110,9 +106,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         if study is None or not state.model:
             return
         self._before = study, study.scan_names
-        events = _segment_folder(
-            study, state.model, folder, state.settings, use_tags=state.use_tags
-        )
+        settings = state.settings
+        events = partial(_segment_folder, study, state.model, folder, settings, state.use_tags)
         self._start(f"segmentation of the folder {folder.name}", events)
 
     def segment_layers(self) -> None:
@@ -128,13 +123,13 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             self._reading.ask(partial(read_model, self._folder))
 
     def cancel(self) -> None:
-        """Ask to stop; what is stored stays."""
+        """Ask the segmentation to stop; stored results stay."""
         self.background.cancel()
         self.status.setText("Cancelling …")
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what can be done now."""
+        """Enable what can be done now."""
         running = self.background.running
         ready = self._session.study is not None and bool(self._state.model)
         for button in (self.all_button, self.folder_button):
@@ -160,7 +155,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def _segment_open(self, folder: Path, dialog: LayerChannelsDialog) -> None:
         if dialog.scan is not None:
-            events = segment_open(folder, dialog.scan, self._state.settings)
+            events = partial(segment_open, folder, dialog.scan, self._state.settings)
             self._start(f"segmentation of {dialog.scan.name}", events)
 
     def _start(self, title: str, events: Callable[[], Generator[Any, None, Any]]) -> None:
@@ -193,13 +188,13 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             text = f"{label} ({event.number} of {event.scans}): {text}"
             left = seconds_left(event, self._ended)
             text += "" if left is None else f", about {duration(left)} left"
-        # Without a measure it would move by itself, and all of the window be painted for it.
+        # A bar without a range would move by itself, and Qt paint all of the window each time.
         self.progress.setRange(0, max(1, event.total))
         self.progress.setValue(event.done)
         self.status.setText(text)
 
     def _tell_added(self) -> None:
-        """Have all docks show the scans that were added to the study, if any."""
+        """Have all docks show scans that were added to the study."""
         before, self._before = self._before, None
         study = self._session.study
         if before is not None and study is before[0] and study.scan_names != before[1]:
@@ -211,7 +206,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             text = "Cancelled."
         elif outcome.error is not None:
             text = "Failed."
-        elif isinstance(outcome.value, OpenFound):
+        elif isinstance(outcome.value, OpenResult):
             outcome.value.show(self._session.viewer)
             name = outcome.value.scan.name
             text = f"{name} is segmented. The new layers are stored only if you save them."
@@ -219,9 +214,9 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             text = f"{outcome.value}."
         order = self._session.order
         problems = [
-            f"{order.label(end.scan)}: {order.hide(end.problem)}"
-            for end in self._ended
-            if end.problem
+            f"{order.label(done.scan)}: {order.hide(done.problem)}"
+            for done in self._ended
+            if done.problem
         ]
         self.status.setText("\n".join([text, *problems]))
         self.refresh()
@@ -230,55 +225,43 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Added:
-    """All scans of a folder that can be are in the study."""
-
-
-def _segment_all(
-    study: "Study", model: str, settings: MaskSettings, *, use_tags: bool
-) -> Callable[[], Generator[Any, None, str]]:
-    """Make the events of segmenting all scans; the value says what was done."""
-
-    def events() -> Generator[Any, None, str]:
-        names = study.scan_names
-        return summary((yield from _segment(study, model, names, settings, use_tags=use_tags)))
-
-    return events
+    """The scans of a folder were added to the study, as far as they can be read."""
 
 
 def _segment_folder(
-    study: "Study", model: str, folder: Path, settings: MaskSettings, *, use_tags: bool
-) -> Callable[[], Generator[Any, None, str]]:
-    """Make the events of adding the scans of a folder and segmenting them."""
+    study: "Study", model: str, folder: Path, settings: MaskSettings, use_tags: bool
+) -> Generator[Any, None, str]:
+    """Add the scans of a folder to the study and segment them; returns a summary."""
+    yield "Looking for scans …"
+    from napari_mcwss.scans.finding import find_scans
+    from napari_mcwss.segmentation.batch import add_found
 
-    def events() -> Generator[Any, None, str]:
-        yield "Looking for scans …"
-        from napari_mcwss.scans.finding import find_scans
-        from napari_mcwss.segmentation.batch import add_found
-
-        names: list[str] = []
-        problems: list[ScanDone] = []
-        for scan, files in find_scans(folder, study.channels).items():
-            yield None
-            added, refused = add_found(study, {scan: files})
-            names += added
-            problems += refused
-            yield from refused
-        yield Added()
-        ended = yield from _segment(study, model, names, settings, use_tags=use_tags)
-        return summary([*problems, *ended])
-
-    return events
+    names: list[str] = []
+    problems: list[ScanDone] = []
+    for scan, files in find_scans(folder, study.channels).items():
+        yield None
+        added, refused = add_found(study, {scan: files})
+        names += added
+        problems += refused
+        yield from refused
+    yield Added()
+    return (yield from _segment(study, model, names, settings, use_tags, problems))
 
 
 def _segment(
-    study: "Study", model: str, names: Sequence[str], settings: MaskSettings, *, use_tags: bool
-) -> Generator[Any, None, list[ScanDone]]:
-    """Segment scans that the model has not segmented yet."""
+    study: "Study",
+    model: str,
+    names: Sequence[str],
+    settings: MaskSettings,
+    use_tags: bool,
+    problems: Sequence[ScanDone] = (),
+) -> Generator[Any, None, str]:
+    """Segment scans that the model has not segmented yet; returns a summary."""
     yield "Loading the network …"
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.segmentation.batch import segment_scans
 
-    ended: list[ScanDone] = yield from segment_scans(
+    ended = yield from segment_scans(
         study,
         model,
         load_model(study.model_folder(model)),
@@ -286,7 +269,7 @@ def _segment(
         tags=lambda scan: study.tags.read(scan).values if use_tags else None,
         settings=settings,
     )
-    return ended
+    return summary([*problems, *ended])
 
 
 def _is_frequent(event: object) -> bool:

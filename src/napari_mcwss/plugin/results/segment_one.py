@@ -1,22 +1,24 @@
 """The part of the Results dock that segments the scan on screen."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.rows import side_by_side, stack
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
 
 
 class SegmentOne(QWidget):  # type: ignore[misc]
-    """A button for the scan on screen, with progress and cancel.
+    """Segments the scan on screen, with progress and cancel.
 
     Parameters
     ----------
@@ -37,25 +39,15 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._end)
-        self.segment_button = QPushButton("Segment this scan")
-        self.segment_button.setToolTip("CAMs and mask are stored in the study")
-        self.segment_button.clicked.connect(self.segment)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.cancel)
-        self.hint = QLabel()
-        self.hint.setWordWrap(True)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.segment_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(buttons)
-        for widget in (self.hint, self.progress, self.status):
-            layout.addWidget(widget)
+        self.segment_button = QPushButton(
+            "Segment this scan", toolTip="Stores CAMs and mask in the study", clicked=self.segment
+        )
+        self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
+        self.hint = QLabel(wordWrap=True)
+        self.progress = QProgressBar(textVisible=False)
+        self.status = QLabel(wordWrap=True)
+        buttons = side_by_side(self.segment_button, self.cancel_button)
+        stack(self, buttons, self.hint, self.progress, self.status)
         state.changed.connect(self.refresh)
         self.refresh()
 
@@ -70,7 +62,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         try:
             job = Job(
                 f"segmentation of {self._session.order.label(scan)}",
-                segment(study, model, scan, self._state.tagged_settings()),
+                partial(segment, study, model, scan, self._state.tagged_settings()),
                 lambda event: not isinstance(event, str),
                 computes=True,
             )

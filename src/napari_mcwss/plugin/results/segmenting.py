@@ -1,6 +1,6 @@
 """The result of a model in a scan: segmented or read from the study, and made into masks."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,52 +105,39 @@ class MaskResult:
 
 def segment(
     study: "Study", model: str, scan: str, settings: MaskSettings
-) -> Callable[[], Generator[Any, None, Result]]:
-    """Return a generator function that segments a scan and stores the result.
+) -> Generator[Any, None, Result]:
+    """Segment a scan and store the result; yields texts and the `Progress` of `predict`."""
+    yield "Loading the network …"
+    prepare_labels()
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.segment import segment_scan, study_precedence
 
-    It yields lines of text and the `Progress` of `predict`, and returns the result.
-    """
-
-    def events() -> Generator[Any, None, Result]:
-        yield "Loading the network …"
-        prepare_labels()
-        from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.segment import segment_scan, study_precedence
-
-        trained = load_model(study.model_folder(model))
-        prediction = yield from segment_scan(study, model, trained, scan, settings)
-        precedence = study_precedence(study, trained.info)
-        return Result(model, scan, prediction, precedence, study.scan(scan), settings.record())
-
-    return events
+    trained = load_model(study.model_folder(model))
+    prediction = yield from segment_scan(study, model, trained, scan, settings)
+    precedence = study_precedence(study, trained.info)
+    return Result(model, scan, prediction, precedence, study.scan(scan), settings.record())
 
 
-def look_up(
-    study: "Study", model: str, scan: str
-) -> Callable[[], Generator[str, None, Result | None]]:
-    """Return a generator function that reads a stored result, and returns None if there is none.
+def look_up(study: "Study", model: str, scan: str) -> Generator[str, None, Result | None]:
+    """Read a stored result; None if there is none.
 
     A result that no longer fits the study counts as none: the user did not ask for it, so an error
     would only disturb.
     """
+    yield "Looking for a stored result …"
+    prepare_labels()
+    from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.results import load_result, stored_settings
+    from napari_mcwss.segmentation.segment import study_precedence
 
-    def events() -> Generator[str, None, Result | None]:
-        yield "Looking for a stored result …"
-        prepare_labels()
-        from napari_mcwss.model.checkpoint import read_info
-        from napari_mcwss.segmentation.results import load_result, stored_settings
-        from napari_mcwss.segmentation.segment import study_precedence
-
-        try:
-            info = read_info(study.model_folder(model))
-            info.check(study.channels, study.class_names)
-            prediction = load_result(study, model, scan)
-        except McwssError:
-            return None
-        if prediction is None:
-            return None
-        precedence = study_precedence(study, info)
-        stored = stored_settings(study, model, scan)
-        return Result(model, scan, prediction, precedence, study.scan(scan), stored)
-
-    return events
+    try:
+        info = read_info(study.model_folder(model))
+        info.check(study.channels, study.class_names)
+        prediction = load_result(study, model, scan)
+    except McwssError:
+        return None
+    if prediction is None:
+        return None
+    precedence = study_precedence(study, info)
+    stored = stored_settings(study, model, scan)
+    return Result(model, scan, prediction, precedence, study.scan(scan), stored)

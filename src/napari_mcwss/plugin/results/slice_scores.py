@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton
 
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.tags.agreement import contradictions
 from napari_mcwss.tags.table import Tag
@@ -36,24 +37,17 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         super().__init__("Scores and tags of this slice")
         session = state.session
         self._state, self._session = state, session
-        self.here = QLabel()
-        self.here.setTextFormat(Qt.TextFormat.RichText)
-        self.count = QLabel()
-        self.count.setWordWrap(True)
-        self.next_button = QPushButton("Next disagreement")
-        self.next_button.setToolTip(
-            "The next slice whose tag and score contradict each other, on this scan or the next "
-            "one that is segmented: the tag may be wrong, or the model"
+        self.here = QLabel(textFormat=Qt.TextFormat.RichText)
+        self.count = QLabel(wordWrap=True)
+        self.next_button = QPushButton(
+            "Next disagreement",
+            toolTip="The next slice whose tag and score contradict each other, on this or another "
+            "segmented scan: the tag may be wrong, or the model",
+            clicked=self.go_on,
         )
-        self.next_button.clicked.connect(self.go_on)
         self._others = Latest(self, "search for disagreements")
         self._others.answered.connect(self._take_other)
-        row = QHBoxLayout()
-        row.addWidget(self.count, 1)
-        row.addWidget(self.next_button)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.here)
-        layout.addLayout(row)
+        stack(self, self.here, side_by_side(self.count, self.next_button), margins=True)
         connect_until_destroyed(self, self._tags_changed, session.tags_changed)
         view = session.viewer.dims.events
         connect_until_destroyed(self, self.refresh, view.current_step, view.order, view.ndisplay)

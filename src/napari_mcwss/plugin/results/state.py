@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -218,9 +219,8 @@ class ResultState(QObject):  # type: ignore[misc]
             self._lookup.cancel()  # its end looks again
         elif study and scan and model and study.result_folder(model, scan).is_dir():
             self._looked_for = study, scan, model
-            self._lookup.start(
-                Job("lookup of a result", look_up(study, model, scan), lambda _: False)
-            )
+            events = partial(look_up, study, model, scan)
+            self._lookup.start(Job("lookup of a result", events, lambda _: False))
         self.changed.emit()
 
     def take(self, result: Result) -> None:
@@ -234,11 +234,8 @@ class ResultState(QObject):  # type: ignore[misc]
         return (result.model, result.scan) == (self.model, self.session.scan)
 
     def _looked_up(self, outcome: JobOutcome) -> None:
-        if outcome.cancelled or self._looked_for != (
-            self.session.study,
-            self.session.scan,
-            self.model,
-        ):
+        present = self.session.study, self.session.scan, self.model
+        if outcome.cancelled or self._looked_for != present:
             self.look()
         elif outcome.value is not None:
             self.take(outcome.value)

@@ -3,10 +3,11 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
     from napari_mcwss.plugin.results.segmenting import MaskResult, Result
@@ -35,23 +36,16 @@ class StoredMask(QWidget):  # type: ignore[misc]
         self._saving: tuple[Result, dict[str, Any]] | None = None
         self.background = Background(self)
         self.background.ended.connect(self._saved)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.save_button = QPushButton("Save this mask")
-        self.save_button.setToolTip(
-            "Replace the stored mask by the model's mask on screen, with all steps"
+        self.status = QLabel(wordWrap=True)
+        self.save_button = QPushButton(
+            "Save this mask",
+            toolTip="Replace the stored mask by the model's mask on screen, with all steps",
+            clicked=self.save,
         )
-        self.save_button.clicked.connect(self.save)
-        self.back_button = QPushButton("As stored")
-        self.back_button.setToolTip("Return to the settings of the stored mask")
-        self.back_button.clicked.connect(self._go_back)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save_button)
-        buttons.addWidget(self.back_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.status)
-        layout.addLayout(buttons)
+        self.back_button = QPushButton(
+            "As stored", toolTip="Return to the settings of the stored mask", clicked=self._go_back
+        )
+        stack(self, self.status, row(self.save_button, self.back_button))
         for signal in (state.shown, state.mask_changed, state.cleared):
             signal.connect(self._follow)
         self._refresh()

@@ -1,23 +1,46 @@
-"""Widgets side by side in one row."""
+"""Arrangements of widgets that several docks and dialogs use."""
 
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 def row(*widgets: QWidget) -> QWidget:
     """Put widgets side by side, equally wide."""
-    beside = QWidget()
-    layout = QHBoxLayout(beside)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget, 1)
-    return beside
+    line = side_by_side(*widgets)
+    for index in range(len(widgets)):
+        line.layout().setStretch(index, 1)
+    return line
 
 
 def side_by_side(*widgets: QWidget) -> QWidget:
-    """Put widgets side by side; the first takes what room is left."""
+    """Put widgets side by side; the first is as wide as possible."""
     line = QWidget()
     layout = QHBoxLayout(line)
     layout.setContentsMargins(0, 0, 0, 0)
     for index, widget in enumerate(widgets):
         layout.addWidget(widget, 0 if index else 1)
     return line
+
+
+def stack(parent: QWidget, *items: QWidget | QLayout, margins: bool = False) -> None:
+    """Fill a widget with others, or with layouts, one below the other."""
+    layout = QVBoxLayout(parent)
+    if not margins:
+        layout.setContentsMargins(0, 0, 0, 0)
+    for item in items:
+        (layout.addLayout if isinstance(item, QLayout) else layout.addWidget)(item)
+
+
+def ok_cancel(dialog: QDialog, verb: str) -> tuple[QDialogButtonBox, QPushButton]:
+    """Make the buttons that accept and reject a dialog; the second item is the one to accept."""
+    ok, cancel = QDialogButtonBox.StandardButton.Ok, QDialogButtonBox.StandardButton.Cancel
+    buttons = QDialogButtonBox(ok | cancel, accepted=dialog.accept, rejected=dialog.reject)
+    buttons.button(ok).setText(verb)
+    return buttons, buttons.button(ok)
