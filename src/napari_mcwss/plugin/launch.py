@@ -1,9 +1,9 @@
-"""Starting napari with the docks on a study."""
+"""Opening napari with the docks."""
 
 import sys
 
 if sys.platform == "win32":
-    # Once Qt's libraries are loaded, torch's own no longer load there.
+    # On Windows, torch cannot be loaded after Qt.
     import torch  # noqa: F401
 
 from pathlib import Path
@@ -18,13 +18,7 @@ from napari_mcwss.plugin.training.dock import TrainingDock
 
 
 def add_docks(viewer: Viewer) -> tuple[TaggingDock, TrainingDock, ResultsDock]:
-    """Add all docks at the right of a viewer, as tabs, the first one in front.
-
-    Returns
-    -------
-    tuple
-        The docks that a study is worked with from tags to results.
-    """
+    """Add all docks at the right of a viewer, as tabs, with the Tagging dock in front."""
     tagging, training, results = TaggingDock(viewer), TrainingDock(viewer), ResultsDock(viewer)
     docks = {
         "Tagging": tagging,
@@ -42,13 +36,7 @@ def add_docks(viewer: Viewer) -> tuple[TaggingDock, TrainingDock, ResultsDock]:
 
 
 def open_study(folder: Path | None = None) -> None:
-    """Open napari with the docks and stay until it is closed.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Of the study; without one the docks wait for a study.
-    """
+    """Open napari with the docks, and a study if its folder is given, until it is closed."""
     viewer = napari.Viewer(title=f"napari-mcwss: {folder.name}" if folder else "napari-mcwss")
     tagging, *_ = add_docks(viewer)
     if folder is not None:

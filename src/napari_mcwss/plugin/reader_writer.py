@@ -1,4 +1,4 @@
-"""Reading and writing NIfTI, and the phantom, as napari asks for them."""
+"""The reader, the writers and the sample data of the napari manifest."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,29 +23,17 @@ Paths = str | Sequence[str]
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Return the reader of volumes; None for pictures, which napari reads, and other files.
-
-    Parameters
-    ----------
-    path : str or sequence of str
-        One file, or several.
-    """
+    """Return the reader of volumes; None for pictures, which napari reads, and other files."""
     paths = [path] if isinstance(path, str) else path
     formats = [format_named(Path(name)) for name in paths]
     return read_layers if all(found and found.spatial for found in formats) else None
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """Read NIfTI files as layers in canonical order (z, y, x).
+    """Read volumes as layers in canonical order (z, y, x).
 
-    Masks, by their names and whole numbers, become labels; a fourth axis
-    becomes layers. A damaged file is told in a notification, and the others
-    are read.
-
-    Parameters
-    ----------
-    path : str or sequence of str
-        One file, or several.
+    Files named as masks that hold whole numbers become labels; a fourth axis becomes layers. A
+    notification tells of damaged files, and the others are read.
     """
     layers: list[LayerData] = []
     for file in map(Path, [path] if isinstance(path, str) else path):
@@ -53,7 +41,7 @@ def read_layers(path: Paths) -> list[LayerData]:
             layers += _read(file)
         except McwssError as error:
             show_error(str(error))
-    # This is napari's word for a file that was read and gives no layer.
+    # For napari, [(None,)] is a file that was read and has no layers.
     return layers or [(None,)]
 
 
@@ -73,17 +61,7 @@ def _read(file: Path) -> list[LayerData]:
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write an image layer as NIfTI.
-
-    Parameters
-    ----------
-    path : str
-        The file to write.
-    data : array
-        ``(z, y, x)`` or ``(y, x)``.
-    attributes : dict
-        Of the layer.
-    """
+    """Write an image layer, ``(z, y, x)`` or ``(y, x)``, as NIfTI."""
     return _write(path, np.asarray(data), attributes)
 
 
@@ -97,7 +75,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def phantom_layers() -> list[LayerData]:
-    """Generate a scan with a tumour: an image layer a channel, and the truth as labels."""
+    """Generate a scan with a tumour: an image layer for each channel, and the truth as labels."""
     volume, mask, spacing = phantom_scan()
     place = placement(geometry_of(mask.shape, {"scale": spacing}), "file")
     return [
@@ -125,10 +103,12 @@ def _write(path: str, data: NDArray[Any], attributes: dict[str, Any]) -> list[st
         if volume.ndim != 3:
             raise McwssError(
                 f"a layer of {data.ndim} axes cannot be written as one NIfTI volume: "
-                "expected 2 or 3, write its parts one by one"
+                "expected 2 or 3 axes; write its parts one by one"
             )
         if attributes.get("rgb"):
-            raise McwssError("an image in colours cannot be written as one NIfTI volume: split it")
+            raise McwssError(
+                "an RGB image cannot be written as one NIfTI volume: split its channels"
+            )
         if volume.dtype == bool:
             volume = volume.astype(np.uint8)
         elif volume.dtype == np.float16:

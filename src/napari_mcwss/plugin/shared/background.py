@@ -1,4 +1,4 @@
-"""Work in a thread beside the screen: training and segmentation as streams of events."""
+"""Work in a background thread: training and segmentation as streams of events."""
 
 import logging
 import threading
@@ -19,27 +19,26 @@ from napari_mcwss.training.process.steering import RunCancelled, Steering, steer
 logger = logging.getLogger(__name__)
 
 INTERVAL = 0.1
-"""Least seconds between two frequent events on their way to the screen."""
+"""Least seconds between two frequent events that are shown."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something to be done in the background.
+    """Something to do in the background.
 
     Attributes
     ----------
     title : str
-        Names it where napari asks whether to stop it, such as "training of model-1".
+        Its name, such as "training of model-1"; napari asks by it whether to stop the job.
     events : callable
-        Starts it: a generator of events. It runs in the worker thread alone,
-        heavy imports included; closing it there cancels it. None is a moment
-        to pause or to cancel, but no event.
-    frequent : callable, optional
-        Whether an event may be left out if the last one was just shown; by default none may.
+        Returns a generator of events, which runs in the worker thread alone, heavy imports
+        included; closing it cancels the job. None is no event, but a moment to pause or cancel.
+    frequent : callable
+        Whether an event may be skipped if another one was just shown.
     computes : bool
-        Whether it computes with torch, and has to leave a core to the screen.
+        Whether it computes with torch, and has to leave a core to the main thread.
     lasts : bool
-        Whether it may last: short jobs must not wait for its thread.
+        Whether it can take long: short jobs must not wait for its thread.
     """
 
     title: str
@@ -61,9 +60,9 @@ class JobOutcome:
     value : object
         What the generator returned.
     cancelled : bool
-        It was stopped before it had ended.
+        Whether it was stopped before its end.
     error : Exception, optional
-        It failed; the user has been told.
+        Why it failed; the user has been told.
     """
 
     value: Any = None
@@ -72,18 +71,17 @@ class JobOutcome:
 
 
 class JobWorker(GeneratorWorker):  # type: ignore[misc]
-    """Napari's worker, but it closes its generator, and does so in its own thread.
+    """A worker of napari that closes its generator in its own thread.
 
-    The stock worker forgets a generator on quit: its ``finally`` would run
-    wherever and whenever the garbage is collected. And a paused one wakes up a
-    hundred times a second; this one sleeps.
+    The stock worker drops a generator on quit, so that its ``finally`` would run in whichever
+    thread collects garbage; and when paused it wakes up a hundred times a second.
 
     Attributes
     ----------
     steering : Steering
         Pauses and cancels the job.
     outcome : JobOutcome or None
-        Set before the ``finished`` signal.
+        How the job has ended; set before the ``finished`` signal.
     thread_ident : int or None
         The thread that the generator runs in.
     """
@@ -96,12 +94,12 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
         self.thread_ident: int | None = None
 
     def quit(self) -> None:
-        """Have the job end at its next event, or now if it is paused; napari calls it, too."""
+        """End the job at its next event, or now if it is paused; napari calls this too."""
         super().quit()
         self.steering.cancel()
 
     def work(self) -> None:
-        """Run the job to its end, or until quit; called in the worker thread."""
+        """Run the job to its end or until quit; called in the worker thread."""
         self.thread_ident = threading.get_ident()
         try:
             with self._thread(), closing(steered(self.job.events(), self.steering)) as events:
@@ -135,7 +133,7 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
 
     @contextmanager
     def _thread(self) -> Iterator[None]:
-        """Have Qt start as many other threads as if there was not this one, if it lasts."""
+        """Let Qt start another thread in place of this one, if the job lasts."""
         pool = QThreadPool.globalInstance()
         if self.job.lasts:
             pool.releaseThread()
@@ -152,14 +150,14 @@ class Background(QObject):  # type: ignore[misc]
     Parameters
     ----------
     parent : QWidget
-        Its end ends the job.
+        Its destruction ends the job.
 
     Attributes
     ----------
     event_received : Signal
-        An event of the job, in the main thread, in order.
+        An event of the job; emitted in the main thread, in order.
     ended : Signal
-        The job's `JobOutcome`, in the main thread, after its last event.
+        The `JobOutcome`; emitted in the main thread, after the last event.
     """
 
     event_received = Signal(object)
@@ -173,22 +171,22 @@ class Background(QObject):  # type: ignore[misc]
 
     @property
     def running(self) -> bool:
-        """Whether a job is under way, paused and cancelled ones included."""
+        """Whether a job is under way, also a paused or cancelled one."""
         return self._worker is not None
 
     @property
     def title(self) -> str:
-        """What is under way, such as "training of model-1"; empty if nothing is."""
+        """The title of the job under way; empty if there is none."""
         return "" if self._worker is None else self._worker.job.title
 
     @property
     def paused(self) -> bool:
-        """Whether the job was asked to pause; it does at its next event."""
+        """Whether the job was asked to pause, which it does at its next event."""
         return self._worker is not None and self._worker.steering.paused
 
     @property
     def cancelling(self) -> bool:
-        """Whether the job was cancelled but has not ended yet."""
+        """Whether the job was cancelled, but has not ended yet."""
         return self._worker is not None and self._worker.steering.cancelled
 
     def start(self, job: Job) -> None:
@@ -197,23 +195,23 @@ class Background(QObject):  # type: ignore[misc]
         Raises
         ------
         McwssError
-            If one is under way.
+            If another job is under way.
         """
         self._refuse_second()
         self._work(job, create_worker)
 
     def pause(self) -> None:
-        """Ask the job to rest; it does at its next event."""
+        """Pause the job at its next event."""
         if self._worker is not None:
             self._worker.steering.pause()
 
     def resume(self) -> None:
-        """Have the job go on."""
+        """Continue the job."""
         if self._worker is not None:
             self._worker.steering.resume()
 
     def cancel(self) -> None:
-        """Ask the job to end; it does at its next event, or now if it is paused."""
+        """End the job at its next event, or now if it is paused."""
         self._quit()
 
     def _refuse_second(self) -> None:
@@ -241,7 +239,7 @@ class Background(QObject):  # type: ignore[misc]
         if worker is None or worker.outcome is None:
             return
         outcome = worker.outcome
-        worker.outcome = None  # napari keeps workers as long as the window
+        worker.outcome = None  # napari keeps workers until the window closes
         error = outcome.error
         if isinstance(error, McwssError):
             show_error(str(error))
@@ -251,12 +249,12 @@ class Background(QObject):  # type: ignore[misc]
 
 
 def _stream() -> Generator[None, None, None]:
-    """Stand in for the generator that the stock worker wants when it is made."""
+    """Stand in for the generator that the stock worker demands."""
     yield
 
 
 def _leave_a_core_to_the_screen() -> None:
     import torch
 
-    # No lower priority: a thread that rests with Python's lock in its hands stops the screen.
+    # No lower priority: a thread that waits while it holds Python's lock blocks the main thread.
     torch.set_num_threads(min(torch.get_num_threads(), spare_threads()))

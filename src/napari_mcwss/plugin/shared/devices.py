@@ -1,4 +1,4 @@
-"""A choice of devices that looks for them only when it is opened."""
+"""A list of devices that looks for them only when it is opened."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -16,11 +16,10 @@ Found = tuple[list["Device"], list[str]]
 
 
 class DeviceChoice(QComboBox):  # type: ignore[misc]
-    """Where to train: ``auto``, ``cpu``, and what this machine has beside.
+    """Where to train: ``auto``, ``cpu``, and the GPUs of this machine.
 
-    Finding out means loading torch, some seconds: it happens beside the
-    screen, and only when somebody looks. Why there is no GPU is told in the
-    list, too, in lines that cannot be chosen.
+    The search loads torch, which takes seconds: it runs in the background when the list is first
+    opened. Items that cannot be chosen tell why GPUs are missing.
 
     Attributes
     ----------
@@ -44,16 +43,16 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
 
     @property
     def device(self) -> str:
-        """What is chosen, as a configuration has it."""
+        """The chosen device, as in `TrainingConfig.device`."""
         return str(self.currentData()[0])
 
     @property
     def ranks(self) -> int:
-        """How many processes that takes, one a GPU."""
+        """The number of processes, one for each GPU."""
         return int(self.currentData()[1])
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
-        """Open the list, and look for devices the first time."""
+        """Open the list, and look for devices if it is the first time."""
         if not self._asked:
             self._asked = True
             self._background.start(Job("search for devices", _find_devices, lambda _: False))
@@ -79,5 +78,5 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
 def _find_devices() -> Generator[None, None, Found]:
     from napari_mcwss.model.devices import list_devices, missing_devices
 
-    yield  # a moment to cancel: loading took the time
+    yield  # a moment to cancel after the slow import
     return list_devices(), missing_devices()

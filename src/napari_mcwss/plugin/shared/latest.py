@@ -1,4 +1,4 @@
-"""Work beside the screen of which only what was asked for last counts."""
+"""Work in the background of which only the last request counts."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -9,20 +9,20 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 
 class Latest(QObject):  # type: ignore[misc]
-    """Runs what was asked for last; what was asked for before is dropped.
+    """Runs the last request; requests before it are dropped.
 
     Parameters
     ----------
-    parent : QWidget
-        Its end ends the work.
+    parent : QObject
+        Its destruction ends the work.
     title : str
-        Names the work, such as "making of the mask".
+        The name of the work, such as "making of the mask".
 
     Attributes
     ----------
     answered : Signal
-        What the work that was asked for last has returned, in the main thread.
-        Work that failed gives nothing; the user has been told.
+        What the last request has returned; emitted in the main thread. Not emitted for a request
+        that failed, of which the user has been told.
     """
 
     answered = Signal(object)
@@ -36,13 +36,13 @@ class Latest(QObject):  # type: ignore[misc]
         self._background.ended.connect(self._ended)
 
     def ask(self, work: Callable[[], Any]) -> None:
-        """Have work done, in another thread, in place of what was asked for before."""
+        """Run work in another thread, in place of earlier requests."""
         self._asked = work
         if not self._background.running:
             self._start()
 
     def forget(self) -> None:
-        """Want no answer any more."""
+        """Drop the request."""
         self._asked = None
 
     def _start(self) -> None:
@@ -50,8 +50,8 @@ class Latest(QObject):  # type: ignore[misc]
         self._background.start(Job(self._title, self._events, lambda _: False))
 
     def _events(self) -> Generator[None, None, Any]:
-        # napari keeps workers, and with them their jobs, as long as the window:
-        # the work is found here, so that no job keeps what the work refers to.
+        # napari keeps workers and their jobs until the window closes. The work is read from here,
+        # so that no job keeps the data it refers to.
         yield
         return None if self._current is None else self._current()
 

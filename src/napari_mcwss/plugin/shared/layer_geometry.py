@@ -1,4 +1,4 @@
-"""The geometry of an image layer, whoever has opened it."""
+"""The geometry of an image layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,15 +9,15 @@ from napari_mcwss.scans.geometry import Geometry
 
 
 def geometry_of(shape: Sequence[int], attributes: dict[str, Any]) -> Geometry:
-    """Give the geometry of a layer's array.
+    """Return the geometry of a layer's array.
 
-    It is the one that the layer was read with, if it still fits; otherwise
-    the layer is taken to be in canonical order, with its own scale.
+    It is the geometry that the layer was read with, if its shape still fits; otherwise canonical
+    order with the layer's scale.
 
     Parameters
     ----------
     shape : sequence of int
-        Of the array, ``(z, y, x)``.
+        Shape of the array, ``(z, y, x)``.
     attributes : dict
         ``metadata`` and ``scale`` of the layer.
     """

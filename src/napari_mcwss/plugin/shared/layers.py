@@ -1,4 +1,4 @@
-"""Layers of scans, CAMs and masks, all in the scan's own geometry."""
+"""Layers of scans, CAMs and masks, in the geometry of the scan."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,32 +16,30 @@ from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import ClassSpec
 
 KEY = "napari_mcwss"
-"""Metadata key by which a layer is known to be of the study, and of which kind."""
+"""Metadata key of the kind of a layer of the study."""
 
 OWN = "napari_mcwss_layer"
-"""Metadata key of the layer's own id, which a copy of it does not have."""
+"""Metadata key of the layer's own id, which a copy of the layer does not match."""
 
 EMPTY = "napari_mcwss_empty"
-"""Metadata key by which a layer is known to wait for values: what it shows was never found."""
+"""Metadata key of whether a layer was emptied: its zeros are no result."""
 
-FOUND = ("cam", "mask", "map", "preview")
-"""Kinds of layers that show what a model finds in the scan on screen."""
+RESULTS = ("cam", "mask", "map", "preview")
+"""Kinds of layers that show the results of a model in the scan on screen."""
 
 
 def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
-    """Give the layer arguments that put an array (z, y, x) where the scan lies.
+    """Return the layer arguments that put an array (z, y, x) where the scan lies.
+
+    Oblique affines break napari's 2-D view, so layers get the spacing alone; the true affine is
+    kept in the metadata.
 
     Parameters
     ----------
     geometry : Geometry
-        Of the scan.
+        The geometry of the scan.
     kind : str
-        ``scan``, ``corrected``, or one of `FOUND`.
-
-    Notes
-    -----
-    Oblique affines break napari's 2-D view, so layers get spacing alone; the
-    true affine is kept in the metadata.
+        ``scan``, ``corrected``, or one of `RESULTS`; ``file`` for layers of the user.
     """
     return {
         "scale": geometry.spacing,
@@ -53,10 +51,10 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
 
 
 def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
-    """List the layers of these kinds that were made here.
+    """List the study's layers of these kinds.
 
-    napari copies metadata with a layer: what a user has duplicated, converted
-    or projected is the user's.
+    napari copies metadata with a layer: layers that the user has duplicated, converted or
+    projected do not count.
     """
     return [
         layer
@@ -66,7 +64,7 @@ def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
 
 
 def _layers_by_class(viewer: Viewer, kind: str) -> dict[str, Layer]:
-    """Give the layers of a kind that has one for each class, by its name."""
+    """Return the layers of a kind that has one for each class, by name of the class."""
     return {layer.metadata["class"]: layer for layer in study_layers(viewer, kind)}
 
 
@@ -75,16 +73,16 @@ def _claim(layer: Layer) -> None:
 
 
 def remove_study_layers(viewer: Viewer) -> None:
-    """Remove the study's layers; what a user opened or drew stays."""
-    for layer in study_layers(viewer, "scan", *FOUND, "corrected"):
+    """Remove the study's layers; layers of the user stay."""
+    for layer in study_layers(viewer, "scan", *RESULTS, "corrected"):
         viewer.layers.remove(layer)
 
 
 def empty_layers(viewer: Viewer, *kinds: str) -> None:
-    """Leave nothing to see in the study's layers of these kinds, which stay.
+    """Leave nothing to see in the study's layers of these kinds.
 
-    Layers that went while a single one of the scan stayed visible made Mesa's
-    software OpenGL crash, at the second picture after.
+    They are not removed: when layers were removed while a single one of the scan stayed visible,
+    Mesa's software OpenGL crashed two pictures later.
     """
     for layer in study_layers(viewer, *kinds):
         layer.metadata[EMPTY] = True
@@ -93,14 +91,13 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
 
 
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
-    """Show one image layer a channel; at first, only the last one is visible.
+    """Show one image layer for each channel; at first, only the last one is visible.
 
-    In place of a scan with the same channels, they look as the user has made
-    those look, but for contrast: intensities of one scan say nothing of the
-    next. Layers of what was found in that scan stay with nothing to see.
+    After a scan with the same channels, the layers keep the look that the user has given them,
+    except contrast: scans differ in intensities. Layers of results are emptied.
     """
     old = {layer.metadata["channel"]: layer for layer in study_layers(viewer, "scan")}
-    # To make layers takes long; but none may go while others stay: see `empty_layers`.
+    # New layers take long to make; and none may be removed while others stay: see `empty_layers`.
     if old.keys() == set(scan.channels) and not study_layers(viewer, "corrected"):
         _move_layers(viewer, scan, old)
     else:
@@ -111,7 +108,7 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
 
 
 def _look(layer: Layer) -> dict[str, Any]:
-    """Tell how the user wants a channel to look, whichever scan it is of."""
+    """Return how the user has made a channel look."""
     names = ("visible", "colormap", "opacity", "gamma", "blending")
     return {name: getattr(layer, name) for name in names}
 
@@ -131,8 +128,8 @@ def _add_scan_layers(viewer: Viewer, scan: Scan, looks: Mapping[str, dict[str, A
 
 
 def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> None:
-    """Have the layers of another scan show this one, and nothing of what was found in that."""
-    for layer in study_layers(viewer, *FOUND):
+    """Show this scan in the layers of another one, and empty the layers of results."""
+    for layer in study_layers(viewer, *RESULTS):
         layer.metadata[EMPTY] = True
         _move(layer, np.zeros(scan.geometry.shape, layer.data.dtype), scan.geometry)
         layer.editable = False  # new data makes a layer editable
@@ -144,7 +141,7 @@ def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> N
 
 def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None:
     layer.data = values
-    layer.affine = np.eye(values.ndim + 1)  # what a user has dragged is of the other scan
+    layer.affine = np.eye(values.ndim + 1)  # the user may have dragged the other scan
     for name, value in placement(geometry, layer.metadata[KEY]).items():
         setattr(layer, name, layer.metadata | value if name == "metadata" else value)
 
@@ -155,7 +152,7 @@ def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
 
 
 def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:
-    """Choose contrast limits, the 1st and 99.5th percentile of a sample off the minimum."""
+    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels above the minimum."""
     sample = voxels[::4, ::4, ::4]
     sample = sample[sample > sample.min()]
     if not sample.size:
@@ -171,19 +168,18 @@ def show_prediction_layers(
     cams: Mapping[str, NDArray[np.float32]],
     mask: NDArray[np.uint8],
 ) -> None:
-    """Show one CAM layer a class and one mask layer.
+    """Show one CAM layer for each class and one mask layer.
 
-    Layers of an older prediction of the scan are kept and get the new data,
-    with what the user has made of them.
+    Layers that are there get the new data, and keep the look that the user has given them.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where to.
+        The viewer that shows the scan.
     geometry : Geometry
-        Of the scan.
+        The geometry of the scan.
     classes : sequence of ClassSpec
-        In the order of the mask's labels, from 1 on.
+        The classes in the order of the labels, from 1 on.
     cams : mapping
         Class name to CAM ``(z, y, x)`` in 0..1.
     mask : ndarray
@@ -200,30 +196,21 @@ def show_prediction_layers(
         layer.editable = False
         return
     layer = _add_labels(viewer, geometry, classes, mask, "mask", "mask")
-    # The mask follows the threshold: what was painted into it would be lost.
+    # The mask follows the settings: painted voxels would be lost.
     layer.editable = False
 
 
 def show_corrected_layer(
     viewer: Viewer, geometry: Geometry, classes: Sequence[ClassSpec], labels: NDArray[np.uint8]
 ) -> Labels:
-    """Add the layer of a corrected mask, to be painted, and select it.
+    """Add the layer of a corrected mask, and select it.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Where to.
-    geometry : Geometry
-        Of the scan.
-    classes : sequence of ClassSpec
-        In the order of the labels, from 1 on.
+    viewer, geometry, classes
+        See `show_prediction_layers`.
     labels : ndarray
         Uint8 ``(z, y, x)``; painting changes it.
-
-    Returns
-    -------
-    Labels
-        The layer.
     """
     return _add_labels(viewer, geometry, classes, labels, "corrected mask", "corrected")
 
@@ -255,16 +242,12 @@ def show_preview_layers(
     slice_index: int,
     cams: NDArray[np.uint8],
 ) -> None:
-    """Show the CAMs of a slice from a network in training; other slices keep what they had.
+    """Show the CAMs of one slice from a network in training; other slices keep theirs.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Where to.
-    geometry : Geometry
-        Of the scan.
-    classes : sequence of ClassSpec
-        In the order of the CAMs.
+    viewer, geometry, classes
+        See `show_prediction_layers`.
     slice_index : int
         The slice.
     cams : ndarray
@@ -290,20 +273,16 @@ def show_map_layers(
     slices: Sequence[int],
     maps: NDArray[np.uint8],
 ) -> None:
-    """Show other maps than the CAMs, one layer a class; it is empty on slices without.
+    """Show maps other than the CAMs on some slices, one layer for each class.
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-        Where to.
-    geometry : Geometry
-        Of the scan.
-    classes : sequence of ClassSpec
-        In the order of the maps.
+    viewer, geometry, classes
+        See `show_prediction_layers`.
     name : str
-        Of the maps.
+        The kind of the maps.
     slices : sequence of int
-        Which slices they are of.
+        The slices that have maps.
     maps : ndarray
         Uint8 ``(classes, slices, y, x)``, 255 for 1.
     """
@@ -320,7 +299,7 @@ def show_map_layers(
 def _on_slices(
     geometry: Geometry, slices: Sequence[int], values: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """Make a volume of the scan's shape that is empty but on some slices."""
+    """Return a volume of the scan's shape with values on some slices, 0 on the others."""
     volume = np.zeros(geometry.shape, np.uint8)
     volume[list(slices)] = values
     return volume
@@ -335,13 +314,13 @@ def _add_cam(
     highest: float,
     kind: str,
 ) -> None:
-    """Add the layer of a class's CAM ``(z, y, x)``, from 0 to its highest value."""
+    """Add the layer of a class's CAM ``(z, y, x)`` in 0..highest."""
     layer = viewer.add_image(
         cam,
         name=name,
         colormap=class_colormap(spec),
         contrast_limits=(0, highest),
-        # Added to a bright scan, every colour would be white.
+        # Additive blending would make every colour white on a bright scan.
         blending="translucent_no_depth",
         opacity=0.6,
         **placement(geometry, kind),
@@ -351,23 +330,22 @@ def _add_cam(
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:
-    """Make a colormap from nothing to the class's colour: 0 is clear, what is doubtful pale."""
+    """Return a colormap from transparent to the class's colour."""
     return Colormap([f"{spec.colour}00", spec.colour], name=f"mcwss {spec.name}")
 
 
 @cache
 def prepare_labels() -> None:
-    """Do in any thread what napari does before a session's first mask, which takes seconds.
+    """Do in any thread what napari does for the first labels layer, which takes seconds.
 
-    It loads pandas for the features and, where numba is there, compiles how labels get their
-    colours.
+    It loads pandas for the features and, if numba is there, compiles the colouring of labels.
     """
     import_module("pandas")
     mask_colormap([]).map(np.zeros(1, np.uint8))
 
 
 def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
-    """Make the colours of a mask: background clear, label k + 1 the colour of class k."""
+    """Return the colours of a mask: 0 transparent, label k + 1 in the colour of class k."""
     colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colours.update((label, spec.colour) for label, spec in enumerate(classes, 1))
     return DirectLabelColormap(color_dict=colours)

@@ -1,4 +1,4 @@
-"""Docks that are taller than a small screen."""
+"""Scrolling in docks that are taller than a small screen."""
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
@@ -17,7 +17,7 @@ _TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
 
 class _Upright(QScrollArea):  # type: ignore[misc]
-    """An area that scrolls up and down, and is always as wide as what is inside."""
+    """A scroll area that is always as wide as the widget inside."""
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         hint: QSize = super().minimumSizeHint()
@@ -32,16 +32,16 @@ class _Upright(QScrollArea):  # type: ignore[misc]
 
 
 def scroll(widget: QWidget, inside: QWidget) -> None:
-    """Fill a widget with another one, of which what does not fit is scrolled to.
+    """Fill a widget with another one that scrolls up and down.
 
-    The wheel scrolls over values, too: only of what has the focus does it change them. Widgets
-    that come later need `leave_wheel`.
+    The wheel also scrolls over spin boxes, sliders and lists, unless they have the focus. Widgets
+    added later need `leave_wheel`.
     """
     area = _Upright()
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    # Or what grew while it was hidden stays squeezed until something else moves.
+    # Or a widget that grew while it was hidden stays too small until the next change.
     inside.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
     area.setWidget(inside)
     leave_wheel(inside)
@@ -51,17 +51,17 @@ def scroll(widget: QWidget, inside: QWidget) -> None:
 
 
 def leave_wheel(widget: QWidget) -> None:
-    """Have sliders, spin boxes and lists in a widget change by the wheel only in focus."""
+    """Have the wheel change sliders, spin boxes and lists in a widget only in focus."""
     for child in (widget, *widget.findChildren(QWidget)):
         if isinstance(child, _TURNED_BY_WHEEL) and not isinstance(child, QScrollBar):
             if child.focusPolicy() == Qt.FocusPolicy.WheelFocus:
-                # Or the wheel itself would bring the focus.
+                # Or the wheel itself would give the focus.
                 child.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             child.installEventFilter(_WheelFilter(child))
 
 
 class _WheelFilter(QObject):  # type: ignore[misc]
-    """Gives the wheel over a widget that has no focus to the area around it."""
+    """Passes the wheel over a widget without focus to the scroll area around it."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if event.type() != QEvent.Type.Wheel or watched.hasFocus():

@@ -1,4 +1,4 @@
-"""Sliders of the docks."""
+"""Sliders for ratios."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,7 @@ from superqt import QLabeledDoubleSlider
 
 
 def ratio_slider(value: float, changed: Callable[[float], None]) -> QLabeledDoubleSlider:
-    """Make a slider from 0 to 1.
-
-    Parameters
-    ----------
-    value : float
-        Where it stands.
-    changed : callable
-        Is told each other value.
-    """
+    """Make a slider from 0 to 1 that calls a function at each change of its value."""
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(0, 1)
     slider.setSingleStep(0.01)

@@ -1,4 +1,4 @@
-"""Where the choices of a user are kept, beside napari's own settings."""
+"""Where preferences are stored."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from napari.settings import get_settings
 
 
 def preferences_file() -> Path | None:
-    """Give the file of the preferences, beside napari's own; None where napari keeps nothing."""
+    """Return the preferences file beside napari's own; None if napari stores no settings."""
     settings = get_settings().config_path
     return None if settings is None else Path(settings).with_name("napari-mcwss.json")
