@@ -149,7 +149,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
                 raise McwssError("no scan is on screen: choose one, or measure all scans")
             scans = None if everywhere or scan is None else [scan]
             events = _comparison(study, scans, makers, reference)
-            self.background.start(Job("measuring of masks", events, lambda _: False))
+            self.background.start(Job("measuring of masks", events))
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
             return

@@ -20,13 +20,7 @@ from napari_mcwss.plugin.shared.rows import row, stack
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
-    """Begins a corrected mask, chooses what to paint, and marks a mask as right.
-
-    Parameters
-    ----------
-    state : ResultState
-        The mask on screen.
-    """
+    """Begins a corrected mask, chooses what to paint, and marks a mask as right."""
 
     def __init__(self, state: ResultState) -> None:
         super().__init__("Correct by hand")
@@ -89,10 +83,13 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             f"Replace the corrected mask of {self._session.order.label(scan)} by the mask of "
             f"{model or 'no model'}? What was painted is lost."
         )
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(text)
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Begin anew",
+            text,
+            parent=self,
+            textFormat=Qt.TextFormat.PlainText,
+        )
         replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)

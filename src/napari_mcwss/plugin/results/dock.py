@@ -27,11 +27,6 @@ from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 class ResultsDock(QWidget):  # type: ignore[misc]
     """Segment the scan on screen, look at CAMs and mask, and refine the mask.
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that shows the scan.
-
     Attributes
     ----------
     state : ResultState

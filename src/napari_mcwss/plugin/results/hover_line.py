@@ -19,11 +19,6 @@ class HoverLine(QLabel):  # type: ignore[misc]
     """Tells each class's CAM at the voxel below the mouse, in 3-D the highest one behind it.
 
     napari's own status bar tells the value of the selected layer alone.
-
-    Parameters
-    ----------
-    state : ResultState
-        The result on screen.
     """
 
     def __init__(self, state: ResultState) -> None:

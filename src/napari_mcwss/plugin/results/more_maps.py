@@ -28,18 +28,7 @@ CAMS = "CAM"
 
 
 class MoreMapsBox(QGroupBox):  # type: ignore[misc]
-    """Computes maps of levels, branches and LayerCAM, and switches between them and the CAMs.
-
-    Parameters
-    ----------
-    state : ResultState
-        The result on screen.
-
-    Attributes
-    ----------
-    background : Background
-        Computes the maps.
-    """
+    """Computes maps of levels, branches and LayerCAM, and switches between them and the CAMs."""
 
     def __init__(self, state: ResultState) -> None:
         super().__init__("More maps")

@@ -44,8 +44,6 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
     ----------
     threshold : float or None
         The best threshold, once the dialog is accepted.
-    background : Background
-        Measures.
     """
 
     def __init__(self, parent: QWidget, study: "Study", model: str, settings: MaskSettings) -> None:
@@ -86,9 +84,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
             self.reason.setText(str(error))
             return
         self.ok_button.setEnabled(False)
-        self.background.start(
-            Job("choice of a threshold", partial(self._measured, masks, mapping), lambda _: False)
-        )
+        self.background.start(Job("choice of a threshold", partial(self._measured, masks, mapping)))
 
     def reject(self) -> None:
         """Stop measuring, and close."""
@@ -143,11 +139,6 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
 
 class ChooseButton(QPushButton):  # type: ignore[misc]
     """Opens the dialog for the model of the result.
-
-    Parameters
-    ----------
-    state : ResultState
-        The study, the result and the settings.
 
     Attributes
     ----------

@@ -19,34 +19,25 @@ NOTHING = 0.05
 
 
 class _Row:
-    """The widgets of one kind of step, or of the ranges of volumes before all steps.
-
-    Parameters
-    ----------
-    title, explanation : str
-        Texts for the user.
-    parameter : Parameter, optional
-        The number that can be set.
-    """
+    """The widgets of one kind of step, or of the ranges of volumes before all steps."""
 
     def __init__(self, title: str, explanation: str, parameter: Parameter | None = None) -> None:
         unit = "" if parameter is None else parameter.unit
-        self.box = QCheckBox(f"{title} ({unit})" if unit else title)
-        self.box.setToolTip(explanation)
+        self.box = QCheckBox(f"{title} ({unit})" if unit else title, toolTip=explanation)
         self.value: QDoubleSpinBox | None = None
         if parameter is not None:
-            self.value = QDoubleSpinBox()
-            self.value.setDecimals(2)
-            self.value.setRange(parameter.low, parameter.high)
-            self.value.setSingleStep(0.05 if parameter.high <= 1 else 0.5)
-            self.value.setValue(parameter.default)
-            self.value.setToolTip(parameter.meaning[0].upper() + parameter.meaning[1:])
-            # A typed number counts when it is complete.
-            self.value.setKeyboardTracking(False)
-        self.before = QToolButton()
-        self.before.setText("before")
-        self.before.setCheckable(True)
-        self.before.setToolTip("Show the mask before this step")
+            self.value = QDoubleSpinBox(
+                decimals=2,
+                minimum=parameter.low,
+                maximum=parameter.high,
+                singleStep=0.05 if parameter.high <= 1 else 0.5,
+                value=parameter.default,
+                toolTip=parameter.meaning[0].upper() + parameter.meaning[1:],
+                keyboardTracking=False,  # a typed number counts when it is complete
+            )
+        self.before = QToolButton(
+            text="before", checkable=True, toolTip="Show the mask before this step"
+        )
         self.effect = QLabel(wordWrap=True)
 
 
@@ -55,17 +46,10 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
 
     The first row keeps volumes in known ranges, which comes before all steps.
 
-    Parameters
-    ----------
-    state : ResultState
-        Its settings and mask.
-
     Attributes
     ----------
     rows : dict of str to _Row
-        By name, as in `MaskSettings.stages`.
-    ranges : VolumeRanges
-        The known volumes.
+        The rows by name of the step, as in `MaskSettings.stages`.
     """
 
     def __init__(self, state: ResultState) -> None:

@@ -9,13 +9,7 @@ from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 
 class ResultLayers:
-    """Keeps the layers in step with a state.
-
-    Parameters
-    ----------
-    state : ResultState
-        Whose result and mask are shown.
-    """
+    """Keeps the layers in step with a state."""
 
     def __init__(self, state: ResultState) -> None:
         self._state, self._viewer = state, state.session.viewer

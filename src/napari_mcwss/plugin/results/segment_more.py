@@ -33,17 +33,10 @@ if TYPE_CHECKING:
 class SegmentMore(QWidget):  # type: ignore[misc]
     """Segments all scans, a folder or open layers, with progress and cancel.
 
-    Parameters
-    ----------
-    state : ResultState
-        The study, the model and the settings; it looks for new results.
-
     Attributes
     ----------
     ended : Signal
-        All scans are done, or it was cancelled.
-    background : Background
-        Segments.
+        All scans are done, or the work was cancelled.
     """
 
     ended = Signal()

@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 
 
 class SegmentOne(QWidget):  # type: ignore[misc]
-    """Segments the scan on screen, with progress and cancel.
-
-    Parameters
-    ----------
-    state : ResultState
-        The scan, the model and the settings; it takes the result.
-
-    Attributes
-    ----------
-    background : Background
-        Segments.
-    """
+    """Segments the scan on screen, with progress and cancel."""
 
     def __init__(self, state: ResultState) -> None:
         super().__init__()

@@ -118,13 +118,12 @@ def segment(
     return Result(model, scan, prediction, precedence, study.scan(scan), settings.record())
 
 
-def look_up(study: "Study", model: str, scan: str) -> Generator[str, None, Result | None]:
+def look_up(study: "Study", model: str, scan: str) -> Result | None:
     """Read a stored result; None if there is none.
 
     A result that no longer fits the study counts as none: the user did not ask for it, so an error
     would only disturb.
     """
-    yield "Looking for a stored result …"
     prepare_labels()
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.results import load_result, stored_settings

@@ -25,13 +25,7 @@ STRIKING = "#ff6b4a"
 
 
 class SliceScores(QGroupBox):  # type: ignore[misc]
-    """Shows tag and score of each class, and leads to slices where they contradict each other.
-
-    Parameters
-    ----------
-    state : ResultState
-        The result on screen.
-    """
+    """Shows tag and score of each class, and leads to slices where they contradict each other."""
 
     def __init__(self, state: ResultState) -> None:
         super().__init__("Scores and tags of this slice")

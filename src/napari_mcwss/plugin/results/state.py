@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_error
@@ -14,15 +14,12 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.mask_making import MaskMaking
 from napari_mcwss.plugin.results.segmenting import MaskResult, Result, look_up
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
-
-if TYPE_CHECKING:
-    from napari_mcwss.study.study import Study
 
 
 class ResultState(QObject):  # type: ignore[misc]
@@ -36,7 +33,7 @@ class ResultState(QObject):  # type: ignore[misc]
     session : Session
         The study and the scan.
     parent : QWidget
-        Its end ends all work.
+        Its destruction ends all work.
 
     Attributes
     ----------
@@ -96,9 +93,9 @@ class ResultState(QObject):  # type: ignore[misc]
         self.result: Result | None = None
         self.mask: MaskResult | None = None
         self._told: str | None = None
-        self._looked_for: tuple[Study | None, str | None, str] | None = None
-        self._lookup = Background(self)
-        self._lookup.ended.connect(self._looked_up)
+        self._lookup = Latest(self, "lookup of a result")
+        self._lookup.answered.connect(self._looked_up)
+        self._lookup.failed.connect(self.changed)
         self.making = MaskMaking(self)
         self.making.made.connect(self._take_mask)
         connect_until_destroyed(
@@ -115,7 +112,7 @@ class ResultState(QObject):  # type: ignore[misc]
     @property
     def pending(self) -> bool:
         """Whether a mask is on its way to the screen."""
-        return self._lookup.running or self.result is not self.on_screen
+        return self._lookup.waiting or self.result is not self.on_screen
 
     @property
     def shown_mask(self) -> NDArray[np.uint8] | None:
@@ -215,12 +212,9 @@ class ResultState(QObject):  # type: ignore[misc]
         self.making.forget()
         self.cleared.emit()
         study, scan, model = self.session.study, self.session.scan, self.model
-        if self._lookup.running:
-            self._lookup.cancel()  # its end looks again
-        elif study and scan and model and study.result_folder(model, scan).is_dir():
-            self._looked_for = study, scan, model
-            events = partial(look_up, study, model, scan)
-            self._lookup.start(Job("lookup of a result", events, lambda _: False))
+        self._lookup.forget()
+        if study and scan and model and study.result_folder(model, scan).is_dir():
+            self._lookup.ask(partial(look_up, study, model, scan))
         self.changed.emit()
 
     def take(self, result: Result) -> None:
@@ -233,12 +227,9 @@ class ResultState(QObject):  # type: ignore[misc]
     def _is_wanted(self, result: Result) -> bool:
         return (result.model, result.scan) == (self.model, self.session.scan)
 
-    def _looked_up(self, outcome: JobOutcome) -> None:
-        present = self.session.study, self.session.scan, self.model
-        if outcome.cancelled or self._looked_for != present:
-            self.look()
-        elif outcome.value is not None:
-            self.take(outcome.value)
+    def _looked_up(self, result: Result | None) -> None:
+        if result is not None:
+            self.take(result)
         self.changed.emit()
 
     def _remake_mask(self) -> None:

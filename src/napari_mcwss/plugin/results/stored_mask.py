@@ -14,18 +14,7 @@ if TYPE_CHECKING:
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
-    """Tells the settings of the stored mask; saves the mask on screen in its place.
-
-    Parameters
-    ----------
-    state : ResultState
-        The mask on screen.
-
-    Attributes
-    ----------
-    background : Background
-        Saves.
-    """
+    """Tells the settings of the stored mask; saves the mask on screen in its place."""
 
     def __init__(self, state: ResultState) -> None:
         super().__init__()
@@ -65,7 +54,7 @@ class StoredMask(QWidget):  # type: ignore[misc]
             last = mask.after_steps[-1]
             save_mask(study, result.model, result.scan, last, mask.settings, result.geometry)
 
-        self.background.start(Job("saving of the mask", events, lambda _: False))
+        self.background.start(Job("saving of the mask", events))
         self._refresh()
 
     def _follow(self) -> None:

@@ -77,12 +77,12 @@ class VolumeRanges(QWidget):  # type: ignore[misc]
 
 
 def _limit() -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(2)
-    box.setRange(0, MOST)
-    box.setSpecialValueText("any")
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
-    # A typed number counts when it is complete.
-    box.setKeyboardTracking(False)
+    box = QDoubleSpinBox(
+        decimals=2,
+        maximum=MOST,
+        specialValueText="any",
+        buttonSymbols=QDoubleSpinBox.ButtonSymbols.NoButtons,  # there is no room for buttons
+        keyboardTracking=False,  # a typed number counts when it is complete
+    )
     leave_wheel(box)
     return box

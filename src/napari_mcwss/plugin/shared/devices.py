@@ -1,12 +1,11 @@
 """A list of devices that looks for them only when it is opened."""
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.latest import Latest
 
 if TYPE_CHECKING:
     from napari_mcwss.model.devices import Device
@@ -37,8 +36,8 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
         # Names of GPUs are long, docks are narrow.
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
-        self._background = Background(self)
-        self._background.ended.connect(self._add)
+        self._search = Latest(self, "search for devices")
+        self._search.answered.connect(self._add)
         self._asked = False
 
     @property
@@ -55,13 +54,11 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
         """Open the list, and look for devices if it is the first time."""
         if not self._asked:
             self._asked = True
-            self._background.start(Job("search for devices", _find_devices, lambda _: False))
+            self._search.ask(_find_devices)
         super().showPopup()
 
-    def _add(self, outcome: JobOutcome) -> None:
-        if not outcome.value:
-            return
-        devices, missing = outcome.value
+    def _add(self, found: Found) -> None:
+        devices, missing = found
         for name, text in devices:
             if name != "cpu":
                 self.addItem(f"{text} ({name})", (name, 1))
@@ -75,8 +72,7 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
         self.found.emit()
 
 
-def _find_devices() -> Generator[None, None, Found]:
+def _find_devices() -> Found:
     from napari_mcwss.model.devices import list_devices, missing_devices
 
-    yield  # a moment to cancel after the slow import
     return list_devices(), missing_devices()

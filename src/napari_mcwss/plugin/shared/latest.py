@@ -21,11 +21,13 @@ class Latest(QObject):  # type: ignore[misc]
     Attributes
     ----------
     answered : Signal
-        What the last request has returned; emitted in the main thread. Not emitted for a request
-        that failed, of which the user has been told.
+        What the last request has returned; emitted in the main thread.
+    failed : Signal
+        The last request failed, and the user has been told.
     """
 
     answered = Signal(object)
+    failed = Signal()
 
     def __init__(self, parent: QObject, title: str) -> None:
         super().__init__(parent)
@@ -34,6 +36,11 @@ class Latest(QObject):  # type: ignore[misc]
         self._current: Callable[[], Any] | None = None
         self._background = Background(self)
         self._background.ended.connect(self._ended)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last request is not answered yet."""
+        return self._asked is not None
 
     def ask(self, work: Callable[[], Any]) -> None:
         """Run work in another thread, in place of earlier requests."""
@@ -47,7 +54,7 @@ class Latest(QObject):  # type: ignore[misc]
 
     def _start(self) -> None:
         self._current = self._asked
-        self._background.start(Job(self._title, self._events, lambda _: False))
+        self._background.start(Job(self._title, self._events))
 
     def _events(self) -> Generator[None, None, Any]:
         # napari keeps workers and their jobs until the window closes. The work is read from here,
@@ -61,5 +68,7 @@ class Latest(QObject):  # type: ignore[misc]
             self._asked = None
             if outcome.error is None and not outcome.cancelled:
                 self.answered.emit(outcome.value)
+            else:
+                self.failed.emit()
         elif self._asked is not None:
             self._start()
