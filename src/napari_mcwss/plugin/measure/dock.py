@@ -1,7 +1,8 @@
 """The dock that measures masks, alone, side by side, or against a reference."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,19 +48,12 @@ _PLACE = Qt.ItemDataRole.UserRole + 1
 class MeasureDock(QWidget):  # type: ignore[misc]
     """Measure masks in the background and show a table.
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that shows the scan.
-
     Attributes
     ----------
     ended : Signal
-        All is measured, or it was cancelled.
+        All masks are measured, or the work was cancelled.
     first, second, reference : MaskChoice
-        What is measured, what beside it, and what both are compared with.
-    background : Background
-        Measures.
+        The masks, other masks beside them, and the reference that both are compared with.
     """
 
     ended = Signal()
@@ -92,26 +86,30 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.second = MaskChoice(self.session, optional=True)
         self.reference = MaskChoice(self.session, optional=True)
         self.reference.currentIndexChanged.connect(self._reference_changed)
-        self.values = QLineEdit()
-        self.values.setPlaceholderText("as TC=1,4 ED=2; empty: 1, 2, … in the order of the classes")
+        self.values = QLineEdit(
+            placeholderText="as TC=1,4 ED=2; empty: 1, 2, … in the order of the classes"
+        )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
         self.measure_button = QPushButton("Measure", clicked=self.measure)
         self.cancel_button = QPushButton("Cancel", clicked=self.background.cancel)
-        self.model = QStandardItemModel(self)
-        self.model.setSortRole(_SORT)
-        self.table = QTableView()
+        self.model = QStandardItemModel(self, sortRole=_SORT)
+        self.table = QTableView(
+            sortingEnabled=True,
+            editTriggers=QAbstractItemView.EditTrigger.NoEditTriggers,
+            selectionBehavior=QAbstractItemView.SelectionBehavior.SelectRows,
+        )
         self.table.setModel(self.model)
-        self.table.setSortingEnabled(True)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.verticalHeader().hide()
         self.copy_button = QPushButton(
-            "Copy", toolTip="The selected lines, or all, for a spreadsheet", clicked=self.copy
+            "Copy", toolTip="Copy the selected rows, or all, for a spreadsheet", clicked=self.copy
         )
-        shortcut = QShortcut(QKeySequence.StandardKey.Copy, self.table)
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(self.copy)
+        QShortcut(
+            QKeySequence.StandardKey.Copy,
+            self.table,
+            context=Qt.ShortcutContext.WidgetShortcut,
+            activated=self.copy,
+        )
         self.save_button = QPushButton("Save as CSV …", clicked=self.save)
         self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         form = QFormLayout()
@@ -129,12 +127,12 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         layout.addWidget(row(self.copy_button, self.save_button))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """List the masks that there are now: layers may have other names."""
+        """List the masks that there are now, as layers may have been renamed."""
         super().showEvent(event)
         self._refresh()
 
     def measure(self) -> None:
-        """Measure what is chosen, layers as they are painted now."""
+        """Measure the chosen masks, layers as they are now."""
         study, scan = self.session.study, self.session.scan
         if study is None:
             return
@@ -148,8 +146,8 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             if scan is None and not everywhere:
                 raise McwssError("no scan is on screen: choose one, or measure all scans")
             scans = None if everywhere or scan is None else [scan]
-            events = _comparison(study, scans, makers, reference)
-            self.background.start(Job("measuring of masks", events))
+            events = partial(_comparison, study, scans, makers, reference)
+            self.background.start(Job("measurement of masks", events))
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
             return
@@ -160,13 +158,13 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def copy(self) -> None:
-        """Copy the selected lines, or all, as text between tabs."""
+        """Copy the selected rows, or all, as text separated by tabs."""
         from napari_mcwss.measurement.tables import delimited
 
         QGuiApplication.clipboard().setText(delimited(self._ordered(selected=True), "\t"))
 
     def save(self) -> None:
-        """Ask for a file and write all lines into it."""
+        """Ask for a CSV file and write all rows to it."""
         name, _ = QFileDialog.getSaveFileName(self, "Save", "measurements.csv", "CSV (*.csv)")
         if not name:
             return
@@ -178,7 +176,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             show_error(str(error))
 
     def _ordered(self, *, selected: bool) -> "list[Row]":
-        """Give the lines in the order on screen."""
+        """Return the rows in the order on screen; the selected ones, if any are."""
         lines = [index.row() for index in self.table.selectionModel().selectedRows()]
         if not (selected and lines):
             lines = list(range(self.model.rowCount()))
@@ -191,12 +189,12 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         label = self.session.order.label(event.scan)
         if event.problem:
             self._problems.append(f"{label}: {self.session.order.hide(event.problem)}")
-        for found in event.rows:
-            shown = replace(found, scan=label)
+        for measured in event.rows:
+            shown = replace(measured, scan=label)
             items = []
             for key, value in shown.record().items():
                 item = QStandardItem(text_of(key, value))
-                # What is undefined is last, or first.
+                # Undefined values are sorted last, or first.
                 item.setData(float("-inf") if value is None else value, _SORT)
                 item.setData(len(self._rows), _PLACE)
                 items.append(item)
@@ -217,7 +215,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self._refresh()
         self.ended.emit()
 
-    def _refresh(self, *_: object) -> None:
+    def _refresh(self) -> None:
         for choice in (self.first, self.second, self.reference):
             choice.refresh()
         running, study = self.background.running, self.session.study
@@ -230,7 +228,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         elif not (running or self._rows or self._problems):
             self.status.clear()
 
-    def _reference_changed(self, _: int) -> None:
+    def _reference_changed(self) -> None:
         option = self.reference.option
         self.values.setEnabled(option is not None and option.kind in ("layer", "folder"))
 
@@ -240,20 +238,14 @@ def _comparison(
     scans: Sequence[str] | None,
     makers: Sequence[MakeSource],
     reference: MakeSource | None,
-) -> Callable[[], "Generator[ScanComparison | None, None, None]"]:
-    """Return what measures the scans; all that have a mask, if none are named."""
+) -> "Generator[ScanComparison | None, None, None]":
+    """Measure scans; None stands for all that have one of the masks."""
+    from napari_mcwss.measurement.compare_masks import compare_masks
 
-    def events() -> "Generator[ScanComparison | None, None, None]":
-        from napari_mcwss.measurement.compare_masks import compare_masks
-
-        yield None
-        sources = [make() for make in makers]
-        right = None if reference is None else reference()
-        names = scans or [
-            scan for scan in study.scan_names if any(source.has(scan) for source in sources)
-        ]
-        if not names:
-            raise McwssError("no scan has such a mask: segment scans first")
-        yield from compare_masks(study, names, sources, right)
-
-    return events
+    yield None
+    sources = [make() for make in makers]
+    right = None if reference is None else reference()
+    names = scans or [s for s in study.scan_names if any(source.has(s) for source in sources)]
+    if not names:
+        raise McwssError("no scan has such a mask: segment scans first")
+    yield from compare_masks(study, names, sources, right)

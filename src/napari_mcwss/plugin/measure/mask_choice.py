@@ -1,4 +1,4 @@
-"""Choosing masks: a layer, a model, what was corrected, or files."""
+"""The choice of masks: of a layer, of a model, corrected ones, or files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.class_masks import class_masks
+from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
 from napari_mcwss.segmentation.corrected import CORRECTED
 
 if TYPE_CHECKING:
-    from napari_mcwss.measurement.sources import MaskSource
     from napari_mcwss.study.study import Study
 
 NONE, FOLDER = "none", "folder of masks …"
 
-MakeSource = Callable[[], "MaskSource"]
-"""Makes a source in another thread: some load torch, which takes seconds."""
+MakeSource = Callable[[], MaskSource]
+"""Makes a source in another thread, as some load torch, which takes seconds."""
 
 
 @dataclass(frozen=True)
 class _Option:
-    """What can be chosen: its text, and which kind of what name."""
+    """An item of the list: its text, its kind, and the name or path of its masks."""
 
     text: str
     kind: str
@@ -36,15 +37,7 @@ class _Option:
 
 
 class MaskChoice(QComboBox):  # type: ignore[misc]
-    """Lists the masks there are for the scan on screen and for the study.
-
-    Parameters
-    ----------
-    session : Session
-        With the study and the scan.
-    optional : bool
-        Whether there may be none.
-    """
+    """Lists the masks of the scan on screen and of the study; none may be chosen if optional."""
 
     def __init__(self, session: Session, *, optional: bool) -> None:
         super().__init__()
@@ -56,17 +49,17 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
 
     @property
     def option(self) -> _Option | None:
-        """What is chosen, if anything is."""
+        """The chosen item, if any."""
         index = self.currentIndex()
         return self._listed[index] if 0 <= index < len(self._listed) else None
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
-        """List the masks that there are now: a layer may have got its mask."""
+        """List the masks that there are now, as layers may have been filled."""
         self.refresh()
         super().showPopup()
 
     def refresh(self) -> None:
-        """List what there is now; what the user has chosen stays, if it is still there."""
+        """List the masks that there are now; the user's choice stays, if it is among them."""
         options = self._options()
         if options == self._listed:
             return
@@ -77,18 +70,18 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         if before in options and before != self._proposed:
             self.setCurrentIndex(options.index(before))
         elif options:
-            # What comes on screen later goes before a model's masks of other scans.
+            # Until the user chooses, the first is proposed: layers of the scan on screen.
             self.setCurrentIndex(0)
             self._proposed = options[0]
 
     def source(self, values: str) -> MakeSource | None:
-        """Prepare what is chosen, a layer as it is painted now; None if there is nothing.
+        """Return what makes the chosen source, of a layer as it is now; None if none is chosen.
 
         Parameters
         ----------
         values : str
-            Which value stands for which class in a layer or in files, as
-            ``TC=1,4 ED=2``; if empty, those of this program.
+            The values of the classes in a layer or in files, as ``TC=1,4 ED=2``; if empty,
+            1, 2, ... in the order of the classes.
 
         Raises
         ------
@@ -106,12 +99,13 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
                     data = data[None] if data.ndim == 2 else data
                     return partial(_of_layer, study, scan, option.name, data, given)
         if option.kind == "model":
-            return partial(_of_model, study, option.name)
+            return partial(MaskSource.of_model, study, option.name)
         if option.kind == CORRECTED:
-            self._session.correcting.look()
-            return partial(_of_corrected, study, self._session.correcting.saving.unsaved(study))
+            correcting = self._session.correcting
+            correcting.look()
+            return partial(MaskSource.of_corrected, study, correcting.saving.unsaved(study))
         if option.kind == "folder":
-            return partial(_of_files, study, option.name, given)
+            return partial(MaskSource.of_files, study, option.name, given)
         return None
 
     def _options(self) -> list[_Option]:
@@ -127,17 +121,21 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         return options
 
     def _layers(self) -> list[Labels]:
-        """Give the labels layers that lie on the voxels of the scan on screen."""
+        """List the labels layers of the shape of the scan on screen, without emptied ones."""
         study, scan = self._session.study, self._session.scan
         if study is None or scan is None:
             return []
         shape = study.scan(scan).geometry.shape
         shapes = (shape, shape[1:]) if shape[0] == 1 else (shape,)
-        viewer = self._session.viewer
-        empty = [layer for layer in study_layers(viewer, "mask") if layer.metadata.get(EMPTY)]
-        layers = [layer for layer in viewer.layers if isinstance(layer, Labels)]
+        layers = self._session.viewer.layers
+        ours = study_layers(self._session.viewer, "mask")
+        empty = [layer for layer in ours if layer.metadata.get(EMPTY)]
         return [
-            layer for layer in layers if tuple(layer.data.shape) in shapes and layer not in empty
+            layer
+            for layer in layers
+            if isinstance(layer, Labels)
+            and tuple(layer.data.shape) in shapes
+            and layer not in empty
         ]
 
     def _chosen(self, _: int) -> None:
@@ -148,7 +146,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         self.take_folder(Path(name) if name else None)
 
     def take_folder(self, path: Path | None) -> None:
-        """Choose a folder of masks; without one, the first of the list is chosen."""
+        """Choose a folder of masks; if None, the first item of the list."""
         if path is not None and path not in self._folders:
             self._folders.append(path)
         self.refresh()
@@ -161,13 +159,13 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
 
 
 def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
-    """Read values of classes as a user types them; None where nothing is typed."""
+    """Read the values of classes that the user has typed; None if there are none."""
     given: dict[str, list[int]] = {}
     for part in text.split():
         name, _, numbers = part.partition("=")
         if name not in classes or not all(n.isdecimal() for n in numbers.split(",")):
             raise McwssError(
-                f"{part!r} is no class with its values: expected such as "
+                f"found {part!r}: expected a class and its values, such as "
                 f"{' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
             )
         given.setdefault(name, []).extend(map(int, numbers.split(",")))
@@ -179,31 +177,6 @@ def _of_layer(
     scan: str,
     name: str,
     data: NDArray[np.integer],
-    given: Mapping[str, Sequence[int]] | None,
-) -> "MaskSource":
-    from napari_mcwss.measurement.class_masks import class_masks
-    from napari_mcwss.measurement.sources import MaskSource
-
-    return MaskSource(
-        name, lambda asked: asked == scan, lambda _: class_masks(data, study.class_names, given)
-    )
-
-
-def _of_model(study: "Study", name: str) -> "MaskSource":
-    from napari_mcwss.measurement.sources import MaskSource
-
-    return MaskSource.of_model(study, name)
-
-
-def _of_corrected(study: "Study", unsaved: Mapping[str, NDArray[np.uint8]]) -> "MaskSource":
-    from napari_mcwss.measurement.sources import MaskSource
-
-    return MaskSource.of_corrected(study, unsaved)
-
-
-def _of_files(
-    study: "Study", folder: str, given: Mapping[str, Sequence[int]] | None
-) -> "MaskSource":
-    from napari_mcwss.measurement.sources import MaskSource
-
-    return MaskSource.of_files(study, folder, given)
+    values: Mapping[str, Sequence[int]] | None,
+) -> MaskSource:
+    return MaskSource(name, scan.__eq__, lambda _: class_masks(data, study.class_names, values))

@@ -49,7 +49,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
     Attributes
     ----------
     rows : dict of str to _Row
-        The rows by name of the step, as in `MaskSettings.stages`.
+        The rows by name of the step, as in `MaskSettings.step_names`.
     """
 
     def __init__(self, state: ResultState) -> None:
@@ -113,7 +113,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
             given = name != VOLUMES or state.settings.volumes
             row.effect.setText("…" if given else "no range is given")
             row.effect.setVisible(row.box.isChecked())
-        for index, name in enumerate(mask.settings.stages):
+        for index, name in enumerate(mask.settings.step_names):
             before, after = mask.volumes[index : index + 2]
             changes = [
                 f"{of} {now - then:+.1f}"

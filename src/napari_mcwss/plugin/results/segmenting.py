@@ -89,7 +89,7 @@ class MaskResult:
         How it was made.
     after_steps : tuple of ndarray
         Uint8 ``(z, y, x)``, 0 background, k + 1 class k: the mask before all of
-        `MaskSettings.stages`, and after each.
+        `MaskSettings.step_names`, and after each.
     volumes : tuple of tuple of float
         Volume of each class in mL, for each of these masks.
     out_of_range : tuple of str

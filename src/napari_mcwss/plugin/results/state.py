@@ -119,7 +119,7 @@ class ResultState(QObject):  # type: ignore[misc]
         """The mask after the last step, or before the step that the user looks at."""
         if self.mask is None:
             return None
-        names = self.mask.settings.stages
+        names = self.mask.settings.step_names
         return self.mask.after_steps[names.index(self.before) if self.before in names else -1]
 
     @property

@@ -90,7 +90,7 @@ class MaskSettings:
         )
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def step_names(self) -> tuple[str, ...]:
         """Names of what changes the mask, one after another."""
         return (VOLUMES,) * bool(self.volumes) + tuple(step.name for step in self.steps)
 
