@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
+from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.segmentation.prediction.predict import Prediction, Progress, predict
 from napari_mcwss.segmentation.results import load_result, no_result, save_mask, save_result
 from napari_mcwss.study.study import Study

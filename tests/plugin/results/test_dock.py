@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QSlider
 from napari_mcwss.plugin.results import segmenting
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
-from napari_mcwss.segmentation.masks import stages as masks
+from napari_mcwss.segmentation.masks import make_masks as masks
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction import predict as predicting

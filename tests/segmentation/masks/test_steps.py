@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.segmentation.masks.step_kind import StepContext
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,

@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.segmentation.masks.exclusive import exclusive_mask
+from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.segmentation.masks.volume_ranges import (
     VolumeRange,
     fitted_thresholds,

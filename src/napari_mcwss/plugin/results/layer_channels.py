@@ -28,8 +28,8 @@ from napari_mcwss.plugin.shared.rows import ok_cancel, stack
 from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
+from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.study.description import class_specs
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.sizes import volumes_of
 from napari_mcwss.plugin.shared.layers import prepare_labels
 from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.stages import make_masks
 from napari_mcwss.segmentation.masks.volume_ranges import out_of_range
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange, parse_ran
 from napari_mcwss.tags.table import Tag
 
 VOLUMES = "volumes"
-"""Name of the stage that moves thresholds, before all steps."""
+"""Name of the step that moves thresholds, before all others."""
 
 
 @dataclass(frozen=True, eq=False)

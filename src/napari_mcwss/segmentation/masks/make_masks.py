@@ -1,4 +1,4 @@
-"""From CAMs to a mask, stage by stage."""
+"""From CAMs to a mask, step by step."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,7 +20,7 @@ def make_masks(
     read: Callable[[], NDArray[np.float32]],
     classes: Sequence[str],
 ) -> list[NDArray[np.uint8]]:
-    """Make the mask of a scan, or of some of its slices, before and after each stage.
+    """Make the mask of a scan, or of some of its slices, before and after each step.
 
     Parameters
     ----------
@@ -42,17 +42,17 @@ def make_masks(
     Returns
     -------
     list of (z, y, x) array of uint8
-        0 background, k + 1 class k: the mask before all stages of the settings, and the mask
+        0 background, k + 1 class k: the mask before all steps of the settings, and the mask
         after each of them.
     """
     allowed = allowed_slices(scores, settings.gate, settings.tags)
     thresholds = (settings.threshold,) * len(cams)
-    stages = [exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds)]
+    masks = [exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds)]
     if settings.volumes:
         ranges = settings.ranges(classes)
         thresholds = fitted_thresholds(cams, allowed, precedence, thresholds, ranges, spacing)
-        stages.append(exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds))
+        masks.append(exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds))
     context = StepContext(cams, allowed, precedence, thresholds, spacing, read)
     for step in settings.steps:
-        stages.append(step.apply(stages[-1], context))
-    return stages
+        masks.append(step.apply(masks[-1], context))
+    return masks
