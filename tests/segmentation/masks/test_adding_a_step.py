@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.additions import run_with_additions as run
 from helpers.dilate_step import DILATE
+from qtpy.QtWidgets import QWidget
 
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import STEP_KINDS, parse_steps
@@ -34,10 +35,17 @@ def test_a_new_step_is_in_the_record_of_settings(monkeypatch):
 @pytest.mark.gui
 def test_a_new_step_is_a_row_of_the_dock(qtbot, monkeypatch):
     monkeypatch.setitem(STEP_KINDS, "dilate", DILATE)
-    from napari_mcwss.plugin.results.refining import RefiningBox
+    from napari.components import ViewerModel
 
-    box = RefiningBox()
+    from napari_mcwss.plugin.results.refining import RefiningBox
+    from napari_mcwss.plugin.results.state import ResultState
+    from napari_mcwss.plugin.session.session import Session
+
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    state = ResultState(Session.of(ViewerModel()), parent)
+    box = RefiningBox(state)
     qtbot.addWidget(box)
     assert box.rows["dilate"].box.text() == "Dilate (mm)"
     box.rows["dilate"].box.setChecked(True)
-    assert [str(step) for step in box.steps] == ["holes", "dilate=2"]
+    assert [str(step) for step in state.settings.steps] == ["holes", "dilate=2"]
