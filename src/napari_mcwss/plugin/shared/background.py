@@ -33,7 +33,7 @@ class Job:
     events : callable
         Returns a generator of events, which runs in the worker thread alone, heavy imports
         included; closing it cancels the job. None is no event, but a moment to pause or cancel.
-    frequent : callable
+    frequent : callable, optional
         Whether an event may be skipped if another one was just shown; by default, none may.
     computes : bool
         Whether it computes with torch, and has to leave a core to the main thread.
