@@ -1,4 +1,4 @@
-"""The commands ``napari-mcwss model``: a trained model as one file to be shared."""
+"""The commands ``napari-mcwss model``, which share a trained model as one file."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from napari_mcwss.base.text import names_text
 from napari_mcwss.cli.options import ModelName, StudyFolder
 from napari_mcwss.study.study import Study
 
-models_app = typer.Typer(help="Models to be shared.", no_args_is_help=True)
+models_app = typer.Typer(help="Share models.", no_args_is_help=True)
 
 ModelFile = Annotated[Path, typer.Argument(help="File of a packed model.", metavar="FILE")]
 
@@ -26,13 +26,13 @@ def pack(
     study: StudyFolder,
     out: Annotated[Path, typer.Argument(help="File to write.", metavar="FILE")],
     model: ModelName,
-    licence: Annotated[str, typer.Option(help="Under which the model is given.")] = "not stated",
+    licence: Annotated[str, typer.Option(help="Licence of the model.")] = "not stated",
     data: Annotated[str, typer.Option(help="What it was trained on, in words.")] = "not stated",
     figures: Annotated[
-        Path | None, typer.Option(help="Measurements to tell: a file of evaluate --json.")
+        Path | None, typer.Option(help="Measurements to include: a file of evaluate --json.")
     ] = None,
 ) -> None:
-    """Write a model into one file. Names of scans stay at home."""
+    """Write a model into one file, without the names of scans."""
     from napari_mcwss.study.model_sharing import pack_model
 
     pack_model(Study.open(study), model, out, data=data, licence=licence, figures=figures)
@@ -46,10 +46,10 @@ def unpack(
     study: StudyFolder,
     file: ModelFile,
     model: Annotated[
-        str | None, typer.Option("--model", help="Its name here; by default the one it had.")
+        str | None, typer.Option("--model", help="Name of the model here; by default its own.")
     ] = None,
 ) -> None:
-    """Take a shared model over into a study, after all of it was checked."""
+    """Check a shared model and add it to a study."""
     from napari_mcwss.study.model_sharing import unpack_model
 
     typer.echo(f"model: {unpack_model(Study.open(study), file, model)}")
@@ -68,7 +68,7 @@ def info(
         str | None, typer.Option("--model", help="With a study: the name of its model.")
     ] = None,
 ) -> None:
-    """Say what a model is: classes, channels, data, figures, licence."""
+    """Describe a model: classes, channels, data, figures, licence."""
     table = Table(show_header=False)
     for label, text in _trained(file, model) if file.is_dir() else _packed(file):
         if text:

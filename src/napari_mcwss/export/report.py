@@ -1,4 +1,4 @@
-"""One HTML file that shows what a model found: pictures, numbers, training."""
+"""One HTML file with the results of a model: pictures, numbers, training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ScanSection:
-    """All that the page shows of one scan.
+    """What the page shows of one scan.
 
     Attributes
     ----------
@@ -91,8 +91,8 @@ class ScanSection:
     width, height : int
         Of each picture in pixels.
     bar_mm, bar_percent : float or None
-        Length of the scale bar, also as a part of a picture's width. None for
-        a single picture, whose size and sides in the patient are not known.
+        Length of the scale bar, also relative to the width of a picture. None for a single
+        picture, whose size in the patient is not known.
     """
 
     name: str
@@ -132,7 +132,7 @@ def write_report(
     evaluation : Evaluation or None
         Measurements to be shown, of these scans or of more.
     training : Mapping
-        What is to be said about the training: label and text.
+        Texts about the training, by label.
     losses : Mapping
         Loss curves by name, one value an epoch.
 
@@ -171,7 +171,7 @@ def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -
     Parameters
     ----------
     scan : ReportScan
-        The scan, which is not needed any more afterwards.
+        The scan.
     classes : Mapping
         Colour (``#rrggbb``) by class, in the order of the mask's values.
     count : int

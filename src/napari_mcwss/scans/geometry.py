@@ -1,4 +1,4 @@
-"""Where the voxels of a scan lie in the patient, and in which order they are kept."""
+"""Position of the voxels of a scan in the patient, and their canonical order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _Voxel = TypeVar("_Voxel", bound=np.generic)
 
 TOLERANCE = 1e-3
-"""Largest difference in origin and spacing (mm) and direction (cosine) that goes unmentioned."""
+"""Largest difference in origin and spacing (mm) and direction (cosine) without a warning."""
 
 _LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]
@@ -26,17 +26,16 @@ _REVERSED = np.eye(4)[[2, 1, 0, 3]]
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """The fields by which a NIfTI header places its voxels, exactly as they were read.
+    """The fields of a NIfTI header that place its voxels, exactly as they were read.
 
-    Copying them into another header gives any reader the same affine to the
-    last bit, whichever of the two ways of storing it (sform, qform) it prefers.
+    A copy of them in another header has the same affine to the last bit, as sform and qform.
 
     Parameters
     ----------
     version : int
-        1 or 2, the NIfTI version; version 2 stores with twice the precision.
+        NIfTI version, 1 or 2; version 2 stores with twice the precision.
     fields : mapping of str to value
-        Field name to value.
+        Values by field name.
     """
 
     version: int
@@ -58,11 +57,11 @@ class Geometry:
     source_affine : (4, 4) array of float64
         From voxel ``(i, j, k)`` of the file to right, anterior, superior in mm.
     placement : Placement, optional
-        How the file wrote that affine; lets a mask be written with the same bits.
+        How the file stores that affine, so that masks are written with the same bits.
 
     See Also
     --------
-    Geometry.from_source : the way to make one, which mends unusable affines.
+    Geometry.from_source : makes a geometry and replaces unusable affines.
 
     Examples
     --------
@@ -93,13 +92,12 @@ class Geometry:
         shape : sequence of 3 int
             Voxels along the file's axes ``(i, j, k)``.
         affine : (4, 4) array
-            From voxel to right, anterior, superior in mm. One that squashes the
-            volume flat or holds NaN is replaced by `spacing` alone, with a warning,
-            as if the file were in canonical order.
+            From voxel to right, anterior, superior in mm. A singular affine, or one with NaN,
+            is replaced by `spacing` in canonical order, with a warning.
         spacing : sequence of 3 float, optional
-            Voxel sizes in mm along ``(i, j, k)`` to fall back on.
+            Voxel sizes in mm along ``(i, j, k)``, for unusable affines.
         placement : Placement, optional
-            The header fields to write back.
+            Header fields to write back.
 
         Returns
         -------
@@ -161,8 +159,8 @@ class Geometry:
     def affine(self) -> NDArray[np.float64]:
         """The ``(4, 4)`` matrix from voxel ``(z, y, x)`` to superior, posterior, left in mm.
 
-        Both sides are in the order z, y, x, so a scan that is not oblique has a
-        diagonal of its spacing and the last column is where voxel 0 lies.
+        If the scan is not oblique, its spacing is on the diagonal; the last column is the
+        position of voxel 0.
         """
         axes, flipped = self._order
         source_from_canonical = np.zeros((4, 4))
@@ -224,7 +222,7 @@ class Geometry:
         return unflipped.transpose(*range(leading), *back)
 
     def differs_from(self, other: Geometry) -> str | None:
-        """Tell in words how another grid lies elsewhere in space.
+        """Describe how the position of another grid differs.
 
         Parameters
         ----------
@@ -234,8 +232,8 @@ class Geometry:
         Returns
         -------
         str or None
-            Origin, direction and spacing where they differ by more than
-            `TOLERANCE`, with the numbers; None where they agree.
+            Values of origin, direction and spacing that differ by more than `TOLERANCE`; None
+            if there are none.
         """
         mine, theirs = self.affine, other.affine
         sizes, other_sizes = np.array(self.spacing), np.array(other.spacing)
@@ -253,12 +251,12 @@ class Geometry:
 
     @cached_property
     def _order(self) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-        """For each canonical axis (z, y, x): its axis in the file, and whether it is flipped."""
+        """Axis in the file of each canonical axis (z, y, x), and whether it is flipped."""
         columns = (_LPS_FROM_RAS @ self.source_affine)[:3, :3]
         directions = (columns / np.linalg.norm(columns, axis=0))[::-1]
 
         def alignment(axes: tuple[int, ...]) -> float:
-            # Rounded, so that scans turned by 45 degrees are not ordered by their rounding errors.
+            # Rounded, so that rounding errors do not decide the order at 45 degrees.
             return round(sum(abs(float(directions[row, axis])) for row, axis in enumerate(axes)), 6)
 
         axes = max(permutations((2, 1, 0)), key=alignment)
@@ -279,7 +277,7 @@ def _is_usable(affine: NDArray[np.float64]) -> bool:
 
 
 def _from_the_end(flipped: tuple[bool, ...]) -> tuple[int, ...]:
-    """Give the flipped ones of the last three axes, counted from the end: others come before."""
+    """Return the flipped axes, counted from the end."""
     return tuple(axis - 3 for axis, flip in enumerate(flipped) if flip)
 
 

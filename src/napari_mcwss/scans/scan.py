@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class Scan:
-    """A scan whose voxels are read when they are first asked for.
+    """A scan whose voxels are read on first use.
 
     Parameters
     ----------
     name : str
-        Of the scan, unique in its study.
+        Name of the scan, unique in its study.
     channels : sequence of str
         Names of the channels.
     geometry : Geometry
-        Shared by all channels.
+        Geometry of all channels.
     load : callable
-        Reads the volume: float32 ``(channel, z, y, x)``, all finite.
+        Reads the volume, float32 ``(channel, z, y, x)``, all finite.
     paths : sequence of Path, optional
-        The files that it is read from; none for a scan in memory.
+        Files of the scan; none for a scan in memory.
 
     See Also
     --------
@@ -57,28 +57,23 @@ class Scan:
     def from_array(
         cls, name: str, channels: Sequence[str], volume: NDArray[np.float32], geometry: Geometry
     ) -> Scan:
-        """Make a scan of voxels in memory.
+        """Make a scan from voxels in memory.
 
         Parameters
         ----------
         name : str
-            Of the scan.
+            Name of the scan.
         channels : sequence of str
             Names of the channels.
         volume : (channel, z, y, x) array of float32
-            In canonical order, all finite.
+            Voxels in canonical order, all finite; they are not copied.
         geometry : Geometry
-            Of the voxels.
-
-        Returns
-        -------
-        Scan
-            A scan that keeps `volume` for as long as it lives.
+            Geometry of the voxels.
 
         Raises
         ------
         ValueError
-            If `volume` does not fit the channels and the geometry.
+            If the shape of `volume` does not fit the channels and the geometry.
         """
         expected = (len(channels), *geometry.shape)
         if volume.shape != expected:
@@ -94,13 +89,13 @@ class Scan:
         return self.geometry.shape[0]
 
     def volume(self) -> NDArray[np.float32]:
-        """Read the voxels, or give them again. Any thread may ask; one reads.
+        """Return the voxels, and read them on first use; safe to call from any thread.
 
         Returns
         -------
         (channel, z, y, x) array of float32
-            In canonical order, in the units of the files, all finite. It is
-            shared by all who ask: copy it before changing it.
+            Voxels in canonical order, in the units of the files, all finite. All callers share
+            the array: copy it before changing it.
 
         Raises
         ------
@@ -113,6 +108,6 @@ class Scan:
             return self._volume
 
     def release(self) -> None:
-        """Forget the voxels; they are read again when asked for."""
+        """Free the voxels; the next use reads them again."""
         with self._lock:
             self._volume = None

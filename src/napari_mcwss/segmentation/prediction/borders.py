@@ -1,9 +1,7 @@
-"""Borders from the scan itself: its own intensities say where what was found ends.
+"""Borders from the scan itself: its intensities tell the two sides of a border apart.
 
-A network that learnt from the tags of other scans finds the middle of a region
-better than its border: how bright a lesion is differs from scan to scan, and a
-threshold that is right for one is too high for the next. Within a scan the
-two sides of a border differ from each other.
+A network that learnt from tags finds the middle of a region better than its border, because
+the brightness of a lesion differs from scan to scan.
 """
 
 from collections.abc import Sequence
@@ -17,28 +15,28 @@ from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 from napari_mcwss.segmentation.masks.holes import find_holes
 
 STRENGTH = 0.6
-"""Weight of the intensities' log-odds: neighbouring voxels say much the same."""
+"""Weight of the intensities' log-odds, below 1 as neighbouring voxels are correlated."""
 
 ROUNDS = 3
-"""How often the intensities of both sides are learnt anew."""
+"""Number of estimates of the intensities on both sides."""
 
 SAMPLE = 0.7
-"""From this value of a map on, and up to 1 minus it, voxels show what the sides look like."""
+"""Voxels are samples of the inside from this CAM value on, of the outside up to 1 minus it."""
 
 ALIKE = 0.25
-"""Share that the histograms of such voxels may have in common; more, and nothing is followed."""
+"""Largest overlap of the sides' histograms with which the scan is followed."""
 
 CERTAIN = 0.75
-"""From this probability on a voxel is inside, from 1 minus it on outside; floods decide between."""
+"""Voxels are inside from this probability on, outside below 1 minus it; floods decide between."""
 
 EDGE = 1.5
-"""Standard deviation in mm of the Gaussian that edges are found with."""
+"""Standard deviation in mm of the Gaussian for edges."""
 
 SMOOTHING = (0.5, 1.0, 1.0)
-"""Standard deviation in voxels (z, y, x) of the Gaussian that probabilities are smoothed with."""
+"""Standard deviation in voxels (z, y, x) of the Gaussian for probabilities."""
 
 FEWEST = 100
-"""Voxels that intensities can be learnt from."""
+"""Smallest number of voxels from which intensities are estimated."""
 
 _CELLS, _FINEST = 65536, 40
 _TRUST = (0.02, 0.98)
@@ -54,33 +52,29 @@ def follow_image(
     spacing: tuple[float, float, float],
     parents: Sequence[int],
 ) -> None:
-    """Let maps follow the scan that they were made of, in place.
+    """Move the borders of CAMs to those of the scan, in place.
 
-    For each class, on the slices that can hold it: the intensities inside and
-    outside, as histograms over all channels; by Bayes' rule the probability
-    of every voxel (as in Rother, Kolmogorov, Blake, *GrabCut*, ACM Trans Graph
-    2004, with the map in place of a user's box and without the graph); some
-    rounds of both. What stays uncertain is flooded from both sides up to the
-    edges of the image (watershed). What has no connection to what the map
-    itself was sure of is nothing. A class that lies in another is told from
-    that one alone, inside of it.
+    For each class, on the slices that can hold it, the intensities inside and outside are
+    estimated as histograms over all channels, and the probability of each voxel follows by
+    Bayes' rule, in several rounds (as in Rother, Kolmogorov, Blake, *GrabCut*, ACM Trans Graph
+    2004, with the CAM in place of a user's box and without the graph). Uncertain voxels are
+    flooded from both sides up to the edges of the image (watershed). Pieces that touch no
+    voxel of which the CAM was sure are removed. A class inside another is separated from that
+    class alone. If the two sides look alike, the CAM is left as it is.
 
-    Anatomy has neighbours that look like it: where the sides are alike, the map
-    is left as it is.
-
-    Afterwards maps are at least `THRESHOLD` inside, and below it outside.
+    Afterwards CAMs are at least `THRESHOLD` inside, and below it outside.
 
     Parameters
     ----------
-    cams : ndarray
-        Float32 ``(classes, z, y, x)`` in 0..1, that of a class with a parent its
-        share inside the parent; changed.
-    scores : ndarray
-        ``(slices, classes)`` in 0..1.
-    image : ndarray
-        Float32 ``(channels, z, y, x)``, any units.
-    foreground : ndarray
-        Bool ``(z, y, x)``: what is not background.
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1, changed in place; that of a class with a parent is its share in the
+        parent.
+    scores : (slices, classes) array of float32
+        Scores in 0..1.
+    image : (channels, z, y, x) array of float32
+        The scan, in any units.
+    foreground : (z, y, x) array of bool
+        Voxels that are not background.
     spacing : tuple of float
         Voxel size (z, y, x) in mm.
     parents : sequence of int
@@ -96,7 +90,7 @@ def follow_image(
         domain = foreground & (scores[:, index] >= GATE)[:, None, None]
         for ancestor in _ancestors(parents, index):
             domain &= cams[ancestor] >= THRESHOLD
-        # Around a region its map is high as well: the network sees the region from there.
+        # The CAM is high around a region, too: the network sees the region from there.
         sample = SAMPLE if parents[index] < 0 else 0.0
         sure = max(sample, THRESHOLD)
         seeds = domain & (cams[index] >= sure)
@@ -122,7 +116,7 @@ def _ancestors(parents: Sequence[int], index: int) -> list[int]:
 
 
 def _overlap(cells: NDArray[np.intp], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:
-    """Give the share, 0..1, that the histograms of both sides' certain voxels have in common."""
+    """Return the overlap, 0..1, of the histograms of both sides' samples."""
     sides = [_log_density(cells, shape, side) for side in _sides(known, SAMPLE)]
     return float(np.exp(np.minimum(*sides)).sum())
 
@@ -130,14 +124,14 @@ def _overlap(cells: NDArray[np.intp], shape: tuple[int, ...], known: NDArray[np.
 def _sides(
     probability: NDArray[np.float32], sample: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the weights with which voxels show what inside and outside look like."""
+    """Return the weights of voxels as samples of the inside and the outside."""
     return np.maximum(probability - sample, 0), np.maximum(1 - sample - probability, 0)
 
 
 def _by_intensity(
     known: NDArray[np.float32], cells: NDArray[np.intp], shape: tuple[int, ...], sample: float
 ) -> NDArray[np.float32]:
-    """Give the probability of each of the domain's voxels, by the map and the intensities."""
+    """Return the probability of each voxel in the domain, from CAM and intensities."""
     trusted = np.clip(known, *_TRUST)
     prior = np.log(trusted) - np.log1p(-trusted)
     probability = known
@@ -149,7 +143,7 @@ def _by_intensity(
 
 
 def _spread(values: NDArray[np.float32], domain: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Put the domain's values in their places and smooth them; 0 outside."""
+    """Return the domain's values as a smoothed volume, 0 outside."""
     spread = np.zeros(domain.shape, np.float32)
     spread[domain] = values
     share = ndimage.gaussian_filter(domain.astype(np.float32), SMOOTHING)
@@ -182,7 +176,7 @@ def _log_density(
 
 
 def _edges(image: NDArray[np.float32], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Give the strength of edges, all channels together, each in units of its deviation."""
+    """Return the strength of edges over all channels, each in units of its deviation."""
     sigma = np.divide(EDGE, spacing)
     squares = np.zeros(image.shape[1:], np.float32)
     for channel in image:
@@ -194,7 +188,7 @@ def _edges(image: NDArray[np.float32], spacing: tuple[float, float, float]) -> N
 def _flooded(
     probability: NDArray[np.float32], edges: NDArray[np.float32], domain: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Tell inside from outside: floods from what is certain meet at the edges."""
+    """Return the inside: floods from certain voxels of both sides meet at edges."""
     markers = np.zeros(probability.shape, np.int8)
     markers[domain & (probability > CERTAIN)] = 2
     markers[~domain | (probability < 1 - CERTAIN)] = 1
@@ -203,7 +197,7 @@ def _flooded(
     # A flood from one side alone would take all.
     if not uncertain.any() or not (markers == 2).any() or not (markers[domain] == 1).any():
         return inside
-    # Floods begin at the shores: what lies behind them takes time and no part.
+    # Flood from the voxels next to uncertain ones alone, which is faster.
     shore = uncertain | ndimage.binary_dilation(uncertain)
     markers[shore] = watershed(edges, markers, mask=shore)[shore]
     flooded: NDArray[np.bool_] = markers == 2
@@ -211,7 +205,7 @@ def _flooded(
 
 
 def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which pieces of a mask hold a seed."""
+    """Return the connected pieces of a mask that hold a seed."""
     pieces, count = ndimage.label(mask)
     seeded = np.zeros(count + 1, bool)
     seeded[pieces[seeds]] = True
