@@ -95,6 +95,9 @@ def test_exports_are_chosen_by_name(study, tmp_path):
     assert "pat0006" in out.read_text("utf-8")
     with pytest.raises(mcwss.McwssError, match="no export 'pdf': expected"):
         study.export("pdf", tmp_path / "out", model="first")
+    with pytest.raises(mcwss.McwssError, match="figures has no option 'chanel': expected channel"):
+        study.export("figures", tmp_path / "out", model="first", chanel="flair")
+    assert not (tmp_path / "out").exists()
 
 
 def test_scans_that_are_left_out_of_an_export_are_named(study, tmp_path):

@@ -32,10 +32,17 @@ def export_results(
 
     if name not in EXPORTS:
         raise McwssError(f"no export {name!r}: expected one of {', '.join(EXPORTS)}")
+    known = [option.name for option in EXPORTS[name].options]
+    if unknown := [option for option in options if option not in known]:
+        raise McwssError(
+            f"the export {name} has no option {unknown[0]!r}: expected {', '.join(known) or 'none'}"
+        )
     read_info(study.model_folder(model)).check(study.channels, study.class_names)
     for scan in scans or ():
         study.files(scan)
-    names = scans or [scan for scan in study.scan_names if has_result(study, model, scan)]
+    names = list(dict.fromkeys(scans or ())) or [
+        scan for scan in study.scan_names if has_result(study, model, scan)
+    ]
     if not names:
         raise McwssError(f"model {model} has segmented no scan: segment some first")
     left_out = run_export(name, study, model, names, out, options, progress=progress)
