@@ -36,7 +36,7 @@ def test_leaving_the_loop_stops_a_training_that_can_be_resumed(study):
         if isinstance(event, mcwss.events.Epoch):
             break
     del event
-    with pytest.raises(mcwss.McwssError, match="left in epoch"):
+    with pytest.raises(mcwss.McwssError, match="an unfinished training of 'second'"):
         next(study.training("second", replace=True, **settings))
     with pytest.raises(mcwss.McwssError, match="give resume=True alone"):
         study.training("second", resume=True, epochs=3)
