@@ -85,7 +85,7 @@ def test_what_is_wrong_with_one_scan_does_not_stop_the_others(study, capfd):
 
 def test_a_model_of_another_study_is_refused(study, example_folder):
     model = mcwss.Model.load(example_folder / "my-study" / "models" / "first")
-    with pytest.raises(mcwss.McwssError, match="is none of this study"):
+    with pytest.raises(mcwss.McwssError, match="is not a model of this study"):
         study.segment("pat0002", model)
     assert study.segment("pat0002", study.model("first", device="cpu"), progress=False).scan
 

@@ -38,7 +38,7 @@ def test_leaving_the_loop_stops_a_training_that_can_be_resumed(study):
     del event
     with pytest.raises(mcwss.McwssError, match="an unfinished training of 'second'"):
         next(study.training("second", replace=True, **settings))
-    with pytest.raises(mcwss.McwssError, match="give resume=True alone"):
+    with pytest.raises(mcwss.McwssError, match="give only resume=True"):
         study.training("second", resume=True, epochs=3)
     assert study.train("second", resume=True, progress=False).info.epochs == 2
 

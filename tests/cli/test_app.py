@@ -214,7 +214,10 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--resume"), "start one without --resume"),
         (("segment", "{study}", "--model", "nothing"), "no model 'nothing'"),
         (("segment", "{study}", "--model", "model-1", "--scans", "phantom01,no"), "no scan 'no'"),
-        (("new", "{study}/n", "--scans", "{study}", "--channels", ",", *CLASSES), "names none"),
+        (
+            ("new", "{study}/n", "--scans", "{study}", "--channels", ",", *CLASSES),
+            "names no channel",
+        ),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC"), "'TC' is no"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "XX=1"), "class 'XX'"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=a"), "TC=a"),

@@ -115,7 +115,7 @@ class TestFlatFolders:
             find_scans(tmp_path, ["t1", "t2"])
 
     def test_no_folder(self, tmp_path):
-        with pytest.raises(McwssError, match="is no folder"):
+        with pytest.raises(McwssError, match="is not a folder"):
             find_scans(tmp_path / "missing", ["t1"])
 
 

@@ -125,7 +125,7 @@ class TestCommand:
     def test_scans_and_folder_cannot_be_joined(self, trained_study, refused, tmp_path):
         options = ("--scans", "phantom01", "--folder", tmp_path)
         command = ("segment", trained_study.folder, "--model", MODEL)
-        assert "cannot be joined" in refused(*command, *options)
+        assert "cannot be combined" in refused(*command, *options)
 
 
 def test_an_unknown_scan_is_refused(trained_study, refused):

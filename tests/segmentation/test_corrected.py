@@ -39,13 +39,13 @@ def test_a_mask_comes_back_as_it_was(tagged_study, blocks):
 
 
 def test_only_masks_that_were_called_right_are_trusted(tagged_study, blocks):
-    with pytest.raises(McwssError, match="no corrected mask was called right"):
+    with pytest.raises(McwssError, match="no corrected mask is marked as right"):
         trusted_masks(tagged_study)
     for scan, right in (("phantom01", True), ("phantom02", False)):
         save_corrected(tagged_study, scan, CorrectedMask(blocks[scan], right))
     assert right_scans(tagged_study) == ["phantom01"]
     assert list(trusted_masks(tagged_study)) == ["phantom01"]
-    with pytest.raises(McwssError, match="no corrected mask was called right"):
+    with pytest.raises(McwssError, match="no corrected mask is marked as right"):
         trusted_masks(tagged_study, ["phantom02"])
 
 

@@ -163,7 +163,7 @@ def test_pickled_weights_are_refused_and_never_run(refused, packed, segmented, t
         torch.save({"weights": evil}, buffer)
     forge(packed, content=buffer.getvalue())
     message = refused("model", "unpack", segmented.folder, packed, "--model", "new")
-    assert "not a whole file of a model" in message
+    assert "not a complete model file" in message
     assert not evil.path.exists()
     pickle.loads(pickle.dumps(evil))
     assert evil.path.exists(), "it would have done no harm"
@@ -196,7 +196,7 @@ def test_a_cut_file_is_refused(packed):
     whole = packed.read_bytes()
     for size in (0, 10, len(whole) // 2, len(whole) - 1):
         packed.write_bytes(whole[:size])
-        with pytest.raises(McwssError, match="not a whole file"):
+        with pytest.raises(McwssError, match="not a complete model file"):
             read_card(packed)
 
 
@@ -204,7 +204,7 @@ def test_a_flipped_bit_is_refused(packed):
     content = bytearray(packed.read_bytes())
     content[len(content) // 2] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(McwssError, match="not a whole file"):
+    with pytest.raises(McwssError, match="not a complete model file"):
         read_card(packed)
 
 

@@ -94,20 +94,20 @@ class TestCreate:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"classes": ["TC", "ED", "TC"]}, "class 'TC' is named twice"),
-            ({"classes": ["TC", "tc"]}, "class 'tc' is named twice"),
+            ({"classes": ["TC", "ED", "TC"]}, "class 'TC' occurs twice"),
+            ({"classes": ["TC", "tc"]}, "class 'tc' occurs twice"),
             ({"classes": []}, "at least one"),
-            ({"classes": ["a/b"]}, "class name 'a/b' cannot be a file name"),
-            ({"classes": ["a,b"]}, "cannot be a file name"),
-            ({"classes": ["TC=1"]}, "cannot be a file name"),
-            ({"classes": [".."]}, "cannot be a file name"),
-            ({"classes": ["core "]}, "cannot be a file name"),
-            ({"classes": ["\u8111" * 77]}, "cannot be a file name everywhere: .*up to 230 bytes"),
+            ({"classes": ["a/b"]}, "class name 'a/b' is not a valid file name"),
+            ({"classes": ["a,b"]}, "is not a valid file name"),
+            ({"classes": ["TC=1"]}, "is not a valid file name"),
+            ({"classes": [".."]}, "is not a valid file name"),
+            ({"classes": ["core "]}, "is not a valid file name"),
+            ({"classes": ["\u8111" * 77]}, "is not a valid file name .*up to 230 bytes"),
             ({"classes": ["slice"]}, "column"),
-            ({"channels": ["t1c", "t1c"]}, "channel 't1c' is named twice"),
+            ({"channels": ["t1c", "t1c"]}, "channel 't1c' occurs twice"),
             ({"channels": []}, "at least one"),
             ({"channels": ["t1c"]}, "phantom01.*expected 1"),
-            ({"scans": {"../x": []}}, "scan name '../x' cannot be a file name"),
+            ({"scans": {"../x": []}}, "scan name '../x' is not a valid file name"),
             ({"scans": {"x": [Path("missing/t1.nii"), Path("t2.nii")]}}, "does not exist"),
         ],
     )
@@ -184,7 +184,7 @@ class TestOpen:
     def test_names_that_lead_out_of_the_study_are_refused(self, phantom_study):
         path = phantom_study.folder / "mcwss.json"
         path.write_text(path.read_text().replace('"phantom01"', '"../../phantom01"'))
-        refused("cannot be a file name", lambda: Study.open(phantom_study.folder))
+        refused("is not a valid file name", lambda: Study.open(phantom_study.folder))
 
     def test_no_scan_is_read(self, phantom_study, monkeypatch):
         monkeypatch.setattr(project, "read_scan", lambda *_: pytest.fail("a scan was read"))
@@ -223,7 +223,7 @@ class TestScans:
         before = (phantom_study.folder / "mcwss.json").read_bytes()
         new = {"third": scans["phantom01"], "fourth": scans["phantom01"][:1]}
         refused("fourth", lambda: phantom_study.add_scans(new))
-        refused("named twice", lambda: phantom_study.add_scans({"Phantom01": scans["phantom01"]}))
+        refused("occurs twice", lambda: phantom_study.add_scans({"Phantom01": scans["phantom01"]}))
         assert phantom_study.scan_names == ("phantom01", "phantom02")
         assert (phantom_study.folder / "mcwss.json").read_bytes() == before
 
@@ -283,7 +283,7 @@ class TestTags:
         assert table.classes == ("TC", "ED", "NE")
         assert table.values[3].tolist() == [-1, 1, -1]
         assert table.values[4].tolist() == [0, -1, -1]
-        refused("named twice", lambda: phantom_study.add_classes(["ne"]))
+        refused("occurs twice", lambda: phantom_study.add_classes(["ne"]))
 
 
 class TestLock:

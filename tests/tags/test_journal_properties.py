@@ -101,7 +101,7 @@ def test_damage_anywhere_loses_no_other_line(tmp_path: Path, acts: list, data: s
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert journal.edits() == edits[:number] + edits[number + 1 :]
-    assert [f"line {number + 1} is no change" in str(one.message) for one in told] == [True]
+    assert [f"line {number + 1} is not a change" in str(one.message) for one in told] == [True]
 
 
 @settings(writing, max_examples=60)

@@ -249,7 +249,7 @@ def test_a_line_that_was_read_while_it_was_written_counts_once_it_is_whole(store
     line = b'{"changes": [[1, "ED", 0, -1]]}\n'
     with (tmp_path / ".journal" / "a.jsonl").open("ab", buffering=0) as file:
         file.write(line[:15])
-        with pytest.warns(UserWarning, match="is no change"):
+        with pytest.warns(UserWarning, match="is not a change"):
             assert store.read().values.tolist() == [[1, -1], [-1, -1], [-1, -1]]
         file.write(line[15:])
     assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]

@@ -126,7 +126,7 @@ def test_long_form_is_plain(tmp_path):
         (LONG.replace("a,1,ED", "a,-1,ED"), r"line 4: slice '-1' does not"),
         (LONG.replace("a,1,ED", "a,,ED"), r"line 4: slice '' does not"),
         (LONG.replace("a,1,ED", "a,1,XX"), r"line 4: class 'XX' does not exist: expected TC, ED"),
-        (LONG.replace("a,1,ED,present", "a,1,ED,yes"), r"line 4: 'yes' is no tag: expected"),
+        (LONG.replace("a,1,ED,present", "a,1,ED,yes"), r"line 4: 'yes' is not a tag: expected"),
         (LONG.replace("a,1,ED,present", "a,1,ED"), r"line 4: found 3 cells: expected 4"),
         (LONG.replace("a,1,ED,present", "a,1,ED,0,1"), r"line 4: found 5 cells: expected 4"),
         (LONG.replace("a,1,ED,present", 'a,1,ED,"pre'), r"line 5: no row of a table"),
@@ -161,7 +161,7 @@ def test_a_file_that_contradicts_itself_or_another_is_refused(file):
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 def test_other_encodings_are_told(file, encoding):
     path = file(LONG.replace("TC", "Ödem"), encoding=encoding)
-    with pytest.raises(McwssError, match=r"is no text in UTF-8.*CSV UTF-8"):
+    with pytest.raises(McwssError, match=r"is not text in UTF-8.*CSV UTF-8"):
         read(path)
 
 

@@ -219,7 +219,7 @@ class Segmentation:
 
         if self.home is None:
             raise McwssError(
-                "this result of an array belongs to no study: keep its mask yourself, or segment "
+                "the result of an array belongs to no study: save its mask yourself, or segment "
                 "a scan of a study"
             )
         study, model = self.home.study, self.home.model

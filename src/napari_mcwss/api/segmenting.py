@@ -208,7 +208,8 @@ class SegmentingStudy(on_disk.Study):
             return self.model(model)
         if not model.folder.exists() or not model.folder.samefile(self.model_folder(model.name)):
             raise McwssError(
-                f"the model in '{model.folder}' is none of this study: unpack it into the study "
+                f"the model in '{model.folder}' is not a model of this study: unpack it into the "
+                "study "
                 "first, or segment arrays with Model.segment"
             )
         return model

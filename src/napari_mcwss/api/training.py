@@ -37,15 +37,13 @@ def training_events(
 
     if resume:
         if settings or restart or replace or values or not (scans is trust is None):
-            raise McwssError(
-                "a training is resumed with the settings that it began with: give resume=True alone"
-            )
+            raise McwssError("a resumed training keeps its settings: give only resume=True")
         return loop.resume(study, name)
     config = training_config(**settings)
     if not replace:
         refuse_to_replace(study, name)
     if values and trust is None:
-        raise McwssError("values say what masks hold: name the masks with trust, too")
+        raise McwssError("values are those of masks: name the masks with trust, too")
     given = as_tuples(values) if values else None
     trusted = None if trust is None else read_trusted(study, trust, given, scans)
     return loop.train(study, name, config, scans=scans, trusted=trusted, restart=restart)

@@ -125,7 +125,7 @@ def cannot_write(path: Path, error: OSError) -> McwssError:
     """
     return McwssError(
         f"cannot write '{path}': {error.strerror or error}; nothing was changed: "
-        "check that the disk has room and that you may write there"
+        "check that the disk has space and that you may write there"
     )
 
 

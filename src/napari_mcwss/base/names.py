@@ -36,13 +36,16 @@ def check_names(kind: str, names: Iterable[str]) -> None:
     for name in names:
         if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
             raise McwssError(
-                f"{kind} name {name!r} cannot be a file name everywhere: use up to 100 letters, "
+                f"{kind} name {name!r} is not a valid file name on all systems: use up to 100 "
+                "letters, "
                 "digits, spaces and . _ + - ( ), with a letter or digit first and no dot last; "
                 f"in UTF-8 up to {_NAME_BYTES} bytes"
             )
         if name.casefold() == "slice" and kind == "class":
-            raise McwssError("class name 'slice' is that of a column in the tags: choose another")
+            raise McwssError(
+                "the class name 'slice' is reserved for a column of the tags: choose another"
+            )
         # Some file systems do not tell upper from lower case.
         if name.casefold() in seen:
-            raise McwssError(f"{kind} {name!r} is named twice: give each {kind} a name of its own")
+            raise McwssError(f"{kind} {name!r} occurs twice: give each {kind} a different name")
         seen.add(name.casefold())

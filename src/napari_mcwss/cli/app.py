@@ -98,7 +98,8 @@ def _common(
 @app.command(epilog="Example: napari-mcwss demo --out my-demo")
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Folder to make; mcwss-demo, or the next free name.")
+        Path | None,
+        typer.Option(help="Folder to create; by default mcwss-demo, or the next free name."),
     ] = None,
     device: Device = "auto",
 ) -> None:
@@ -119,7 +120,7 @@ def demo(
 )
 def new(
     study: StudyFolder,
-    scans: Annotated[Path, typer.Option(help="Folder of scans: a sub-folder or a file each.")],
+    scans: Annotated[Path, typer.Option(help="Folder of scans: one sub-folder or file per scan.")],
     channels: Annotated[str, typer.Option(help="Channel names, separated by commas.")],
     classes: Annotated[list[str], typer.Option("--class", help="A class to look for.")],
 ) -> None:
@@ -129,7 +130,9 @@ def new(
     """
     names = names_in(channels)
     if not names:
-        raise McwssError(f"--channels {channels!r} names none: name them, separated by commas")
+        raise McwssError(
+            f"--channels {channels!r} names no channel: name them, separated by commas"
+        )
     made = Study.create(study, scans=scans, channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
@@ -140,7 +143,7 @@ def new(
 @app.command(epilog="Example: napari-mcwss relink my-study --scans /new/place/glioma")
 def relink(
     study: StudyFolder,
-    scans: Annotated[Path, typer.Option(help="Folder that the scans are in now.")],
+    scans: Annotated[Path, typer.Option(help="Folder where the scans are now.")],
 ) -> None:
     """Find scans again, after they or the study were moved."""
     from napari_mcwss.study.relinking import relink as find_again
@@ -204,7 +207,7 @@ def open_in_napari(
     study: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of the study; without it, make or open one there.", metavar="STUDY"
+            help="Folder of the study; without it, create or open one in napari.", metavar="STUDY"
         ),
     ] = None,
 ) -> None:

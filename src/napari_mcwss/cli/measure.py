@@ -16,17 +16,19 @@ def measure(
     study: StudyFolder,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="A model; several stand side by side."),
+        typer.Option("--model", help="A model; repeat the option to compare several."),
     ] = None,
     corrected: Annotated[
-        bool, typer.Option("--corrected", help="Also the masks that were corrected by hand.")
+        bool, typer.Option("--corrected", help="Also measure the masks corrected by hand.")
     ] = False,
     masks: Annotated[
         str | None,
-        typer.Option(help="Reference masks to compare with: their name beside scans, or a folder."),
+        typer.Option(
+            help="Reference masks to compare with: their name among each scan's files, or a folder."
+        ),
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--map", help="Values of a class in them, as TC=1,4.")
+        list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
     ] = None,
     scans: Scans = None,
     csv_file: Annotated[

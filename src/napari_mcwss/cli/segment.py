@@ -42,7 +42,7 @@ def segment(
         typer.Option(help="Add the scans of this folder to the study, and segment them."),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Also those that have a result of this model.")
+        bool, typer.Option("--again", help="Also segment scans that have a result of this model.")
     ] = False,
     ignore_tags: IgnoreTags = False,
     threshold: Threshold = THRESHOLD,
@@ -72,7 +72,7 @@ def segment(
         from napari_mcwss.scans.finding import find_scans
 
         if names is not None:
-            raise McwssError("--scans and --folder cannot be joined: name one of them")
+            raise McwssError("--scans and --folder cannot be combined: give one of them")
         if launch.size > 1:
             raise McwssError(
                 "several processes cannot add scans to one study: use --folder without torchrun"

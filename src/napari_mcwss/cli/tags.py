@@ -33,7 +33,8 @@ EXAMPLES = 5
 Overwrite = Annotated[
     bool | None,
     typer.Option(
-        "--overwrite/--keep", help="Take over what conflicts with tags here, or keep these."
+        "--overwrite/--keep",
+        help="Where tags conflict, take the imported ones, or keep those of the study.",
     ),
 ]
 
@@ -82,7 +83,7 @@ def import_tags(
     ],
     overwrite: Overwrite = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
 ) -> None:
     """Take over tags from CSV or TSV files, or from another study.
@@ -112,7 +113,7 @@ def import_tags(
 )
 def export(
     study: StudyFolder,
-    out: Annotated[Path, typer.Option(help="File to write; one that is there is replaced.")],
+    out: Annotated[Path, typer.Option(help="File to write; an existing one is replaced.")],
 ) -> None:
     """Write all known tags into one CSV file: scan, slice, class, tag."""
     typer.echo(f"{out}: {export_tags(Study.open(study), out)} tags")

@@ -147,7 +147,7 @@ def _parsed(text: str) -> TrainingConfig:
         return training_config(**json.loads(text))
     except (ValueError, TypeError) as error:
         raise McwssError(
-            f"--settings {text!r} are no settings: expected an object in JSON"
+            f"--settings {text!r} are not settings: expected an object in JSON"
         ) from error
 
 

@@ -118,10 +118,10 @@ def _summary(study: Study, model: str, info: "ModelInfo", shown: Sequence[str]) 
     if not learnt:
         return f"{said} It was not trained on {'it' if len(shown) == 1 else 'any of them'}."
     if len(learnt) == len(shown):
-        return f"{said} It was trained on just that: expect less of other scans."
+        return f"{said} It was trained on the same scans: expect less on others."
     return (
-        f"{said} It was trained on the tags of {', '.join(learnt)}, which therefore say little of "
-        "how it does on others."
+        f"{said} It was trained on the tags of {', '.join(learnt)}, which therefore say little "
+        "about other scans."
     )
 
 

@@ -30,7 +30,7 @@ HEADINGS = {
 
 NOTE = (
     "The empty mask and the location prior (the mean of the training masks) are baselines: "
-    f"what masks score on the same scans without a look at them. {EMPTY_MASK_POLICY}"
+    f"what masks that ignore the images score on the same scans. {EMPTY_MASK_POLICY}"
 )
 """What has to be said beside every table of an evaluation."""
 

@@ -49,7 +49,7 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
         channel equally well.
     """
     if not folder.is_dir():
-        raise McwssError(f"'{folder}' is no folder: name the folder that holds the scans")
+        raise McwssError(f"'{folder}' is not a folder: name the folder that holds the scans")
     scans = {
         sub.name: files
         for sub in sorted(folder.iterdir())

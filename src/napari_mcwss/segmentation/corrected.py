@@ -160,7 +160,7 @@ def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str,
         found[scan] = mask.labels
     if not found:
         raise McwssError(
-            "no corrected mask was called right: correct a scan's mask in the Results dock and "
+            "no corrected mask is marked as right: correct a scan's mask in the Results dock and "
             "check 'This mask is right', or train without corrected masks"
         )
     return found

@@ -55,7 +55,7 @@ class ModelCard(BaseModel):
     data : str
         What these scans are, in words.
     licence : str
-        Under which the model is given.
+        Licence under which you share the model.
     figures : dict
         Measurements by class, the mean over scans, as ``evaluate --json`` writes it.
     shortcoming : str
@@ -334,5 +334,5 @@ def _checksum(content: bytes) -> str:
 def _damaged(path: Path, reason: str) -> McwssError:
     line = reason.splitlines()[0]
     return McwssError(
-        f"'{path}' is not a whole file of a model ({line}): get it again from whom it came"
+        f"'{path}' is not a complete model file ({line}): get it again from its source"
     )

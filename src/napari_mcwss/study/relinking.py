@@ -40,7 +40,7 @@ def relink(study: Study, folder: Path) -> tuple[str, ...]:
         does not fit; nothing is changed then.
     """
     if not folder.is_dir():
-        raise McwssError(f"'{folder}' is no folder: name the folder that the scans are in now")
+        raise McwssError(f"'{folder}' is not a folder: name the folder that the scans are in now")
     missing = study.missing_scans()
     found: dict[str, list[Path]] = {}
     for scan in missing:

@@ -103,7 +103,9 @@ def _tags_of_study(
     classes = [name for name in names if name in study.class_names]
     if len(classes) < len(names):
         left_out = [name for name in names if name not in classes]
-        warn(f"'{folder}' has classes that this study has not, left out: {', '.join(left_out)}")
+        warn(
+            f"'{folder}' has classes that this study does not have, left out: {', '.join(left_out)}"
+        )
     tags = folder / "tags"
     left_out = [
         name
@@ -112,7 +114,8 @@ def _tags_of_study(
     ]
     if left_out:
         warn(
-            f"'{folder}' has tagged scans that this study has not, left out: {', '.join(left_out)}"
+            f"'{folder}' has tagged scans that this study does not have, left out: "
+            f"{', '.join(left_out)}"
         )
     found = {}
     for name in scans:
@@ -292,8 +295,8 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
             if not left:
                 raise
             raise McwssError(
-                f"the import was stopped and is done for {', '.join(left)} only: import again once "
-                f"this is mended: {error}"
+                f"the import was stopped and is done for {', '.join(left)} only: correct this, "
+                f"then import again: {error}"
             ) from error
     return sum(int((plan.current[s].values != table.values).sum()) for s, table in results.items())
 

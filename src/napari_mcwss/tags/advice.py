@@ -116,7 +116,7 @@ def _hardly_apart(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[st
         alone = int(((tags[:, parent] == 1) & (tags[:, child] == 0)).sum())
         if alone < FEW_SLICES:
             yield (
-                f"{classes[parent]} is without {classes[child]} on {alone} slices only: tag slices "
+                f"{classes[parent]} is without {classes[child]} on only {alone} slices: tag slices "
                 f"with {classes[parent]} alone, they teach the difference"
             )
 

@@ -216,7 +216,7 @@ class Journal:
 
     def _warn(self, number: int, line: str) -> None:
         warnings.warn(
-            f"'{self.path}', line {number} is no change of a tag and is passed over: {line[:60]!r}",
+            f"'{self.path}', line {number} is not a change of a tag and was skipped: {line[:60]!r}",
             stacklevel=3,
         )
 

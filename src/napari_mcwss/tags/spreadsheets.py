@@ -201,7 +201,7 @@ class _Found:
                 )
             if tag is None:
                 raise McwssError(
-                    f"{text!r} is no tag: expected present or 1, absent or 0, unknown or "
+                    f"{text!r} is not a tag: expected present or 1, absent or 0, unknown or "
                     "nothing: correct it"
                 )
             if tag is Tag.UNKNOWN:
@@ -239,6 +239,6 @@ def _text(path: Path) -> str:
         raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise McwssError(
-            f"'{path}' is no text in UTF-8: expected a table of comma-separated values: save it "
+            f"'{path}' is not text in UTF-8: expected a table of comma-separated values: save it "
             "as 'CSV UTF-8' in the spreadsheet program"
         ) from error

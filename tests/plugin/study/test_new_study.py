@@ -98,7 +98,7 @@ def test_typing_goes_on_while_a_folder_is_searched_and_the_last_word_counts(
     dialog.classes.setText("TC")
     searches.hold()
     dialog.channels.clear()
-    assert dialog.reason.text() == "Name the channels as the files' names end."
+    assert dialog.reason.text() == "Name the channels as in the ends of the file names."
     qtbot.keyClick(dialog.channels, "t")
     qtbot.waitUntil(lambda: len(searches.threads) == 2, timeout=PATIENCE)
     qtbot.keyClicks(dialog.channels, "1c")

@@ -55,7 +55,7 @@ def test_steps_are_read_as_they_are_written():
     ("text", "said"),
     [
         ("melt", "no step 'melt': expected none, or any of edges"),
-        ("small=much", "has no number behind the sign"),
+        ("small=much", "has no number after the sign"),
         ("small=1000", "takes 0.01 to 100 mL"),
         ("holes=1", "takes no number"),
         ("", "no step ''"),

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QLabel
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.layers import study_layers
 
-HINT = "Point at the scan to see what each class has there."
+HINT = "Point at the scan to see the CAM of each class there."
 
 
 class HoverLine(QLabel):  # type: ignore[misc]

@@ -58,8 +58,8 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         self.rows = {
             VOLUMES: _Row(
                 "Keep volumes in a range",
-                "For what is known beyond the tags: in each scan, the threshold of a class is "
-                "moved just so far that its volume, with the classes inside it, lies in the range",
+                "For known volumes: in each scan, the threshold of a class is moved just far "
+                "enough that its volume, with the classes inside it, lies in the range",
             )
         }
         for name, kind in STEP_KINDS.items():

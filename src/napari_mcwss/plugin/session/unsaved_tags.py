@@ -126,5 +126,5 @@ def _unsaved_text(store: TagStore, unsaved: Unsaved, problem: str) -> str:
     scans = f"scan{'s' if len(unsaved) > 1 else ''} {names_text(list(unsaved))}"
     text = f"{count} of {scans} {'is' if changed == 1 else 'are'} not saved: {problem}."
     if cleared:
-        text += f" {cleared} of them cleared: no copy can tell that of a tag."
+        text += f" {cleared} of them cleared, which a copy cannot hold."
     return text

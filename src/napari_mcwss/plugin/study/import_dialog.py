@@ -155,7 +155,7 @@ class ImportDialog(TagSourceDialog):
         if not counts.new and not counts.conflicting:
             return "There is nothing to import: no tag is new."
         if counts.conflicting and self._choice.checkedButton() is None:
-            return "Decide what becomes of the conflicting tags."
+            return "Choose which of the conflicting tags to keep."
         if self.keep.isChecked() and not counts.new:
             return "There is nothing to import: no tag is new, and those that conflict are kept."
         return ""
@@ -177,7 +177,7 @@ class ImportDialog(TagSourceDialog):
         if self._preview is None or self._applying.running:
             return
         if self.session.saving.waiting:
-            self.reason.setText("Tags wait to be saved: import once they are.")
+            self.reason.setText("Some tags are not saved yet: import once they are.")
             return
         self.source.setEnabled(False)
         self.buttons.setEnabled(False)

@@ -76,8 +76,8 @@ class LostScans(QWidget):  # type: ignore[misc]
     def _show_missing(self, scans: tuple[str, ...]) -> None:
         names = names_text([self._order.label(scan) for scan in scans])
         self.label.setText(
-            f"Files are not where they were: {names}. If scans or study were moved, say where they "
-            "are now."
+            f"Files are missing: {names}. If scans or study were moved, choose where the scans are "
+            "now."
         )
         self.setVisible(bool(scans))
 

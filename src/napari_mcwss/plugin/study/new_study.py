@@ -28,7 +28,7 @@ from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, sc
 from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
 
-NO_CHANNELS = "Name the channels as the files' names end."
+NO_CHANNELS = "Name the channels as in the ends of the file names."
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Pa
         more = find_scans(folder, channels)
         twice = sorted(found.keys() & more.keys())
         if twice:
-            raise McwssError(f"scan {twice[0]} is there twice: rename one, or add them separately")
+            raise McwssError(f"scan {twice[0]} occurs twice: rename one, or add them separately")
         found |= more
     return found
 

@@ -48,7 +48,7 @@ class CompareDialog(TagSourceDialog):
         self.tables = value or {}
         if value is None or any(table.tagged.any() for table in value.values()):
             return ""
-        return "There is nothing to compare: no tag is known there."
+        return "There is nothing to compare: the other reader has no known tags."
 
 
 class Comparison(QWidget):  # type: ignore[misc]

@@ -60,7 +60,7 @@ ACTIONS = (
     KeyAction("confirm", "Return", "the next slice with unknown tags"),
     KeyAction("previous_slice", ",", "previous slice"),
     KeyAction("next_slice", ".", "next slice"),
-    KeyAction("next_scan", "N", "the next scan with work left"),
+    KeyAction("next_scan", "N", "the next scan with unknown tags"),
     KeyAction("undo", "Ctrl+Z", "undo"),
     KeyAction("redo", "Ctrl+Shift+Z", "redo"),
 )
@@ -90,7 +90,9 @@ def checked_keys(keys: Mapping[str, str]) -> dict[str, str]:
     """
     strange = sorted(keys.keys() - DEFAULT_KEYS.keys())
     if strange:
-        raise McwssError(f"no key does {strange[0]!r}: expected one of {', '.join(DEFAULT_KEYS)}")
+        raise McwssError(
+            f"there is no action {strange[0]!r}: expected one of {', '.join(DEFAULT_KEYS)}"
+        )
     checked: dict[str, str] = {}
     for name, default in DEFAULT_KEYS.items():
         key = _checked(name, keys.get(name, default))

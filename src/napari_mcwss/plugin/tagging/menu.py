@@ -66,7 +66,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
         if study is None or self._exporting.running:
             return
         if self._session.saving.waiting:
-            show_error("Tags wait to be saved: export once they are.")
+            show_error("Some tags are not saved yet: export once they are.")
             return
         file, _ = QFileDialog.getSaveFileName(
             self, "Export tags", f"{study.folder.name}-tags.csv", "CSV (*.csv)"
@@ -84,7 +84,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
     def _take_over(self, applied: Applied) -> None:
         self._session.take_over(applied.scans)
         if not applied.reason:
-            show_info(f"{applied.changed} tags imported. Undo takes them back.")
+            show_info(f"{applied.changed} tags imported. Undo reverts this.")
 
     def _exported(self, outcome: JobOutcome) -> None:
         if outcome.value is not None:

@@ -83,8 +83,8 @@ class Preferences(BaseModel):
         except McwssError as error:
             reason = str(error)
         raise McwssError(
-            f"cannot use the preferences '{path}' ({reason}): the usual keys and no reader's name "
-            "are used: correct the file, or save other preferences in its place"
+            f"cannot use the preferences '{path}' ({reason}): using the default keys and no "
+            "reader's name: correct the file, or save new preferences"
         )
 
 

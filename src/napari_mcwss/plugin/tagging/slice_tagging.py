@@ -48,7 +48,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
     Attributes
     ----------
     next_scan_wanted : Signal
-        The user asks for the next scan with work left.
+        The user asks for the next scan with unknown tags.
     switch : QCheckBox
         Gives the keys to tagging.
     strip : TagStrip

@@ -54,7 +54,7 @@ class Undoing(QObject):  # type: ignore[misc]
 
     def redo(self) -> None:
         """Do again what was taken back last."""
-        self._turn(lambda book: book.to_redo, TagStore.redo, "Done again", "Nothing to do again.")
+        self._turn(lambda book: book.to_redo, TagStore.redo, "Done again", "Nothing to redo.")
 
     def _turn(
         self,
@@ -69,7 +69,7 @@ class Undoing(QObject):  # type: ignore[misc]
             return
         try:
             if self._session.saving.waiting:
-                raise McwssError("tags wait to be saved: undo and redo come after them")
+                raise McwssError("some tags are not saved yet: undo and redo once they are")
             step = next_step(study.tags)
             if step is None:
                 self.said.emit(nothing)

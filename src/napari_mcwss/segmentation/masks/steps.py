@@ -119,7 +119,7 @@ def parse_steps(text: str) -> tuple[Step, ...]:
             steps.append(Step(name, float(number) if equals else None))
         except ValueError as error:
             raise McwssError(
-                f"the step {part.strip()!r} has no number behind the sign: expected {name}=0.5"
+                f"the step {part.strip()!r} has no number after the sign: expected {name}=0.5"
             ) from error
     return tuple(steps)
 
