@@ -117,7 +117,7 @@ def test_a_training_that_was_left_is_gone_on_with(qtbot, dock):
     assert left is not None
     assert dock.train_button.text() == f"Continue {name}"
     assert left.position in dock.train_button.toolTip()
-    with wait_for(qtbot, dock, Message, lambda event: "going on" in event.text):
+    with wait_for(qtbot, dock, Message, lambda event: "continuing" in event.text):
         click(qtbot, dock.train_button)
     with wait_for(qtbot, dock, Epoch):
         pass
