@@ -136,7 +136,7 @@ def test_long_form_is_plain(tmp_path):
         (WIDE.replace("ED", "TC"), r"found the columns scan, slice, TC, TC: .*each once"),
         (WIDE.replace("TC,ED", ","), r"found the columns scan, slice: "),
         (WIDE.replace("slice", "index"), r"found the columns scan, index, TC, ED: "),
-        (WIDE.replace("a,0,1,0", "a,0,1,2"), r"line 2: '2' is no tag"),
+        (WIDE.replace("a,0,1,0", "a,0,1,2"), r"line 2: '2' is not a tag"),
         ("slice,TC\n0,1\n", r"line 2: no scan 'tags'.*add a column scan, or name the file after"),
         ("", r"found the columns none"),
     ],
