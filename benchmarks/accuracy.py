@@ -76,7 +76,7 @@ def _slices(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> dict[str, 
 
 
 def code_of(method: str) -> str:
-    """Give a short digest of the sources that make a method's figures."""
+    """Return a short digest of the sources that make a method's figures."""
     package = Path(napari_mcwss.__file__).parent
     if method in CODE:
         sources = [package / name for name in CODE[method]]

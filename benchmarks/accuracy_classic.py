@@ -30,12 +30,12 @@ class ClassicCam(Preset):
         self.head = nn.Conv2d(16 * width, classes, 1)
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Give the cross-entropy of the tags."""
+        """Return the cross-entropy of the tags."""
         pooled = self._maps(batch.images).mean((-2, -1))
         return {"classification": classification_loss(pooled, batch.tags, batch.frequency)}
 
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
-        """Give scores, and maps relative to the maximum of their slice."""
+        """Return scores, and maps relative to the maximum of their slice."""
         maps = self._maps(images)
         cams = upsample(maps, images.shape[-2:]).relu() * foreground
         cams = cams / cams.amax((-2, -1), keepdim=True).clamp_min(1e-6)

@@ -51,7 +51,7 @@ class Cohort:
     tested: int | None = None
 
     def folds(self, scans: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Give the scans to be tested on by the name of their fold."""
+        """Return the scans to be tested on by the name of their fold."""
         if self.tested is None:
             return {scan: (scan,) for scan in scans}
         return {"test": tuple(sorted(scans)[-self.tested :])}
@@ -81,7 +81,7 @@ class Bench:
 
 
 def data_folder() -> Path:
-    """Give the folder of real scans."""
+    """Return the folder of real scans."""
     if "MCWSS_DATA" not in os.environ:
         raise McwssError("MCWSS_DATA does not name the folder of real scans: set it")
     return Path(os.environ["MCWSS_DATA"])

@@ -65,7 +65,7 @@ TAGS_ALONE = Given()
 
 
 def reader_hours(method: str, bench: Bench, training: Sequence[str], given: Given) -> float:
-    """Give the hours of a reader that a method's tags and masks take.
+    """Return the hours of a reader that a method's tags and masks take.
 
     Parameters
     ----------

@@ -166,13 +166,13 @@ class Row:
         return max(folds.values()) == int(self.records[0]["folds"])
 
     def values(self, column: str, name: str, scans: set[str]) -> list[list[float]]:
-        """Give what is defined of one column and class, a list for each seed."""
+        """Return what is defined of one column and class, a list for each seed."""
         use, measure = MEASURES[column]
         found = [[seed[scan][use][name][measure] for scan in scans] for seed in self.seeds.values()]
         return [[value for value in values if value is not None] for values in found]
 
     def figures(self, column: str, name: str, scans: set[str]) -> list[float]:
-        """Give a column's figure of every seed in which it is defined."""
+        """Return a column's figure of every seed in which it is defined."""
         summary: Callable[[list[float]], float] = min if column.startswith("worst") else fmean
         return [summary(values) for values in self.values(column, name, scans) if values]
 

@@ -43,7 +43,7 @@ Moment = NDArray[np.float64]
 
 
 def now() -> Moment:
-    """Give the moment."""
+    """Return the moment."""
     return np.array([time.perf_counter(), time.process_time()])
 
 

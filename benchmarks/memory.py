@@ -27,7 +27,7 @@ STEPS = 12
 
 
 def memory_now(kind: str) -> int:
-    """Give MiB of this process: ``VmRSS`` now, ``VmHWM`` at most."""
+    """Return MiB of this process: ``VmRSS`` now, ``VmHWM`` at most."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(kind))) // 1024
 

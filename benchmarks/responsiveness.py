@@ -65,7 +65,7 @@ def read(bench: Bench, seconds: float) -> Measured:
 
 
 def row(what: str, measured: Measured, idle: Measured) -> str:
-    """Give a row of the table."""
+    """Return a row of the table."""
     cells = []
     for values, compared in zip(measured, idle, strict=True):
         median, late = np.percentile(values, [50, 95])

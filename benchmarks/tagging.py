@@ -52,7 +52,7 @@ Moment = NDArray[np.float64]
 
 
 def now() -> Moment:
-    """Give the moment."""
+    """Return the moment."""
     return np.array([time.perf_counter(), time.thread_time()])
 
 
@@ -85,7 +85,7 @@ class Heartbeat:
         self._timer.start()
 
     def stop(self) -> str:
-        """Give the longest stall, and how much the main thread computed in it."""
+        """Return the longest stall, and how much the main thread computed in it."""
         self._beat()
         self._timer.stop()
         wall, computed = 1000 * max(self.gaps, key=lambda gap: gap[0])
@@ -115,7 +115,7 @@ def pause(milliseconds: int) -> None:
 
 
 def random_tags(random: np.random.Generator, slices: int, classes: int, known: float) -> NDArray:
-    """Give tags of which a part is known."""
+    """Return tags of which a part is known."""
     tags = random.integers(0, 2, (slices, classes)).astype(np.int8)
     return np.where(random.random(tags.shape) < known, tags, np.int8(Tag.UNKNOWN))
 
@@ -238,7 +238,7 @@ class Bench:
 
 
 def row(when: str, what: str, times: list[NDArray[np.float64]]) -> str:
-    """Give a row of the table of keys."""
+    """Return a row of the table of keys."""
     columns = np.percentile(np.array(times), [50, 99], axis=0).T
     cells = (f"{median:.1f} / {most:.1f} ms" for median, most in columns)
     return f"| {what} | {when} | {' | '.join(cells)} |"

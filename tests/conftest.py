@@ -53,7 +53,7 @@ def phantom_study(phantom_folder: Path, tmp_path: Path) -> Study:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Callable[[str], Path]:
-    """Give a folder of real scans, or skip the test where it is missing."""
+    """Return a folder of real scans, or skip the test where it is missing."""
 
     def find(name: str) -> Path:
         root = os.environ.get("MCWSS_DATA")

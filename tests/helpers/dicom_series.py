@@ -12,7 +12,7 @@ pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed")
 def image_of(
     affine: NDArray[np.float64], pixels: NDArray[np.int16], index: int, **more: object
 ) -> "pydicom.Dataset":
-    """Give one slice (row, column) of a series whose grid has an `affine` as below."""
+    """Return one slice (row, column) of a series whose grid has an `affine` as below."""
     image = pydicom.Dataset()
     image.file_meta = pydicom.dataset.FileMetaDataset()
     image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian

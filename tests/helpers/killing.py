@@ -112,7 +112,7 @@ class Kills:
 
 
 def told(event: Event) -> str:
-    """Give a line for an event: the place of a state, the end, or nothing."""
+    """Return a line for an event: the place of a state, the end, or nothing."""
     if isinstance(event, Checkpoint) and event.kind == "state":
         return json.dumps([event.epoch, event.batch])
     return "finished" if isinstance(event, Finished) else ""

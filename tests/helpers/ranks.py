@@ -40,7 +40,7 @@ class Processes:
             self._told.append(told)
 
     def tells(self, rank: int) -> Iterator[Any]:
-        """Give what a process tells, until it has ended."""
+        """Return what a process tells, until it has ended."""
         try:
             while True:
                 yield self._told[rank].recv()

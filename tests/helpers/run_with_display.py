@@ -72,7 +72,7 @@ def run_on_private_display(command: list[str]) -> int:
 
 
 def take_screen() -> Callable[[], None]:
-    """Give this process a screen of its own from here on; return what ends it.
+    """Open a screen for this process from here on; return what closes it.
 
     Another process holds the screen until the pipe between them is closed, by
     the death of this one, too. Where no screen can be had, nothing changes.

@@ -59,7 +59,7 @@ def watch(strip: TagStrip) -> Asked:
 
 
 def picture(strip: TagStrip, place: QRect | None = None) -> np.ndarray:
-    """Give the colours that are seen, (y, x, 3)."""
+    """Return the colours that are seen, (y, x, 3)."""
     image = strip.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
     rows = rows.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()]
@@ -78,7 +78,7 @@ def rgb(colour: str) -> list[int]:
 
 
 def share(pixels: np.ndarray, colour: str) -> float:
-    """Give the part of pixels that have a colour."""
+    """Return the part of pixels that have a colour."""
     return float((pixels == rgb(colour)).all(-1).mean())
 
 
@@ -89,7 +89,7 @@ def luminance(colour: np.ndarray) -> float:
 
 
 def contrast(first: np.ndarray, second: np.ndarray) -> float:
-    """Give the contrast of two colours as the WCAG defines it."""
+    """Return the contrast of two colours as the WCAG defines it."""
     low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 

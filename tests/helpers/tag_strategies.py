@@ -36,7 +36,7 @@ NAMES = (_ANY | _WORDS).filter(_legal)
 
 
 def unique_names(most: int) -> st.SearchStrategy[tuple[str, ...]]:
-    """Give one to `most` names of one study."""
+    """Return one to `most` names of one study."""
     names = st.lists(NAMES, min_size=1, max_size=most, unique_by=str.casefold)
     return names.map(tuple)
 
@@ -45,7 +45,7 @@ def unique_names(most: int) -> st.SearchStrategy[tuple[str, ...]]:
 def tables(
     draw: st.DrawFn, slices: int | None = None, classes: Sequence[str] | None = None
 ) -> TagTable:
-    """Give tags of a scan; small ones shrink best."""
+    """Return tags of a scan; small ones shrink best."""
     rows = draw(st.integers(1, 6)) if slices is None else slices
     names = draw(unique_names(3)) if classes is None else tuple(classes)
     cells = st.lists(
@@ -59,7 +59,7 @@ Editing = Callable[[TagTable], list[Change]]
 
 @st.composite
 def edits(draw: st.DrawFn, slices: int, classes: Sequence[str]) -> Editing:
-    """Give something that a reader does at once, as changes of a table of this size."""
+    """Return something that a reader does at once, as changes of a table of this size."""
     where, other = draw(st.integers(0, slices - 1)), draw(st.integers(0, slices - 1))
     name, tag = draw(st.sampled_from(list(classes))), draw(st.sampled_from(list(Tag)))
     acts: list[Editing] = [

@@ -28,8 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        The file to write. Missing folders above it are made. A link is
-        followed, so that what it points at is replaced and not the link.
+        The file to write. Missing parent folders are made. A link is followed:
+        its target is replaced, not the link.
 
     Yields
     ------
@@ -109,20 +109,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> McwssError:
-    """Say in one line why a file could not be written.
-
-    Parameters
-    ----------
-    path : Path
-        The file that was to be written.
-    error : OSError
-        What the system said.
-
-    Returns
-    -------
-    McwssError
-        The error to raise.
-    """
+    """Return the error for a file that could not be written, in one line."""
     return McwssError(
         f"cannot write '{path}': {error.strerror or error}; nothing was changed: "
         "check that the disk has space and that you may write there"

@@ -168,7 +168,7 @@ class Lock:
             self._times += 1
 
     def release(self) -> None:
-        """Give the lock back, as often as it was taken.
+        """Release the lock once; the last release of as many removes the file.
 
         Raises
         ------

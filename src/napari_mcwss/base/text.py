@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 
 def duration(seconds: float) -> str:
-    """Put a duration into words, in its one or two largest units.
+    """Return a duration in words, in its one or two largest units.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
 
 
 def free_name(stem: str, taken: Collection[str]) -> str:
-    """Give the first of ``stem-1``, ``stem-2`` ... that is not taken.
+    """Return the first of ``stem-1``, ``stem-2`` ... that is not taken.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def free_name(stem: str, taken: Collection[str]) -> str:
 
 
 def counted(number: int, unit: str) -> str:
-    """Give a number of things.
+    """Return a number with its unit, in the plural if needed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a mask scores that no image was looked at for."""
+"""Masks that are made without a look at the images, to compare others with."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,13 @@ IntTriple = tuple[int, int, int]
 class LocationPrior:
     """Where the classes lie on average, from the masks of other scans.
 
-    It is for comparison only: a method that learns from tags has to say more
-    than where a class usually is. Masks of other shapes are brought to the
-    scan's by relative coordinates, that is, by stretching box onto box.
+    A baseline: a method that learns from tags has to do better than where a
+    class usually is. Masks of other shapes are stretched onto the scan's box.
 
     Parameters
     ----------
     references : iterable of NDArray of bool, shape (K, z, y, x)
-        Masks of the training scans. Taken one at a time.
+        Masks of the training scans, read one at a time.
     """
 
     def __init__(self, references: Iterable[NDArray[np.bool_]]) -> None:

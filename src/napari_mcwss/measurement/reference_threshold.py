@@ -1,4 +1,4 @@
-"""The threshold that fits a few reference masks best; by default no mask is asked."""
+"""The threshold at which masks agree best with a few reference masks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def _dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
 
 
 def best_threshold(found: Mapping[str, Mapping[float, float]]) -> float:
-    """Give the threshold of the highest mean Dice over scans; of equal ones that nearest to 0.5.
+    """Return the threshold with the highest mean Dice over scans; of ties, the one nearest to 0.5.
 
     Parameters
     ----------

@@ -17,12 +17,11 @@ class Size:
     Attributes
     ----------
     volume_ml : float
-        In mL.
     diameter_mm : float
-        The longest straight line from edge to edge of a piece on a slice, as
-        radiologists measure lesions; 0 of an empty mask.
+        Longest straight line from edge to edge of a connected region on a slice,
+        as radiologists measure lesions; 0 for an empty mask.
     slices : int
-        Number of slices that it touches.
+        Number of slices that the mask touches.
     """
 
     volume_ml: float
