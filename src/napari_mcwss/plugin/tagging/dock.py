@@ -1,6 +1,5 @@
 """The dock with the study: its scans, and the tags of the slice on screen."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from napari_mcwss.plugin.session.scan_order import ScanOrderBoxes
 from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
@@ -72,16 +72,18 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._reading.began.connect(self._refresh)
         self._reading.said.connect(self.status.setText)
         self.setAcceptDrops(True)
-        self.session.study_changed.connect(self._study_changed)
-        self.session.scan_changed.connect(self._scan_changed)
-        self.session.tags_changed.connect(self._tags_changed)
-        self.session.place_wanted.connect(self._go_to)
-        for event in _events_of_view(self.viewer):
-            event.connect(self._refresh)
-        self.viewer.events.theme.connect(self._theme_changed)
+        self.destroyed.connect(self.session.close)
+        for slot, *signals in (
+            (self._study_changed, self.session.study_changed),
+            (self._scan_changed, self.session.scan_changed),
+            (self._tags_changed, self.session.tags_changed),
+            (self._go_to, self.session.place_wanted),
+            (self._refresh, *_events_of_view(self.viewer)),
+            (self._theme_changed, self.viewer.events.theme),
+        ):
+            connect_until_destroyed(self, slot, *signals)
         self._place: QDockWidget | None = None
         self._in_sight = True
-        self.destroyed.connect(_disconnector(self.session, self.viewer, self))
         QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
 
@@ -349,19 +351,3 @@ def _events_of_view(viewer: Viewer) -> list[Any]:
     events = viewer.dims.events
     names = ("point", "ndisplay", "order", "units")
     return [events[name] for name in names if name in events.emitters]
-
-
-def _disconnector(session: Session, viewer: Viewer, dock: TaggingDock) -> Callable[[], None]:
-    """Give what ends a dock's connections: signals outlive it."""
-
-    def disconnect() -> None:
-        session.close()
-        session.study_changed.disconnect(dock._study_changed, missing_ok=True)
-        session.scan_changed.disconnect(dock._scan_changed, missing_ok=True)
-        session.tags_changed.disconnect(dock._tags_changed, missing_ok=True)
-        session.place_wanted.disconnect(dock._go_to, missing_ok=True)
-        for event in _events_of_view(viewer):
-            event.disconnect(dock._refresh)
-        viewer.events.theme.disconnect(dock._theme_changed)
-
-    return disconnect

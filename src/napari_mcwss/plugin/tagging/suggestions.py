@@ -19,6 +19,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import side_by_side
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
@@ -70,9 +71,8 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._ended)
         self._make_widgets()
-        session.study_changed.connect(self._study_changed)
-        session.models_changed.connect(self._models_changed)
-        self.destroyed.connect(_disconnector(session, self))
+        connect_until_destroyed(self, self._study_changed, session.study_changed)
+        connect_until_destroyed(self, self._models_changed, session.models_changed)
         self._study_changed()
 
     def _make_widgets(self) -> None:
@@ -251,11 +251,3 @@ def _predicted(
                     scan.release()
 
     return events
-
-
-def _disconnector(session: Session, widget: Suggesting) -> Callable[[], None]:
-    def disconnect() -> None:
-        session.study_changed.disconnect(widget._study_changed, missing_ok=True)
-        session.models_changed.disconnect(widget._models_changed, missing_ok=True)
-
-    return disconnect
