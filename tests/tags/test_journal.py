@@ -116,7 +116,7 @@ def test_a_line_that_is_no_deed_is_passed_over_as_a_whole(journal, line, last):
         file.write(line.encode("utf-8", "surrogateescape"))
     if not last:
         journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
-    with pytest.warns(UserWarning, match=r"a\.jsonl', line 2 is no change"):
+    with pytest.warns(UserWarning, match=r"a\.jsonl', line 2 is not a change"):
         values = replayed(journal)
     assert values == [[1, -1], [-1, -1], [-1, -1 if last else 1]]
 
@@ -126,7 +126,7 @@ def test_damage_is_left_out_of_the_deeds(journal):
     journal.mark_compacted()
     with journal.path.open("a") as file:
         file.write('{"changes": [[1, "TC", 1, ')
-    with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is no change"):
+    with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is not a change"):
         assert len(journal.edits()) == 1
 
 

@@ -15,7 +15,7 @@ from napari_mcwss.tags import journal as history
 from napari_mcwss.tags import table as table_module
 from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.journal import Edit, Journal
-from napari_mcwss.tags.scan_tags import ANYBODYS, ScanTags
+from napari_mcwss.tags.scan_tags import NO_STEP, ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
 CLASSES = ("TC", "ED")
@@ -26,7 +26,7 @@ def store(tmp_path):
     return ScanTags(tmp_path, "a", 3, CLASSES)
 
 
-def change(store, slice_index, class_name, tag, edit=ANYBODYS):
+def change(store, slice_index, class_name, tag, edit=NO_STEP):
     return store.apply([Change(slice_index, class_name, tag, Tag.UNKNOWN)], edit)
 
 

@@ -1,4 +1,4 @@
-"""What can be taken back and done again, over all scans of a study and across restarts."""
+"""The steps that can be undone and redone, over all scans of a study and across restarts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class UndoStep:
     Parameters
     ----------
     number : int
-        Later steps have larger ones.
+        It grows from step to step.
     changes : dict
-        Scan to what became another.
+        Scan to its changes.
     """
 
     number: int
@@ -31,10 +31,9 @@ class UndoStep:
 
 
 class UndoHistory:
-    """The steps of a study in their order: those that count, and those taken back.
+    """The steps of a study in their order: those that are done, and those that were undone.
 
-    It knows what the journals say, and nothing else: a new step is noted there
-    first.
+    It is made from the journals alone: a step is written there first.
 
     Parameters
     ----------
@@ -44,9 +43,9 @@ class UndoHistory:
     Attributes
     ----------
     done : list of UndoStep
-        Those that count, the latest last.
+        Steps that `TagStore.undo` can undo, the latest last.
     undone : list of UndoStep
-        Those that can be done again, the next one last.
+        Steps that `TagStore.redo` can redo, the next one last.
     """
 
     def __init__(self, edits: Mapping[str, Sequence[Edit]]) -> None:
@@ -59,18 +58,18 @@ class UndoHistory:
             self.note(together)
 
     def next_number(self) -> int:
-        """Give the number of a step that is about to be done."""
-        # By the clock, so that programs that do not look at the others' steps come after them.
+        """Return the number of the next step."""
+        # By the clock, so that it is larger than those of other programs, which are not read.
         self._last = max(self._last + 1, time.time_ns())
         return self._last
 
     def note(self, edits: Iterable[tuple[str, Edit]]) -> None:
-        """Learn of a step, or of one that was taken back or done again.
+        """Add a step, or the undoing or redoing of one.
 
         Parameters
         ----------
         edits : iterable of (str, Edit)
-            Scans, and what was noted of the step in their journals.
+            Scans, and their edits of the step.
         """
         found = list(edits)
         if not found:

@@ -1,4 +1,4 @@
-"""The journal: every change of a tag is on the disk before the screen shows it."""
+"""The journal of a scan's tags: every change is on the disk before the screen shows it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edit:
-    """What a reader did at once: changes that count all or not at all.
+    """What a reader did at once: changes that count all or none.
 
     Parameters
     ----------
     changes : tuple of Change
-        What became another.
+        The tags that changed.
     time : str, optional
-        When, in ISO 8601 with the offset from UTC; empty if it was not noted.
+        ISO 8601 with the offset from UTC; empty in old journals.
     reader : str, optional
-        Who did it; empty if no name was given.
+        Name of the reader; empty if none was given.
     step : int, optional
-        Number of the step that it belongs to, growing over all scans of a
-        study; 0 if it was noted before there were steps.
+        Number of the step that it belongs to, which grows over all scans of a
+        study; 0 in old journals.
     undoes, redoes : int, optional
-        Number of the step that it takes back, or does again.
+        Number of the step that it undoes, or redoes.
     """
 
     changes: tuple[Change, ...]
@@ -48,12 +48,12 @@ class Edit:
 
 
 class Journal:
-    """What was done to one scan's tags, and how much of it its csv file holds.
+    """All edits of one scan's tags, and how many of them its csv file holds.
 
-    Each line is one edit of a reader, changes that count all or not at all:
+    Each line is one edit:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
-    slice, class, tag and the tag before, then when and, if a name was given,
-    by whom; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
+    slice, class, tag and the tag before, then the time and, if it was given, the
+    reader's name; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
     ``{"folded": "..."}`` says that the csv file holds all above it. An edit is
     undone by a later line with the opposite changes, so the file
     only ever grows.
@@ -73,12 +73,12 @@ class Journal:
         return bool(_uncompacted(self.read())[1].strip())
 
     def read(self) -> bytes:
-        """Give the content of the file; nothing if there is none.
+        """Return the content of the file, empty if there is none.
 
         Returns
         -------
         bytes
-            Since the file only grows, it is unchanged where they are the same.
+            The file only grows: where the bytes are the same, nothing has changed.
 
         Raises
         ------
@@ -93,12 +93,12 @@ class Journal:
             raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
 
     def append(self, edit: Edit) -> int:
-        """Note one edit; when this returns it is on the disk.
+        """Append an edit; when this returns it is on the disk.
 
         Parameters
         ----------
         edit : Edit
-            Its time is that of now.
+            Its time is replaced by the present time.
 
         Returns
         -------
@@ -118,7 +118,7 @@ class Journal:
         return size
 
     def take_back(self, size: int) -> None:
-        """Forget the edit that was noted last.
+        """Remove the edit that was appended last.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Journal:
             ) from error
 
     def replay(self, table: TagTable, content: bytes, start: int = 0) -> None:
-        """Do again, on a table, what the journal has noted since the csv file was written.
+        """Repeat on a table the edits since the csv file was written.
 
         Parameters
         ----------
@@ -150,13 +150,13 @@ class Journal:
         content : bytes
             What `read` returned.
         start : int, optional
-            How much of it was done already, if `grown` says that the rest can be done alone.
+            Number of bytes that were replayed before, if `is_extended` allows that.
 
         Warns
         -----
         UserWarning
-            Of every line that is no edit, or none of this scan: the power
-            failed while it was written. It is passed over.
+            About every line that is no edit of this scan, as after a power
+            failure. It is skipped.
         """
         rest = (content.count(b"\n", 0, start), content[start:]) if start else _uncompacted(content)
         for number, line in _lines(*rest):
@@ -171,7 +171,7 @@ class Journal:
                 table.set(change.slice_index, change.class_name, change.tag)
 
     def edits(self) -> list[Edit]:
-        """List all that was ever noted, whether the csv file holds it or not.
+        """List all edits, whether the csv file holds them or not.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class Journal:
         Warns
         -----
         UserWarning
-            Of every line that is no edit. It is passed over.
+            About every line that is no edit. It is skipped.
         """
         edits = []
         for number, line in _lines(0, self.read()):
@@ -199,12 +199,12 @@ class Journal:
         return edits
 
     def mark_compacted(self) -> None:
-        """Note that the csv file holds everything.
+        """Append a line which says that the csv file holds everything above it.
 
         Raises
         ------
         McwssError
-            If it cannot be noted.
+            If it cannot be written.
         """
         try:
             append_line(self.path, json.dumps({"folded": _now()}))
@@ -221,25 +221,25 @@ class Journal:
         )
 
 
-def grown(before: bytes, now: bytes) -> bool:
-    """Whether a journal has got nothing but whole edits, or nothing at all, since it was read."""
+def is_extended(before: bytes, now: bytes) -> bool:
+    """Return whether nothing but whole edits, or nothing, was added to a journal's content."""
     if not now.startswith(before) or not before.endswith(b"\n"):
         return False
     return _COMPACTED.encode() not in now[len(before) :]
 
 
-# What a line says of an edit beside its changes and time, where there is anything to say.
+# Fields of an edit, beside changes and time, that a line holds where they are not empty.
 _NOTED = ("reader", "step", "undoes", "redoes")
 
-# Asked hundreds of thousands of times, an enumeration would take seconds.
+# Calling the enumeration hundreds of thousands of times would take seconds.
 _TAGS = {int(tag): tag for tag in Tag}
 
-# How a line begins that says so. Even a torn one was begun after the csv file was complete.
+# Begin of the line of `mark_compacted`. Even a torn one was begun once the csv file was complete.
 _COMPACTED = '{"folded"'
 
 
 def _uncompacted(content: bytes) -> tuple[int, bytes]:
-    """Split off what the csv file holds: how many lines it is, and the content after it."""
+    """Return the number of lines that the csv file holds, and the content after them."""
     mark = (b"\n" + content).rfind(b"\n" + _COMPACTED.encode())
     if mark < 0:
         return 0, content
@@ -248,8 +248,8 @@ def _uncompacted(content: bytes) -> tuple[int, bytes]:
 
 
 def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
-    """Give the lines of a content and their numbers; so many others are above it."""
-    # Names of readers and classes are escaped: what else looks like a line break is damage.
+    """Yield the lines of a content with their numbers, which start after `above`."""
+    # Names are escaped, so that line feeds alone end lines; other line breaks are damage.
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     return enumerate((line.decode("utf-8", "replace") for line in lines), above + 1)
 

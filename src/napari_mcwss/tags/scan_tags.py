@@ -1,4 +1,4 @@
-"""One scan's tags on disk: a csv file, and a journal of what it does not hold yet."""
+"""One scan's tags on disk: a csv file, and a journal of changes that it does not hold yet."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.changes import Change, changes_between
-from napari_mcwss.tags.journal import Edit, Journal, grown
+from napari_mcwss.tags.journal import Edit, Journal, is_extended
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-ANYBODYS = Edit(())
-"""An edit of nobody in particular that belongs to no step."""
+NO_STEP = Edit(())
+"""An edit without a reader that belongs to no step."""
 
 
 def journal_of(folder: Path, scan: str) -> Journal:
-    """Give the journal of a scan in the ``tags`` folder of a study."""
+    """Return the journal of a scan in the ``tags`` folder of a study."""
     return Journal(folder / ".journal" / f"{scan}.jsonl")
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What the two files held, and which tags that is."""
+    """Contents of the two files, and the tags that they hold."""
 
     compacted: bytes | None
     noted: bytes
@@ -33,11 +33,11 @@ class _Read:
 
 
 class ScanTags:
-    """The tags of one scan, always as they are on the disk.
+    """The tags of one scan, as they are on the disk.
 
-    What was read last is kept, to be used where the files are byte for byte the
-    same or have only grown. So another program that saves tags in between (the
-    command line beside napari) is neither missed nor overwritten.
+    The latest content is cached, and used where the files have not changed or the
+    journal has only grown. So tags that another program saves in between (the command
+    line beside napari) are neither missed nor overwritten.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class ScanTags:
         Returns
         -------
         TagTable
-            A table of its own.
+            A copy.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class ScanTags:
             if self._journal.read() == noted:
                 break
         last = self._last
-        if last is not None and last.compacted == compacted and grown(last.noted, noted):
+        if last is not None and last.compacted == compacted and is_extended(last.noted, noted):
             table = last.table.copy()
             self._journal.replay(table, noted, start=len(last.noted))
         else:
@@ -114,7 +114,7 @@ class ScanTags:
                 f"cannot read '{self._csv}': {error.strerror or error}: it was left untouched"
             ) from error
 
-    def apply(self, changes: Sequence[Change], edit: Edit = ANYBODYS) -> Edit | None:
+    def apply(self, changes: Sequence[Change], edit: Edit = NO_STEP) -> Edit | None:
         """Write changes into the journal; when this returns they are on the disk.
 
         Parameters
@@ -123,7 +123,7 @@ class ScanTags:
             The tags to set, at most one for each slice and class; what they were
             before is read from the disk.
         edit : Edit
-            Whose it is, and of which step.
+            Reader and number of the step.
 
         Returns
         -------
@@ -144,8 +144,8 @@ class ScanTags:
         self.note(done)
         return done
 
-    def write(self, table: TagTable, edit: Edit = ANYBODYS) -> Edit | None:
-        """Replace all tags, in the csv file; for the journal that is one edit.
+    def write(self, table: TagTable, edit: Edit = NO_STEP) -> Edit | None:
+        """Replace all tags in the csv file; the journal gets one edit.
 
         Parameters
         ----------
@@ -170,8 +170,8 @@ class ScanTags:
             self._compact(table)
             return None
         done = replace(edit, changes=tuple(changes))
-        # Noted first: were the machine to stop once the csv file is written, older
-        # edits that are still pending would else be done again on newer tags.
+        # The journal first: were the machine to stop after the csv file is written, older
+        # edits that are still pending would be replayed on newer tags.
         size = self._journal.append(done)
         try:
             table.write_csv(self._csv)
@@ -182,7 +182,7 @@ class ScanTags:
         return done
 
     def compact(self) -> None:
-        """Move what the journal holds into the csv file, for spreadsheets to see.
+        """Move the edits of the journal into the csv file, where spreadsheets see them.
 
         Raises
         ------
@@ -193,7 +193,7 @@ class ScanTags:
             self._compact(self.read())
 
     def note(self, edit: Edit) -> None:
-        """Note an edit with its changes; when this returns it is on the disk.
+        """Append an edit to the journal; when this returns it is on the disk.
 
         Raises
         ------

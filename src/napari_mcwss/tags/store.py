@@ -1,4 +1,4 @@
-"""All tags of a study: read, changed step by step, taken back, one program at a time."""
+"""The tags of a study: read, changed in steps, undone and redone, by one program at a time."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class TagView:
 
 
 class TagStore:
-    """The tags of a study, always as they are on the disk.
+    """The tags of a study, as they are on the disk.
 
-    Every change is a step, which is in the journals when the method returns.
+    Every change is a step, which is on the disk when the method returns.
 
     Parameters
     ----------
@@ -94,9 +94,9 @@ class TagStore:
     folder : Path
         Where the tags are kept.
     reader : str
-        Who tags, for the journal; empty if no name is to be noted.
+        Who tags; the journal holds the name unless it is empty.
     lock : TagLock
-        Taken for every change; who keeps it makes all others readers only.
+        Held during every change; while one program keeps it, all others can only read.
     """
 
     def __init__(self, study: StudyIndex) -> None:
@@ -113,12 +113,12 @@ class TagStore:
         return TagView(self, scan)
 
     def claim(self) -> None:
-        """Take the lock, to keep it; what other programs did until now belongs to the history.
+        """Take the lock and keep it; steps of other programs until now can be undone.
 
         Raises
         ------
         McwssError
-            If another program has it, or it cannot be taken.
+            If another program holds it, or it cannot be taken.
         """
         self.lock.acquire()
         self._steps = None
@@ -138,7 +138,7 @@ class TagStore:
         return TagTable.empty(self._index.slices(scan), self._index.class_names)
 
     def readers(self, scan: str) -> dict[tuple[int, str], str]:
-        """Tell who gave the tags of a scan, as far as its journal knows.
+        """Return who gave the tags of a scan, according to its journal.
 
         Parameters
         ----------
@@ -148,8 +148,8 @@ class TagStore:
         Returns
         -------
         dict
-            Slice and class to the reader of the latest change; empty text
-            where no name was noted.
+            Slice and class to the reader of the latest change; empty if no name was
+            written.
 
         Raises
         ------
@@ -220,7 +220,7 @@ class TagStore:
             self.write({scan: table})
 
     def compact(self, scan: str) -> None:
-        """Bring a scan's csv file up to date; while another program changes tags it is left to it.
+        """Write a scan's csv file anew; while another program holds the lock, do nothing.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class TagStore:
                 store.compact()
 
     def prepare_history(self) -> None:
-        """Read all journals, which the first undo would else do while somebody waits.
+        """Read all journals now, so that the first undo need not.
 
         Raises
         ------
@@ -244,23 +244,23 @@ class TagStore:
 
     @property
     def to_undo(self) -> UndoStep | None:
-        """The step that is taken back next, if any."""
+        """The step that `undo` undoes, if any."""
         done = self._history().done
         return done[-1] if done else None
 
     @property
     def to_redo(self) -> UndoStep | None:
-        """The step that is done again next, if any."""
+        """The step that `redo` redoes, if any."""
         undone = self._history().undone
         return undone[-1] if undone else None
 
     def undo(self) -> UndoStep | None:
-        """Take the latest step back; what was changed elsewhere since then stays.
+        """Undo the latest step, except for tags that were changed elsewhere since then.
 
         Returns
         -------
         UndoStep or None
-            What was taken back; None if there was nothing.
+            The step; None if there was none.
 
         Raises
         ------
@@ -269,14 +269,14 @@ class TagStore:
             changes the tags now.
         """
         step = self.to_undo
-        return None if step is None else self._turn(step, back=True)
+        return None if step is None else self._apply_step(step, back=True)
 
     def redo(self) -> UndoStep | None:
-        """Do again what was taken back last; as `undo` otherwise."""
+        """Redo the step that was undone last; as `undo` otherwise."""
         step = self.to_redo
-        return None if step is None else self._turn(step, back=False)
+        return None if step is None else self._apply_step(step, back=False)
 
-    def _turn(self, step: UndoStep, *, back: bool) -> UndoStep:
+    def _apply_step(self, step: UndoStep, *, back: bool) -> UndoStep:
         mark = self._edit(undoes=step.number) if back else self._edit(redoes=step.number)
         noted: list[tuple[str, Edit | None]] = []
         with self._changing():
@@ -285,13 +285,13 @@ class TagStore:
                     store = self._store_to_change(scan)
                     wanted = [change.reversed if back else change for change in changes]
                     table = store.read()
-                    # What was changed elsewhere since then is not ours to turn.
-                    turned = [
+                    # Tags that were changed elsewhere since then stay.
+                    kept = [
                         change
                         for change in wanted
                         if table.get(change.slice_index, change.class_name) == change.previous
                     ]
-                    edit = replace(mark, changes=tuple(turned))
+                    edit = replace(mark, changes=tuple(kept))
                     store.note(edit)
                     noted.append((scan, edit))
             finally:
@@ -300,7 +300,7 @@ class TagStore:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Let no other program change tags meanwhile, nor another thread of this one."""
+        """Keep other programs, and other threads of this one, from changing tags meanwhile."""
         with self._writing, self.lock:
             yield
 
@@ -312,7 +312,7 @@ class TagStore:
         return self._steps
 
     def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
-        # Where the clock was set back, or is a coarse one, only the journals know what came last.
+        # Clocks are set back, and are coarse: the journals hold the number of the latest step.
         with suppress(McwssError):
             self._history()
         number = (self._steps or UndoHistory({})).next_number()
@@ -339,6 +339,6 @@ class TagStore:
         return ScanTags(self.folder, scan, *size)
 
     def _store_to_change(self, scan: str) -> ScanTags:
-        # Kept, as what is read of it need not be understood anew at every keystroke.
+        # Kept, so that a keystroke need not parse the files again.
         self._latest = self._store(scan)
         return self._latest
