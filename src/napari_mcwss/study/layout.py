@@ -8,19 +8,19 @@ STUDY_FILE = "mcwss.json"
 
 
 class StudyLayout:
-    """The folders of a study, there or not.
+    """The folders of a study, which need not exist.
 
     Parameters
     ----------
     folder : Path
-        The study's own.
+        The folder of the study.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def model_folder(self, name: str) -> Path:
-        """Give the folder of a model, there or not.
+        """Return the folder of a model, which need not exist.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class StudyLayout:
         return [path.parent.name for path in by_age]
 
     def result_folder(self, model: str, scan: str) -> Path:
-        """Give the folder of a model's results on a scan, there or not.
+        """Return the folder of a model's results on a scan, which need not exist.
 
         Parameters
         ----------

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class Study(StudyLayout):
-    """One study; its scans and tags are read when they are asked for.
+    """A study; its scans and tags are read when they are needed.
 
-    Make one with `Study.create` or `Study.open`. The package itself works with this class;
+    Use `Study.create` or `Study.open` to get one. The package itself works with this class;
     `napari_mcwss.Study`, the one for scripts and notebooks, can also train and segment.
 
     Parameters
@@ -38,7 +38,7 @@ class Study(StudyLayout):
     folder : Path
         The study's folder.
     description : Description
-        What its ``mcwss.json`` says.
+        Content of its ``mcwss.json``.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Study(StudyLayout):
         channels: Sequence[str],
         classes: Sequence[str | ClassSpec],
     ) -> Self:
-        """Make a study in a folder that holds none yet.
+        """Create a study in a folder that holds none yet.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Study(StudyLayout):
         channels : sequence of str
             Names of the channels, the same for every scan.
         classes : sequence of str or ClassSpec
-            What to look for; plain names get colours of a palette.
+            The classes; plain names get colours of a palette.
 
         Returns
         -------
@@ -84,9 +84,9 @@ class Study(StudyLayout):
         Raises
         ------
         McwssError
-            If there is a study already, there are no channels or classes, a
-            name is given twice or cannot be that of a file, or a scan's files
-            do not fit. Nothing is written then.
+            If the folder holds a study, no channel or class is given, a name is given
+            twice or cannot be that of a file, or a scan's files do not fit. Nothing
+            is written then.
 
         Examples
         --------
@@ -147,7 +147,7 @@ class Study(StudyLayout):
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
-        """What is looked for."""
+        """The classes that are looked for."""
         return self._description.classes
 
     @property
@@ -203,7 +203,7 @@ class Study(StudyLayout):
         for name, files in scans.items():
             refuse_time(name, files)
             read_scan(name, self.channels, files)
-        # Files take a while: another thread may have added others meanwhile.
+        # Reading takes a while, in which another thread may have added scans.
         self._save(self._changed(scans=(*self._description.scans, *entries)))
 
     def missing_scans(self) -> tuple[str, ...]:
@@ -222,12 +222,12 @@ class Study(StudyLayout):
         )
 
     def move_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
-        """Refer to the files of scans at another place.
+        """Replace the paths of scans that were moved.
 
         Parameters
         ----------
         scans : mapping of str to sequence of Path
-            Name of each scan that was moved to its files.
+            Name of each moved scan to its files.
 
         Raises
         ------
@@ -263,12 +263,12 @@ class Study(StudyLayout):
             self._scans.pop(name, None)
 
     def add_classes(self, classes: Sequence[str | ClassSpec]) -> None:
-        """Add classes; of them every slice is unknown.
+        """Add classes, which are unknown on every slice.
 
         Parameters
         ----------
         classes : sequence of str or ClassSpec
-            What to look for as well.
+            The classes to add.
 
         Raises
         ------
@@ -287,7 +287,7 @@ class Study(StudyLayout):
         self._save(self._changed(classes=(*self.classes, *added)))
 
     def files(self, scan: str) -> tuple[Path, ...]:
-        """Give the files of a scan.
+        """Return the files of a scan.
 
         Parameters
         ----------
@@ -354,7 +354,7 @@ class Study(StudyLayout):
                     f"scan {name}: '{lost}' does not exist{more}: if scans or study were moved, "
                     f"napari-mcwss relink '{self.folder}' --scans FOLDER finds them"
                 )
-            # Whichever thread comes second gets what the first has opened.
+            # If two threads open a scan, both get the object of the first.
             self._scans.setdefault(name, read_scan(name, self.channels, files))
         return self._scans[name]
 

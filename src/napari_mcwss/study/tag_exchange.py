@@ -1,4 +1,4 @@
-"""Tags of a whole study from elsewhere, and out to a file."""
+"""Import of tags into a study, and their export into a file."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ def _warn(text: str) -> None:
 def read_tags(
     study: TaggedStudy, sources: Sequence[Path], warn: Callable[[str], None] = _warn
 ) -> dict[str, TagTable]:
-    """Read what files, or another study, say of the slices of a study.
+    """Read tags of a study's scans from files, or from another study.
 
     Parameters
     ----------
     study : Study
-        Whose scans and classes are meant.
+        The study of the scans and classes.
     sources : sequence of Path
         Files as `napari_mcwss.tags.spreadsheets.read_spreadsheets` reads them,
         or the folder of one other study. The images of the other study need
         not be there.
     warn : callable
-        Is told of tagged scans and of classes of the other study that this one
-        has not; a UserWarning if not given.
+        Called with a message about tagged scans and classes of the other study
+        that this one lacks; a UserWarning if not given.
 
     Returns
     -------
     dict of str to TagTable
-        For every scan that is named a table of all classes of the study,
-        unknown where the sources say nothing.
+        A table of all classes of the study for every scan in the sources, unknown
+        where they hold no tag.
 
     Raises
     ------
@@ -139,12 +139,12 @@ def tags_of_masks(
     mapping: Mapping[str, Sequence[int]],
     warn: Callable[[str], None] = _warn,
 ) -> Iterator[tuple[str, TagTable]]:
-    """Read what masks say of the slices of a study, one scan at a time.
+    """Derive tags from masks, one scan at a time.
 
     Parameters
     ----------
     study : Study
-        Whose scans are meant.
+        The study of the scans.
     masks : mapping of str to Path
         Scan to its mask, as `napari_mcwss.scans.finding.find_masks` finds them.
     mapping : mapping of str to sequence of int
@@ -155,8 +155,9 @@ def tags_of_masks(
     Yields
     ------
     tuple of (str, TagTable)
-        The scan's name, and a table of all classes of the study, in which
-        those that the mapping lacks are unknown. Use none before all are there.
+        Name of the scan, and a table of all classes of the study, in which those
+        that the mapping lacks are unknown. Use no table before the last one is
+        read: the mapping is checked then.
 
     Raises
     ------
@@ -182,7 +183,7 @@ def plan_masks(
     scans: Sequence[str] | None = None,
     progress: Callable[[ScanTables, int], ScanTables] = lambda tables, _: tables,
 ) -> ImportPlan:
-    """Find out what tags from masks would change. Nothing is changed yet.
+    """Plan an import of tags from masks, without changing anything.
 
     Parameters
     ----------
@@ -195,7 +196,7 @@ def plan_masks(
     scans : sequence of str, optional
         Names of the scans; all of the study if not given.
     progress : callable
-        Passes on the tables of the scans, of which it is told how many there are.
+        Wraps the iterable of tables, given their number, as a progress bar does.
 
     Returns
     -------
@@ -219,7 +220,7 @@ def plan_masks(
 
 
 def plan_import(study: TaggedStudy, sources: Sequence[Path]) -> ImportPlan:
-    """Find out what an import of tags would change. Nothing is changed yet.
+    """Plan an import of tags, without changing anything.
 
     Parameters
     ----------
@@ -243,7 +244,7 @@ def plan_import(study: TaggedStudy, sources: Sequence[Path]) -> ImportPlan:
 
 
 def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None = None) -> int:
-    """Do what a plan says: one write for each scan, and one step to be undone.
+    """Carry out an import: one write for each scan, and one step to undo.
 
     Parameters
     ----------
@@ -252,8 +253,8 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
     plan : ImportPlan
         From `plan_import`.
     overwrite : bool, optional
-        Whether conflicting tags are taken over, or kept as they are; if not
-        given, a plan with conflicts is refused.
+        Whether imported tags replace those of the study where they conflict; if
+        not given, a plan with conflicts is refused.
 
     Returns
     -------
@@ -265,8 +266,8 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
     McwssError
         If tags conflict and `overwrite` is not given, tags were changed since the
         plan was made, another program changes them now, or they cannot be written.
-        They are then as before, as far as the disk still takes them back; the
-        message names the scans otherwise.
+        The tags are then as before; if the disk prevents that, the message names
+        the scans that are changed.
     """
     if overwrite is None and (conflicts := plan.conflicts):
         readers = {scan: study.tags.readers(scan) for scan in {c.scan for c in conflicts}}
@@ -291,7 +292,7 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
         try:
             study.tags.write(results)
         except McwssError as error:
-            left = _take_back(study, plan, list(results))
+            left = _undo_import(study, plan, list(results))
             if not left:
                 raise
             raise McwssError(
@@ -301,8 +302,8 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
     return sum(int((plan.current[s].values != table.values).sum()) for s, table in results.items())
 
 
-def _take_back(study: TaggedStudy, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
-    """Undo what was done of an import; give the scans for which that fails."""
+def _undo_import(study: TaggedStudy, plan: ImportPlan, scans: Sequence[str]) -> list[str]:
+    """Undo a part of an import, and return the scans for which that fails."""
 
     def changed() -> list[str]:
         return [
@@ -318,7 +319,7 @@ def _take_back(study: TaggedStudy, plan: ImportPlan, scans: Sequence[str]) -> li
 
 
 def export_tags(study: TaggedStudy, path: Path) -> int:
-    """Write all known tags of a study into one file of the long form.
+    """Write all known tags of a study into one file, a row for each tag.
 
     Parameters
     ----------
@@ -341,13 +342,13 @@ def export_tags(study: TaggedStudy, path: Path) -> int:
     return write_long(path, ((scan, study.tags.read(scan)) for scan in study.scan_names))
 
 
-def export_unsaved(book: TagStore, tables: Mapping[str, TagTable], path: Path) -> int:
-    """Write tags that a study does not take into a file of the long form.
+def export_unsaved(store: TagStore, tables: Mapping[str, TagTable], path: Path) -> int:
+    """Write tags that cannot be saved in their study into a file, a row for each tag.
 
     Parameters
     ----------
-    book : TagStore
-        Of the study.
+    store : TagStore
+        The tags of the study.
     tables : mapping
         Scan to all its tags.
     path : Path
@@ -363,10 +364,10 @@ def export_unsaved(book: TagStore, tables: Mapping[str, TagTable], path: Path) -
     McwssError
         If the file cannot be written or is one of the study's own.
     """
-    _refuse_own_file(book, path)
+    _refuse_own_file(store, path)
     return write_long(path, tables.items())
 
 
-def _refuse_own_file(book: TagStore, path: Path) -> None:
-    if book.folder in Path(os.path.realpath(path)).parents:
+def _refuse_own_file(store: TagStore, path: Path) -> None:
+    if store.folder in Path(os.path.realpath(path)).parents:
         raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")

@@ -1,6 +1,6 @@
-"""Tags from elsewhere: what masks say, and the plan of what an import would change.
+"""Tags from masks, and the plan of an import.
 
-Masks serve for an import only; training never sees one.
+Masks are used for an import only; training never sees one.
 """
 
 from __future__ import annotations
@@ -48,20 +48,18 @@ def tags_from_mask(mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int
 
 @dataclass(frozen=True)
 class Conflict:
-    """A tag that an import knows otherwise.
+    """A known tag that differs between the study and an import.
 
     Parameters
     ----------
     scan : str
         Name of the scan.
     slice_index : int
-        Of the slice, from 0.
+        Index of the slice, from 0.
     class_name : str
-        Of the class.
-    current : Tag
-        What is known here.
-    imported : Tag
-        What is known there.
+        Name of the class.
+    current, imported : Tag
+        The tag of the study, and that of the import.
     """
 
     scan: str
@@ -79,16 +77,16 @@ class Conflict:
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """How much of an import is what.
+    """Numbers of tags of an import.
 
     Parameters
     ----------
     new : int
-        Tags that are known only to the import.
+        Tags that are known only in the import.
     conflicting : int
-        Tags that are known already, but not the same.
+        Tags that are known in both, and differ.
     unchanged : int
-        Tags that are known already, and the same.
+        Tags that are known in both, and equal.
     """
 
     new: int
@@ -97,9 +95,9 @@ class ImportCounts:
 
 
 class ImportPlan:
-    """What an import would change, to be looked at before it is done.
+    """The changes of an import, before it is carried out.
 
-    What is unknown to the import stays as it is.
+    Tags that are unknown in the import stay as they are.
 
     Parameters
     ----------
@@ -115,12 +113,12 @@ class ImportPlan:
 
     @property
     def new(self) -> int:
-        """Number of tags that are known only to the import."""
+        """Number of tags that are known only in the import."""
         return self.counts().new
 
     @property
     def unchanged(self) -> int:
-        """Number of tags that are known already, and the same."""
+        """Number of tags that are known in both, and equal."""
         return self.counts().unchanged
 
     def counts(self, class_name: str | None = None) -> ImportCounts:
@@ -137,7 +135,7 @@ class ImportPlan:
 
     @property
     def conflicts(self) -> list[Conflict]:
-        """Tags that are known already, but not the same; scan by scan, slice by slice."""
+        """Tags that are known in both and differ, in the order of scans and slices."""
         return [
             Conflict(
                 scan,
@@ -151,17 +149,17 @@ class ImportPlan:
         ]
 
     def result(self, *, overwrite: bool) -> dict[str, TagTable]:
-        """Give the tags after the import, of the scans that it changes.
+        """Return the tags after the import, of the scans that it changes.
 
         Parameters
         ----------
         overwrite : bool
-            Whether conflicting tags are taken over, or kept as they are.
+            Whether imported tags replace those of the study where they conflict.
 
         Returns
         -------
         dict of str to TagTable
-            Tables of their own.
+            Copies.
         """
         results = {}
         for scan, here in self.current.items():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Tag(IntEnum):
-    """What is known of a class on a slice."""
+    """Whether a class is on a slice, as far as a reader has said."""
 
     UNKNOWN = -1
     ABSENT = 0
@@ -29,7 +29,7 @@ class Tag(IntEnum):
 
     @property
     def next(self) -> Tag:
-        """The tag that the next keystroke gives: unknown, present, absent, unknown ..."""
+        """The tag after the next key stroke: unknown, present, absent, unknown ..."""
         return {Tag.UNKNOWN: Tag.PRESENT, Tag.PRESENT: Tag.ABSENT}.get(self, Tag.UNKNOWN)
 
 
@@ -63,40 +63,15 @@ class TagTable:
 
     @classmethod
     def empty(cls, slices: int, classes: Sequence[str]) -> TagTable:
-        """Make a table in which all is unknown.
-
-        Parameters
-        ----------
-        slices : int
-            Number of rows.
-        classes : sequence of str
-            Names of the columns.
-
-        Returns
-        -------
-        TagTable
-            The table.
-        """
+        """Make a table in which all is unknown: a row for each slice, a column for each class."""
         return cls(tuple(classes), np.full((slices, len(classes)), Tag.UNKNOWN, np.int8))
 
     def copy(self) -> TagTable:
-        """Make a table that can be changed without changing this one."""
+        """Return an independent copy."""
         return TagTable(self.classes, self.values.copy())
 
     def get(self, slice_index: int, class_name: str) -> Tag:
-        """Give one tag.
-
-        Parameters
-        ----------
-        slice_index : int
-            Of the slice, from 0.
-        class_name : str
-            Of the class.
-
-        Returns
-        -------
-        Tag
-            What is known.
+        """Return the tag of a class on a slice, counted from 0.
 
         Raises
         ------
@@ -106,16 +81,7 @@ class TagTable:
         return Tag(int(self.values[self._place(slice_index, class_name)]))
 
     def set(self, slice_index: int, class_name: str, tag: Tag) -> None:
-        """Change one tag.
-
-        Parameters
-        ----------
-        slice_index : int
-            Of the slice, from 0.
-        class_name : str
-            Of the class.
-        tag : Tag
-            What is now known.
+        """Set the tag of a class on a slice, counted from 0.
 
         Raises
         ------
@@ -125,12 +91,12 @@ class TagTable:
         self.values[self._place(slice_index, class_name)] = tag
 
     def update(self, other: TagTable) -> None:
-        """Take over what another table knows; what is unknown to it stays as it is.
+        """Set all tags that are known in another table; the others stay.
 
         Parameters
         ----------
         other : TagTable
-            With the same slices, and any of these classes in any order.
+            A table of the same slices, with any of the classes in any order.
 
         Raises
         ------
@@ -153,17 +119,7 @@ class TagTable:
         return known
 
     def count(self, class_name: str) -> dict[int, int]:
-        """Count the slices of each tag of one class.
-
-        Parameters
-        ----------
-        class_name : str
-            Of the class.
-
-        Returns
-        -------
-        dict of Tag to int
-            A number for every tag.
+        """Count the slices of one class that have each tag.
 
         Raises
         ------
@@ -229,27 +185,7 @@ class TagTable:
 
     @classmethod
     def from_csv(cls, content: bytes, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
-        """Read a table out of the content of a file.
-
-        Parameters
-        ----------
-        content : bytes
-            Of the file.
-        path : Path
-            The file, for messages.
-        slices, classes
-            As for `read_csv`.
-
-        Returns
-        -------
-        TagTable
-            As `read_csv`.
-
-        Raises
-        ------
-        McwssError
-            As `read_csv`.
-        """
+        """Read a table from the content of a file, as `read_csv` does; messages name its path."""
         try:
             lines = content.decode("utf-8-sig").splitlines()
             rows = [row for row in csv.reader(lines, strict=True) if any(row)]
