@@ -207,7 +207,7 @@ class Study(StudyLayout):
         self._save(self._changed(scans=(*self._description.scans, *entries)))
 
     def missing_scans(self) -> tuple[str, ...]:
-        """Name the scans of which a file is not where the study says, as after a move.
+        """Return the names of scans of which a file is missing, as after a move.
 
         Examples
         --------

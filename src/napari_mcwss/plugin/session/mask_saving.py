@@ -1,4 +1,4 @@
-"""Brings corrected masks to the disk beside the screen, and keeps those that it does not take."""
+"""Writes corrected masks in a thread, and keeps those that cannot be written."""
 
 from collections.abc import Generator
 from datetime import datetime
@@ -24,7 +24,7 @@ _Written = tuple[CorrectedMask | None, McwssError | None]
 
 
 class MaskSaving(QObject):  # type: ignore[misc]
-    """Saves the latest state of each mask; what fails waits, and is tried again.
+    """Saves the latest state of each mask; those that fail wait and are tried again.
 
     Attributes
     ----------
@@ -53,24 +53,24 @@ class MaskSaving(QObject):  # type: ignore[misc]
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Names of the scans whose masks are in memory alone."""
+        """Names of the scans whose masks are in memory only."""
         return tuple(scan for _, scan in self._waiting)
 
     def latest(self, study: "Study", scan: str) -> CorrectedMask | None:
-        """Give the mask of a scan that waits, None if none does: it is newer than the disk's."""
+        """Return the unsaved mask of a scan, newer than the file; None if there is none."""
         return self._waiting.get((study, scan))
 
     def unsaved(self, study: "Study") -> dict[str, NDArray[np.uint8]]:
-        """Give the labels of a study that wait, of each scan."""
+        """Return the labels of all unsaved masks of a study, by scan."""
         return {scan: mask.labels for (of, scan), mask in self._waiting.items() if of is study}
 
     def save(self, study: "Study", scan: str, mask: CorrectedMask) -> None:
-        """Have a mask saved, in place of what waits of this scan."""
+        """Save a mask, in place of an unsaved one of this scan."""
         self._waiting[study, scan] = mask
         self._start()
 
     def finish(self) -> None:
-        """Save all that waits before this returns, as far as that succeeds."""
+        """Save all masks that wait, until one fails, before this returns."""
         for key in list(self._waiting):
             mask, error = self._write(key)
             if error is not None:

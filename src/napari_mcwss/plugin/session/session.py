@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Session:
     """The study that is open in one viewer.
 
-    Docks act on the session and listen to its signals; none knows another.
-    All of it belongs to the main thread.
+    Docks call the session and listen to its signals; they do not know each other.
+    Use it in the main thread only.
 
     Parameters
     ----------
@@ -36,32 +36,31 @@ class Session:
     Attributes
     ----------
     study_changed : Signal
-        A study was opened, or its scans or classes have changed.
+        A study was opened, or its scans or classes were changed.
     scan_changed : Signal
-        Another scan is on screen, by its name.
+        Another scan is on screen; with its name.
     tags_changed : Signal
-        Tags of a scan have changed, by its name.
+        Tags of a scan were changed; with its name.
     models_changed : Signal
         A model was trained or removed.
     place_wanted : Signal
-        A slice is to be brought on screen, by name of the scan and index; its voxels are yet to
-        be read.
+        A slice is to be shown; with the scan, whose voxels are not read yet, and its index.
     table : TagTable or None
-        The tags of the scan on screen, as its user sees them; None if there is
-        no scan or its tags are damaged.
+        The tags of the scan on screen, with those that wait to be saved; None if
+        there is no scan or its tags are damaged.
     damage : str
-        What is wrong with them.
+        Why the tags cannot be read; empty if they can.
     read_only : str
-        Why tags cannot be changed here, as that another program changes them;
-        empty if they can.
+        Why tags cannot be changed, as while another program changes them; empty if
+        they can.
     saving : TagSaving
-        Brings them to the disk.
+        Writes tags to the disk.
     order : ScanOrder
-        The order and the names in which the user sees the scans.
+        The order and the names of the scans on screen.
     correcting : Correcting
-        The corrected mask of the scan on screen, and its way to the disk.
+        The corrected mask of the scan on screen.
     window_closed : bool
-        Whether there is no screen any more that layers could be removed from.
+        Whether the window is closed, so that layers cannot be removed.
     """
 
     study_changed = Signal()
@@ -90,20 +89,20 @@ class Session:
 
     @classmethod
     def of(cls, viewer: Viewer) -> "Session":
-        """Give the session of a viewer, the same one to every dock."""
+        """Return the session of a viewer, the same for all docks."""
         if viewer not in cls._sessions:
             cls._sessions[viewer] = cls(viewer)
         return cls._sessions[viewer]
 
     def open(self, study: Study) -> None:
-        """Open a study; `show` brings a scan of it on screen."""
+        """Open a study, of which `show` shows a scan."""
         self.close()
         self.study = study
         self.claim()
         self.study_changed.emit()
 
     def claim(self) -> None:
-        """Try to become the one who changes the tags of the study; `read_only` says if not."""
+        """Take the lock on the study's tags; `read_only` says why if that fails."""
         if self.study is None or self.study.tags.lock.held:
             return
         try:
@@ -112,11 +111,11 @@ class Session:
             self.read_only = str(error)
         else:
             self.read_only = ""
-            # What is on screen may be older than what the other program has saved.
+            # The other program may have saved newer tags than those on screen.
             self._read_tags()
 
     def close(self) -> None:
-        """Leave the study, so that other programs may change its tags."""
+        """Close the study and release the lock on its tags."""
         self._forget_scan()
         if not self.window_closed:
             remove_study_layers(self.viewer)
@@ -130,10 +129,9 @@ class Session:
         self.study, self.read_only = None, ""
 
     def show(self, scan: str) -> None:
-        """Bring a scan of the study on screen.
+        """Show a scan of the study.
 
-        Its voxels should have been read before, beside the screen: reading
-        them here takes seconds.
+        Read its voxels before, in a thread: reading them here takes seconds.
         """
         if self.study is None or scan == self.scan:
             return
@@ -149,8 +147,8 @@ class Session:
     def slice_index(self) -> int | None:
         """The slice on screen along the slice axis, z; None where the view shows none.
 
-        It is read off the position in millimetres: napari counts its steps by
-        whichever layer has the finest.
+        It is computed from the position in millimetres: napari's own index counts
+        in steps of the finest layer.
         """
         dims = self.viewer.dims
         if self.study is None or self.scan is None or dims.ndim < 3 or dims.ndisplay != 2:
@@ -189,7 +187,7 @@ class Session:
             dims.set_point(axis, point)
 
     def go_to(self, slice_index: int) -> None:
-        """Bring a slice of the scan on screen."""
+        """Show a slice of the scan."""
         if self.study is not None and self.scan is not None:
             spacing = self.study.scan(self.scan).geometry.spacing
             self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
@@ -211,15 +209,15 @@ class Session:
         self.tags_changed.emit(self.scan)
 
     def take_over(self, scans: Iterable[str]) -> None:
-        """Show tags that were changed on the disk, as by an import beside the screen."""
+        """Show tags that were changed on the disk, as by an import."""
         changed = tuple(scans)
         if self.scan in changed:
             self._read_tags()
         for scan in changed:
             self.tags_changed.emit(scan)
 
-    def show_turned(self, step: UndoStep) -> None:
-        """Show a step that was taken back or done again on the disk."""
+    def show_step(self, step: UndoStep) -> None:
+        """Show a step that was undone or redone on the disk."""
         self.take_over(step.changes)
         if self.scan in step.changes:
             self.go_to(step.changes[self.scan][0].slice_index)
@@ -234,11 +232,11 @@ class Session:
             self.damage = str(error)
 
     def _forget_scan(self) -> None:
-        """Forget the scan on screen and its voxels; its tags go into the csv file.
+        """Forget the scan on screen and its voxels, and write its tags into the csv file.
 
-        Before anything is done to its layers: with each the view changes. A
-        dock that took it for turned away would show a button for it, so that Qt
-        paints at once what is half removed, and OpenGL crashes.
+        Call it before its layers are changed: each change of a layer changes the
+        view, for which a dock might show a button, so that Qt paints half-removed
+        layers and OpenGL crashes.
         """
         self.correcting.look()
         self.compact_tags()
@@ -247,7 +245,7 @@ class Session:
         self.scan, self.table, self.damage = None, None, ""
 
     def compact_tags(self) -> None:
-        """Bring the csv file of the scan on screen up to date."""
+        """Write the tags of the scan on screen into its csv file."""
         if self.study is None or self.scan is None:
             return
         try:

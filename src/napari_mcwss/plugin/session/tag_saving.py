@@ -1,4 +1,4 @@
-"""Brings tags to the disk, and keeps those that the disk does not take."""
+"""Writes tags to the disk, and keeps those that cannot be written."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ RETRY_MILLISECONDS = 3000
 
 
 class TagSaving(QObject):  # type: ignore[misc]
-    """Saves steps in their order; what fails waits, and is tried again.
+    """Saves steps in their order; those that fail wait and are tried again.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class TagSaving(QObject):  # type: ignore[misc]
 
     @property
     def waiting(self) -> bool:
-        """Whether tags are in memory alone."""
+        """Whether tags are in memory only."""
         return bool(self._waiting)
 
     def latest(self, store: TagStore, scan: str) -> TagTable:
@@ -66,7 +66,7 @@ class TagSaving(QObject):  # type: ignore[misc]
         self.retry()
 
     def retry(self) -> None:
-        """Save what waits, as far as that succeeds."""
+        """Save the steps that wait, until one fails."""
         while self._waiting:
             store, scan, changes = self._waiting[0]
             try:

@@ -1,4 +1,4 @@
-"""Asks before a corrected mask is lost that the disk has not taken when the window is closed."""
+"""Asks before a window with an unsaved corrected mask is closed."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ _Role = QMessageBox.ButtonRole
 
 
 class UnsavedMasks(Closing):
-    """Saves what was painted when a window is closed; asks if that cannot be.
+    """Saves corrected masks when a window is closed, and asks if that fails.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class UnsavedMasks(Closing):
 
     @classmethod
     def guard(cls, window: QWidget, session: "Session") -> None:
-        """Watch a window, once: it outlives its docks."""
+        """Watch a window, which outlives its docks; only the first call for a window counts."""
         if window.findChild(cls, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
             cls(window, session)
 

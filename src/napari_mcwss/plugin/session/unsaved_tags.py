@@ -1,4 +1,4 @@
-"""Asks before tags are lost that the disk has not taken when the window is closed."""
+"""Asks before a window with unsaved tags is closed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +20,7 @@ _Role = QMessageBox.ButtonRole
 
 
 class UnsavedTags(Closing):
-    """Keeps a window open until the user has decided about tags that wait to be saved.
-
-    When it is closed, the study is, too.
+    """Keeps a window open until the user has decided about unsaved tags, then closes the study.
 
     Parameters
     ----------
@@ -38,19 +36,19 @@ class UnsavedTags(Closing):
 
     @classmethod
     def guard(cls, window: QWidget, session: Session) -> None:
-        """Watch a window, once: it outlives its docks."""
+        """Watch a window, which outlives its docks; only the first call for a window counts."""
         if window.findChild(cls, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
             cls(window, session)
 
     def may_close(self, window: QWidget) -> bool:
-        """Ask about tags that wait to be saved."""
+        """Ask about unsaved tags."""
         saving = self._session.saving
         if saving.waiting:
             saving.retry()
         return all(self._ask(window, store, unsaved) for store, unsaved in saving.unsaved().items())
 
     def closed(self) -> None:
-        """Close the study: the docks that go next cannot be acted on."""
+        """Close the study; the docks are destroyed next."""
         self._session.window_closed = True
         self._session.close()
 

@@ -1,4 +1,4 @@
-"""Taking steps of tagging back, and doing them again."""
+"""Undo and redo of tagging."""
 
 from collections.abc import Callable, Generator
 from functools import partial
@@ -16,14 +16,14 @@ from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.store import TagStore
 
 AT_ONCE = 4
-"""Scans whose tags are written while the screen waits: a disk takes some milliseconds for each."""
+"""Most scans whose tags are written in the main thread; each takes some milliseconds."""
 
 
 class Undoing(QObject):  # type: ignore[misc]
-    """Undo and redo, of whichever scan.
+    """Undo and redo, over all scans.
 
-    A step of many scans, as of an import, is written beside the screen; meanwhile a dialog keeps
-    its user from tagging.
+    A step of many scans, as of an import, is written in a thread; meanwhile a dialog keeps the user
+    from tagging.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ class Undoing(QObject):  # type: ignore[misc]
         self.background = Background(self)
 
     def undo(self) -> None:
-        """Take the latest step back."""
-        self._turn(lambda book: book.to_undo, TagStore.undo, "Undone", "Nothing to undo.")
+        """Undo the latest step."""
+        self._apply(lambda store: store.to_undo, TagStore.undo, "Undone", "Nothing to undo.")
 
     def redo(self) -> None:
-        """Do again what was taken back last."""
-        self._turn(lambda book: book.to_redo, TagStore.redo, "Done again", "Nothing to redo.")
+        """Redo the step that was undone last."""
+        self._apply(lambda store: store.to_redo, TagStore.redo, "Redone", "Nothing to redo.")
 
-    def _turn(
+    def _apply(
         self,
         next_step: Callable[[TagStore], UndoStep | None],
-        turn: Callable[[TagStore], object],
+        apply: Callable[[TagStore], object],
         done: str,
         nothing: str,
     ) -> None:
@@ -74,14 +74,14 @@ class Undoing(QObject):  # type: ignore[misc]
             if step is None:
                 self.said.emit(nothing)
             elif len(step.changes) > AT_ONCE:
-                self._turn_beside(step, partial(turn, study.tags), done)
+                self._apply_in_thread(step, partial(apply, study.tags), done)
             else:
-                turn(study.tags)
+                apply(study.tags)
                 self._show(step, done)
         except McwssError as error:
             show_error(order.hide(str(error)))
 
-    def _turn_beside(self, step: UndoStep, turn: Callable[[], object], done: str) -> None:
+    def _apply_in_thread(self, step: UndoStep, apply: Callable[[], object], done: str) -> None:
         def end(outcome: JobOutcome) -> None:
             self.background.ended.disconnect(end)
             self._dialog.accept()
@@ -91,20 +91,20 @@ class Undoing(QObject):  # type: ignore[misc]
                 # Of some scans it may be written.
                 self._session.take_over(step.changes)
 
-        events = _turning(turn, self._session.order)
+        events = _applying(apply, self._session.order)
         self.background.start(Job("writing of tags", events, lambda _: False))
         self.background.ended.connect(end)
         self._dialog.say(f"Writing the tags of {len(step.changes)} scans …")
 
     def _show(self, step: UndoStep, done: str) -> None:
-        self._session.show_turned(step)
+        self._session.show_step(step)
         tags = counted(sum(map(len, step.changes.values())), "tag")
         scans = names_text([self._session.order.label(scan) for scan in step.changes])
         self.said.emit(f"{done}: {tags} of {scans}.")
 
 
 class _Waiting(QDialog):  # type: ignore[misc]
-    """Keeps the user from tagging until it is closed; nothing that the user does closes it."""
+    """A dialog without a button, which keeps the user from tagging until it is accepted."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -122,16 +122,16 @@ class _Waiting(QDialog):  # type: ignore[misc]
         self.open()
 
     def reject(self) -> None:
-        """Stay."""
+        """Stay open."""
 
 
-def _turning(
-    turn: Callable[[], object], order: ScanOrder
+def _applying(
+    apply: Callable[[], object], order: ScanOrder
 ) -> Callable[[], Generator[None, None, None]]:
     def events() -> Generator[None, None, None]:
         yield
         try:
-            turn()
+            apply()
         except McwssError as error:
             raise McwssError(order.hide(str(error))) from error
 
