@@ -14,6 +14,7 @@ from napari_mcwss.training.checkpoints.unfinished import (
     SUMMARY,
     TrainingLockedError,
     UnfinishedError,
+    give_up_training,
     unfinished_training,
     unfinished_trainings,
     working_folder,
@@ -63,6 +64,8 @@ def test_one_that_runs_now_names_its_process(tagged_study: Study):
     next(e for e in events if isinstance(e, Checkpoint) and e.kind == "state")
     running = unfinished_training(tagged_study, "m").running
     assert running is not None
+    with pytest.raises(TrainingLockedError):
+        give_up_training(tagged_study, "m")
     events.close()
     assert unfinished_training(tagged_study, "m").running is None
 
@@ -86,6 +89,16 @@ def test_restart_gives_it_up_but_not_before_there_is_something_to_learn_from(tag
     list(train(tagged_study, "m", TINY, restart=True))
     assert unfinished_training(tagged_study, "m") is None
     assert hidden(tagged_study) == []
+
+
+def test_giving_up_leaves_the_models(tagged_study: Study):
+    stop(train(tagged_study, "m", TINY))
+    give_up_training(tagged_study, "m")
+    assert unfinished_training(tagged_study, "m") is None
+    assert tagged_study.model_names() == ["m"]
+    give_up_training(tagged_study, "m")
+    with pytest.raises(McwssError, match="no unfinished training of 'm'"):
+        list(resume(tagged_study, "m"))
 
 
 def test_a_second_training_of_a_name_is_refused_and_harms_nothing(tagged_study: Study):

@@ -139,6 +139,22 @@ def refuse_to_replace(study: Study, name: str) -> None:
         )
 
 
+def give_up_training(study: Study, name: str) -> None:
+    """Discard the unfinished training of a model; models stay.
+
+    Raises
+    ------
+    TrainingLockedError
+        If it runs now.
+    McwssError
+        If its folder cannot be removed.
+    """
+    if not working_folder(study, name).exists():
+        return
+    with training_lock(study, name):
+        remove_folder(working_folder(study, name))
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a working folder, its state first, so that half of it is never resumed.
 
