@@ -25,22 +25,14 @@ def replacing(path: Path) -> Iterator[Path]:
     the temporary file is removed and `path` is as it was. Readers therefore
     see the old file or the new one, never a part of either.
 
-    Parameters
-    ----------
-    path : Path
-        The file to write. Missing parent folders are made. A link is followed:
-        its target is replaced, not the link.
+    Missing parent folders are made. A link is followed: its target is replaced, not the link. A
+    `McwssError` says why the file cannot be written.
 
     Yields
     ------
     Path
         A hidden, unused name in the same folder, ending in the name of `path`
         so that libraries that look at suffixes choose the same format.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written: no permission, disk full, ...
 
     Examples
     --------
@@ -71,19 +63,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def append_line(path: Path, line: str) -> None:
     """Add one line to a file; when this returns, the line is on the disk.
 
-    Parameters
-    ----------
-    path : Path
-        The file, made if missing, as are the folders above it. If it ends in
-        the middle of a line (the machine died while writing), that part is
-        left as a line of its own.
-    line : str
-        The text, without a line break.
-
-    Raises
-    ------
-    McwssError
-        If the line cannot be written. The file is then as it was before.
+    The file is made if missing, as are the folders above it. If it ends in the middle of a line
+    (the machine died while writing), that part is left as a line of its own. After a `McwssError`
+    the file is as it was before.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,14 +99,13 @@ def cannot_write(path: Path, error: OSError) -> McwssError:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file's content is on the disk."""
     # Windows flushes only what is open for writing.
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def _flush_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk, where the system can."""
+    """Wait until names are on the disk, where the system can."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

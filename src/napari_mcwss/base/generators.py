@@ -10,16 +10,6 @@ R = TypeVar("R")
 class Returning(Generic[Y, R]):
     """Iterate over a generator and keep the value that it returns.
 
-    Parameters
-    ----------
-    generator : generator
-        The generator, not started.
-
-    Attributes
-    ----------
-    value : object
-        What it returned, once it has ended.
-
     Examples
     --------
     >>> def count():

@@ -40,18 +40,8 @@ class LockedError(McwssError):
 class Holder:
     """The holder of a lock.
 
-    Parameters
-    ----------
-    process : int
-        Process number.
-    host : str
-        Name of the computer.
-    time : datetime
-        Since when it holds the lock.
-    started : float, optional
-        When the process started, in seconds since 1970.
-    key : str
-        Random, to tell locks of one program apart.
+    `started` is when the process started, in seconds since 1970; `key` is random, to tell locks of
+    one program apart.
     """
 
     process: Annotated[int, Field(gt=0, lt=2**31)]
@@ -61,7 +51,6 @@ class Holder:
     key: str = ""
 
     def __str__(self) -> str:
-        """Name the process, the computer and the time, for messages."""
         since = f"{self.time.astimezone():%Y-%m-%d %H:%M}"
         return f"process {self.process} on {self.host}, since {since}"
 
@@ -106,11 +95,6 @@ class Lock:
     One object can be taken several times, in any thread; the last release gives
     the lock back. Subclasses say in `refusal` what it protects.
 
-    Parameters
-    ----------
-    path : Path
-        The file; it exists while the lock is held.
-
     Examples
     --------
     >>> import tempfile
@@ -146,15 +130,7 @@ class Lock:
             return holder
 
     def acquire(self) -> None:
-        """Take the lock.
-
-        Raises
-        ------
-        LockedError
-            If another holds it; the message names it.
-        McwssError
-            If the file cannot be made.
-        """
+        """Take the lock, or raise a `LockedError` that names who holds it."""
         with self._counting:
             if not self.held:
                 if not self._take_guard():
@@ -168,13 +144,7 @@ class Lock:
             self._times += 1
 
     def release(self) -> None:
-        """Release the lock once; the last release of as many removes the file.
-
-        Raises
-        ------
-        McwssError
-            If the file cannot be removed.
-        """
+        """Release the lock once; the last release of as many removes the file."""
         with self._counting:
             self._times -= 1
             if self.held:
@@ -232,7 +202,6 @@ class Lock:
             self._guard.release()
 
     def _make(self) -> bool:
-        """Make the file, unless it is there already."""
         self._key = secrets.token_hex(8)
         started, now = psutil.Process().create_time(), datetime.now().astimezone()
         holder = Holder(os.getpid(), socket.gethostname(), now, started, self._key)
@@ -263,7 +232,6 @@ class Lock:
             raise cannot_write(self.path, error) from error
 
     def _holder(self) -> Holder | None:
-        """Read the file; None if it is not there or incomplete."""
         try:
             return _HOLDER.validate_json(self.path.read_bytes())
         except (FileNotFoundError, ValidationError):

@@ -18,20 +18,7 @@ _NAME_BYTES = 230
 
 
 def check_names(kind: str, names: Iterable[str]) -> None:
-    """Refuse names that are given twice or cannot be those of files, on any system.
-
-    Parameters
-    ----------
-    kind : str
-        What is named, for the message.
-    names : iterable of str
-        The names.
-
-    Raises
-    ------
-    McwssError
-        If there is such a name.
-    """
+    """Refuse names of some kind that are given twice or cannot be those of files, on any system."""
     seen: set[str] = set()
     for name in names:
         if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:

@@ -27,8 +27,6 @@ class Shown:
     ----------
     option, form : bool
         Whether it is an option of the command line, and has a widget in forms.
-    unit : str
-        Unit of the number.
     step : float, optional
         By how much a click changes the number.
     choices : callable, optional
