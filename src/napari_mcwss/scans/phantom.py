@@ -37,12 +37,7 @@ def phantom_scan(
     core never shows on a slice without oedema, while oedema shows alone on the
     slices around it. Vessels, bright on t1c as well, run through all slices.
 
-    Parameters
-    ----------
-    seed : int or sequence of int, optional
-        The same seed makes the same scan.
-    size : tuple of int, optional
-        Voxels in z, y, x.
+    The same seed makes the same scan; `size` is in voxels (z, y, x).
 
     Returns
     -------
@@ -111,19 +106,10 @@ def write_phantom(
 
     Parameters
     ----------
-    folder : Path
-        Where to write; made if missing.
-    scans : int, optional
-        How many.
     seed : int, optional
         The same seed writes the same scans.
     size : tuple of int, optional
         Voxels in z, y, x.
-
-    Raises
-    ------
-    McwssError
-        If the files cannot be written.
     """
     for number in range(1, scans + 1):
         volume, mask, spacing = phantom_scan((seed, number), size=size)

@@ -36,17 +36,7 @@ _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 def read_series(folder: Path, *, pixels: bool = False) -> list[Dataset]:
     """Read the images of a series, sorted by their position in space.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds one slice a file; files that are not DICOM are skipped.
-    pixels : bool
-        Whether to read pixels too, not headers alone.
-
-    Returns
-    -------
-    list of pydicom.Dataset
-        One for each slice, at least one.
+    Files that are not DICOM are skipped.
 
     Raises
     ------
@@ -126,7 +116,6 @@ def _read_voxels(folder: Path, _: int) -> NDArray[Any]:
 
 
 def _is_series(folder: Path) -> bool:
-    """Tell whether a folder holds DICOM images, by some of its files."""
     with suppress(OSError):
         files = (file for file in folder.iterdir() if file.is_file() and file.name != "DICOMDIR")
         return any(map(_is_dicom, islice(files, _MOST_PROBED)))

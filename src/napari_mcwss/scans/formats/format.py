@@ -20,18 +20,8 @@ if TYPE_CHECKING:
 class Header:
     """What a file says of itself before its voxels are read.
 
-    Attributes
-    ----------
-    path : Path
-        The file, or the folder of a series.
-    geometry : Geometry
-        Of its three spatial axes.
-    channels : int
-        Number of channels in the file.
-    over_time : bool
-        Whether the channels are points in time.
-    coloured : bool
-        Whether the channels are red, green and blue, which can be read as one luminance.
+    `path` is the file, or the folder of a series. The channels are points in time if `over_time`,
+    and red, green and blue, which can be read as one luminance, if `coloured`.
     """
 
     path: Path
@@ -49,12 +39,8 @@ class Format:
 
     Attributes
     ----------
-    name : str
-        As messages and file dialogs show it.
     suffixes : tuple of str
         Lower-case ends of file names; empty if a scan is a folder.
-    read_header : callable
-        Reads the `Header` of a path.
     read_voxels : callable
         Reads the voxels of a path, ``(channels, i, j, k)`` in the order of the file. Its second
         argument is the number of channels that are wanted of a coloured image: 1 or 3.
@@ -65,8 +51,6 @@ class Format:
         that readers multiply stored voxels by, and a note. None if the format is only read.
     is_scan : callable, optional
         Tells whether a folder is a scan of this format.
-    spatial : bool
-        Whether its files say where voxels lie in the patient.
     """
 
     name: str
