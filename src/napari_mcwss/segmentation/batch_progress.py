@@ -10,14 +10,8 @@ from napari_mcwss.base.errors import McwssError
 class ScanProgress:
     """Progress of a batch.
 
-    Attributes
-    ----------
-    scan : str
-        The scan that is being segmented.
-    number, scans : int
-        Its number, from 1, and the number of scans that are not skipped.
-    done, total : int
-        Slices of the scan; both 0 while it is read.
+    `number` counts the `scans` that are not skipped from 1. `done` and `total` are slices of the
+    scan, both 0 while it is read.
     """
 
     scan: str
@@ -31,16 +25,8 @@ class ScanProgress:
 class ScanDone:
     """The end of one scan.
 
-    Attributes
-    ----------
-    scan : str
-        Name of the scan.
-    seconds : float
-        Duration; 0 if there was nothing to do.
-    skipped : bool
-        Whether the scan had a result of this model already.
-    problem : str
-        Why the scan was not segmented; empty if it was.
+    `skipped` means that it had a result of this model already; `problem` says why it was not
+    segmented.
     """
 
     scan: str
@@ -87,13 +73,7 @@ def summary(ended: Sequence[ScanDone]) -> str:
 
 
 def refuse_problems(ended: Sequence[ScanDone]) -> None:
-    """Raise an error if scans of a batch could not be segmented.
-
-    Raises
-    ------
-    McwssError
-        If there are any, naming them.
-    """
+    """Raise an error that names the scans of a batch that could not be segmented, if any."""
     failed = [end.scan for end in ended if end.problem]
     if failed:
         raise McwssError(

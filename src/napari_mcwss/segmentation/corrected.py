@@ -21,12 +21,12 @@ CORRECTED = "corrected"
 
 @dataclass(frozen=True, eq=False)
 class CorrectedMask:
-    """A mask that was corrected by hand, or is being corrected.
+    """A mask ``(z, y, x)`` that was corrected by hand, or is being corrected.
+
+    Labels are 0 background, k + 1 class k.
 
     Attributes
     ----------
-    labels : (z, y, x) array of uint8
-        0 background, k + 1 class k.
     right : bool
         Whether the user has confirmed the whole mask.
     model : str
@@ -49,13 +49,7 @@ class _Record(BaseModel):
 
 
 def corrected_path(study: Study, scan: str) -> Path:
-    """Return the file of a scan's corrected mask, whether it exists or not.
-
-    Raises
-    ------
-    McwssError
-        If the scan's name cannot be a file name.
-    """
+    """Return the file of a scan's corrected mask, whether it exists or not."""
     check_names("scan", [scan])
     return study.folder / CORRECTED / f"{scan}.nii.gz"
 
@@ -70,19 +64,7 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
 
     If the write is interrupted, no other mask than the confirmed one is recorded as right.
 
-    Parameters
-    ----------
-    study : Study
-        The study to write to.
-    scan : str
-        Name of the scan.
-    mask : CorrectedMask
-        The mask, in the shape of the scan.
-
-    Raises
-    ------
-    McwssError
-        If the mask cannot be written; an older one is then unchanged.
+    An older mask is unchanged if the new one cannot be written.
     """
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
@@ -94,13 +76,7 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
-    """Read a scan's corrected mask; None if there is none.
-
-    Raises
-    ------
-    McwssError
-        If the mask is damaged, or was painted for other classes.
-    """
+    """Read a scan's corrected mask; None if there is none. One of other classes is refused."""
     path = corrected_path(study, scan)
     if not path.is_file():
         return None
@@ -115,13 +91,7 @@ def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
 
 
 def right_scans(study: Study) -> list[str]:
-    """Return the names of the scans whose corrected masks the user has confirmed.
-
-    Raises
-    ------
-    McwssError
-        If a file is damaged.
-    """
+    """Return the names of the scans whose corrected masks the user has confirmed."""
     paths = {scan: corrected_path(study, scan) for scan in study.scan_names}
     return [
         scan
@@ -131,19 +101,7 @@ def right_scans(study: Study) -> list[str]:
 
 
 def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str, NDArray[np.uint8]]:
-    """Read the corrected masks that the user has confirmed, as labels to train on.
-
-    Parameters
-    ----------
-    study : Study
-        The study with the scans.
-    scans : sequence of str, optional
-        Names of the scans to include; by default all.
-
-    Returns
-    -------
-    dict of str to (z, y, x) array of uint8
-        Labels by name of the scan.
+    """Read the labels ``(z, y, x)`` that the user has confirmed, of all scans by default.
 
     Raises
     ------

@@ -12,24 +12,10 @@ from napari_mcwss.tags.agreement import contradictions
 
 
 def first_disagreement(study: Study, model: str, scans: Sequence[str]) -> tuple[str, int] | None:
-    """Find the first slice with a tag that its score contradicts.
+    """Find scan and index of the first slice with a tag that its score contradicts.
 
     Scans are skipped if the model has not segmented them, or if their tags or scores cannot be
     read: whoever opens such a scan is told.
-
-    Parameters
-    ----------
-    study : Study
-        The study with the scans.
-    model : str
-        Name of the model.
-    scans : sequence of str
-        Names of the scans to search, in this order.
-
-    Returns
-    -------
-    tuple of (str, int) or None
-        Name of the scan and index of the slice, None if there is no such slice.
     """
     for scan in scans:
         try:

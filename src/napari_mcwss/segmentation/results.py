@@ -36,29 +36,16 @@ def save_result(
 
     Parameters
     ----------
-    study : Study
-        The study to write to.
     model, run : str
         Name of the model, and of the training that made it.
-    prediction : Prediction
-        CAMs and scores of the scan.
     mask : (z, y, x) array of uint8
         0 background, k + 1 class k.
-    settings : MaskSettings
-        How the mask was made.
-    geometry : Geometry
-        The scan's grid.
 
     Returns
     -------
     Path
         The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (in steps of 1/255),
         ``scores.csv``, and the settings in ``result.json``.
-
-    Raises
-    ------
-    McwssError
-        If a file cannot be written.
     """
     folder = study.result_folder(model, prediction.scan)
     for name, cam in zip(prediction.classes, prediction.cams, strict=True):
@@ -84,13 +71,7 @@ def save_mask(
     settings: MaskSettings,
     geometry: Geometry,
 ) -> None:
-    """Replace the mask of a stored result, with parameters as of `save_result`.
-
-    Raises
-    ------
-    McwssError
-        If the scan was not segmented by this model, or a file cannot be written.
-    """
+    """Replace the mask of a stored result, with parameters as of `save_result`."""
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)

@@ -29,16 +29,10 @@ def bounding_box(
 
 
 def nested_labels(precedence: Flags) -> Iterator[tuple[int, Flags]]:
-    """Yield each class with the labels that lie in it: its own, and those shown over it.
+    """Yield each class with the labels, bool ``(classes + 1,)``, that lie in it.
 
-    Outermost classes come first, so that what is done with inner classes has the last word.
-
-    Yields
-    ------
-    index : int
-        Index of the class.
-    labels : (classes + 1,) array of bool
-        Whether each label lies in the class.
+    These are its own, and those shown over it. Outermost classes come first, so that what is done
+    with inner classes has the last word.
     """
     for index in np.argsort(precedence.sum(1), kind="stable"):
         members = precedence[:, index] | (np.arange(len(precedence)) == index)

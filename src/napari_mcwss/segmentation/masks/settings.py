@@ -67,16 +67,9 @@ class MaskSettings:
     def of_record(
         cls, record: Mapping[str, Any], tags: NDArray[np.int8], classes: Sequence[str]
     ) -> "MaskSettings":
-        """Return the settings of a `record`, with the tags if they counted; else the default ones.
+        """Return the settings of a record, with the tags if they counted; else the default ones.
 
-        Parameters
-        ----------
-        record : mapping
-            Record of a stored mask; empty if its settings are not known.
-        tags : ndarray
-            Tags of the scan, int8 ``(slices, classes)``.
-        classes : sequence of str
-            Names of the classes.
+        Tags are ``(slices, classes)``; the record is empty if its settings are not known.
         """
         if not record:
             return cls()

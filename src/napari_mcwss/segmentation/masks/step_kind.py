@@ -14,14 +14,12 @@ from napari_mcwss.segmentation.masks.exclusive import Thresholds
 class StepContext:
     """What steps may look at beside the mask.
 
+    Precedence and allowed slices are those of `exclusive_mask`.
+
     Attributes
     ----------
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1.
-    allowed : (slices, classes) array of bool
-        Which slices can hold a class.
-    precedence : (classes, classes) array of bool
-        Entry (a, b) is whether a is shown over b.
     thresholds : tuple of float
         CAM value of each class from which the mask was made.
     spacing : tuple of float
@@ -50,15 +48,7 @@ class StepContext:
 
 @dataclass(frozen=True)
 class Parameter:
-    """The parameter of a kind of step.
-
-    Attributes
-    ----------
-    unit, meaning : str
-        Such as "mm", and what the value sets.
-    default, low, high : float
-        Default value and range.
-    """
+    """The parameter of a kind of step: what it sets, its unit, default value and range."""
 
     unit: str
     meaning: str

@@ -35,19 +35,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Step:
-    """A step with its parameter.
-
-    Attributes
-    ----------
-    name : str
-        A key of `STEP_KINDS`.
-    value : float, optional
-        Value of its parameter; by default that of the kind.
-
-    Raises
-    ------
-    McwssError
-        If the name is unknown, or the value is out of range.
+    """A step, a key of `STEP_KINDS`, with the value of its parameter; by default that of the kind.
 
     Examples
     --------
@@ -99,11 +87,6 @@ DEFAULT_STEPS = (Step("holes"),)
 
 def parse_steps(text: str) -> tuple[Step, ...]:
     """Read steps from a text such as ``small=0.5,holes`` or ``none``.
-
-    Raises
-    ------
-    McwssError
-        If a step is unknown, or its value is not a number or out of range.
 
     Examples
     --------

@@ -30,21 +30,12 @@ def adapted(
     the more slices there are. Tags and masks are not used (Schneider and others, *Improving
     robustness against common corruptions by covariate shift adaptation*, NeurIPS 2020).
 
+    The model is not changed. Yield after every batch.
+
     Parameters
     ----------
-    model : TrainedModel
-        The model, which is not changed.
-    inputs : Inputs
-        Slices of the scan.
-    batch_size : int
-        Slices at a time.
     look : {"predict", "score"}
         Method of the preset to call; only the norms that it uses are adapted.
-
-    Yields
-    ------
-    None
-        After every batch.
 
     Returns
     -------

@@ -64,19 +64,13 @@ def follow_image(
 
     Afterwards CAMs are at least `THRESHOLD` inside, and below it outside.
 
+    Scores are in 0..1, the image in any units, the spacing (z, y, x) in mm.
+
     Parameters
     ----------
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1, changed in place; that of a class with a parent is its share in the
         parent.
-    scores : (slices, classes) array of float32
-        Scores in 0..1.
-    image : (channels, z, y, x) array of float32
-        The scan, in any units.
-    foreground : (z, y, x) array of bool
-        Voxels that are not background.
-    spacing : tuple of float
-        Voxel size (z, y, x) in mm.
     parents : sequence of int
         Index of each class's parent, -1 for none.
     """
@@ -154,7 +148,6 @@ def _spread(values: NDArray[np.float32], domain: NDArray[np.bool_]) -> NDArray[n
 def _cells(
     image: NDArray[np.float32], domain: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], tuple[int, ...]]:
-    """Put the intensities of the domain's voxels into cells, over all channels at once."""
     count = min(_FINEST, int(_CELLS ** (1 / len(image))))
     shape = (count,) * len(image)
     channels = []

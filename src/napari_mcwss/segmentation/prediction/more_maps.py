@@ -24,8 +24,6 @@ class MoreMaps:
 
     Attributes
     ----------
-    slices : tuple of int
-        Indices of the slices.
     maps : dict of str to (classes, slices, y, x) array of uint8
         Maps by name, 255 for 1.
     reference : str
@@ -48,26 +46,7 @@ def more_maps(
     If a branch of the model compares slices in pairs, each slice is compared with the same
     reference slice of another training scan, see `reference_slice`.
 
-    Parameters
-    ----------
-    study : Study
-        The study with the scan.
-    model : TrainedModel
-        The model.
-    scan : str
-        Name of the scan.
-    slices : sequence of int
-        Indices of its slices.
-
-    Yields
-    ------
-    Progress
-        After every batch; closing the generator cancels.
-
-    Returns
-    -------
-    MoreMaps
-        The maps.
+    Yield progress after every batch; closing the generator cancels.
 
     Raises
     ------
@@ -94,18 +73,9 @@ def more_maps(
 
 
 def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str, int] | None:
-    """Return a slice of another scan with the most present classes; None if there is none.
+    """Return a slice of another of the scans with the most present classes; None if there is none.
 
     Of equal slices it is the middle one, of the first scan that has any.
-
-    Parameters
-    ----------
-    study : Study
-        The study with the tags.
-    scans : sequence of str
-        Names of the scans to choose from; those that are not in the study are skipped.
-    scan : str
-        Name of the scan that is left out.
     """
     best: tuple[int, tuple[str, int]] | None = None
     for name in scans:

@@ -35,10 +35,6 @@ class Prediction:
 
     Attributes
     ----------
-    scan : str
-        Name of the scan.
-    classes : tuple of str
-        Names of the classes.
     scores : (slices, classes) array of float32
         Probability that the slice holds the class.
     cams : (classes, z, y, x) array of float32
@@ -60,24 +56,10 @@ def predict(
     cropped to it. Results are averaged over a slice and its mirror image, and over the slabs
     with that slice if the network reads slabs.
 
-    Parameters
-    ----------
-    model : TrainedModel
-        The model.
-    scan : Scan
-        A scan with the model's channels, in the same order.
-    batch_size : int
-        Slices at a time.
-
     Yields
     ------
     Progress
         After every batch; closing the generator cancels.
-
-    Returns
-    -------
-    Prediction
-        Scores and CAMs.
 
     Raises
     ------
