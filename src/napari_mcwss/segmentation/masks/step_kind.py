@@ -14,7 +14,7 @@ from napari_mcwss.segmentation.masks.exclusive import Thresholds
 class StepContext:
     """What steps may look at beside the mask.
 
-    Precedence and allowed slices are those of `exclusive_mask`.
+    `allowed` comes from `allowed_slices`, and `precedence` is that of `exclusive_mask`.
 
     Attributes
     ----------

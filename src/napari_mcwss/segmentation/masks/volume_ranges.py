@@ -121,8 +121,8 @@ def fitted_thresholds(
     below it. No voxel is added where the CAM is 0 or the slice cannot hold the class, so a
     volume can stay below its range; the volume of inner classes can exceed it.
 
-    Allowed slices and precedence are those of `exclusive_mask`; ranges are by index of the class;
-    the spacing is (z, y, x) in mm.
+    `allowed` comes from `allowed_slices`, and `precedence` is that of `exclusive_mask`. Ranges are
+    by index of the class; the spacing is (z, y, x) in mm.
 
     Parameters
     ----------
