@@ -31,11 +31,6 @@ def export_bids(
 
     Its ``participants.tsv`` lists which participant is which scan. For parameters see
     `ExportKind`.
-
-    Raises
-    ------
-    McwssError
-        If the folder exists.
     """
     participants = plain_names(names)
     labels = plain_names(study.class_names)

@@ -26,14 +26,10 @@ class ExportCase:
 
     Attributes
     ----------
-    scan : Scan
-        The scan.
     mask : (z, y, x) array of uint8
         0 background, k + 1 class k; the corrected mask, if there is one.
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1.
-    scores : (z, classes) array of float32
-        Scores in 0..1.
     right : bool
         Whether the user has checked the corrected mask: no pixel is doubtful.
     """
@@ -46,13 +42,7 @@ class ExportCase:
 
 
 def read_case(study: Study, model: str, name: str) -> ExportCase:
-    """Read a scan's results.
-
-    Raises
-    ------
-    McwssError
-        If the model has not segmented the scan, or a file is missing or damaged.
-    """
+    """Read a scan's results."""
     from napari_mcwss.segmentation.corrected import read_corrected
     from napari_mcwss.segmentation.results import load_mask, load_result
 
@@ -77,24 +67,9 @@ def read_case(study: Study, model: str, name: str) -> ExportCase:
 def each_case(
     study: Study, model: str, names: Sequence[str], write: Callable[[ExportCase], None]
 ) -> Generator[ExportOutcome, None, list[str]]:
-    """Export one scan after the other; an error in one does not stop the others.
+    """Export one scan after the other, and return the names of those that were exported.
 
-    Parameters
-    ----------
-    study, model, names
-        As of `ExportKind`.
-    write : callable
-        Writes the results of one scan; a `McwssError` is a problem of that scan.
-
-    Yields
-    ------
-    ExportOutcome
-        After every scan.
-
-    Returns
-    -------
-    list of str
-        Names of the scans that were exported.
+    A `McwssError` that `write` raises is a problem of that scan, and does not stop the others.
 
     Raises
     ------
@@ -123,20 +98,7 @@ def each_case(
 def new_folder(out: Path) -> Iterator[Path]:
     """Make a folder that appears once the block ends, and not if the block raises.
 
-    Parameters
-    ----------
-    out : Path
-        The folder; it may exist if it is empty.
-
-    Yields
-    ------
-    Path
-        A hidden folder beside it, to write to.
-
-    Raises
-    ------
-    McwssError
-        If `out` exists and is not empty, or cannot be written.
+    The block writes to a hidden folder beside it. The folder may exist only if it is empty.
     """
     out = Path(os.path.realpath(out))
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):

@@ -31,17 +31,9 @@ class Chart:
 
 
 def loss_chart(losses: Mapping[str, Sequence[float]]) -> Chart | None:
-    """Scale loss curves into the plotting area, both axes linear and y from 0.
+    """Scale loss curves, one value an epoch, into the plotting area; None if there are none.
 
-    Parameters
-    ----------
-    losses : Mapping
-        By name, one value an epoch; values that are not finite are left out.
-
-    Returns
-    -------
-    Chart or None
-        None where there is nothing to draw.
+    Both axes are linear, y from 0; values that are not finite are left out.
     """
     kept = {
         name: [(epoch, v) for epoch, v in enumerate(values, 1) if math.isfinite(v)]

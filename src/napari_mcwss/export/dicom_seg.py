@@ -92,13 +92,7 @@ def _series_of(case: ExportCase, dicom: Path | None, *, alone: bool) -> Path:
 
 
 def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> NDArray[np.uint8]:
-    """Return a scan's mask on the voxels of a series, ``(image, row, column)``.
-
-    Raises
-    ------
-    McwssError
-        If the series and the scan differ in their voxels.
-    """
+    """Return a scan's mask on the voxels of its series, ``(image, row, column)``."""
     grid, scan = series_geometry(images), case.scan.geometry
     if grid.shape != scan.shape:
         raise McwssError(
@@ -117,13 +111,7 @@ def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> ND
 def segmentation(
     study: Study, model: str, mask: NDArray[np.uint8], images: Sequence["Dataset"]
 ) -> Any:
-    """Make a DICOM segmentation with a segment for each class in the mask.
-
-    Raises
-    ------
-    McwssError
-        If the images lack required attributes.
-    """
+    """Make a DICOM segmentation with a segment for each class in the mask."""
     import highdicom as hd
     from PIL import ImageColor
     from pydicom.sr.codedict import codes

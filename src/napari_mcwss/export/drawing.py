@@ -17,19 +17,7 @@ LINE = 24
 def draw(
     case: ExportCase, channel: str, colours: Mapping[str, str], slices: Sequence[int]
 ) -> list[Image.Image]:
-    """Draw one figure a slice.
-
-    Parameters
-    ----------
-    case : ExportCase
-        The scan's results.
-    channel : str
-        The one that CAMs and masks are laid over.
-    colours : mapping
-        ``#rrggbb`` by class.
-    slices : sequence of int
-        Which, from 0.
-    """
+    """Draw one figure a slice, with CAMs and masks over one channel; colours are ``#rrggbb``."""
     volume = case.scan.volume()
     box = pictures.patient_box(volume)
     rows, columns = volume[0, 0, *box].shape

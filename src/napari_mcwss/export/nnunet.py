@@ -35,16 +35,7 @@ def doubtful_pixels(case: ExportCase, tags: NDArray[np.int8]) -> NDArray[np.bool
     - for such a class, the CAM is above that range, but the chance is below `SURE` or the mask
       is background.
 
-    Parameters
-    ----------
-    case : ExportCase
-        The scan's results.
-    tags : (z, classes) array of int8
-        1 present, 0 absent, -1 unknown.
-
-    Returns
-    -------
-    (z, y, x) array of bool
+    Tags are ``(z, classes)``: 1 present, 0 absent, -1 unknown.
     """
     chances = np.where(tags == -1, case.scores, tags).T[:, :, None, None]
     doubtful = np.zeros(case.mask.shape, bool)

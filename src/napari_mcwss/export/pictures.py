@@ -19,21 +19,12 @@ Pixels = NDArray[np.uint8]
 
 
 def telling_slices(lesion: NDArray[np.bool_], count: int) -> list[int]:
-    """Choose the slices with the most lesion, spread over its extent.
+    """Choose at most `count` slices with the most lesion, spread over its extent, in rising order.
 
     The largest comes first, then the largest of those far enough from the ones
     that were chosen: neighbours look the same.
 
-    Parameters
-    ----------
-    lesion : NDArray of bool, shape (z, y, x)
-    count : int
-        At most so many slices.
-
-    Returns
-    -------
-    list of int
-        In rising order. Without any lesion the middle slice.
+    Without any lesion it is the middle slice.
     """
     areas = lesion.sum(axis=(1, 2))
     found = np.flatnonzero(areas)
@@ -48,20 +39,11 @@ def telling_slices(lesion: NDArray[np.bool_], count: int) -> list[int]:
 
 
 def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:
-    """Window a channel by its own intensities and return some of its slices.
+    """Window a channel ``(z, y, x)`` by its own intensities and return some of its slices.
 
     What equals the first corner voxel is taken as outside of the patient: it
     stays black and out of the window, even where foreground has values below it,
     as in z-scored scans.
-
-    Parameters
-    ----------
-    channel : NDArray of float32, shape (z, y, x)
-    slices : sequence of int
-
-    Returns
-    -------
-    NDArray of uint8, shape (n, y, x)
     """
     inside = channel != channel[0, 0, 0]
     if not inside.any():
@@ -74,12 +56,7 @@ def grey(channel: NDArray[np.float32], slices: Sequence[int]) -> Pixels:
 
 
 def patient_box(volume: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Return the rows and columns that hold the patient, with a small margin.
-
-    Parameters
-    ----------
-    volume : NDArray of float32, shape (channel, z, y, x)
-    """
+    """Return the rows and columns that hold the patient, with a small margin."""
     inside = (volume != volume[:, :1, :1, :1]).any(axis=(0, 1))
     box = []
     for axis in (1, 0):
@@ -90,15 +67,7 @@ def patient_box(volume: NDArray[np.float32]) -> tuple[slice, slice]:
 
 
 def picture_size(shape: tuple[int, int], spacing: tuple[float, float]) -> tuple[int, int]:
-    """Return height and width in square pixels of a slice with this spacing.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    spacing : tuple of float
-        Distance between rows, and between columns, in mm.
-    """
+    """Return height and width in square pixels of a slice with this spacing of rows and columns."""
     height, width = (n * mm for n, mm in zip(shape, spacing, strict=True))
     scale = PIXELS / max(height, width)
     return max(round(height * scale), 1), max(round(width * scale), 1)
@@ -111,37 +80,14 @@ def resized(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Pixels:
 
 
 def with_cam(background: Pixels, cam: Pixels, colour: str) -> Pixels:
-    """Lay a CAM over grey pictures, in its class's colour.
-
-    Parameters
-    ----------
-    background : NDArray of uint8, shape (n, y, x)
-    cam : NDArray of uint8, shape (n, y, x)
-        255 for a CAM of 1.
-    colour : str
-        ``#rrggbb``
-
-    Returns
-    -------
-    NDArray of uint8, shape (n, y, x, 3)
-    """
+    """Lay a CAM ``(n, y, x)``, 255 for 1, over grey pictures, in its class's ``#rrggbb`` colour."""
     return _blended(background[..., None], colour, 0.85 * cam[..., None] / 255)
 
 
 def with_masks(background: Pixels, masks: NDArray[np.bool_], colours: Sequence[str]) -> Pixels:
-    """Lay masks over grey pictures: a light fill and a clear outline.
+    """Lay masks ``(K, n, y, x)`` over grey pictures: a light fill and a clear outline.
 
-    Parameters
-    ----------
-    background : NDArray of uint8, shape (n, y, x)
-    masks : NDArray of bool, shape (K, n, y, x)
-        They may overlap: smaller ones are drawn over larger ones.
-    colours : sequence of str
-        One ``#rrggbb`` a class.
-
-    Returns
-    -------
-    NDArray of uint8, shape (n, y, x, 3)
+    They may overlap: smaller ones are drawn over larger ones.
     """
     picture = background[..., None].repeat(3, axis=-1)
     for k in np.argsort(-masks.sum(axis=(1, 2, 3)), kind="stable"):

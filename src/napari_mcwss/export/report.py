@@ -22,21 +22,9 @@ from napari_mcwss.measurement.tables import HEADINGS, NOTE, measurement_rows
 class ReportScan:
     """One scan of a report.
 
-    Attributes
-    ----------
-    name : str
-    channels : tuple of str
-    volume : NDArray of float32, shape (channel, z, y, x)
-    cams : NDArray of float32, shape (K, z, y, x)
-        In 0..1.
-    mask : NDArray of uint8, shape (z, y, x)
-        0 background, k + 1 for class k.
-    references : NDArray of bool, shape (K, z, y, x), or None
-        Reference masks, which may overlap.
-    spacing : tuple of float
-        Voxel size (z, y, x) in mm.
-    background : str
-        The channel that CAMs and masks are laid over.
+    Volume ``(channel, z, y, x)``, CAMs ``(K, z, y, x)`` in 0..1, mask ``(z, y, x)`` with 0 for
+    background and k + 1 for class k, reference masks ``(K, z, y, x)``, which may overlap, and voxel
+    size (z, y, x) in mm. CAMs and masks are laid over the channel `background`.
     """
 
     name: str
@@ -79,20 +67,9 @@ class Finding:
 class ScanSection:
     """What the page shows of one scan.
 
-    Attributes
-    ----------
-    name, background : str
-        Scan, and the channel under its overlays.
-    slices : int
-        Number of slices of the scan.
-    findings : tuple of Finding
-        Classes that its mask holds.
-    rows : tuple of SliceRow
-    width, height : int
-        Of each picture in pixels.
-    bar_mm, bar_percent : float or None
-        Length of the scale bar, also relative to the width of a picture. None for a single
-        picture, whose size in the patient is not known.
+    Width and height of each picture are in pixels. `bar_percent` is the length of the scale bar
+    relative to the width of a picture; both lengths are None for a single picture, whose size in
+    the patient is not known.
     """
 
     name: str
@@ -119,27 +96,9 @@ def write_report(
 ) -> None:
     """Write a report that needs no other file and no network.
 
-    Parameters
-    ----------
-    path : Path
-        Replaced atomically.
-    title, summary : str
-        Heading, and a sentence or two below it.
-    classes : Mapping
-        Colour (``#rrggbb``) by class, in the order of the masks' values.
-    scans : sequence of ScanSection
-        As `draw_scan` gives them.
-    evaluation : Evaluation or None
-        Measurements to be shown, of these scans or of more.
-    training : Mapping
-        Texts about the training, by label.
-    losses : Mapping
-        Loss curves by name, one value an epoch.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written.
+    Colours are ``#rrggbb`` by class, in the order of the masks' values. The evaluation can be of
+    more scans than those shown. Training is texts by label, losses are curves with one value an
+    epoch.
     """
     environment = Environment(
         loader=PackageLoader("napari_mcwss.export"),
@@ -166,17 +125,7 @@ def write_report(
 
 
 def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -> ScanSection:
-    """Draw the pictures of one scan.
-
-    Parameters
-    ----------
-    scan : ReportScan
-        The scan.
-    classes : Mapping
-        Colour (``#rrggbb``) by class, in the order of the mask's values.
-    count : int
-        At most so many slices are shown.
-    """
+    """Draw the pictures of at most `count` slices of one scan; colours as for `write_report`."""
     found = np.stack([scan.mask == k + 1 for k in range(len(classes))])
     lesion = found if scan.references is None or not scan.references.any() else scan.references
     chosen = pictures.telling_slices(np.logical_or.reduce(lesion), count)
