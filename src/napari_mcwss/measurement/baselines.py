@@ -14,10 +14,7 @@ class LocationPrior:
     A baseline: a method that learns from tags has to do better than where a
     class usually is. Masks of other shapes are stretched onto the scan's box.
 
-    Parameters
-    ----------
-    references : iterable of NDArray of bool, shape (K, z, y, x)
-        Masks of the training scans, read one at a time.
+    Masks, bool ``(K, z, y, x)``, are read one at a time.
     """
 
     def __init__(self, references: Iterable[NDArray[np.bool_]]) -> None:
@@ -39,32 +36,13 @@ class LocationPrior:
     def probabilities(self, shape: IntTriple) -> NDArray[np.float32]:
         """Return how often each class, and last any class, is at each voxel.
 
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape (z, y, x) of the scan to be judged.
-
-        Returns
-        -------
-        NDArray of float32, shape (K + 1, z, y, x)
-            In 0..1.
+        The shares are ``(K + 1, z, y, x)``, in 0..1, on a scan of shape (z, y, x).
         """
         total = sum(_stretched(sums, shape) for sums in self._sums.values())
         return np.asarray(total / self._count, np.float32)
 
     def mask(self, shape: IntTriple) -> NDArray[np.uint8]:
-        """Return the most probable class wherever any class is at least as likely as none.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Shape (z, y, x) of the scan to be judged.
-
-        Returns
-        -------
-        NDArray of uint8, shape (z, y, x)
-            0 background, k + 1 for class k.
-        """
+        """Return the most probable class wherever any class is at least as likely as none."""
         *classes, anything = self.probabilities(shape)
         labels = np.argmax(classes, axis=0) + 1
         return np.where(anything >= 0.5, labels, 0).astype(np.uint8)

@@ -27,21 +27,13 @@ def class_masks(
     classes: Sequence[str],
     values: Mapping[str, Sequence[int]] | None = None,
 ) -> NDArray[np.bool_]:
-    """Split a label image into one boolean mask per class.
+    """Split labels ``(z, y, x)``, 0 background, into boolean masks ``(K, z, y, x)``, one per class.
 
     Parameters
     ----------
-    labels : ndarray, shape (z, y, x)
-        Label image, 0 background.
-    classes : sequence of str
-        Names of the K classes, in the order of the result.
     values : mapping, optional
         Values of each class; by default 1 for the first class, 2 for the
         second, and so on. Classes may share values.
-
-    Returns
-    -------
-    ndarray of bool, shape (K, z, y, x)
 
     Raises
     ------
@@ -68,13 +60,6 @@ def with_unions(
     classes: Sequence[str], unions: Mapping[str, Sequence[str]] | None
 ) -> dict[str, list[int]]:
     """Return the indices of the classes that make each class and each union.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        Names of the classes.
-    unions : mapping, optional
-        Name of each union to the classes that it joins.
 
     Raises
     ------

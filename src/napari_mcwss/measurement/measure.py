@@ -59,18 +59,9 @@ MEASURES = tuple(field.name for field in fields(Measurement))
 def measure(
     mask: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: FloatTriple
 ) -> Measurement:
-    """Compare one mask with its reference.
+    """Compare a mask ``(z, y, x)`` with its reference; the voxel size is (z, y, x) in mm.
 
-    Parameters
-    ----------
-    mask, reference : ndarray of bool, shape (z, y, x)
-    spacing : tuple of float
-        Voxel size (z, y, x) in mm.
-
-    Returns
-    -------
-    Measurement
-        Empty masks are treated as `EMPTY_MASK_POLICY` says.
+    Empty masks are treated as `EMPTY_MASK_POLICY` says.
 
     Examples
     --------

@@ -27,29 +27,19 @@ def dice_by_threshold(
     scans: Sequence[str] | None = None,
     rules: MaskSettings | None = None,
 ) -> Iterator[tuple[str, dict[float, float]]]:
-    """Measure stored CAMs at each threshold against reference masks.
+    """Measure stored CAMs at each threshold against reference masks, as in `read_references`.
+
+    Yield the name of each scan, and Dice by threshold, the mean over the classes.
 
     Parameters
     ----------
     study, masks, mapping
         As in `read_references`.
-    model : str
-        Whose results.
     scans : sequence of str, optional
         To look at; all that are segmented and have a mask if not given.
     rules : MaskSettings, optional
         All but threshold and tags are taken from them. A scan's own tags are
         left out: scans without tags are to be segmented with the threshold, too.
-
-    Yields
-    ------
-    tuple
-        A scan's name, and Dice by threshold, the mean over the classes.
-
-    Raises
-    ------
-    McwssError
-        If there is no scan to look at, or something does not fit.
     """
     if scans is None:
         scans = [scan for scan in study.scan_names if has_result(study, model, scan)]
@@ -76,18 +66,11 @@ def dice_by_threshold(
 
 
 def _dice(mask: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float:
-    """Measure overlap; 1 where both are empty."""
     size = np.count_nonzero(mask) + np.count_nonzero(reference)
     return 2 * np.count_nonzero(mask & reference) / size if size else 1.0
 
 
 def best_threshold(found: Mapping[str, Mapping[float, float]]) -> float:
-    """Return the threshold with the highest mean Dice over scans; of ties, the one nearest to 0.5.
-
-    Parameters
-    ----------
-    found : mapping
-        Scan to Dice by threshold, at least one scan.
-    """
+    """Return the threshold with the highest mean Dice over scans; in ties, that nearest to 0.5."""
     means = {value: fmean(scan[value] for scan in found.values()) for value in CANDIDATES}
     return max(CANDIDATES, key=lambda value: (np.round(means[value], 6), -abs(value - 0.5)))

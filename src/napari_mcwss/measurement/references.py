@@ -17,13 +17,8 @@ from napari_mcwss.tags.mask_values import MaskValues
 class ReferenceMasks:
     """Masks in files, one per scan.
 
-    Parameters
-    ----------
-    study : Study
-    masks : str
-        A folder of masks, or the name of the masks beside the scans, as in `find_masks`.
-    values : mapping
-        Class name to its values in the masks.
+    They are in a folder, or named `masks` beside the scans, as in `find_masks`; `values` are the
+    values of each class.
     """
 
     def __init__(self, study: Study, masks: str, values: Mapping[str, Sequence[int]]) -> None:
@@ -34,13 +29,7 @@ class ReferenceMasks:
         self._read: set[str] = set()
 
     def path(self, scan: str) -> Path:
-        """Return the file of a scan's mask.
-
-        Raises
-        ------
-        McwssError
-            If there is none, or if several files could be it.
-        """
+        """Return the file of a scan's mask."""
         return find_masks(self._masks, self._files, only=[scan])[scan]
 
     def has(self, scan: str) -> bool:
@@ -52,14 +41,7 @@ class ReferenceMasks:
         return True
 
     def read(self, scan: str) -> NDArray[np.bool_]:
-        """Read a scan's masks, bool ``(classes, z, y, x)``.
-
-        Raises
-        ------
-        McwssError
-            If the mask is missing, unreadable or of another shape than its scan,
-            or a class has no values.
-        """
+        """Read a scan's masks, bool ``(classes, z, y, x)``."""
         mask = read_mask(self.path(scan), self._study.scan(scan).geometry)
         self._noted.note(mask)
         self._read.add(scan)
@@ -77,19 +59,7 @@ class ReferenceMasks:
 def read_references(
     study: Study, masks: str, values: Mapping[str, Sequence[int]], scans: Sequence[str]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Read reference masks, one scan at a time.
-
-    Parameters
-    ----------
-    study, masks, values
-        As in `ReferenceMasks`.
-    scans : sequence of str
-        Scans to read.
-
-    Yields
-    ------
-    tuple
-        The scan's name and its masks, bool ``(classes, z, y, x)``.
+    """Read names and masks, bool ``(classes, z, y, x)``, of scans, one at a time.
 
     Raises
     ------

@@ -21,10 +21,6 @@ class MaskSource:
 
     Attributes
     ----------
-    name : str
-        Name in tables.
-    has : callable
-        Tells whether there is a mask of a scan.
     read : callable
         Returns a scan's masks, bool ``(classes, z, y, x)``, or raises an error
         that says what is missing.
@@ -39,13 +35,7 @@ class MaskSource:
 
     @classmethod
     def of_model(cls, study: Study, model: str) -> "MaskSource":
-        """Take the stored masks of a model.
-
-        Raises
-        ------
-        McwssError
-            If there is no such model, or it is for other classes.
-        """
+        """Take the stored masks of a model."""
         # These load torch, which takes seconds: masks of layers and files need none.
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import has_result, load_mask
@@ -65,11 +55,7 @@ class MaskSource:
     ) -> "MaskSource":
         """Take the masks that were corrected by hand, called right or not.
 
-        Parameters
-        ----------
-        study : Study
-        unsaved : mapping, optional
-            Scan to labels that are newer than those on disk.
+        Labels in `unsaved` are newer than those on disk.
         """
         newer = unsaved or {}
 
@@ -87,13 +73,10 @@ class MaskSource:
     def of_files(
         cls, study: Study, masks: str, values: Mapping[str, Sequence[int]] | None = None
     ) -> "MaskSource":
-        """Take masks in files, named after their folder.
+        """Take masks in files, found as in `find_masks` and named after their folder.
 
         Parameters
         ----------
-        study : Study
-        masks : str
-            A folder of masks, or the name of the masks beside the scans, as in `find_masks`.
         values : mapping, optional
             Class name to its values in the masks; by default 1 for the first
             class, 2 for the second, and so on.

@@ -56,13 +56,10 @@ def measurement_texts(measurement: Measurement) -> list[str]:
 
 
 def measurement_rows(evaluation: Evaluation) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return what a table of an evaluation says, ready to be shown.
+    """Return scan, class and one text per measure for each row of a table of an evaluation.
 
-    Returns
-    -------
-    list of tuple
-        Scan, class and one text per measure; after the scans the means, then the
-        baselines. A mean over fewer scans than all says over how many.
+    After the scans come the means, then the baselines. A mean over fewer scans than all says over
+    how many.
     """
     rows = [
         (scan, name, tuple(measurement_texts(measurement)))
@@ -137,12 +134,6 @@ def delimited(rows: Sequence[Row], delimiter: str) -> str:
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as CSV, atomically.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written.
-    """
+    """Write rows as CSV, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(delimited(rows, ","), encoding="utf-8")
