@@ -148,7 +148,7 @@ def test_conflicting_tags_have_to_be_decided(qtbot, dock, choices, tmp_path, cho
     dialog = import_dialog_of(qtbot, dock)
     name_files(qtbot, dialog, choices, path)
     assert not dialog.ok_button.isEnabled()
-    assert "Decide" in dialog.reason.text()
+    assert "Choose which" in dialog.reason.text()
     assert dialog.conflicts.text() == "phantom01, slice 12, TC: present here, absent there"
     click(qtbot, getattr(dialog, choice))
     finish(qtbot, dialog)

@@ -1,4 +1,4 @@
-"""Dialogs that make or extend a study, find lost scans, and bring tags in.
+"""Dialogs that make or extend a study, find missing scans, and import tags.
 
 It imports `session` and `shared`.
 """

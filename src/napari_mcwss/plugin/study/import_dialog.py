@@ -1,7 +1,8 @@
-"""The dialog that imports tags: what would change is seen before anything does."""
+"""The dialog that imports tags, after a preview of what would change."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -24,27 +25,17 @@ from napari_mcwss.tags.importing import Conflict, ImportCounts, ImportPlan
 from napari_mcwss.tags.table import TagTable
 
 EXAMPLES = 5
-"""How many conflicts are shown."""
+"""Most conflicts that are listed."""
 
 ALL = "All classes"
 
 MOST_HEIGHT = 320
-"""Pixels from which the table of classes scrolls."""
+"""Most pixels of the table of classes before it scrolls."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would change.
-
-    Attributes
-    ----------
-    plan : ImportPlan
-        The import.
-    rows : dict
-        Class, and all classes together, to its counts.
-    examples : list of Conflict
-        The first conflicts.
-    """
+    """What an import would change: counts of each class and of `ALL`, and the first conflicts."""
 
     plan: ImportPlan
     rows: dict[str, ImportCounts]
@@ -53,17 +44,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Applied:
-    """How an import has ended.
-
-    Attributes
-    ----------
-    scans : tuple of str
-        That may have changed.
-    changed : int
-        Number of tags that were changed.
-    reason : str
-        Why it failed; empty if it did not.
-    """
+    """How an import ended: scans that may differ, number of changed tags, why it failed."""
 
     scans: tuple[str, ...] = ()
     changed: int = 0
@@ -71,23 +52,12 @@ class Applied:
 
 
 class ImportDialog(TagSourceDialog):
-    """Choose tags, see what they would change, decide what conflicts, import.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    session : Session
-        With the study to change.
+    """Asks for tags and what to do with conflicting ones, shows what would change, imports.
 
     Attributes
     ----------
     applied : Signal
-        An `Applied`, before the dialog closes, or stays open because it failed.
-    table : QTableWidget
-        Counts of each class.
-    keep, overwrite : QRadioButton
-        What becomes of conflicting tags; only there if there are any.
+        The `Applied` of an import that ended, even if it failed.
     """
 
     applied = Signal(object)
@@ -97,13 +67,11 @@ class ImportDialog(TagSourceDialog):
         self._preview: Preview | None = None
         self._applying = Background(self)
         self._applying.ended.connect(self._finish)
-        self.table = QTableWidget(0, 4)
+        self.table = QTableWidget(0, 4, editTriggers=QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setHorizontalHeaderLabels(["class", "new", "conflicting", "the same"])
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
-        self.conflicts = QLabel()
-        self.conflicts.setTextFormat(Qt.TextFormat.PlainText)
+        self.conflicts = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.keep = QRadioButton("Keep the tags of this study where they conflict")
         self.overwrite = QRadioButton("Take the imported tags where they conflict")
         self._choice = QButtonGroup(self)
@@ -115,15 +83,8 @@ class ImportDialog(TagSourceDialog):
         self.refresh()
 
     def work(self) -> Callable[[dict[str, TagTable]], Preview]:
-        """Give what plans the import."""
-        study = self.study
-
-        def plan(tables: dict[str, TagTable]) -> Preview:
-            plan = ImportPlan({scan: study.tags.read(scan) for scan in tables}, tables)
-            rows = {name: plan.counts(name) for name in study.class_names}
-            return Preview(plan, {**rows, ALL: plan.counts()}, plan.conflicts[:EXAMPLES])
-
-        return plan
+        """Return the function that plans the import."""
+        return partial(_preview, self.study)
 
     def show_found(self, value: Preview | None) -> str:
         """Show what would change."""
@@ -131,7 +92,10 @@ class ImportDialog(TagSourceDialog):
         conflicts = value is not None and value.rows[ALL].conflicting > 0
         for widget in (self.conflicts, self.keep, self.overwrite):
             widget.setVisible(conflicts)
-        self._forget_choice()
+        self._choice.setExclusive(False)  # Qt unchecks no button of an exclusive group.
+        for button in (self.keep, self.overwrite):
+            button.setChecked(False)
+        self._choice.setExclusive(True)
         self.table.setVisible(value is not None)
         if value is None:
             return ""
@@ -160,12 +124,6 @@ class ImportDialog(TagSourceDialog):
             return "There is nothing to import: no tag is new, and those that conflict are kept."
         return ""
 
-    def _forget_choice(self) -> None:
-        self._choice.setExclusive(False)  # Qt unchecks no button of an exclusive group.
-        for button in (self.keep, self.overwrite):
-            button.setChecked(False)
-        self._choice.setExclusive(True)
-
     def _decide(self) -> None:
         if self._preview is not None:
             obstacle = self._obstacle(self._preview)
@@ -173,7 +131,7 @@ class ImportDialog(TagSourceDialog):
             self.ok_button.setEnabled(not obstacle)
 
     def accept(self) -> None:
-        """Import beside the screen, then close; stay open and say so if that cannot be."""
+        """Import in another thread, then close; if that fails, show why and stay open."""
         if self._preview is None or self._applying.running:
             return
         if self.session.saving.waiting:
@@ -182,11 +140,11 @@ class ImportDialog(TagSourceDialog):
         self.source.setEnabled(False)
         self.buttons.setEnabled(False)
         self.reason.setText("Importing …")
-        events = _applier(self.study, self._preview.plan, self.overwrite.isChecked())
-        self._applying.start(Job("import of tags", events, lambda _: False))
+        events = partial(_apply, self.study, self._preview.plan, self.overwrite.isChecked())
+        self._applying.start(Job("import of tags", events))
 
     def reject(self) -> None:
-        """Close without an import; one that is under way is waited for."""
+        """Close, unless an import is running."""
         if not self._applying.running:
             super().reject()
 
@@ -200,16 +158,17 @@ class ImportDialog(TagSourceDialog):
             super().accept()
 
 
-def _applier(
-    study: Study, plan: ImportPlan, overwrite: bool
-) -> Callable[[], Generator[None, None, Applied]]:
-    def events() -> Generator[None, None, Applied]:
-        yield
-        scans = tuple(plan.result(overwrite=overwrite))
-        try:
-            return Applied(scans, apply_import(study, plan, overwrite=overwrite))
-        except McwssError as error:
-            # The dialog says it; a notification would lie behind it.
-            return Applied(scans, reason=str(error))
+def _preview(study: Study, tables: dict[str, TagTable]) -> Preview:
+    plan = ImportPlan({scan: study.tags.read(scan) for scan in tables}, tables)
+    rows = {name: plan.counts(name) for name in study.class_names}
+    return Preview(plan, {**rows, ALL: plan.counts()}, plan.conflicts[:EXAMPLES])
 
-    return events
+
+def _apply(study: Study, plan: ImportPlan, overwrite: bool) -> Generator[None, None, Applied]:
+    yield
+    scans = tuple(plan.result(overwrite=overwrite))
+    try:
+        return Applied(scans, apply_import(study, plan, overwrite=overwrite))
+    except McwssError as error:
+        # The dialog shows it; a notification would lie behind the dialog.
+        return Applied(scans, reason=str(error))

@@ -1,35 +1,34 @@
-"""Scans of the study that are not where they were: told, and looked for where the user says."""
+"""Scans of the study whose files are missing, and the search for them."""
 
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.study.relinking import relink
 from napari_mcwss.study.study import Study
 
 
 class LostScans(QWidget):  # type: ignore[misc]
-    """It is there only while scans of the study are missing.
+    """Lists missing scans and asks where they are; hidden while none is missing.
 
     Parameters
     ----------
     order : ScanOrder
-        How scans are called here.
+        Names the scans.
 
     Attributes
     ----------
     found : Signal
-        Scans were found again.
-    find_button : QPushButton
-        Asks where they are now.
+        Missing scans were found.
     """
 
     found = Signal()
@@ -38,35 +37,30 @@ class LostScans(QWidget):  # type: ignore[misc]
         super().__init__()
         self._order = order
         self._study: Study | None = None
-        self.label = QLabel()
-        self.label.setWordWrap(True)
-        self.find_button = QPushButton("Find the scans …")
-        self.find_button.clicked.connect(self._ask_folder)
-        self._looking = Latest(self, "look for missing scans")
-        self._looking.answered.connect(self._show_missing)
+        self.label = QLabel(wordWrap=True)
+        self.find_button = QPushButton("Find the scans …", clicked=self._ask_folder)
+        self._checking = Latest(self, "look for missing scans")
+        self._checking.answered.connect(self._show_missing)
         self._finding = Background(self)
         self._finding.ended.connect(self._found)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.label)
-        layout.addWidget(self.find_button)
+        stack(self, self.label, self.find_button)
         self.hide()
 
     def show_study(self, study: Study | None) -> None:
-        """Look, beside the screen, whether the files of a study are where it says."""
+        """Check in another thread which files of a study are missing."""
         self._study = study
         self.hide()
         if study is None:
-            self._looking.forget()
+            self._checking.forget()
         else:
-            self._looking.ask(study.missing_scans)
+            self._checking.ask(study.missing_scans)
 
     def find(self, folder: Path) -> None:
-        """Look for the missing scans below a folder, beside the screen."""
+        """Search a folder and its sub-folders for the missing scans, in another thread."""
         if self._study is not None and not self._finding.running:
             self.find_button.setEnabled(False)
             events = partial(_relinked, self._study, folder, self._order)
-            self._finding.start(Job("search for scans", events, lambda _: False))
+            self._finding.start(Job("search for scans", events))
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder that the scans are in now")

@@ -14,14 +14,13 @@ from qtpy.QtWidgets import (
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
@@ -33,7 +32,7 @@ NO_CHANNELS = "Name the channels as in the ends of the file names."
 
 @dataclass(frozen=True)
 class _Scans:
-    """What was found among the sources, or why that cannot be used."""
+    """The scans that were found, or why they cannot be used."""
 
     channels: tuple[str, ...] = ()
     files: dict[str, list[Path]] = field(default_factory=dict)
@@ -41,27 +40,23 @@ class _Scans:
 
 
 class ScansDialog(StudyDialog):
-    """Choose files, see which becomes which channel of which scan, accept.
-
-    The folders are searched beside the screen, anew only for other sources or channels.
+    """Asks for scans, shows which file is which channel, and makes or extends a study.
 
     Parameters
     ----------
     parent : QWidget
-        The dock.
+        The window to lie on.
     study : Study, optional
-        The study to add scans to; without one a new study is made.
+        The study to add scans to; by default, a new one is made.
     sources : sequence of Path
-        A folder of scans, or files, to begin with.
+        Folders of scans, or files, to start with.
     """
 
     def __init__(
         self, parent: QWidget, study: Study | None = None, sources: Sequence[Path] = ()
     ) -> None:
-        if study is None:
-            super().__init__(parent, "New study", "Make study")
-        else:
-            super().__init__(parent, "Add scans", "Add")
+        texts = ("New study", "Make study") if study is None else ("Add scans", "Add")
+        super().__init__(parent, *texts)
         self._new = study is None
         self._extended = study
         self._sources: tuple[Path, ...] = ()
@@ -79,37 +74,28 @@ class ScansDialog(StudyDialog):
 
     def _make_widgets(self) -> None:
         self.source_label = QLabel("none chosen")
-        self.folder_button = QPushButton("Folder …")
-        self.folder_button.clicked.connect(self._ask_folder)
-        self.files_button = QPushButton("Files …")
-        self.files_button.clicked.connect(self._ask_files)
-        self.channels = QLineEdit()
-        self.channels.setPlaceholderText("such as t1c, flair")
-        self.channels.textChanged.connect(self.refresh)
-        self.classes = QLineEdit()
-        self.classes.setPlaceholderText("what to look for, such as TC, ED")
-        self.classes.textChanged.connect(self.refresh)
+        folder_button = QPushButton("Folder …", clicked=self._ask_folder)
+        files_button = QPushButton("Files …", clicked=self._ask_files)
+        self.channels = QLineEdit(placeholderText="such as t1c, flair", textChanged=self.refresh)
+        self.classes = QLineEdit(
+            placeholderText="what to look for, such as TC, ED", textChanged=self.refresh
+        )
         self.study_folder = StudyFolder()
         self.study_folder.textChanged.connect(self.refresh)
-        self.table = QTableWidget()
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table = QTableWidget(editTriggers=QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
 
         form = QFormLayout()
-        form.addRow("Scans", side_by_side(self.source_label, self.folder_button, self.files_button))
+        form.addRow("Scans", side_by_side(self.source_label, folder_button, files_button))
         form.addRow("Channels", self.channels)
         if self._new:
             form.addRow("Classes", self.classes)
             line = side_by_side(self.study_folder, self.study_folder.choose_button)
             form.addRow("Study folder", line)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.reason)
-        layout.addWidget(self.buttons)
+        stack(self, form, self.table, self.reason, self.buttons, margins=True)
 
     def set_sources(self, sources: Sequence[Path]) -> None:
-        """Take a folder of scans, or files, and guess the channels of a new study."""
+        """Search folders of scans, or files; guess the channels of a new study."""
         self._sources, self._searched = tuple(sources), None
         if sources:
             more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
@@ -122,9 +108,9 @@ class ScansDialog(StudyDialog):
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what would become of the files, or what is missing."""
+        """Show the scans that the files make, or what is missing."""
         channels = tuple(names_in(self.channels.text()))
-        # Whoever names channels meanwhile knows better.
+        # Channels that the user enters meanwhile replace the guess.
         self._guessing = self._guessing and not channels
         reason = ""
         if not self._sources:
@@ -166,13 +152,13 @@ class ScansDialog(StudyDialog):
         self.refresh()
 
     def _set_channels(self, channels: Sequence[str]) -> None:
-        """Write channels into their line, without a search for them."""
+        """Enter channels without starting a search."""
         self.channels.blockSignals(True)
         self.channels.setText(", ".join(channels))
         self.channels.blockSignals(False)
 
     def accept(self) -> None:
-        """Make the study or add the scans; stay open and say so if that cannot be."""
+        """Make the study or add the scans; if that fails, show why and stay open."""
         found, extended = self._found, self._extended
         folder = Path(self.study_folder.text().strip()).expanduser()
         channels, classes = names_in(self.channels.text()), names_in(self.classes.text())
@@ -210,14 +196,14 @@ class ScansDialog(StudyDialog):
 
 
 def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
-    """Look for scans; channels that are not named are guessed."""
+    """Find the scans; guess the channels if none are named."""
     try:
         channels = channels or _guess(sources)
         if not channels:
             return _Scans(reason=NO_CHANNELS)
         return _Scans(tuple(channels), _find(sources, channels))
     except McwssError as error:
-        # The dialog says it; a notification would lie behind it.
+        # The dialog shows it; a notification would lie behind the dialog.
         reason = str(error)
     except OSError as error:
         reason = f"cannot look into '{error.filename}': {error.strerror}"

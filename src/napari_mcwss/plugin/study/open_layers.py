@@ -1,4 +1,4 @@
-"""The dialog that makes a study of the layers that are open."""
+"""The dialog that makes a study of open layers."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,14 +10,14 @@ import numpy as np
 from napari.layers import Image
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import study_layers
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.formats.registry import format_named
@@ -29,7 +29,7 @@ from napari_mcwss.study.study import Study
 
 @dataclass(frozen=True)
 class _Open:
-    """An open layer as another thread may look at it."""
+    """What another thread may read of a layer."""
 
     data: Any
     attributes: dict[str, Any]
@@ -37,25 +37,20 @@ class _Open:
 
 
 class OpenLayersDialog(StudyDialog):
-    """Name the channels that the open image layers are, and the classes.
+    """Asks for the channels that open image layers show, and for the classes.
 
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    viewer : napari.viewer.Viewer
-        Its image layers become one scan.
+    The layers become one scan.
 
     Raises
     ------
     McwssError
-        If no image layer is open that is not a study's, or they differ in shape.
+        If all image layers belong to a study, or they differ in shape.
     """
 
     def __init__(self, parent: QWidget, viewer: Viewer) -> None:
-        ours = study_layers(viewer, "scan", "cam")
+        known = study_layers(viewer, "scan", "cam")
         layers = [
-            layer for layer in viewer.layers if isinstance(layer, Image) and layer not in ours
+            layer for layer in viewer.layers if isinstance(layer, Image) and layer not in known
         ]
         shapes = {layer.data.shape for layer in layers}
         if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
@@ -68,8 +63,7 @@ class OpenLayersDialog(StudyDialog):
         super().__init__(parent, "Study of the open layers", "Make study")
         self._layers = layers
         self.channels = QLineEdit(", ".join(layer.name for layer in layers))
-        self.classes = QLineEdit()
-        self.classes.setPlaceholderText("what to look for, such as TC, ED")
+        self.classes = QLineEdit(placeholderText="what to look for, such as TC, ED")
         self.scan_name = QLineEdit("scan1")
         self.study_folder = StudyFolder()
         self.study_folder.propose(Path(layers[0].name).name)
@@ -83,14 +77,11 @@ class OpenLayersDialog(StudyDialog):
         form.addRow("Name of the scan", self.scan_name)
         line = side_by_side(self.study_folder, self.study_folder.choose_button)
         form.addRow("Study folder", line)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.reason)
-        layout.addWidget(self.buttons)
+        stack(self, form, self.reason, self.buttons, margins=True)
         self.resize(560, self.sizeHint().height())
 
     def accept(self) -> None:
-        """Write what has no file and make the study; stay open and say so if that cannot be."""
+        """Write layers without a file and make the study; if that fails, show why and stay open."""
         channels, name = names_in(self.channels.text()), self.scan_name.text().strip()
         classes, text = names_in(self.classes.text()), self.study_folder.text().strip()
         folder = Path(text).expanduser()
@@ -132,12 +123,12 @@ class OpenLayersDialog(StudyDialog):
 
 
 def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> list[Path]:
-    """Give a file for each layer: the one that it was read from, else one that is written."""
+    """Return a file for each layer: the one it was read from, or a new one."""
     files: list[Path] = []
     for layer, channel in zip(layers, channels, strict=True):
         volume = np.asarray(layer.data, np.float32)
         volume = volume[None] if volume.ndim == 2 else volume
-        if layer.source is not None and layer.source not in files and _holds(layer.source, volume):
+        if layer.source is not None and layer.source not in files and _has(layer.source, volume):
             files.append(layer.source)
             continue
         files.append(folder / f"{channel}.nii.gz")
@@ -147,7 +138,7 @@ def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> li
 
 
 def _remove_written(folder: Path, channels: Sequence[str]) -> None:
-    """Take back what a study that could not be made has left, so that it can be tried again."""
+    """Remove the files of a study that could not be made, so that the user can try again."""
     with suppress(OSError):
         for channel in channels:
             (folder / f"{channel}.nii.gz").unlink(missing_ok=True)
@@ -155,10 +146,10 @@ def _remove_written(folder: Path, channels: Sequence[str]) -> None:
         folder.parent.rmdir()
 
 
-def _holds(file: Path, volume: NDArray[np.float32]) -> bool:
-    """Tell whether a file still has what a layer shows, in the order in which scans are read.
+def _has(file: Path, volume: NDArray[np.float32]) -> bool:
+    """Return whether a file, read as a scan, has the voxels of a layer.
 
-    A layer may have been changed since, or read by another plugin in another order.
+    The layer may have been edited, or another plugin may have read it in another axis order.
     """
     found = format_named(file)
     if found is None or not found.spatial:

@@ -1,72 +1,65 @@
-"""What the dialogs that make or extend a study have in common."""
+"""The base of the dialogs that make or extend a study."""
 
 from collections.abc import Callable, Generator
+from functools import partial
 
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.rows import ok_cancel
 from napari_mcwss.study.study import Study
 
 
 class StudyDialog(QDialog):  # type: ignore[misc]
-    """A dialog whose study is made beside the screen, before it closes.
+    """A dialog that makes a study in another thread, and closes once it is made.
 
     Parameters
     ----------
     parent : QWidget
-        The dock.
+        The window to lie on.
     title : str
-        Of the dialog.
+        The title of the window.
     verb : str
-        What its button says.
+        The text of the button that accepts.
 
     Attributes
     ----------
     study : Study or None
-        The study that was made or added to, once accepted.
+        The study that was made or added to, once the dialog is accepted.
     reason : QLabel
-        Says what is missing, what goes on, or why it cannot be.
-    ok_button : QPushButton
-        Makes the study.
+        Shows what is missing or wrong, or what the dialog is doing.
     """
 
     def __init__(self, parent: QWidget, title: str, verb: str) -> None:
         super().__init__(parent)
         self.study: Study | None = None
         self.setWindowTitle(title)
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText(verb)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
+        self.reason = QLabel(wordWrap=True)
+        self.buttons, self.ok_button = ok_cancel(self, verb)
         self._making = Background(self)
         self._making.ended.connect(self._made)
 
     def reject(self) -> None:
-        """Close without a study; a study that is being made is waited for."""
+        """Close, unless a study is being made."""
         if not self._making.running:
             super().reject()
 
     def make(self, what: str, making: Callable[[], Study]) -> None:
-        """Make the study in the background, then accept; stay open and say so if that cannot be.
+        """Make the study in another thread, then accept; if it fails, show why and stay open.
 
         Parameters
         ----------
         what : str
-            Is going on, such as ``reading of headers``.
+            The name of the work, such as "reading of headers".
         making : callable
-            Makes the study, or raises McwssError; it runs in another thread.
+            Makes the study or raises McwssError.
         """
         if self._making.running:
             return
         self.buttons.setEnabled(False)
         self.reason.setText(f"{what.capitalize()} …")
-        self._making.start(Job(what, _maker(making), lambda _: False))
+        self._making.start(Job(what, partial(_make, making)))
 
     def _made(self, outcome: JobOutcome) -> None:
         self.buttons.setEnabled(True)
@@ -77,15 +70,10 @@ class StudyDialog(QDialog):  # type: ignore[misc]
             self.reason.setText(str(outcome.value or outcome.error or "It was stopped."))
 
 
-def _maker(
-    making: Callable[[], Study],
-) -> Callable[[], Generator[None, None, Study | McwssError]]:
-    def events() -> Generator[None, None, Study | McwssError]:
-        yield
-        try:
-            return making()
-        except McwssError as error:
-            # The dialog says it; a notification would lie behind it.
-            return error
-
-    return events
+def _make(making: Callable[[], Study]) -> Generator[None, None, Study | McwssError]:
+    yield
+    try:
+        return making()
+    except McwssError as error:
+        # The dialog shows it; a notification would lie behind the dialog.
+        return error

@@ -1,4 +1,4 @@
-"""The line of a dialog in which the folder of a new study is named."""
+"""The field of a dialog for the folder of a new study."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,29 +10,18 @@ from napari_mcwss.study.layout import STUDY_FILE
 
 
 class StudyFolder(QLineEdit):  # type: ignore[misc]
-    """Proposes a folder that is not there yet, until the user names one; makes none.
-
-    Attributes
-    ----------
-    choose_button : QPushButton
-        Lets the user look for a folder.
-    """
+    """Proposes a folder that does not exist, until the user enters one; creates none."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setPlaceholderText("a new folder for tags, models and results")
-        self.choose_button = QPushButton("Choose …")
-        self.choose_button.clicked.connect(self._choose)
+        super().__init__(placeholderText="a new folder for tags, models and results")
+        self.choose_button = QPushButton("Choose …", clicked=self._choose)
         self._name = "study"
         self._proposed = ""
 
     def propose(self, name: str) -> None:
-        """Propose a folder among the user's own: scans often lie where others look, or read-only.
+        """Propose a folder named after the scans, among the user's documents.
 
-        Parameters
-        ----------
-        name : str
-            Of what is studied, such as the folder of the scans.
+        The folder of the scans itself is often shared or read-only.
         """
         self._name = f"{name}-study" if name else "study"
         if self.text() == self._proposed:
@@ -44,19 +33,19 @@ class StudyFolder(QLineEdit):  # type: ignore[misc]
             self, "Folder for the study", str(Path(self.text()).parent)
         )
         if chosen:
-            # Between files of others, those of a study get a folder of their own.
+            # A study does not mix its files with others.
             folder = Path(chosen)
-            self.setText(str(_free(folder / self._name) if _holds_others(folder) else folder))
+            self.setText(str(_free(folder / self._name) if _has_other_files(folder) else folder))
 
 
 def own_folder() -> Path:
-    """Give the user's folder of documents, or the home folder where there is none."""
+    """Return the user's folder of documents; the home folder if there is none."""
     documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
     return Path(documents) if documents and Path(documents).is_dir() else Path.home()
 
 
 def _free(folder: Path) -> Path:
-    """Give the folder, or the first of ``folder-2``, ``folder-3`` ... that is not there."""
+    """Return the folder, or the first of ``folder-2``, ``folder-3`` ... that does not exist."""
     number, free = 1, folder
     while free.exists():
         number += 1
@@ -64,7 +53,7 @@ def _free(folder: Path) -> Path:
     return free
 
 
-def _holds_others(folder: Path) -> bool:
+def _has_other_files(folder: Path) -> bool:
     with suppress(OSError):
         return not (folder / STUDY_FILE).exists() and any(folder.iterdir())
     return False

@@ -1,4 +1,4 @@
-"""Where tags come from: files of tags, another study, or masks; read beside the screen."""
+"""Widgets and a dialog to choose tags from files, another study or masks, and to read them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QLabel,
@@ -25,17 +24,17 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
 from napari_mcwss.scans.finding import find_masks
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import read_tags, tags_of_masks
 from napari_mcwss.tags.table import TagTable
 
 TYPING = 400
-"""Milliseconds without a key after which what was typed is looked up."""
+"""Milliseconds after the last keystroke before the text is used."""
 
 Read = Callable[[Callable[[str], None]], dict[str, TagTable]]
-"""Reads tags in another thread, and says what it leaves out."""
+"""Reads tags in another thread, and calls its argument with a note of what it leaves out."""
 
 
 class Kind(StrEnum):
@@ -47,23 +46,23 @@ class Kind(StrEnum):
 
 
 class TagSource(QWidget):  # type: ignore[misc]
-    """Lines of a dialog in which the user says where tags come from.
+    """Fields of a dialog for the source of tags.
 
     Parameters
     ----------
     study : Study
-        That the tags are for.
+        The study to read the tags for.
     masks : bool
-        Whether masks will do.
+        Whether masks are a possible source.
 
     Attributes
     ----------
     edited : Signal
-        The user is about to name something else.
+        The user is typing.
     changed : Signal
-        The user has named something else.
+        The source has changed.
     paths : tuple of Path
-        The files, or the folder of the study.
+        The files, or the folder of the other study.
     """
 
     edited = Signal()
@@ -77,18 +76,19 @@ class TagSource(QWidget):  # type: ignore[misc]
         self.kind.addItems([kind for kind in Kind if masks or kind is not Kind.MASKS])
         self.kind.currentTextChanged.connect(lambda _: self.set_paths(()))
         self.chosen = QLabel()
-        self.choose_button = QPushButton("Choose …")
-        self.choose_button.clicked.connect(self._ask)
-        self.masks = QLineEdit()
-        self.masks.setPlaceholderText("their name beside each scan's files, such as seg")
-        self.folder_button = QPushButton("Folder …")
-        self.folder_button.clicked.connect(self._ask_masks)
-        self.values = {name: QLineEdit() for name in study.class_names}
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(TYPING)
+        self.choose_button = QPushButton("Choose …", clicked=self._ask)
+        self.masks = QLineEdit(
+            placeholderText="their name beside each scan's files, such as seg",
+            textChanged=self._type,
+        )
+        self.folder_button = QPushButton("Folder …", clicked=self._ask_masks)
+        hint = "values in the masks, such as 1, 4; none: not imported"
+        self.values = {
+            name: QLineEdit(placeholderText=hint, textChanged=self._type)
+            for name in study.class_names
+        }
+        self._typing = QTimer(self, singleShot=True, interval=TYPING)
         self._typing.timeout.connect(self.changed)
-        self.masks.textChanged.connect(self._type)
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.addRow("From", self.kind)
@@ -97,13 +97,11 @@ class TagSource(QWidget):  # type: ignore[misc]
         self._form.addRow("", self._paths_row)
         self._form.addRow("Masks", self._mask_rows[0])
         for name, values in self.values.items():
-            values.setPlaceholderText("values in the masks, such as 1, 4; none: not imported")
-            values.textChanged.connect(self._type)
             self._form.addRow(name, values)
         self.set_paths(())
 
     def set_paths(self, paths: Sequence[Path]) -> None:
-        """Take files, or the folder of a study."""
+        """Choose files, or the folder of a study."""
         self.paths = tuple(paths)
         self.chosen.setText(self.name if paths else "none chosen")
         self._form.setRowVisible(self._paths_row, self.kind.currentText() != Kind.MASKS)
@@ -113,7 +111,7 @@ class TagSource(QWidget):  # type: ignore[misc]
 
     @property
     def missing(self) -> str:
-        """What the user has still to say; empty if that is all."""
+        """What the user has to enter, or correct; empty if nothing."""
         kind = self.kind.currentText()
         if kind == Kind.FILES and not self.paths:
             return "Choose CSV or TSV files: scan, slice, class, tag."
@@ -132,11 +130,11 @@ class TagSource(QWidget):  # type: ignore[misc]
 
     @property
     def name(self) -> str:
-        """What to call the source."""
+        """The names of the files or the study."""
         return names_text([path.name for path in self.paths], most=3)
 
     def reader(self) -> Read:
-        """Give what reads the tags that are named now; it knows no widget."""
+        """Return a function that reads the chosen tags, and uses no widget."""
         if self.kind.currentText() == Kind.MASKS:
             return partial(_read_masks, self._study, self.masks.text().strip(), self._mapping())
         return partial(read_tags, self._study, self.paths)
@@ -168,17 +166,7 @@ class TagSource(QWidget):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a dialog makes of the tags that were read.
-
-    Attributes
-    ----------
-    value : object
-        What it makes; None if they could not be read.
-    notes : tuple of str
-        What was left out.
-    reason : str
-        Why they could not be read.
-    """
+    """What a dialog made of the tags, what was left out, or why they could not be read."""
 
     value: Any = None
     notes: tuple[str, ...] = ()
@@ -186,31 +174,27 @@ class Answer:
 
 
 class TagSourceDialog(QDialog):  # type: ignore[misc]
-    """A dialog that reads tags and shows what it has found before it is accepted.
+    """A dialog that reads tags, and shows what it found before it is accepted.
 
     Parameters
     ----------
     parent : QWidget
-        The dock.
+        The window to lie on.
     session : Session
-        With the study that the tags are for.
+        The session of the study to read the tags for.
     title : str
-        Of the dialog.
+        The title of the window.
     verb : str
-        What its button says.
+        The text of the button that accepts.
     masks : bool
-        Whether masks will do.
+        Whether masks are a possible source.
 
     Attributes
     ----------
-    source : TagSource
-        Where tags come from.
     reason : QLabel
-        Says what is missing, what goes on, what was found, or why it cannot be.
+        Shows what is missing or wrong, or what the dialog is doing.
     notes : QLabel
-        Says what was left out.
-    ok_button : QPushButton
-        Accepts.
+        Lists what was left out.
     """
 
     def __init__(
@@ -222,47 +206,35 @@ class TagSourceDialog(QDialog):  # type: ignore[misc]
         self.study: Study = session.study
         self.setWindowTitle(title)
         self.source = TagSource(self.study, masks=masks)
-        self.source.edited.connect(self._distrust)
+        self.source.edited.connect(self._invalidate)
         self.source.changed.connect(self.refresh)
-        self.reason, self.notes = QLabel(), QLabel()
-        for label in (self.reason, self.notes):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        self.buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        self.reason, self.notes = (
+            QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText) for _ in range(2)
         )
-        self.ok_button = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok_button.setText(verb)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
+        self.buttons, self.ok_button = ok_cancel(self, verb)
         self._reading = Latest(self, "reading of tags")
         self._reading.answered.connect(self._take)
         self.found = QVBoxLayout()
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.source)
-        layout.addLayout(self.found)
-        layout.addStretch(1)
-        layout.addWidget(self.notes)
-        layout.addWidget(self.reason)
-        layout.addWidget(self.buttons)
+        stack(self, self.source, self.found, self.notes, self.reason, self.buttons, margins=True)
+        self.layout().insertStretch(2, 1)
         self.resize(560, self.sizeHint().height())
 
     def work(self) -> Callable[[dict[str, TagTable]], Any]:
-        """Give what makes of the tags what is shown: themselves; it runs in another thread."""
+        """Return what is called, in another thread, to turn the tags into what is shown."""
         return lambda tables: tables
 
     def show_found(self, value: Any) -> str:  # noqa: ARG002
-        """Show what was made of the tags, None if nothing; say why it cannot be accepted."""
+        """Show what was made of the tags, or None; return why it cannot be accepted."""
         return ""
 
-    def _distrust(self) -> None:
-        """Accept nothing until what is being typed was looked up."""
+    def _invalidate(self) -> None:
+        """Accept nothing until the changed source is read."""
         self._reading.forget()
         self.ok_button.setEnabled(False)
 
     def refresh(self) -> None:
-        """Read what is named now, or say what is missing."""
-        self._distrust()
+        """Read the chosen tags, or show what is missing."""
+        self._invalidate()
         self.notes.clear()
         self.notes.hide()
         self.show_found(None)
@@ -285,7 +257,7 @@ def _answer(read: Read, work: Callable[[dict[str, TagTable]], Any]) -> Answer:
     try:
         return Answer(work(read(notes.append)), tuple(notes))
     except McwssError as error:
-        # The dialog says it; a notification would lie behind it.
+        # The dialog shows it; a notification would lie behind the dialog.
         return Answer(reason=str(error))
     except OSError as error:
         return Answer(reason=f"cannot read '{error.filename}': {error.strerror}")
