@@ -43,17 +43,7 @@ class Pace:
         self._seconds = self._progress = self._slices = 0.0
 
     def add(self, seconds: float, progress: float, slices: int) -> None:
-        """Add a batch.
-
-        Parameters
-        ----------
-        seconds : float
-            Time since the previous batch.
-        progress : float
-            Share of the training that the batch was.
-        slices : int
-            Slices in the batch.
-        """
+        """Add a batch, which took some seconds and was some share of the training."""
         self._batches += 1
         # The first ones have equal weights, since the very first one takes longest.
         weight = max(NEWEST, 1 / self._batches)

@@ -24,18 +24,8 @@ def poorly_learnt(
 ) -> dict[str, str]:
     """Return a warning for each class that validation shows not to be learnt.
 
-    Parameters
-    ----------
-    aucs : mapping
-        Class to its area under the ROC curve on validation scans, 0..1.
-    tags : ndarray
-        Int8 ``(slices, classes)`` of the slices trained on.
-    classes : sequence of str
-        Names of the classes.
-    epoch : int
-        Epoch, counted from 1.
-    told : collection of str
-        Classes with an earlier warning.
+    `aucs` are the areas under the ROC curve, 0..1, on validation scans, `tags` int8 ``(slices,
+    classes)`` of the slices trained on; classes in `told` had an earlier warning.
     """
     found: dict[str, str] = {}
     for index, name in enumerate(classes):

@@ -55,29 +55,12 @@ COPIES = 4
 class Estimate:
     """The time and memory that a training would take.
 
-    Attributes
-    ----------
-    device : str
-        Where it would run.
-    scans, slices : int
-        Scans trained on, and all their tagged slices.
-    epochs : int
-        Epochs of all stages: as configured, as the minutes allow, or the least number
-        with patience.
-    open_ended : bool
-        Whether it takes longer if it improves.
-    epoch_seconds : float
-        Time of an epoch with validation, the mean over the stages.
-    seconds : float
-        Time of the training with reading.
-    batch_size : int
-        Slices per step: as configured, or fewer if a GPU has too little memory.
-    slice_memory : int
-        Most bytes of all slices in the computer's memory.
-    step_memory, free_memory : int
-        Bytes that network and step need on the device, and that are free there.
-    advice : str
-        Why it does not fit, and what to do; then there is no time. Empty if it fits.
+    `epochs` of all stages are as configured, as the minutes allow, or the least number with
+    patience; an `open_ended` training takes longer if it improves. `epoch_seconds` include
+    validation and are the mean over the stages, `seconds` include reading. `batch_size` is smaller
+    than configured if a GPU has too little memory. Memory is in bytes: of all slices in the
+    computer's, of network and step on the device, and free there. `advice` says why it does not
+    fit, and what to do; then there is no time. It is empty if it fits.
     """
 
     device: str
@@ -120,17 +103,8 @@ def estimate(
 ) -> Generator[Message, None, Estimate]:
     """Measure what a training would take; the `Estimate` is the generator's return value.
 
-    It reads the scan with the largest slices and trains a network on it for some steps.
-
-    Parameters
-    ----------
-    study, config, scans, trusted
-        As for `napari_mcwss.training.loop.train`.
-
-    Yields
-    ------
-    Message
-        What happens now; also a moment to stop.
+    It reads the scan with the largest slices and trains a network on it for some steps. Parameters
+    are those of `napari_mcwss.training.loop.train`. A message is also a moment to stop.
 
     Raises
     ------
@@ -307,7 +281,6 @@ def _scoring_seconds(
 
 
 def _epochs(config: TrainingConfig, epoch_seconds: float, waits: int) -> int:
-    """Return the epochs of a stage."""
     if config.minutes is None:
         return (config.epochs or 1) + waits * (config.patience or 0)
     within = max(1, math.ceil(60 * config.minutes / epoch_seconds))

@@ -12,16 +12,7 @@ from napari_mcwss.training.image_codec import PackedImage
 class Started:
     """The data are read, training begins.
 
-    Attributes
-    ----------
-    model, device : str
-        Name of the model, and device.
-    scans, validation_scans : tuple of str
-        Scans trained on, and those that choose the best epoch.
-    slices : int
-        Tagged slices trained on.
-    epochs : int or None
-        Epochs in all, None if minutes or patience limit them.
+    `validation_scans` choose the best epoch; `epochs` is None if minutes or patience limit them.
     """
 
     model: str
@@ -36,20 +27,10 @@ class Started:
 class Batch:
     """A step is done.
 
-    Attributes
-    ----------
-    epoch, batch, batches : int
-        Epoch and batch, counted from 1, and number of batches in the epoch.
-    losses : mapping
-        Each loss term by name, and their sum, ``total``.
-    progress : float
-        Share of the training that is done, 0..1.
-    seconds_left : float
-        Time that the rest takes at the pace of the last batches.
-    slices_per_second : float
-        Pace of the last batches, reference slices included.
-    open_ended : bool
-        Whether it takes longer if the network still improves.
+    Epoch and batch are counted from 1. `losses` has each term by name, and their sum, ``total``.
+    `progress` is the share of the training that is done, 0..1; `seconds_left` and
+    `slices_per_second`, reference slices included, follow from the last batches. An `open_ended`
+    training takes longer if the network still improves.
     """
 
     epoch: int
@@ -64,20 +45,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch is done.
+    """An epoch, counted from 1, is done.
 
-    Attributes
-    ----------
-    epoch : int
-        Epoch, counted from 1.
-    losses : mapping
-        Mean of each loss term, and of ``total``, over the steps that have it.
-    validation : mapping
-        Class to area under the ROC curve on validation scans; empty without them.
-    device : str
-        Where it was computed.
-    peak_memory : int or None
-        Most bytes taken on the device so far; None if it does not count them.
+    `losses` are means of each term, and of ``total``, over the steps that have it; `validation` is
+    the area under the ROC curve by class, empty without validation scans. `peak_memory` is the most
+    bytes taken on the device so far; None if it does not count them.
     """
 
     epoch: int
@@ -89,17 +61,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model or a state is on disk.
+    """A model, or a state from which a killed training can be resumed, is on disk.
 
-    Attributes
-    ----------
-    folder : Path
-        Folder of the finished model; until then it is in a hidden folder beside it.
-    epoch, batch : int
-        The epoch that it contains, and the number of its batches.
-    kind : {"model", "state"}
-        A model, which is put in place when the training ends; or a state, from which
-        the training can be resumed if it is killed.
+    `folder` is that of the finished model, which is put in place when the training ends; until then
+    it is in a hidden folder beside it. `batch` is the number of batches of `epoch` in it.
     """
 
     folder: Path
@@ -133,17 +98,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Finished:
-    """The training has ended and the model is in its folder.
-
-    Attributes
-    ----------
-    model, folder : str, Path
-        Name of the model, and its folder.
-    epochs : int
-        Epochs trained.
-    seconds : float
-        Time taken without pauses.
-    """
+    """The training has ended and the model is in its folder; `seconds` are without pauses."""
 
     model: str
     folder: Path

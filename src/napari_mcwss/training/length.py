@@ -27,14 +27,9 @@ NEARLY = 1e-9
 class _Waiting:
     """State of a training with patience.
 
-    Attributes
-    ----------
-    epochs, progress : int, float
-        Finished epochs, and the share of the training that they were, 0..1.
-    released : int
-        Number of phases that have stopped improving.
-    best, worse : float or None, int
-        Best score of the current phase, larger is better, and the epochs since then.
+    `progress` is the share of the training, 0..1, that the finished `epochs` were, `released` the
+    number of phases that have stopped improving, `best` the best score of the current phase, larger
+    is better, and `worse` the epochs since then.
     """
 
     epochs: int = 0
@@ -49,14 +44,8 @@ class Length:
 
     With patience, the share stops after the warm-up of each phase: the learning rate, which follows
     the share, stays high while the network improves. Then the share goes on at the pace of the
-    configured epochs, and the rate falls.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        Settings with a length.
-    starts : sequence of float
-        The shares at which the phases of the preset begin, 0..1, ascending.
+    configured epochs, and the rate falls. `starts` are the shares, 0..1 and ascending, at which the
+    phases of the preset begin.
     """
 
     def __init__(self, config: TrainingConfig, starts: Sequence[float] = (0.0,)) -> None:
@@ -82,16 +71,8 @@ class Length:
     def judge(self, epochs: int, losses: Mapping[str, float], aucs: Mapping[str, float]) -> None:
         """Decide after an epoch whether the training still improves.
 
-        Validation measures the first phase; later phases are judged by their loss.
-
-        Parameters
-        ----------
-        epochs : int
-            Finished epochs.
-        losses : mapping
-            Mean losses of the epoch, among them ``total``.
-        aucs : mapping
-            Class to area under the ROC curve on validation scans; may be empty.
+        Validation, if any, measures the first phase; later phases are judged by their loss,
+        ``total``.
         """
         if self._patience is None:
             return

@@ -99,15 +99,7 @@ def resume(
 ) -> Generator[Event, None, None]:
     """Continue an unfinished training, as if it had not been interrupted.
 
-    Parameters
-    ----------
-    study, name, watched, ranks
-        As for `train`. Settings, scans and masks are those that it began with.
-
-    Yields
-    ------
-    Event
-        As for `train`.
+    Parameters and events are as for `train`; settings, scans and masks those that it began with.
 
     Raises
     ------

@@ -89,13 +89,7 @@ class BatchSize:
         self.slices = slices
 
     def halve(self) -> None:
-        """Halve the slices, to an even number.
-
-        Raises
-        ------
-        McwssError
-            If there cannot be fewer.
-        """
+        """Halve the slices, to an even number; raise McwssError if there cannot be fewer."""
         if self.slices <= SMALLEST:
             raise McwssError(
                 f"memory ran out with {self.slices} slices per step: train with a smaller width or "
@@ -109,17 +103,8 @@ def within_memory(
 ) -> Generator[E | Advice, None, T]:
     """Do work of many steps, and continue with smaller ones once memory runs out.
 
-    Parameters
-    ----------
-    work : callable
-        Starts or continues the work, in steps of `batch`.
-    batch : BatchSize
-        Slices per step.
-
-    Raises
-    ------
-    McwssError
-        If memory does not suffice for the smallest steps.
+    `work` starts or continues it in steps of `batch`. If the smallest do not fit, it is a
+    McwssError.
     """
     while True:
         try:

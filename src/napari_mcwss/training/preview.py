@@ -30,15 +30,7 @@ def nothing_watched() -> None:
 
 
 class Previewer:
-    """Makes previews of a training, not too often.
-
-    Parameters
-    ----------
-    study, input_spec, device
-        The study, how the network reads its scans, and where the network is.
-    watched : Watched
-        Returns the slice to preview.
-    """
+    """Makes previews of a training, of the slice that `watched` returns, not too often."""
 
     def __init__(
         self, study: Study, input_spec: InputSpec, device: torch.device, watched: Watched

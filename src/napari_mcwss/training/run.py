@@ -22,20 +22,10 @@ from napari_mcwss.training.memory import BatchSize
 
 
 class TrainingStep(NamedTuple):
-    """A step of an epoch.
+    """A step of an epoch, counted from 1.
 
-    Attributes
-    ----------
-    batch, batches : int
-        Number of the step, counted from 1, and of all steps of the epoch.
-    losses : dict
-        Each loss term by name, and their sum, ``total``.
-    progress : float
-        Share of the stage that is done, 0..1.
-    slices : int
-        Slices in the step.
-    share : float
-        Share of the epoch that the step was, 0..1.
+    `losses` has each term by name, and their sum, ``total``. `progress` is the share of the stage
+    that is done, and `share` the share of the epoch that the step was, both 0..1.
     """
 
     batch: int
@@ -58,29 +48,9 @@ class _EpochState:
 
 
 class Run:
-    """Trains a network for the length of a stage.
+    """Trains a network for the length of a stage, which it moves to the device.
 
-    Parameters
-    ----------
-    preset : Preset
-        The network with its losses; is moved to the device.
-    config : TrainingConfig
-        Settings with a length.
-    device : torch.device
-        Where to train.
-    clock : Clock, optional
-        Clock of the training, by default a new one.
-    batch : BatchSize, optional
-        Slices per step, by default those of the configuration.
-    ranks : Ranks, optional
-        Processes that share each step, by default only this one.
-
-    Attributes
-    ----------
-    preset : Preset
-        The network.
-    length : Length
-        Computes which share of the stage is done.
+    By default, it has a clock of its own, the configured batch size, and no other processes.
     """
 
     def __init__(
@@ -173,19 +143,9 @@ class Run:
     def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:
         """Take a step; if it fails, the random state is as before.
 
-        Parameters
-        ----------
-        data : SliceDataset
-            The slices.
-        shuffled : Tensor
-            Indices ``(n,)`` of the step's slices, without references.
-        progress : float
-            Share of the stage that is done, 0..1.
-
-        Returns
-        -------
-        dict
-            Each loss term by name, and their sum, ``total``.
+        `shuffled` are the indices ``(n,)`` of its slices, without references; `progress` is the
+        share of the stage that is done, 0..1. Return each loss term by name, and their sum,
+        ``total``.
 
         Raises
         ------

@@ -54,27 +54,9 @@ AUC_TOLERANCE = 0.01
 
 
 class Training:
-    """A training with all its stages.
+    """A training with all its stages; its driver pauses the clock while it waits.
 
-    Parameters
-    ----------
-    study : Study
-        The study.
-    folder : TrainingFolder
-        Where it writes; an entered context.
-    task : Task
-        What it learns from.
-    state : TrainingState
-        Where it begins or continues.
-    watched : callable
-        Returns scan and slice on screen.
-    ranks : Ranks
-        Processes that share each step.
-
-    Attributes
-    ----------
-    clock : Clock
-        Counts its seconds; to be paused while its driver waits.
+    `folder` is an entered context.
     """
 
     def __init__(
@@ -164,7 +146,6 @@ class Training:
     def _stage(
         self, data: SliceDataset, validation: SliceDataset | None
     ) -> Generator[Event, None, None]:
-        """Train a stage, or the rest of it."""
         run = self._begin(data)
         over = False
         while not over:
@@ -238,7 +219,6 @@ class Training:
     def _scores(
         self, preset: Preset, validation: SliceDataset
     ) -> Generator[Event, None, torch.Tensor]:
-        """Score the validation slices."""
         # Without gradients, twice as many slices fit into memory.
         steps = Returning(score_slices(preset, validation, self.device, 2 * self.batch.slices))
         for done in steps:

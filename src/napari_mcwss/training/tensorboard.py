@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 def logged(events: Generator[Event, None, None], folder: Path) -> Generator[Event, None, None]:
     """Pass events on, and write their scalars to TensorBoard.
 
-    Epochs have ``epoch/loss/<term>`` and ``epoch/auc/<class>``, steps ``batch/loss/<term>``.
-
-    Parameters
-    ----------
-    events : generator
-        A training; it is closed with this generator.
-    folder : Path
-        Folder of TensorBoard's files, created if it is missing.
+    Epochs have ``epoch/loss/<term>`` and ``epoch/auc/<class>``, steps ``batch/loss/<term>``. The
+    events are closed with this generator.
 
     Raises
     ------

@@ -17,24 +17,12 @@ def read_trusted(
     values: Mapping[str, Sequence[int]] | None = None,
     scans: Sequence[str] | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
-    """Read the masks that a training takes as they are.
+    """Read the masks that a training takes as they are, of all scans or the given ones.
 
-    Parameters
-    ----------
-    study : Study
-        Study of the scans.
-    masks : str
-        ``corrected`` for the masks that were corrected by hand and called right; else a
-        folder of masks, or their name beside the scans.
-    values : mapping, optional
-        Class name to its values in the masks; by default those that this program writes.
-    scans : sequence of str, optional
-        Scans to look at; all if not given.
-
-    Returns
-    -------
-    dict
-        Scan to its labels, uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    `masks` is ``corrected`` for those that were corrected by hand and called right; else a folder
+    of masks, or their name beside the scans. `values` are those of each class in the masks; by
+    default those that this program writes. Return labels by scan, uint8 ``(z, y, x)``: 0
+    background, k + 1 class k.
 
     Raises
     ------

@@ -16,21 +16,8 @@ def score_slices(
 ) -> Generator[int, None, Tensor]:
     """Score slices; the scores ``(slices, classes)``, on the CPU, are the return value.
 
-    Parameters
-    ----------
-    preset : Preset
-        The network, which is switched to evaluation mode.
-    slices : SliceDataset
-        The slices to score.
-    device : torch.device
-        Where the network is.
-    batch_size : int
-        Slices at a time.
-
-    Yields
-    ------
-    int
-        Before every batch, about the number of slices that are done.
+    It switches the network to evaluation mode, and yields before every batch about the number of
+    slices that are done.
     """
     preset.eval()
     scores = torch.zeros(slices.tags.shape)
@@ -50,21 +37,9 @@ def score_slices(
 def evaluate_tags(
     scores: Tensor | None, slices: SliceDataset | None, classes: Sequence[str]
 ) -> dict[str, float]:
-    """Return the area under the ROC curve of each class's scores against its tags.
+    """Return the area under the ROC curve, 0..1, of each class with present and absent slices.
 
-    Parameters
-    ----------
-    scores : Tensor, optional
-        Scores of the slices ``(slices, classes)``.
-    slices : SliceDataset, optional
-        Validation slices; without them the result is empty.
-    classes : sequence of str
-        Names of the classes.
-
-    Returns
-    -------
-    dict
-        Class to area, 0..1; only classes with present and absent slices.
+    `scores` are ``(slices, classes)``; without validation slices the result is empty.
     """
     if scores is None or slices is None:
         return {}
