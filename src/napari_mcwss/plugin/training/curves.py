@@ -21,18 +21,8 @@ DRAWING_INTERVAL = 100
 class Curves(QWidget):  # type: ignore[misc]
     """Plots of the losses and the validation of a training, by epochs.
 
-    Parameters
-    ----------
-    theme : str
-        Name of napari's theme.
-
-    Attributes
-    ----------
-    losses, validation : pyqtgraph.PlotWidget
-        The plots; the second one is hidden until it has a curve.
-    lines : dict
-        Curves by name: ``batches``, ``total``, the loss terms, and ``AUC <class>``; those of
-        a second training end in ``beside``.
+    `lines` has the curves by name: ``batches``, ``total``, the loss terms, and ``AUC <class>``;
+    those of a second training end in ``beside``. `validation` is hidden until it has a curve.
     """
 
     def __init__(self, theme: str) -> None:
@@ -104,19 +94,7 @@ class Curves(QWidget):  # type: ignore[misc]
         *,
         beside: bool = False,
     ) -> None:
-        """Add the mean losses and the validation of an epoch.
-
-        Parameters
-        ----------
-        epoch : int
-            Epoch, counted from 1.
-        losses : mapping
-            Loss term to mean; ``total`` is drawn bold.
-        validation : mapping
-            Class to area under the ROC curve; may be empty.
-        beside : bool
-            Whether it belongs to a second training, whose curves are dashed.
-        """
+        """Add the mean losses and AUCs of an epoch, from 1; dashed for a training `beside`."""
         for name, value in losses.items():
             # Later stages have other terms.
             index = self._terms.setdefault(name, len(self._terms))

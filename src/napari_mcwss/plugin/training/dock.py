@@ -50,27 +50,8 @@ NO_STUDY = "Open or create a study in the Tagging dock first."
 class TrainingDock(QWidget):  # type: ignore[misc]
     """Train a model in the background and watch its progress.
 
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer whose study is trained on.
-
-    Attributes
-    ----------
-    event_received : Signal
-        Each event of the training that reaches the screen.
-    ended : Signal
-        The `JobOutcome` of the training, once the dock shows it.
-    settings : TrainingSettings
-        Settings of the next training.
-    progress : TrainingProgress
-        Progress of the current one.
-    estimate : TrainingEstimate
-        Time and memory of the next one.
-    live_maps : LiveMaps
-        Maps of the network in training.
-    background : Background
-        Runs the training, in a thread or in a process.
+    `event_received` tells each event that reaches the screen, `ended` the `JobOutcome` once the
+    dock shows it.
     """
 
     event_received = Signal(object)
@@ -184,7 +165,6 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             show_error("there is no model to compare: train one")
 
     def _asked(self) -> "tuple[Study, TrainingConfig]":
-        """Return the study and the settings on screen."""
         if self.session.study is None:
             raise McwssError(NO_STUDY)
         return self.session.study, self.settings.config
@@ -286,7 +266,6 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._refresh()
 
     def _unfinished(self) -> Unfinished | None:
-        """Return the unfinished training of the model on screen, if there is one."""
         study, name = self.session.study, self.settings.model
         if study is None or not name or self.background.running:
             return None

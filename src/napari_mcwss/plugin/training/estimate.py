@@ -22,19 +22,7 @@ ASK, CANCEL = "How long?", "Cancel measuring"
 class TrainingEstimate(QWidget):  # type: ignore[misc]
     """Measures some steps in the background and shows the estimate.
 
-    Parameters
-    ----------
-    asked : callable
-        Returns the study and the settings to measure.
-
-    Attributes
-    ----------
-    button : QPushButton
-        Starts or cancels measuring; it is not part of the layout.
-    answer : QLabel
-        The estimate; hidden if there is none.
-    background : Background
-        Runs the measuring.
+    The `button` that starts or cancels it is not part of the layout.
     """
 
     def __init__(self, asked: Callable[[], "tuple[Study, TrainingConfig]"]) -> None:

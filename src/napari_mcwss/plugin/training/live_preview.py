@@ -12,12 +12,7 @@ from napari_mcwss.training.events import Preview
 class LiveMaps(QWidget):  # type: ignore[misc]
     """A check box that switches live maps on, and the layers that show them.
 
-    Attributes
-    ----------
-    watched_changed : Signal
-        Scan and index of the slice on screen, when they change.
-    box : QCheckBox
-        Whether to show maps.
+    `watched_changed` tells scan and index of the slice on screen, when they change.
     """
 
     watched_changed = Signal(str, int)

@@ -22,15 +22,10 @@ class ProcessJob:
 
 
 class ProcessRunner(Background):
-    """Runs one process at a time for a widget.
+    """Runs one process at a time for a widget; it goes on when the widget is destroyed.
 
     A thread reads the events of the process; a file takes the commands for it, so that a program
     that finds the process later can steer it, too.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The widget; the process goes on when it is destroyed.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -49,26 +44,13 @@ class ProcessRunner(Background):
         return self.running and self._cancelled
 
     def start(self, job: ProcessJob) -> None:  # type: ignore[override]
-        """Start a process.
-
-        Raises
-        ------
-        McwssError
-            If one is under way, here or of the same model elsewhere, or the folder
-            cannot be created.
-        """
+        """Start a process, unless one is under way, here or of the same model elsewhere."""
         self._refuse_second()
         job.run.make()
         self._follow(job.run, lambda: run_process(job.command, job.run))
 
     def attach(self, run: RunFolder) -> None:
-        """Follow a process that was left running, or get how it has ended.
-
-        Raises
-        ------
-        McwssError
-            If one is under way here.
-        """
+        """Follow a process that was left running, or get how it has ended."""
         self._refuse_second()
         self._follow(run, lambda: follow(run))
 
@@ -88,13 +70,7 @@ class ProcessRunner(Background):
         self._cancelled = True
 
     def end_now(self) -> None:
-        """Kill the process; its last state is kept.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be killed from here.
-        """
+        """Kill the process, if that is possible from here; its last state is kept."""
         if self._run is not None and self.running:
             self._run.kill()
             self._cancelled = self._killed = True

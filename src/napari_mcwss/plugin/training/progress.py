@@ -17,23 +17,8 @@ STEPS = 1000
 class TrainingProgress(QWidget):  # type: ignore[misc]
     """Shows the events of a training.
 
-    Parameters
-    ----------
-    theme : str
-        Name of napari's theme.
-
-    Attributes
-    ----------
-    bar : QProgressBar
-        The share that is done.
-    status : QLabel
-        What happens now.
-    advice : QLabel
-        Problems of the tags and of the machine; hidden if there are none.
-    curves : Curves
-        The losses so far.
-    news : str
-        Text of the last event; `status` differs while the training pauses or is cancelled.
+    `news` is the text of the last event; `status` differs while the training pauses or is
+    cancelled.
     """
 
     def __init__(self, theme: str) -> None:
@@ -61,15 +46,7 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         layout.addStretch()
 
     def begin(self, colours: Mapping[str, str], news: str) -> None:
-        """Clear all for a new training.
-
-        Parameters
-        ----------
-        colours : mapping
-            Class to colour, ``#rrggbb``.
-        news : str
-            What happens first.
-        """
+        """Clear all for a new training; colours are ``#rrggbb`` by class."""
         self.curves.clear(colours)
         self.curves.show()
         self.advice.clear()

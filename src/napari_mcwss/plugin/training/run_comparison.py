@@ -26,26 +26,7 @@ if TYPE_CHECKING:
 
 
 class RunComparison(QDialog):  # type: ignore[misc]
-    """Choose two models and compare their trainings.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    study : Study
-        A study with at least one model.
-    theme : str
-        Name of napari's theme.
-
-    Attributes
-    ----------
-    first, second : QComboBox
-        The models; the curves of the second one are dashed.
-    curves : Curves
-        Curves of both.
-    facts : QTableWidget
-        Settings, data and versions that differ.
-    """
+    """Choose two models and compare their trainings; the second one's curves are dashed."""
 
     def __init__(self, parent: QWidget, study: "Study", theme: str) -> None:
         super().__init__(parent)

@@ -21,22 +21,7 @@ UNITS = {"epochs": "epochs", "minutes": "minutes", "until it stops improving": "
 class TrainingSettings(QWidget):  # type: ignore[misc]
     """The settings of the next training, most of them generated from `TrainingConfig`.
 
-    Attributes
-    ----------
-    name : QLineEdit
-        Name of the model.
-    fields : dict
-        Widget of magicgui for each setting that is shown, by its name.
-    length, unit : QSpinBox, QComboBox
-        Length of a stage: epochs, minutes or patience.
-    trust : QCheckBox
-        Whether the second stage learns from corrected masks marked as right.
-    device : DeviceChoice
-        Where to train.
-    separate : QCheckBox
-        Whether to train in a separate process.
-    changed : Signal
-        A setting that shapes the training has changed.
+    `fields` has magicgui's widgets by name; `changed` tells of a setting that shapes the training.
     """
 
     changed = Signal()
@@ -116,13 +101,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
 
     @property
     def config(self) -> TrainingConfig:
-        """The settings on screen.
-
-        Raises
-        ------
-        McwssError
-            If they are not a valid configuration.
-        """
+        """The settings on screen; a McwssError if they are not a valid configuration."""
         unit = UNITS[self.unit.currentText()]
         automatic = DEFAULT_PATIENCE if unit == "patience" else None
         return training_config(
