@@ -70,7 +70,6 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
 
     @property
     def _model(self) -> str:
-        """The model whose mask is on screen; empty if there is none."""
         result = self._state.on_screen
         return "" if result is None else result.model
 

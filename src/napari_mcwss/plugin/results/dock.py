@@ -25,13 +25,7 @@ from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 
 
 class ResultsDock(QWidget):  # type: ignore[misc]
-    """Segment the scan on screen, look at CAMs and mask, and refine the mask.
-
-    Attributes
-    ----------
-    state : ResultState
-        What the widgets share.
-    """
+    """Segment the scan on screen, look at CAMs and mask, and refine the mask."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()

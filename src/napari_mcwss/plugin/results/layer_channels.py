@@ -44,16 +44,8 @@ _NAMES = TypeAdapter(dict[str, str])
 class OpenScan:
     """Layers that are the channels of one scan, in a form that another thread can read.
 
-    Attributes
-    ----------
-    name : str
-        The name of the first layer.
-    data : tuple of array
-        One array a channel, ``(z, y, x)`` or ``(y, x)``, all of one shape.
-    geometry : Geometry
-        The geometry of the voxels.
-    place : dict
-        Layer arguments that put a result where the first layer lies.
+    `data` has one array a channel, ``(z, y, x)`` or ``(y, x)``, all of one shape. `name` is that of
+    the first layer; the layer arguments in `place` put a result where it lies.
     """
 
     name: str
@@ -63,13 +55,7 @@ class OpenScan:
 
     @classmethod
     def of(cls, layers: Sequence[Image]) -> "OpenScan":
-        """Take layers as channels.
-
-        Raises
-        ------
-        McwssError
-            If the layers differ in shape, or have not 2 or 3 axes.
-        """
+        """Take layers as channels; they need one shape, of 2 or 3 axes."""
         first, shape = layers[0], tuple(layers[0].data.shape)
         shapes = {tuple(layer.data.shape) for layer in layers}
         if len(shapes) != 1 or len(shape) not in (2, 3):
@@ -87,17 +73,7 @@ class OpenScan:
 
 @dataclass(frozen=True, eq=False)
 class OpenResult:
-    """What a model found in open layers.
-
-    Attributes
-    ----------
-    scan : OpenScan
-        The layers.
-    prediction : Prediction
-        Scores and CAMs.
-    mask : ndarray
-        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
-    """
+    """What a model found in open layers; the mask is uint8 ``(z, y, x)``, k + 1 for class k."""
 
     scan: OpenScan
     prediction: "Prediction"
@@ -130,24 +106,8 @@ class OpenResult:
 class LayerChannelsDialog(QDialog):  # type: ignore[misc]
     """Asks which open layer is which channel of a model, and proposes the last answer.
 
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    viewer : napari.viewer.Viewer
-        The viewer whose image layers are listed.
-    channels : sequence of str
-        The channels of the model.
-
-    Attributes
-    ----------
-    scan : OpenScan or None
-        The chosen layers, once the dialog is accepted.
-
-    Raises
-    ------
-    McwssError
-        If no image layer is open.
+    `scan` has the layers once the dialog is accepted. If no image layer is open, it is a
+    McwssError.
     """
 
     def __init__(self, parent: QWidget, viewer: Viewer, channels: Sequence[str]) -> None:
@@ -253,13 +213,7 @@ def remembered_layers() -> dict[str, str]:
 
 
 def remember_layers(names: Mapping[str, str]) -> None:
-    """Write down which channel was which layer, by their names.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written.
-    """
+    """Write down which channel was which layer, by their names."""
     path = _remembered_file()
     if path is not None:
         text = json.dumps(remembered_layers() | dict(names), indent=2)

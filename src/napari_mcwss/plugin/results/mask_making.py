@@ -15,17 +15,8 @@ SETTLED = 120
 class MaskMaking(QObject):  # type: ignore[misc]
     """Makes the mask of a whole scan; only the last one asked for counts.
 
-    Parameters
-    ----------
-    parent : QObject
-        Its end ends the work.
-
-    Attributes
-    ----------
-    made : Signal
-        A `MaskResult` with the quick steps; if there are others, a second one with all steps.
-    refining_changed : Signal
-        Whether slower steps are still to come.
+    `made` tells a `MaskResult` with the quick steps; if there are others, a second one with all.
+    `refining_changed` tells whether slower steps are still to come.
     """
 
     made = Signal(object)

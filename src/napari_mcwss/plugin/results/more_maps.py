@@ -127,7 +127,6 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self._refresh()
 
     def _show(self) -> None:
-        """Show the chosen maps in place of the CAMs, or the CAMs again."""
         study, result, maps = self._session.study, self._state.on_screen, self._maps
         viewer, name = self._session.viewer, self.shown.currentText()
         if self._session.window_closed:

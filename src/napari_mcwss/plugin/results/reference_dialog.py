@@ -29,21 +29,7 @@ if TYPE_CHECKING:
 class ReferenceDialog(QDialog):  # type: ignore[misc]
     """Asks for reference masks, and measures stored CAMs of their scans at each threshold.
 
-    Parameters
-    ----------
-    parent : QWidget
-        The window to lie on.
-    study : Study
-        The study.
-    model : str
-        The model whose results are measured.
-    settings : MaskSettings
-        The settings of the masks, except the threshold.
-
-    Attributes
-    ----------
-    threshold : float or None
-        The best threshold, once the dialog is accepted.
+    `threshold` is the best one, with the other settings as given, once the dialog is accepted.
     """
 
     def __init__(self, parent: QWidget, study: "Study", model: str, settings: MaskSettings) -> None:
@@ -138,13 +124,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
 
 
 class ChooseButton(QPushButton):  # type: ignore[misc]
-    """Opens the dialog for the model of the result.
-
-    Attributes
-    ----------
-    chosen : Signal
-        The best threshold.
-    """
+    """Opens the dialog for the model of the result, and tells the best threshold."""
 
     chosen = Signal(float)
 

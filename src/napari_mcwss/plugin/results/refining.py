@@ -44,12 +44,8 @@ class _Row:
 class RefiningBox(QGroupBox):  # type: ignore[misc]
     """A row for each kind of step: on or off, its number, its effect, and the mask before it.
 
-    The first row keeps volumes in known ranges, which comes before all steps.
-
-    Attributes
-    ----------
-    rows : dict of str to _Row
-        The rows by name of the step, as in `MaskSettings.step_names`.
+    `rows` are named as in `MaskSettings.step_names`; the first one keeps volumes in known ranges,
+    which comes before all steps.
     """
 
     def __init__(self, state: ResultState) -> None:

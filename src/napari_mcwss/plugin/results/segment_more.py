@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 
 class SegmentMore(QWidget):  # type: ignore[misc]
-    """Segments all scans, a folder or open layers, with progress and cancel.
-
-    Attributes
-    ----------
-    ended : Signal
-        All scans are done, or the work was cancelled.
-    """
+    """Segments all scans, a folder or open layers, with progress and cancel."""
 
     ended = Signal()
 

@@ -25,18 +25,8 @@ if TYPE_CHECKING:
 class Result:
     """What a model found in a scan of a study.
 
-    Attributes
-    ----------
-    model, scan : str
-        Their names.
-    prediction : Prediction
-        Scores and CAMs.
-    precedence : ndarray
-        Bool ``(classes, classes)``, as in `exclusive_mask`.
-    source : Scan
-        The scan itself.
-    stored : dict
-        Record of the settings of the stored mask, see `MaskSettings.record`; empty if unknown.
+    `precedence` is bool ``(classes, classes)``, as in `exclusive_mask`. `stored` is the record of
+    the stored mask's settings, see `MaskSettings.record`; empty if unknown.
     """
 
     model: str
@@ -81,19 +71,9 @@ class Result:
 class MaskResult:
     """The mask of a whole scan, before and after each step.
 
-    Attributes
-    ----------
-    result : Result
-        What the mask was made from.
-    settings : MaskSettings
-        How it was made.
-    after_steps : tuple of ndarray
-        Uint8 ``(z, y, x)``, 0 background, k + 1 class k: the mask before all of
-        `MaskSettings.step_names`, and after each.
-    volumes : tuple of tuple of float
-        Volume of each class in mL, for each of these masks.
-    out_of_range : tuple of str
-        Classes whose volume no threshold brings into its range.
+    `after_steps` are uint8 ``(z, y, x)``, 0 background, k + 1 class k: the mask before all of
+    `MaskSettings.step_names`, and after each; `volumes` are those of each class in mL, for each of
+    these masks. No threshold brings the volume of a class `out_of_range` into its range.
     """
 
     result: Result

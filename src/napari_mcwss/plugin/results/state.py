@@ -28,47 +28,26 @@ class ResultState(QObject):  # type: ignore[misc]
     Widgets read the attributes and connect to the signals. Those that show layers connect first:
     slots are called in this order.
 
-    Parameters
-    ----------
-    session : Session
-        The study and the scan.
-    parent : QWidget
-        Its destruction ends all work.
-
     Attributes
     ----------
     changed : Signal
         Model, scan or result have changed, or a lookup has begun or ended.
-    models_changed, classes_changed : Signal
-        The study has other models, or other classes.
     settings_changed : Signal
         The settings have changed, as `MaskSettings` with tags; a mask by them is being made.
     settings_restored : Signal
         Those of the stored mask are the settings now: widgets show them.
-    shown : Signal
-        Another result is on screen, with its mask.
-    mask_changed : Signal
-        The result on screen has another mask.
+    shown, mask_changed : Signal
+        Another result is on screen, with its mask; or the same with another mask.
     step_changed : Signal
         `shown_mask` is the mask after another step.
-    cleared : Signal
-        There is no result to show any more.
-    models, classes : tuple of str
-        The models and the classes of the study.
-    model : str
-        The chosen one; empty if there is none.
     settings : MaskSettings
         The chosen settings, without tags.
     use_tags : bool
         Whether known tags overrule the classifier.
     before : str or None
         Step before which the mask is shown; None after all.
-    result : Result or None
-        The result of the model in the scan; it comes on screen when its mask is made.
-    mask : MaskResult or None
-        The mask on screen.
-    making : MaskMaking
-        Makes masks.
+    result, mask : Result, MaskResult or None
+        The result of the model in the scan, which comes on screen with its mask; the mask there.
     """
 
     changed = Signal()
@@ -140,13 +119,7 @@ class ResultState(QObject):  # type: ignore[misc]
         return settings
 
     def tagged_settings(self) -> MaskSettings:
-        """Return the settings with the tags as they are now, for a mask to be stored.
-
-        Raises
-        ------
-        McwssError
-            If the tags are damaged.
-        """
+        """Return the settings with the tags as they are now; raise McwssError if damaged."""
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None or not self.use_tags:
             return self.settings

@@ -15,15 +15,7 @@ MOST = 10_000.0
 
 
 class VolumeRanges(QWidget):  # type: ignore[misc]
-    """The least and the most volume of each class in mL.
-
-    Attributes
-    ----------
-    changed : Signal
-        The user has set another range.
-    limits : dict
-        The two spin boxes of each class; 0 stands for any volume.
-    """
+    """The least and the most volume of each class in mL; 0 stands for any volume."""
 
     changed = Signal()
 
