@@ -46,15 +46,7 @@ _PLACE = Qt.ItemDataRole.UserRole + 1
 
 
 class MeasureDock(QWidget):  # type: ignore[misc]
-    """Measure masks in the background and show a table.
-
-    Attributes
-    ----------
-    ended : Signal
-        All masks are measured, or the work was cancelled.
-    first, second, reference : MaskChoice
-        The masks, other masks beside them, and the reference that both are compared with.
-    """
+    """Measure masks in the background and show a table."""
 
     ended = Signal()
 

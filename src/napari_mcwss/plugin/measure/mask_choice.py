@@ -77,16 +77,8 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
     def source(self, values: str) -> MakeSource | None:
         """Return what makes the chosen source, of a layer as it is now; None if none is chosen.
 
-        Parameters
-        ----------
-        values : str
-            The values of the classes in a layer or in files, as ``TC=1,4 ED=2``; if empty,
-            1, 2, ... in the order of the classes.
-
-        Raises
-        ------
-        McwssError
-            If the values cannot be read.
+        `values` are those of the classes in a layer or in files, as ``TC=1,4 ED=2``; if empty, 1,
+        2, ... in the order of the classes. If they cannot be read, it is a McwssError.
         """
         study, scan, option = self._session.study, self._session.scan, self.option
         if study is None or option is None or option.kind == NONE:
