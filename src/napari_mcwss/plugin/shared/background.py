@@ -26,19 +26,11 @@ INTERVAL = 0.1
 class Job:
     """Something to do in the background.
 
-    Attributes
-    ----------
-    title : str
-        Its name, such as "training of model-1"; napari asks by it whether to stop the job.
-    events : callable
-        Returns a generator of events, which runs in the worker thread alone, heavy imports
-        included; closing it cancels the job. None is no event, but a moment to pause or cancel.
-    frequent : callable, optional
-        Whether an event may be skipped if another one was just shown; by default, none may.
-    computes : bool
-        Whether it computes with torch, and has to leave a core to the main thread.
-    lasts : bool
-        Whether it can take long: short jobs must not wait for its thread.
+    napari asks by its title, such as "training of model-1", whether to stop it. `events` returns a
+    generator, which runs in the worker thread alone, heavy imports included; closing it cancels the
+    job. None is no event, but a moment to pause or cancel. An event that is `frequent` may be
+    skipped if another one was just shown. A job that `computes` with torch has to leave a core to
+    the main thread; one that `lasts` gets a thread that short jobs need not wait for.
     """
 
     title: str
@@ -53,17 +45,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job has ended.
-
-    Attributes
-    ----------
-    value : object
-        What the generator returned.
-    cancelled : bool
-        Whether it was stopped before its end.
-    error : Exception, optional
-        Why it failed; the user has been told.
-    """
+    """How a job has ended: its value, or an error that the user has been told."""
 
     value: Any = None
     cancelled: bool = False
@@ -74,16 +56,8 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
     """A worker of napari that closes its generator in its own thread.
 
     The stock worker drops a generator on quit, so that its ``finally`` would run in whichever
-    thread collects garbage; and when paused it wakes up a hundred times a second.
-
-    Attributes
-    ----------
-    steering : Steering
-        Pauses and cancels the job.
-    outcome : JobOutcome or None
-        How the job has ended; set before the ``finished`` signal.
-    thread_ident : int or None
-        The thread that the generator runs in.
+    thread collects garbage; and when paused it wakes up a hundred times a second. The outcome is
+    set before the ``finished`` signal.
     """
 
     def __init__(self, job: Job) -> None:
@@ -145,19 +119,10 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
 
 
 class Background(QObject):  # type: ignore[misc]
-    """Runs one job at a time for a widget, in a thread.
+    """Runs one job at a time for a widget, in a thread, until the widget is destroyed.
 
-    Parameters
-    ----------
-    parent : QWidget
-        Its destruction ends the job.
-
-    Attributes
-    ----------
-    event_received : Signal
-        An event of the job; emitted in the main thread, in order.
-    ended : Signal
-        The `JobOutcome`; emitted in the main thread, after the last event.
+    `event_received` tells events, and `ended` the `JobOutcome` after the last one, in the main
+    thread and in order.
     """
 
     event_received = Signal(object)
@@ -190,13 +155,7 @@ class Background(QObject):  # type: ignore[misc]
         return self._worker is not None and self._worker.steering.cancelled
 
     def start(self, job: Job) -> None:
-        """Start a job.
-
-        Raises
-        ------
-        McwssError
-            If another job is under way.
-        """
+        """Start a job; raise McwssError if another one is under way."""
         self._refuse_second()
         self._work(job, create_worker)
 

@@ -12,15 +12,6 @@ def connect_until_destroyed(widget: QObject, slot: Callable[..., Any], *signals:
 
     Qt ends only connections between its own objects. A signal of napari or psygnal would go on to
     call the methods of a widget that Qt has deleted.
-
-    Parameters
-    ----------
-    widget : QObject
-        The one whose destruction ends the connections.
-    slot : callable
-        The function, most often a method of the widget.
-    *signals : napari.utils.events.EventEmitter or psygnal.SignalInstance
-        What calls it.
     """
 
     def disconnect() -> None:

@@ -18,12 +18,7 @@ class DeviceChoice(QComboBox):  # type: ignore[misc]
     """Where to train: ``auto``, ``cpu``, and the GPUs of this machine.
 
     The search loads torch, which takes seconds: it runs in the background when the list is first
-    opened. Items that cannot be chosen tell why GPUs are missing.
-
-    Attributes
-    ----------
-    found : Signal
-        The list is complete.
+    opened, and `found` tells its end. Items that cannot be chosen tell why GPUs are missing.
     """
 
     found = Signal()

@@ -16,18 +16,7 @@ LARGEST = 100_000
 
 
 def field_widget(field: FieldInfo) -> ValueWidget:
-    """Make the widget of a field, which shows the field's default.
-
-    Parameters
-    ----------
-    field : FieldInfo
-        A field of a pydantic model, with a title and a description.
-
-    Returns
-    -------
-    ValueWidget
-        A widget of magicgui; `field_value` reads it.
-    """
+    """Make the widget of a field with title and description, which shows the field's default."""
     kind, optional = value_type(field)
     how, tooltip = shown(field), field.description or ""
     options: dict[str, Any] = {}

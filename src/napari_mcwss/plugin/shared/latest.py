@@ -9,21 +9,10 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 
 
 class Latest(QObject):  # type: ignore[misc]
-    """Runs the last request; requests before it are dropped.
+    """Runs the last request in the background; requests before it are dropped.
 
-    Parameters
-    ----------
-    parent : QObject
-        Its destruction ends the work.
-    title : str
-        The name of the work, such as "making of the mask".
-
-    Attributes
-    ----------
-    answered : Signal
-        What the last request has returned; emitted in the main thread.
-    failed : Signal
-        The last request failed, and the user has been told.
+    `title` is the name of the work, such as "making of the mask". `answered` tells in the main
+    thread what the last request has returned, `failed` that it failed and the user has been told.
     """
 
     answered = Signal(object)

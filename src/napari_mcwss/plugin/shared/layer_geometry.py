@@ -11,15 +11,9 @@ from napari_mcwss.scans.geometry import Geometry
 def geometry_of(shape: Sequence[int], attributes: dict[str, Any]) -> Geometry:
     """Return the geometry of a layer's array.
 
-    It is the geometry that the layer was read with, if its shape still fits; otherwise canonical
-    order with the layer's scale.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Shape of the array, ``(z, y, x)``.
-    attributes : dict
-        ``metadata`` and ``scale`` of the layer.
+    It is the geometry that the layer was read with, if the shape ``(z, y, x)`` still fits;
+    otherwise canonical order with the layer's scale. `attributes` are its ``metadata`` and
+    ``scale``.
     """
     kept = attributes.get("metadata", {}).get("geometry")
     if isinstance(kept, Geometry) and kept.shape == tuple(shape):

@@ -32,14 +32,8 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
     """Return the layer arguments that put an array (z, y, x) where the scan lies.
 
     Oblique affines break napari's 2-D view, so layers get the spacing alone; the true affine is
-    kept in the metadata.
-
-    Parameters
-    ----------
-    geometry : Geometry
-        The geometry of the scan.
-    kind : str
-        ``scan``, ``corrected``, or one of `RESULTS`; ``file`` for layers of the user.
+    kept in the metadata. `kind` is ``scan``, ``corrected``, or one of `RESULTS`; ``file`` for
+    layers of the user.
     """
     return {
         "scale": geometry.spacing,
@@ -168,22 +162,9 @@ def show_prediction_layers(
     cams: Mapping[str, NDArray[np.float32]],
     mask: NDArray[np.uint8],
 ) -> None:
-    """Show one CAM layer for each class and one mask layer.
+    """Show a layer for each class's CAM ``(z, y, x)`` in 0..1, and one for the uint8 mask.
 
     Layers that are there get the new data, and keep the look that the user has given them.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer that shows the scan.
-    geometry : Geometry
-        The geometry of the scan.
-    classes : sequence of ClassSpec
-        The classes in the order of the labels, from 1 on.
-    cams : mapping
-        Class name to CAM ``(z, y, x)`` in 0..1.
-    mask : ndarray
-        Uint8 ``(z, y, x)``.
     """
     old = _layers_by_class(viewer, "cam")
     for spec in classes:
@@ -203,15 +184,7 @@ def show_prediction_layers(
 def show_corrected_layer(
     viewer: Viewer, geometry: Geometry, classes: Sequence[ClassSpec], labels: NDArray[np.uint8]
 ) -> Labels:
-    """Add the layer of a corrected mask, and select it.
-
-    Parameters
-    ----------
-    viewer, geometry, classes
-        See `show_prediction_layers`.
-    labels : ndarray
-        Uint8 ``(z, y, x)``; painting changes it.
-    """
+    """Add the layer of a corrected mask, and select it; painting changes the array."""
     return _add_labels(viewer, geometry, classes, labels, "corrected mask", "corrected")
 
 
@@ -244,14 +217,7 @@ def show_preview_layers(
 ) -> None:
     """Show the CAMs of one slice from a network in training; other slices keep theirs.
 
-    Parameters
-    ----------
-    viewer, geometry, classes
-        See `show_prediction_layers`.
-    slice_index : int
-        The slice.
-    cams : ndarray
-        Uint8 ``(classes, y, x)``, 255 for a CAM of 1.
+    `cams` are uint8 ``(classes, y, x)``, 255 for a CAM of 1.
     """
     old = _layers_by_class(viewer, "preview")
     for spec, cam in zip(classes, cams, strict=True):
@@ -275,16 +241,7 @@ def show_map_layers(
 ) -> None:
     """Show maps other than the CAMs on some slices, one layer for each class.
 
-    Parameters
-    ----------
-    viewer, geometry, classes
-        See `show_prediction_layers`.
-    name : str
-        The kind of the maps.
-    slices : sequence of int
-        The slices that have maps.
-    maps : ndarray
-        Uint8 ``(classes, slices, y, x)``, 255 for 1.
+    `maps` are uint8 ``(classes, slices, y, x)``, 255 for 1.
     """
     old = _layers_by_class(viewer, "map")
     for spec, values in zip(classes, maps, strict=True):
