@@ -160,7 +160,6 @@ class Local(HierarchicalPreset):
         return torch.stack([net(images).sigmoid() for net in self.contrasts]).mean(0)
 
     def _update_shallow_loss(self, scores: Tensor, batch: TaggedBatch) -> None:
-        """Update how well the shallow head explains the tags of each class."""
         losses = weighted_cross_entropy(scores, batch.tags, batch.frequency)
         known = (batch.tags != UNKNOWN).sum(0)
         mean = losses.sum(0) / known.clamp_min(1)

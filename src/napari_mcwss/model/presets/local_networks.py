@@ -24,13 +24,8 @@ class RegionNetwork(nn.Module):
     A second head, on its first block, sees `SHALLOW_REACH` pixels. Normalisation is over
     the batch: over single slices it would bring distant information to every pixel.
 
-    Parameters
-    ----------
-    channels, classes, width : int
-        Inputs, outputs and features at full resolution.
-    reach : float
-        Side in pixels of the square to see; sets the number of resolutions whose
-        `pixels_seen` is nearest.
+    `reach` is the side in pixels of the square to see; it sets the number of resolutions whose
+    `pixels_seen` is nearest.
     """
 
     def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:
@@ -67,12 +62,7 @@ class RegionNetwork(nn.Module):
 class PixelNetwork(nn.Sequential):
     """Three convolutions without pooling, of which the first ones are 3x3.
 
-    Parameters
-    ----------
-    channels, classes, width : int
-        Inputs, outputs and features.
-    reach : float
-        Side in pixels of the square to see; it sees 1, 3, 5 or 7.
+    It sees the square of 1, 3, 5 or 7 pixels that `reach` is nearest to.
     """
 
     def __init__(self, channels: int, classes: int, width: int, reach: float) -> None:

@@ -22,13 +22,7 @@ SIZE = 240
 
 
 class DoubleSoftmaxAffinity(nn.Module):
-    """The published affinity: a softmax over the positions of the slice, then of the reference.
-
-    Parameters
-    ----------
-    features : int
-        Features d of the level.
-    """
+    """The published affinity: a softmax over the positions of the slice, then of the reference."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -43,17 +37,9 @@ class DoubleSoftmaxAffinity(nn.Module):
 
 
 def scaled_maps(logits: Tensor) -> Tensor:
-    """Scale the maps of a level by the joint extremes of absent and present.
+    """Scale the maps of a level, ``(slices, classes, 2, h, w)``, by their joint extremes.
 
-    Parameters
-    ----------
-    logits : Tensor
-        ``(slices, classes, 2, h, w)``.
-
-    Returns
-    -------
-    Tensor
-        ``(slices, classes, 2, 120, 120)`` in 0..1.
+    The extremes are those of absent and present; maps become 120x120, in 0..1.
     """
     maps: Tensor = _resized(logits.flatten(1, 2), SIZE // 2).unflatten(1, logits.shape[1:3])
     maps = maps - maps.amin((2, 3, 4), keepdim=True)
@@ -70,14 +56,8 @@ def fused_maps(shallow: Tensor, deep: Tensor) -> Tensor:
 def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) -> Tensor:
     """Sum the cross-entropy of the mean logits over levels and classes.
 
-    Parameters
-    ----------
-    levels : sequence of Tensor
-        Logits ``(slices, classes, 2, h, w)``, one tensor per level.
-    tags : Tensor
-        ``(slices, classes)`` of 0 and 1.
-    frequency : Tensor
-        Share f of present tags of each class; absent has weight f, present 1 - f.
+    Logits are ``(slices, classes, 2, h, w)``. With f the share of present tags of a class, absent
+    has weight f, present 1 - f.
     """
     weights = torch.stack([frequency, 1 - frequency], 1)
     terms = [
@@ -89,15 +69,7 @@ def pooled_entropy(levels: Sequence[Tensor], tags: Tensor, frequency: Tensor) ->
 
 
 def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
-    """Compute the published CAM loss of one class.
-
-    Parameters
-    ----------
-    cams : Tensor
-        ``(slices, 2, h, w)``, absent and present, in 0..1.
-    tags : Tensor
-        ``(slices,)`` of 0 and 1.
-    """
+    """Compute the published CAM loss of one class, from CAMs ``(slices, 2, h, w)`` in 0..1."""
     absent, present = cams.mean((-2, -1)).unbind(1)
     overlap = cams.amin(1).mean((-2, -1))
     return (overlap + tags * absent + (1 - tags) * present).mean()
@@ -106,12 +78,7 @@ def cam_loss(cams: Tensor, tags: Tensor) -> Tensor:
 def exclusive_loss(first: Tensor, second: Tensor, tags: Tensor, other_tags: Tensor) -> Tensor:
     """Compute the published mutual exclusion loss of two classes, the mean over slices.
 
-    Parameters
-    ----------
-    first, second : Tensor
-        Maps ``(slices, 2, h, w)`` of both classes in 0..1.
-    tags, other_tags : Tensor
-        ``(slices,)`` of 0 and 1, of the first and the second class.
+    Maps are ``(slices, 2, h, w)`` in 0..1; tags are ``(slices,)`` of 0 and 1.
     """
     present, other = first[:, 1:], second[:, 1:]
     second_outside = (second * (1 - present.detach())).mean((-2, -1))
@@ -133,11 +100,6 @@ def align_loss(single: Tensor, decomposed: Tensor, tags: Tensor) -> Tensor:
 
 class Published(Preset):
     """The published network with its losses, on slices padded or scaled to 240x240.
-
-    Parameters
-    ----------
-    channels, classes, width : int
-        As in `MultiLevelNetwork`; there must be two classes.
 
     Raises
     ------

@@ -47,13 +47,7 @@ class Refined(HierarchicalPreset):
         return block
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
-        """Return the Dice and cross-entropy terms of the labels.
-
-        Raises
-        ------
-        McwssError
-            If the batch has no labels.
-        """
+        """Return the Dice and cross-entropy terms of the labels."""
         if batch.labels is None:
             raise McwssError("the second stage needs labels, found none: train with refine")
         logits = self._logits(batch.images).float()

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class PresetEntry:
     """A preset as command line and dock show it, and where its class is.
 
+    `source` is its ``package.module:Class``.
+
     Attributes
     ----------
     title, summary : str
         Its name with a remark, and what it does, in one line.
-    source : str
-        Module and class, as ``package.module:Class``.
     second_stage : {"2-D", "3-D"}, optional
         Which second stage it is: it learns from masks, and follows a first
         stage. A user chooses among the others, which learn from tags.
