@@ -23,20 +23,7 @@ UNIONS = {"WT": ("TC", "ED")}
 
 
 def make_phantom_study(folder: Path, *, scans: int = 6) -> Study:
-    """Write phantoms and make a study of them, tagged from their masks.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets the sub-folders ``scans`` and ``study``.
-    scans : int
-        How many.
-
-    Raises
-    ------
-    McwssError
-        If the folder holds a study already, or cannot be written.
-    """
+    """Write phantoms to ``scans`` and make a study of them in ``study``, tagged from their masks."""
     write_phantom(folder / "scans", scans=scans)
     study = Study.create(
         folder / "study",
@@ -54,17 +41,7 @@ def make_phantom_study(folder: Path, *, scans: int = 6) -> Study:
 def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Path]:
     """Generate scans, train on the tags of most, segment and measure the others.
 
-    Parameters
-    ----------
-    folder : Path
-        New or empty.
-    device : str
-        Where to train.
-
-    Yields
-    ------
-    Event or Progress
-        Of training and segmentation; the return value is the report's path.
+    The events are of training and segmentation; the return value is the report's path.
 
     Raises
     ------

@@ -54,13 +54,7 @@ STEPS = steps_text(DEFAULT_STEPS)
 
 
 def chosen(scans: str | None) -> list[str] | None:
-    """Return the names in the option ``--scans``; None if it is not given.
-
-    Raises
-    ------
-    McwssError
-        If it names no scan.
-    """
+    """Return the names in the option ``--scans``; None if it is not given."""
     if scans is None:
         return None
     names = names_in(scans)
@@ -70,13 +64,7 @@ def chosen(scans: str | None) -> list[str] | None:
 
 
 def assignment(text: str) -> tuple[str, str]:
-    """Return name and values of an option such as ``TC=1,4``.
-
-    Raises
-    ------
-    McwssError
-        If the text has no name or no values.
-    """
+    """Return name and values of an option such as ``TC=1,4``."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
@@ -84,24 +72,12 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def unions(values: Sequence[str] | None) -> dict[str, list[str]]:
-    """Return the classes of each union in the options ``--union``.
-
-    Raises
-    ------
-    McwssError
-        If an option cannot be read.
-    """
+    """Return the classes of each union in the options ``--union``."""
     return {name: names_in(members) for name, members in map(assignment, values or [])}
 
 
 def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the mask values of each class in the options ``--map``.
-
-    Raises
-    ------
-    McwssError
-        If a class is unknown, or its values are missing or not whole numbers.
-    """
+    """Return the mask values of each class in the options ``--map``."""
     found: dict[str, tuple[int, ...]] = {}
     for name, numbers in map(assignment, values):
         if name not in classes:

@@ -13,18 +13,10 @@ from napari_mcwss.base.settings import shown
 
 
 def with_settings(model: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add an option for each field of some settings to a command.
+    """Return a decorator that adds an option for each field of some settings to a command.
 
-    Parameters
-    ----------
-    model : type
-        The settings.
-
-    Returns
-    -------
-    callable
-        Decorates a command: the options replace its parameter ``settings``,
-        which gets a dictionary of their values by the names of the fields.
+    The options replace its parameter ``settings``, which gets a dictionary of their values by the
+    names of the fields.
     """
     options = [
         inspect.Parameter(

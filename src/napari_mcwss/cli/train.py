@@ -142,7 +142,6 @@ def train(
 
 
 def _parsed(text: str) -> TrainingConfig:
-    """Read all settings from JSON."""
     try:
         return training_config(**json.loads(text))
     except (ValueError, TypeError) as error:
@@ -207,7 +206,6 @@ def _drive(
 
 
 def _given(context: typer.Context) -> dict[str, str]:
-    """Return the options given on the command line, by the names of their parameters."""
     return {
         parameter.name or "": parameter.opts[0]
         for parameter in context.command.params
@@ -224,7 +222,6 @@ def _refuse(given: dict[str, str], names: Collection[str], reason: str) -> None:
 def _trusted(
     study: Study, masks: str | None, values: Sequence[str] | None, scans: Sequence[str] | None
 ) -> dict[str, NDArray[np.uint8]] | None:
-    """Read the masks that --trust names."""
     if masks is None:
         return None
     from napari_mcwss.training.trusted import read_trusted
