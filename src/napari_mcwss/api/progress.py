@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.base.text import counted
 
 if TYPE_CHECKING:
@@ -85,13 +86,10 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
 def show_slices(bar: Progress, scan: str, steps: Generator[Slices, None, T]) -> T:
     """Draw how far a scan is; return the generator's value."""
     task = bar.add_task(scan, total=None)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+    returning = Returning(steps)
+    for step in returning:
         bar.update(task, completed=step.done, total=step.total)
+    return returning.value
 
 
 def show_batch(
@@ -101,12 +99,8 @@ def show_batch(
     from napari_mcwss.segmentation.batch_progress import ScanProgress
 
     tasks = {}
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            ended: list[ScanDone] = end.value
-            return ended
+    returning = Returning(steps)
+    for step in returning:
         if isinstance(step, ScanProgress):
             if step.scan not in tasks:
                 text = f"{step.scan} ({step.number} of {step.scans})"
@@ -115,6 +109,7 @@ def show_batch(
         elif step.problem:
             bar.remove_task(tasks[step.scan])
             show_problem(bar, step.scan, step.problem)
+    return returning.value
 
 
 def show_problem(bar: Progress, scan: str, problem: str) -> None:

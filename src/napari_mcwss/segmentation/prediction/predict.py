@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.class_hierarchy import child_parent_pairs, limit_to_parents
 from napari_mcwss.model.devices import autocast
@@ -119,14 +120,10 @@ def _adapted(
     look: Literal["predict", "score"] = "predict",
 ) -> Generator[Progress, None, Preset]:
     """Adapt the network to the scan, and yield after every batch."""
-    steps = adapted(model, inputs, batch_size, look)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            preset: Preset = end.value
-            return preset
+    steps = Returning(adapted(model, inputs, batch_size, look))
+    for _ in steps:
         yield progress
+    return steps.value
 
 
 def _windows(
