@@ -4,30 +4,15 @@ It imports `export`, `training` and what lies below them, and stays light: torch
 heavy packages are loaded by the methods that use them.
 """
 
-from napari_mcwss.api.model import Model
-from napari_mcwss.api.scores import Scores
-from napari_mcwss.api.segmentation import Segmentation
-from napari_mcwss.api.study import Study
-from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.phantom import write_phantom
-from napari_mcwss.study.description import ClassSpec
-from napari_mcwss.tags.table import Tag
-from napari_mcwss.training import events
+from napari_mcwss.api.model import Model as Model
+from napari_mcwss.api.scores import Scores as Scores
+from napari_mcwss.api.segmentation import Segmentation as Segmentation
+from napari_mcwss.api.study import Study as Study
+from napari_mcwss.base.errors import McwssError as McwssError
+from napari_mcwss.scans.phantom import write_phantom as write_phantom
+from napari_mcwss.study.description import ClassSpec as ClassSpec
+from napari_mcwss.tags.table import Tag as Tag
+from napari_mcwss.training import events as events
 
 PRESENT, ABSENT, UNKNOWN = Tag.PRESENT, Tag.ABSENT, Tag.UNKNOWN
 """What a tag says of a class on a slice."""
-
-__all__ = [
-    "ABSENT",
-    "PRESENT",
-    "UNKNOWN",
-    "ClassSpec",
-    "McwssError",
-    "Model",
-    "Scores",
-    "Segmentation",
-    "Study",
-    "Tag",
-    "events",
-    "write_phantom",
-]
