@@ -25,16 +25,8 @@ if TYPE_CHECKING:
 class Model:
     """A trained model; its weights are loaded when they are first needed.
 
-    Make one with `Model.load`, `Study.model` or `Study.train`.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the model, ``models/<name>`` of a study.
-    info : ModelInfo
-        What the model was made for and from.
-    device : str
-        Where it runs: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    Make one with `Model.load`, `Study.model` or `Study.train`. Its `info` says what it was made for
+    and from.
 
     Examples
     --------

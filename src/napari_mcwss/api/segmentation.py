@@ -81,8 +81,6 @@ class Segmentation:
         How the mask was made of the CAMs.
     prediction : Prediction
         CAMs and scores as arrays.
-    source : Scan
-        The scan.
     precedence : ndarray
         Bool ``(classes, classes)``: where both are found, a is shown over b.
     home : Home or None

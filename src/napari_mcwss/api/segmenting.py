@@ -116,11 +116,9 @@ class SegmentingStudy(on_disk.Study):
 
         Parameters
         ----------
-        model : str or Model
-            The model, or its name.
         scans : sequence of str, optional
             Names of the scans; if not given, all without a result of this model.
-        ignore_tags, progress, **mask
+        model, ignore_tags, progress, **mask
             As for `segment`.
 
         Returns
@@ -166,10 +164,8 @@ class SegmentingStudy(on_disk.Study):
 
         Parameters
         ----------
-        scan : str
-            Name of the scan.
-        model : str or Model
-            The model, or its name.
+        scan, model
+            As for `segment`.
 
         Returns
         -------
@@ -209,8 +205,7 @@ class SegmentingStudy(on_disk.Study):
         if not model.folder.exists() or not model.folder.samefile(self.model_folder(model.name)):
             raise McwssError(
                 f"the model in '{model.folder}' is not a model of this study: unpack it into the "
-                "study "
-                "first, or segment arrays with Model.segment"
+                "study first, or segment arrays with Model.segment"
             )
         return model
 

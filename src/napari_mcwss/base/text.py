@@ -6,11 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 def duration(seconds: float) -> str:
     """Return a duration in words, in its one or two largest units.
 
-    Parameters
-    ----------
-    seconds : float
-        0 or more.
-
     Examples
     --------
     >>> duration(0.3), duration(59.7), duration(100), duration(5000)

@@ -23,7 +23,7 @@ UNIONS = {"WT": ("TC", "ED")}
 
 
 def make_phantom_study(folder: Path, *, scans: int = 6) -> Study:
-    """Write phantoms to ``scans`` and make a study of them in ``study``, tagged from their masks."""
+    """Write phantoms to ``scans``, and make a study of them in ``study`` with their tags."""
     write_phantom(folder / "scans", scans=scans)
     study = Study.create(
         folder / "study",
