@@ -26,8 +26,6 @@ class ExportKind:
         scans to `out`, and yields an `ExportOutcome` after each scan.
     example : str
         The end of an example of the command.
-    out : str
-        What `out` is.
     """
 
     name: str

@@ -36,8 +36,6 @@ class Measurement:
     surface_mm : float
         Average symmetric surface distance: the mean over the surface voxels of
         both, in mm.
-    volume_ml, reference_ml : float
-        Volumes of the mask and of the reference in mL.
     """
 
     dice: float

@@ -32,12 +32,10 @@ def save_result(
     settings: MaskSettings,
     geometry: Geometry,
 ) -> Path:
-    """Write mask, CAMs and scores of one scan.
+    """Write mask, CAMs and scores of one scan; `run` is the training that made the model.
 
     Parameters
     ----------
-    model, run : str
-        Name of the model, and of the training that made it.
     mask : (z, y, x) array of uint8
         0 background, k + 1 class k.
 
@@ -125,13 +123,7 @@ def has_used_tags(study: Study, model: str, scan: str) -> bool:
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
-    """Read the stored mask of a scan, int32 ``(z, y, x)``.
-
-    Raises
-    ------
-    McwssError
-        If the scan was not segmented by this model, or the file is damaged.
-    """
+    """Read the stored mask of a scan, int32 ``(z, y, x)``."""
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     return read_mask(study.result_folder(model, scan) / MASK, study.scan(scan).geometry)
@@ -154,13 +146,7 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
 
 
 def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
-    """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1.
-
-    Raises
-    ------
-    McwssError
-        If their file is missing or damaged.
-    """
+    """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1."""
     path = study.result_folder(model, scan) / SCORES
     try:
         table = np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)

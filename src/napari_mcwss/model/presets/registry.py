@@ -20,8 +20,6 @@ class PresetEntry:
 
     Attributes
     ----------
-    title, summary : str
-        Its name with a remark, and what it does, in one line.
     second_stage : {"2-D", "3-D"}, optional
         Which second stage it is: it learns from masks, and follows a first
         stage. A user chooses among the others, which learn from tags.

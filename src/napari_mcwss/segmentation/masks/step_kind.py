@@ -65,12 +65,8 @@ class StepKind:
     ----------
     name : str
         As the command line and records spell it.
-    title, explanation : str
-        As users read them.
     apply : callable
         Makes a new mask from a mask, the `StepContext` and the value of the parameter.
-    parameter : Parameter, optional
-        What can be set.
     at_once : bool
         Whether it treats each slice alone, keeps classes to allowed slices, and is fast
         enough to follow a slider.
