@@ -55,13 +55,7 @@ class RunRecord:
 
 
 def read_run(study: Study, model: str) -> RunRecord:
-    """Read the record of a model's training.
-
-    Raises
-    ------
-    McwssError
-        If the model is missing, or its description or history is damaged.
-    """
+    """Read the record of a model's training; raise McwssError if a part is missing or damaged."""
     folder = study.model_folder(model)
     info, path = read_info(folder), folder / "history.csv"
     try:

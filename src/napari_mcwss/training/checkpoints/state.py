@@ -20,36 +20,13 @@ FORMAT = 1
 class TrainingState:
     """State of a training, in tensors and plain values.
 
-    Attributes
-    ----------
-    key : str
-        Identifies the training among those of the same name.
-    config : dict
-        The configuration.
-    training, validation, trusted : tuple of str
-        Training scans, validation scans, and training scans whose masks were given.
-    batch_size : int
-        Slices per step, fewer than configured once memory ran out.
-    digests : dict
-        Digests of the data, see `napari_mcwss.training.data.digests`.
-    stage : int
-        Number of finished stages.
-    epochs, before : int
-        Number of finished epochs, in all and in finished stages.
-    batches : int
-        Steps of the last finished epoch.
-    progress : float
-        Share of the training that is done, 0..1.
-    best : float
-        Best validation of the stage.
-    saved : bool
-        Whether a model was written because it was good.
-    seconds : float
-        Time taken.
-    history : list of dict
-        Losses and AUCs of each epoch.
-    run : dict, optional
-        State of the stage, see `Run.state`; None between stages.
+    `key` tells it from others of the same name. `trusted` are training scans whose masks were
+    given, `batch_size` the slices per step, fewer than configured once memory ran out, and
+    `digests` those of the data, see `napari_mcwss.training.data.digests`. `stage` is the number of
+    finished stages, `before` that of the epochs in them, `batches` the steps of the last finished
+    epoch, `progress` the share of the training that is done, 0..1, `best` the best validation of
+    the stage, and `saved` whether a model was written because it was good. `run` is the state of
+    the stage, see `Run.state`; None between stages.
     """
 
     key: str
@@ -72,13 +49,7 @@ class TrainingState:
 
 
 def write_state(path: Path, state: TrainingState) -> None:
-    """Write a state atomically.
-
-    Raises
-    ------
-    McwssError
-        If it cannot be written; an older one is kept.
-    """
+    """Write a state atomically; if that fails, an older one is kept."""
     content = {item.name: getattr(state, item.name) for item in fields(state)}
     # Through memory: torch's own writer hides the system's error on a full disk.
     buffer = io.BytesIO()
@@ -88,13 +59,7 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Read a state, with its tensors on the CPU.
-
-    Raises
-    ------
-    McwssError
-        If it is damaged or of a newer format.
-    """
+    """Read a state, with its tensors on the CPU; refuse a damaged one, or one of a newer format."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

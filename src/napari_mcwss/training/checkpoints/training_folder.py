@@ -32,15 +32,7 @@ MODEL_FILES = ("weights.safetensors", "history.csv", "config.json")
 class TrainingFolder:
     """The folder of a model in training, a context in which no other training can use it.
 
-    Parameters
-    ----------
-    study, name : Study, str
-        The study, and the name of the model.
-
-    Attributes
-    ----------
-    target, working : Path
-        The folder of the finished model, and the hidden one that the training writes to.
+    `target` is the folder of the finished model, `working` the hidden one that is written to.
     """
 
     def __init__(self, study: Study, name: str) -> None:
@@ -73,13 +65,7 @@ class TrainingFolder:
             raise UnfinishedError(unfinished)
 
     def read_state(self) -> TrainingState:
-        """Read the state of the unfinished training.
-
-        Raises
-        ------
-        McwssError
-            If there is none, or it is damaged.
-        """
+        """Read the state of the unfinished training."""
         if not (self.working / STATE).exists():
             others = ", ".join(found.name for found in unfinished_trainings(self.study))
             raise McwssError(
@@ -89,26 +75,14 @@ class TrainingFolder:
         return read_state(self.working / STATE)
 
     def write_state(self, state: TrainingState, summary: Unfinished) -> None:
-        """Write a state, then its summary.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; an older one is kept.
-        """
+        """Write a state, then its summary; if that fails, an older one is kept."""
         write_state(self.working / STATE, state)
         write_summary(self.working, summary)
 
     def write_model(
         self, preset: Preset, info: ModelInfo, history: Sequence[Mapping[str, float]]
     ) -> None:
-        """Write the model and ``history.csv``.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written.
-        """
+        """Write the model and ``history.csv``."""
         columns = list(dict.fromkeys(key for row in history for key in row))
         with (
             replacing(self.working / "history.csv") as path,
@@ -126,12 +100,8 @@ class TrainingFolder:
     def finish(self, key: str) -> Path:
         """Put the model in its place, instead of an older one, and remove the working folder.
 
-        A model that the training left under the name with ``-stopped`` is removed, too.
-
-        Parameters
-        ----------
-        key : str
-            Key of the training.
+        A model that the training with this key left under the name with ``-stopped`` is removed,
+        too.
         """
         self._publish(self.target)
         if _key(self._stopped) == key:
@@ -142,13 +112,8 @@ class TrainingFolder:
     def keep(self, key: str) -> Path | None:
         """Publish the model of a stopped training, which can still be resumed; return its folder.
 
-        It takes the model's name if that is free or the training's own. Otherwise it takes the name
-        with ``-stopped``: an old model stays until a new one is finished.
-
-        Parameters
-        ----------
-        key : str
-            Key of the training.
+        It takes the model's name if that is free or, by the key, the training's own. Otherwise it
+        takes the name with ``-stopped``: an old model stays until a new one is finished.
         """
         if not (self.working / STATE).exists():
             # It failed before there was anything to keep.

@@ -21,24 +21,10 @@ WORKING = ".training"
 class Unfinished(BaseModel):
     """A training that can be resumed.
 
-    Attributes
-    ----------
-    name : str
-        Name of the model.
-    epoch, batch : int
-        The current or last epoch, counted from 1, and its finished batches.
-    epochs : int or None
-        Epochs in all, None if minutes or patience limit them.
-    progress : float
-        Share of the training that is done, 0..1.
-    seconds : float
-        Time taken.
-    saved : datetime or None
-        Time at which the state was written; None if it was killed at that moment.
-    config : dict
-        The configuration.
-    running : Holder or None
-        The process that trains now.
+    `epoch` is the current or last one, counted from 1, and `batch` the number of its finished
+    batches. `epochs` are those in all, None if minutes or patience limit them; `progress` is the
+    share that is done, 0..1. `saved` is None if it was killed while it wrote the state. `running`
+    is the process that trains now.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,13 +111,7 @@ def unfinished_trainings(study: Study) -> list[Unfinished]:
 
 
 def refuse_to_replace(study: Study, name: str) -> None:
-    """Refuse a name that a model has already, unless its training is unfinished.
-
-    Raises
-    ------
-    McwssError
-        If there is a finished model of this name.
-    """
+    """Refuse a name that a model has already, unless its training is unfinished."""
     if name in study.model_names() and unfinished_training(study, name) is None:
         raise McwssError(
             f"there is a model {name!r} already: choose another name, or add --replace: the model "
@@ -146,8 +126,6 @@ def give_up_training(study: Study, name: str) -> None:
     ------
     TrainingLockedError
         If it runs now.
-    McwssError
-        If its folder cannot be removed.
     """
     if not working_folder(study, name).exists():
         return
@@ -156,13 +134,7 @@ def give_up_training(study: Study, name: str) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a working folder, its state first, so that half of it is never resumed.
-
-    Raises
-    ------
-    McwssError
-        If it cannot be removed.
-    """
+    """Remove a working folder, its state first, so that half of it is never resumed."""
     try:
         (folder / STATE).unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -18,12 +18,8 @@ OFFSET = 0.1
 class Views:
     """A view of each slice of a batch, on the CPU.
 
-    Attributes
-    ----------
-    theta : Tensor
-        ``(slices, 2, 3)``, matrices for `affine_grid`.
-    gain, offset : Tensor
-        Changes of the intensity, ``(slices, channels, 1, 1)``.
+    `theta` are matrices ``(slices, 2, 3)`` for `affine_grid`; `gain` and `offset` change the
+    intensity, ``(slices, channels, 1, 1)``.
     """
 
     theta: Tensor
@@ -31,7 +27,6 @@ class Views:
     offset: Tensor
 
     def __getitem__(self, rows: Tensor) -> "Views":
-        """Return the views of some slices."""
         return Views(self.theta[rows], self.gain[rows], self.offset[rows])
 
     def images(self, images: Tensor, foreground: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,14 +52,8 @@ class Views:
 def draw_views(shape: Sequence[int], generator: torch.Generator, depth: int = 1) -> Views:
     """Draw flips, rotations, scales and shifts, and changes of each channel's intensity.
 
-    Parameters
-    ----------
-    shape : sequence of int
-        Slices, channels, height and width of the images.
-    generator : torch.Generator
-        On the CPU, so that a seed gives the same views on every device.
-    depth : int
-        Number of consecutive slices, those of a slab, that share a view.
+    `shape` is ``(slices, channels, h, w)``; `depth` consecutive slices, those of a slab, share a
+    view. The generator is on the CPU, so that a seed gives the same views on every device.
     """
     count, channels, height, width = shape
     count //= depth

@@ -38,13 +38,7 @@ def mask_digest(scan: str, labels: NDArray[np.uint8]) -> dict[str, str]:
 
 
 def refuse_changes(then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Refuse to resume a training with other data.
-
-    Raises
-    ------
-    McwssError
-        If something has changed, naming it.
-    """
+    """Refuse to resume a training with other data, naming what has changed."""
     changed = [what for what, digest in now.items() if then.get(what, digest) != digest]
     if changed:
         shown = ", ".join(changed[:5]) + (" and others" if len(changed) > 5 else "")

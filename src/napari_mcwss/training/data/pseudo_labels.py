@@ -19,13 +19,7 @@ GOOD_ENOUGH = 0.5
 
 
 def label_agreement(labels: NDArray[np.uint8], reference: NDArray[np.uint8], classes: int) -> float:
-    """Return the Dice overlap of two label images of one shape, the mean over their classes.
-
-    Returns
-    -------
-    float
-        0..1; 1 if both are empty.
-    """
+    """Return the mean Dice overlap of two label images over their classes; 1 if both are empty."""
     values = []
     for label in range(1, classes + 1):
         one, other = labels == label, reference == label
@@ -42,11 +36,6 @@ def label_scan(
 
     A class has no pixel on slices that are tagged absent. Leaving out pixels near the threshold
     made the second stage worse.
-
-    Yields
-    ------
-    Progress
-        After every batch.
     """
     prediction = yield from predict(teacher, study.scan(scan), batch_size=batch_size)
     return mask_of(study, teacher.info, prediction, MaskSettings(tags=study.tags.read(scan).values))

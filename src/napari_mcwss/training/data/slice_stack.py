@@ -7,14 +7,9 @@ from torch import Tensor
 
 
 class SliceStack:
-    """Maps of the slices of several scans, centred in the size of the largest scan.
+    """Maps ``(slices, ..., h, w)`` of one or more scans, centred in the size of the largest.
 
     The scans themselves stay as they are, in memory or in a file.
-
-    Parameters
-    ----------
-    scans : sequence of Tensor
-        One or more, ``(slices, ..., h, w)``; slices, h and w may differ.
     """
 
     def __init__(self, scans: Sequence[Tensor]) -> None:

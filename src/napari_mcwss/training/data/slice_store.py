@@ -51,11 +51,7 @@ class SliceStore:
 
     Files are mapped into memory: the system reads what is used, and caches what memory allows.
     Except on Windows a file is removed at once, so that its space is freed when the program ends.
-
-    Attributes
-    ----------
-    on_disk : int
-        Bytes in files.
+    `on_disk` counts the bytes in files.
     """
 
     def __init__(self) -> None:
@@ -64,13 +60,7 @@ class SliceStore:
         self._limit: float | None = None
 
     def keep(self, scan: LoadedScan) -> LoadedScan:
-        """Return the scan from where it is kept.
-
-        Raises
-        ------
-        McwssError
-            If it fits neither in memory nor on the disk.
-        """
+        """Return the scan from where it is kept; refuse it if neither memory nor disk suffices."""
         size = sum(maps.nbytes for maps in scan.maps)
         if size <= self._memory:
             self._memory -= size

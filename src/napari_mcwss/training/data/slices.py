@@ -38,25 +38,12 @@ class Taken(NamedTuple):
 class SliceDataset:
     """All usable slices of some scans, scan after scan.
 
-    Attributes
-    ----------
-    images : Tensor or SliceStack
-        Float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan.
-    foreground : Tensor or SliceStack
-        Bool ``(slices, 1, h, w)``.
-    tags : Tensor
-        Int8 ``(slices, classes)``.
-    scan, position : Tensor
-        Index of each slice's scan, and of the slice in its scan, ``(slices,)``.
-    strides : tuple of int
-        Step within a slab for each scan, see `slab_stride`.
-    labels : Tensor or SliceStack, optional
-        Uint8 ``(slices, h, w)``, as in `TaggedBatch`.
-    weights : Tensor, optional
-        Weight with which each slice is drawn ``(slices,)``; by default each is drawn
-        once an epoch.
-    draws : int, optional
-        Slices that an epoch draws, by default as many as there are.
+    Images are float16 ``(slices, channels, h, w)``, normalised; h and w fit the largest scan. The
+    foreground is bool ``(slices, 1, h, w)``, tags are int8 ``(slices, classes)``, labels uint8
+    ``(slices, h, w)``, as in `TaggedBatch`. `scan` is the index of each slice's scan, `position`
+    that of the slice in its scan, `strides` the step within a slab for each scan, see
+    `slab_stride`. An epoch draws `draws` slices, by default as many as there are, by their
+    `weights` ``(slices,)``; by default each is drawn once.
     """
 
     images: Tensor | SliceStack
@@ -84,23 +71,11 @@ class SliceDataset:
         return present / (self.tags != UNKNOWN).sum(0).clamp_min(1)
 
     def draw_references(self, anchors: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw a reference slice for each slice.
+        """Draw the indices of a reference slice for each slice; the generator is on the CPU.
 
         It shares a present class and comes from another scan if there is such a slice, else from
         the same scan. A slice that shares no class with any gets a random one: the decomposed
         branch has to learn pairs without a common class, too.
-
-        Parameters
-        ----------
-        anchors : Tensor
-            Indices of slices ``(n,)``.
-        generator : torch.Generator
-            On the CPU.
-
-        Returns
-        -------
-        Tensor
-            Indices ``(n,)``.
         """
         present = (self.tags == PRESENT).float()
         shares = present[anchors] @ present.T > 0
@@ -121,19 +96,7 @@ class SliceDataset:
     def slabs(self, anchors: Tensor, depth: int, generator: torch.Generator) -> Tensor:
         """Return the slab around each slice, one after another; half of them upside down.
 
-        Parameters
-        ----------
-        anchors : Tensor
-            Indices of slices ``(n,)``.
-        depth : int
-            Slices of a slab.
-        generator : torch.Generator
-            On the CPU.
-
-        Returns
-        -------
-        Tensor
-            Indices ``(n * depth,)``, -1 beyond the ends of a scan.
+        The indices are ``(n * depth,)``, -1 beyond the ends of a scan; the generator is on the CPU.
         """
         index = torch.full((len(self.strides), int(self.position.max()) + 1), -1)
         index[self.scan, self.position] = torch.arange(len(self))
@@ -162,8 +125,7 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
     Raises
     ------
     McwssError
-        If a named scan has no tag, none has, or a class has no present or no
-        absent tag at all.
+        If a named scan has no tag, none has, or a class has no present or no absent tag at all.
     """
     names = study.scan_names if scans is None else tuple(dict.fromkeys(scans))
     tables = {name: study.tags.read(name).values for name in names}
@@ -176,15 +138,7 @@ def tagged_scans(study: Study, scans: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Count the slices tagged present, absent and unknown, for each class.
-
-    Parameters
-    ----------
-    tags : ndarray
-        ``(slices, classes)``.
-    classes : sequence of str
-        Names of the classes.
-    """
+    """Count the slices tagged present, absent and unknown, for each class."""
     words = {"present": PRESENT, "absent": ABSENT, "unknown": UNKNOWN}
     return {
         name: {word: int((tags[:, index] == tag).sum()) for word, tag in words.items()}
@@ -199,13 +153,7 @@ def own_pixel(study: Study, scans: Sequence[str]) -> float:
 
 
 def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
-    """Refuse tags ``(slices, classes)`` that do not suffice to learn each class.
-
-    Raises
-    ------
-    McwssError
-        If a class has no present or no absent slice, naming class and scans.
-    """
+    """Refuse tags ``(slices, classes)`` without a present and an absent slice of each class."""
     for index, name in enumerate(classes):
         for tag, word in ((PRESENT, "present"), (ABSENT, "absent")):
             if not (tags[:, index] == tag).any():
@@ -241,19 +189,7 @@ def load_scan(
     usable: Usable,
     labels: NDArray[np.uint8] | None = None,
 ) -> LoadedScan:
-    """Read a scan's usable slices and their tags.
-
-    Parameters
-    ----------
-    study, name : Study, str
-        The study, and the name of the scan.
-    input_spec : InputSpec
-        Scale and extra channels to read.
-    usable : str
-        Which slices, see `Usable`.
-    labels : ndarray, optional
-        Uint8 label image ``(z, y, x)`` of the scan, to be cropped with it.
-    """
+    """Read a scan's usable slices and their tags, and crop its labels ``(z, y, x)`` with it."""
     scan = study.scan(name)
     inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec)
     scan.release()

@@ -25,16 +25,8 @@ def split_scans(
 ) -> Split:
     """Choose whole scans for validation, such that the others show each class present and absent.
 
-    Parameters
-    ----------
-    tags : mapping
-        Scan to its tags ``(slices, classes)``.
-    share : float
-        Share of the scans to validate on; none of fewer than `MIN_SCANS_TO_VALIDATE`.
-    seed : int
-        Seed of the choice.
-    keep : collection of str
-        Scans that are trained on in any case.
+    `tags` are ``(slices, classes)`` by scan. `share` of the scans validate, none of fewer than
+    `MIN_SCANS_TO_VALIDATE`, and none of those to `keep`.
     """
     count = max(1, round(share * len(tags))) if share else 0
     if len(tags) < MIN_SCANS_TO_VALIDATE:

@@ -58,13 +58,7 @@ VOLUME_SIDE = 96
 
 
 def refuse_flat(study: Study, scans: Sequence[str]) -> None:
-    """Refuse scans with too few or too distant slices for a second stage in 3-D.
-
-    Raises
-    ------
-    McwssError
-        If there is one, naming it.
-    """
+    """Refuse scans with too few or too distant slices for a second stage in 3-D."""
     for name in scans:
         geometry = study.scan(name).geometry
         slices, spacing = geometry.shape[0], geometry.spacing
@@ -84,14 +78,8 @@ def volume_input_spec(input_spec: InputSpec, side: float) -> InputSpec:
 class Task:
     """Scans and masks that a training learns from.
 
-    Attributes
-    ----------
-    split : Split
-        Training and validation scans.
-    trusted : mapping
-        Scan to its given label image, for the second stage.
-    unused : tuple of str
-        Scans whose label images were given but that are not trained on.
+    `trusted` has given label images by scan, for the second stage; `unused` are scans with label
+    images that are not trained on.
     """
 
     split: Split
@@ -106,14 +94,7 @@ class Task:
         scans: Sequence[str] | None,
         trusted: Mapping[str, NDArray[np.uint8]],
     ) -> "Task":
-        """Choose the training and validation scans.
-
-        Raises
-        ------
-        McwssError
-            If the tags do not suffice, or label images do not fit their scan or the
-            configuration.
-        """
+        """Choose the scans; refuse tags that do not suffice, and label images that do not fit."""
         if trusted and not config.refine:
             raise McwssError(
                 "only a second stage learns from masks: train with refine, or without masks"
@@ -146,13 +127,7 @@ class Task:
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
-        """Return what a training began with, with the masks in its folder.
-
-        Raises
-        ------
-        McwssError
-            If a mask cannot be read.
-        """
+        """Return what a training began with, with the masks in its folder."""
         labels = {scan: read_labels(_labels_file(folder / TRUSTED, scan)) for scan in trusted}
         found = {scan: image for scan, image in labels.items() if image is not None}
         missing = [scan for scan in trusted if scan not in found]
@@ -164,13 +139,7 @@ class Task:
         return cls(split, found)
 
     def keep_masks(self, folder: Path) -> None:
-        """Write the given masks to a training's folder, for `resumed`.
-
-        Raises
-        ------
-        McwssError
-            If they cannot be written.
-        """
+        """Write the given masks to a training's folder, for `resumed`."""
         for scan, labels in self.trusted.items():
             write_labels(_labels_file(folder / TRUSTED, scan), labels)
 
@@ -178,24 +147,9 @@ class Task:
 class TrainingData:
     """Reads the slices of a training and their labels, in steps between which it can be stopped.
 
-    Parameters
-    ----------
-    study, task, config
-        The training.
-    known : mapping
-        Digests of the data that a resumed training began with; empty for a new one.
-
-    Attributes
-    ----------
-    digests : dict
-        Digests of what was read so far.
-    input_spec : InputSpec
-        How the network of the current stage reads scans.
-
-    Raises
-    ------
-    McwssError
-        Here or while reading, if the data have changed since the training began.
+    `known` are digests of the data that a resumed training began with, `digests` those of what was
+    read so far: if they differ, here or while reading, it is a McwssError. `input_spec` is how the
+    network of the current stage reads scans.
     """
 
     def __init__(
@@ -213,18 +167,7 @@ class TrainingData:
             self._note(mask_digest(scan, labels))
 
     def tagged(self, *, complete: bool) -> Generator[Event, None, SliceDataset]:
-        """Read the slices to train on.
-
-        Parameters
-        ----------
-        complete : bool
-            Whether to leave out slices with an unknown tag.
-
-        Raises
-        ------
-        McwssError
-            If there are none.
-        """
+        """Read the slices to train on, if `complete` without those with an unknown tag."""
         names = self.task.split.training
         data = yield from self._load(names, "complete" if complete else "tagged")
         self._side = self.input_spec.pixel * max(data.images.shape[-2:])
@@ -247,16 +190,8 @@ class TrainingData:
     ) -> Generator[Event, None, SliceDataset]:
         """Read the slices of the second stage with labels: given ones or the first stage's.
 
-        For 3-D all slices with a foreground are read, tagged or not, with coarser pixels.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the training, with the first stage's model.
-        draws : int
-            Slices that an epoch draws, as many as in the first stage.
-        batch : BatchSize
-            Slices that are labelled at a time.
+        For 3-D all slices with a foreground are read, tagged or not, with coarser pixels. The
+        folder of the training has the first stage's model; an epoch draws as many slices as there.
         """
         names: Sequence[str] = self.task.split.training
         labels = dict(self.task.trusted)

@@ -21,15 +21,8 @@ from napari_mcwss.training.length import WARM_UP
 class Draw:
     """The random draw of a step, the same for all ranks.
 
-    Attributes
-    ----------
-    slices : Tensor
-        Indices ``(n,)``, slab after slab; if the preset compares pairs, the second
-        half are the references of the first half.
-    views : Views
-        The view of each slice.
-    progress : float
-        Share of the training that is done, 0..1.
+    `slices` are indices ``(n,)``, slab after slab; if the preset compares pairs, the second half
+    are the references of the first half. `progress` is the share of the training done, 0..1.
     """
 
     slices: Tensor
@@ -38,18 +31,9 @@ class Draw:
 
 
 class BatchTrainer:
-    """Takes the steps of a stage, one per batch.
+    """Takes the steps of a stage, one per batch; it moves the network to the device.
 
-    Parameters
-    ----------
-    preset : Preset
-        The network with its losses; is moved to the device.
-    config : TrainingConfig
-        Learning rate and weight decay.
-    device : torch.device
-        Where to train.
-    ranks : Ranks
-        The processes that share each batch; all create their trainers at the same time.
+    All ranks create their trainers at the same time.
     """
 
     def __init__(
@@ -74,17 +58,9 @@ class BatchTrainer:
     def learn(self, data: SliceDataset, draw: Draw) -> dict[str, float]:
         """Take a step from this rank's share of a batch, while the others take theirs.
 
-        If the loss is not finite, the weights stay as they are.
-
-        Returns
-        -------
-        dict
-            Each loss term of the whole batch by name, and their sum, ``total``.
-
-        Raises
-        ------
-        McwssError
-            As `Ranks.guarded`, if there are several.
+        If the loss is not finite, the weights stay as they are. Return each loss term of the whole
+        batch by name, and their sum, ``total``. With several ranks, errors are those of
+        `Ranks.guarded`.
         """
         try:
             with self._ranks.guarded():

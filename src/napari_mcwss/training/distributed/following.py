@@ -20,16 +20,8 @@ SENT = ("images", "foreground", "tags", "scan", "position")
 class Stage:
     """What a follower needs to begin a stage, beside the slices.
 
-    Attributes
-    ----------
-    preset : Preset
-        The network with its first weights, on the CPU.
-    config : TrainingConfig
-        Learning rate and weight decay.
-    device : str
-        Kind of the device.
-    state : dict, optional
-        `BatchTrainer.state` of a stage that is resumed.
+    The preset has its first weights, on the CPU; `state` is the `BatchTrainer.state` of a stage
+    that is resumed.
     """
 
     preset: Preset
@@ -47,13 +39,7 @@ def begin(ranks: Ranks, stage: Stage, data: SliceDataset) -> None:
 
 
 def follow(ranks: Ranks) -> None:
-    """Train with the leader until it says that nothing is left.
-
-    Raises
-    ------
-    McwssError
-        If the leader is lost, or memory runs out.
-    """
+    """Train with the leader until it says that nothing is left, or is lost."""
     # Ctrl+C goes to all processes; the leader ends the training for all.
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)

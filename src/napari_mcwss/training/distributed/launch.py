@@ -10,14 +10,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Launch:
-    """The rank of a process among those that were started together.
+    """The rank of a process among those that were started together on all machines.
 
-    Attributes
-    ----------
-    rank, size : int
-        Its number, counted from 0, and their number, on all machines.
-    local_rank : int
-        Its number on its own machine, which is also that of its GPU.
+    `local_rank` is its number on its own machine, which is also that of its GPU.
     """
 
     rank: int = 0

@@ -39,13 +39,8 @@ class RankLostError(McwssError):
 class Ranks:
     """The processes of a training: only this one, unless `joined` connects it to others.
 
-    Parameters
-    ----------
-    launch : Launch, optional
-        The rank of this process.
-    messages : ProcessGroup, optional
-        The group for messages, with `PATIENCE`; the tensors of a step use torch's
-        default group.
+    `messages` go through a group of their own, with `PATIENCE`; the tensors of a step use torch's
+    default group.
     """
 
     def __init__(
@@ -60,13 +55,7 @@ class Ranks:
         return self.launch.size
 
     def refuse_smaller(self, batch: int) -> None:
-        """Refuse batches with fewer pairs of slices than there are processes.
-
-        Raises
-        ------
-        McwssError
-            If there are fewer.
-        """
+        """Refuse batches with fewer pairs of slices than there are processes."""
         if batch // 2 < self.size > 1:
             raise McwssError(
                 f"{self.size} processes cannot share steps of {batch} slices: start at most "
@@ -74,13 +63,7 @@ class Ranks:
             )
 
     def device(self, device: torch.device) -> torch.device:
-        """Return the device of this process, of the leader's kind.
-
-        Raises
-        ------
-        McwssError
-            If there is no GPU for this process.
-        """
+        """Return the device of this process, of the leader's kind; refuse one that is missing."""
         if self.size == 1 or device.type == "cpu":
             return device
         index, found = self.launch.local_rank, torch.cuda.device_count()
@@ -114,12 +97,7 @@ class Ranks:
     def spread(self, maps: Mapping[str, Tensor | SliceStack] | None = None) -> dict[str, Tensor]:
         """Send maps to the followers, which call this without any, and return them there.
 
-        The leader copies no more than `PIECE` at a time.
-
-        Parameters
-        ----------
-        maps : mapping, optional
-            Name to ``(slices, ...)``, on the CPU.
+        They are ``(slices, ...)`` on the CPU; the leader copies no more than `PIECE` at a time.
         """
         if maps is not None:
             self.tell({name: (tuple(these.shape), these.dtype) for name, these in maps.items()})
@@ -148,12 +126,8 @@ class Ranks:
     def count(self, found: Tensor, share: float) -> Tensor:
         """Return the divisor of a rank's sum with which the ranks' `average` is the mean over all.
 
-        Parameters
-        ----------
-        found : Tensor
-            Number of this rank's slices that a loss applies to, a scalar.
-        share : float
-            This rank's share of the batch.
+        `found` is the number, a scalar, of this rank's slices that a loss applies to, and `share`
+        its share of the batch.
         """
         total = found.float() * (share > 0)
         if self.size > 1:
@@ -171,16 +145,9 @@ class Ranks:
             tensor.copy_(part.view_as(tensor))
 
     def together(self, module: nn.Module, device: torch.device, *, parts: bool) -> nn.Module:
-        """Return a module whose batch norms and gradients are those of all ranks.
+        """Return a module, not a norm, whose batch norms and gradients are those of all ranks.
 
-        Parameters
-        ----------
-        module : nn.Module
-            The module on `device`, itself not a norm.
-        device : torch.device
-            Where it is.
-        parts : bool
-            Whether a step may leave some parameters without a gradient.
+        `parts` tells whether a step may leave some parameters without a gradient.
         """
         if self.size == 1:
             return module
@@ -201,12 +168,8 @@ class Ranks:
     def guarded(self) -> Iterator[None]:
         """Translate torch's errors of a lost process and of memory.
 
-        Raises
-        ------
-        RankLostError
-            If another process has ended.
-        McwssError
-            If memory ran out: a step of several processes cannot be repeated.
+        It raises a RankLostError if another process has ended, and a McwssError if memory ran out:
+        a step of several processes cannot be repeated.
         """
         try:
             yield
@@ -244,13 +207,7 @@ def _portions(shape: Sequence[int], dtype: torch.dtype) -> Sequence[Tensor]:
 
 @contextmanager
 def joined(launch: Launch) -> Iterator[Ranks]:
-    """Connect the processes that were started together; in the end the leader dismisses the others.
-
-    Raises
-    ------
-    McwssError
-        If this build of torch cannot do it.
-    """
+    """Connect processes that were started together; in the end the leader dismisses the others."""
     if launch.size == 1:
         yield Ranks(launch)
         return

@@ -62,13 +62,7 @@ def to_line(event: Line) -> str:
 
 
 def from_line(line: str) -> Line:
-    """Read a line of `to_line`, without fields that this version does not know.
-
-    Raises
-    ------
-    McwssError
-        If it is damaged, or of a kind that this version does not know.
-    """
+    """Read a line of `to_line`, without unknown fields; refuse damage and unknown kinds."""
     try:
         values = json.loads(line)
         kind = values.pop("event")

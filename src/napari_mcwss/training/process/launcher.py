@@ -52,25 +52,9 @@ def train_command(
 ) -> list[str]:
     """Return the command that trains a model in a process of its own.
 
-    Parameters
-    ----------
-    study : Study
-        What to train on.
-    model : str
-        Name of the model.
-    config : TrainingConfig
-        Settings; not used by a training that is resumed, which has its own.
-    beginning : Beginning
-        Whether it is new, resumed, or replaces an unfinished one.
-    ranks : int
-        Processes that share each step; the first one does the rest.
-    trust_corrected : bool
-        Whether the second stage learns from corrected masks marked as right.
-
-    Returns
-    -------
-    list of str
-        Program and arguments; the events go to the model's `RunFolder`.
+    A training that is resumed has its own settings and does not use the given ones. `ranks`
+    processes share each step; the first one does the rest. The events go to the model's
+    `RunFolder`.
     """
     command = [sys.executable, "-m"]
     if ranks > 1:
@@ -86,20 +70,7 @@ def train_command(
 
 
 def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None, None, None]:
-    """Start a process of low priority that outlives this one, and `follow` it.
-
-    Parameters
-    ----------
-    command : sequence of str
-        Program and arguments, from `train_command`.
-    run : RunFolder
-        The folder made for it.
-
-    Raises
-    ------
-    McwssError
-        If it cannot be started; and as for `follow`.
-    """
+    """Start a `train_command` with low priority that outlives this process, and `follow` it."""
     try:
         process = _start(command, run)
     except OSError as error:
@@ -132,22 +103,10 @@ def _start(command: Sequence[str], run: RunFolder) -> subprocess.Popen[bytes]:
 def follow(
     run: RunFolder, process: subprocess.Popen[bytes] | None = None
 ) -> Generator[Line | None, None, None]:
-    """Yield the events of a process from its first one until it has ended.
+    """Yield the events of a process from its first one until it has ended, then remove the folder.
 
-    Closing the generator leaves the process running. Of very many batches at once, some are left
-    out evenly.
-
-    Parameters
-    ----------
-    run : RunFolder
-        The folder of the process, removed after its end.
-    process : Popen, optional
-        The process, if this program has started it.
-
-    Yields
-    ------
-    Line or None
-        An event, or None to give the caller a moment.
+    None gives the caller a moment. Closing the generator leaves the process running. Of very many
+    batches at once, some are left out evenly. `process` is given if this program has started it.
 
     Raises
     ------

@@ -31,25 +31,9 @@ def commands_file(events: Path) -> Path:
 def report(target: str, model: str, steering: Steering) -> Iterator[Callable[[Line], None]]:
     """Write the events of a training, its end included, and obey commands meanwhile.
 
-    Parameters
-    ----------
-    target : str
-        ``-`` for standard output, to which nothing else is written then, and for
-        commands from standard input; or a file, with commands in its `commands_file`.
-    model : str
-        Name of the model.
-    steering : Steering
-        Obeys the commands.
-
-    Yields
-    ------
-    callable
-        Writes one event.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written.
+    `target` is ``-`` for standard output, to which nothing else is written then, and for commands
+    from standard input; or a file, with commands in its `commands_file`. The context is a function
+    that writes one event.
     """
     if target == STANDARD:
         with _telling(sys.stdout, model) as tell, redirect_stdout(sys.stderr):

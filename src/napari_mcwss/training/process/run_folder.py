@@ -19,22 +19,11 @@ STARTING_SECONDS = 60.0
 
 
 class RunFolder:
-    """A hidden folder beside a model in training, with its events, commands and output.
+    """A hidden folder ``models/.<model>.run`` beside a model in training.
 
-    It exists from the start of the process until a user has seen how it ended, so that a program
-    that is opened in between can follow the training.
-
-    Parameters
-    ----------
-    folder : Path
-        ``models/.<model>.run`` of a study.
-
-    Attributes
-    ----------
-    model : str
-        Name of the model.
-    events, output : Path
-        Lines of `napari_mcwss.training.process.event_json`; warnings and tracebacks.
+    It has the events, as lines of `napari_mcwss.training.process.event_json`, the commands, and the
+    output, which are warnings and tracebacks. It exists from the start of the process until a user
+    has seen how it ended, so that a program that is opened in between can follow the training.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,13 +34,7 @@ class RunFolder:
 
     @classmethod
     def of(cls, study: Study, model: str) -> "RunFolder":
-        """Return the folder of a model of a study, which need not exist.
-
-        Raises
-        ------
-        McwssError
-            If a file cannot have this name.
-        """
+        """Return the folder of a model, which need not exist; refuse an impossible name."""
         return cls(study.model_folder(model).with_name(f".{model}.run"))
 
     @classmethod
@@ -86,13 +69,7 @@ class RunFolder:
         return (began := self.began) is None or began.host == socket.gethostname()
 
     def make(self) -> None:
-        """Create the folder for a new process, in place of that of an ended one.
-
-        Raises
-        ------
-        McwssError
-            If a process runs, or the folder cannot be created.
-        """
+        """Create the folder for a new process, in place of that of an ended one."""
         if self.live:
             raise McwssError(
                 f"the training of {self.model} is under way in a separate process"
@@ -106,13 +83,7 @@ class RunFolder:
             raise cannot_write(self.folder, error) from error
 
     def tell(self, command: str) -> None:
-        """Write a command for the process; without a folder, the training is over.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written.
-        """
+        """Write a command for the process; without a folder, the training is over."""
         path = commands_file(self.events)
         try:
             with path.open("a", encoding="utf-8") as file:

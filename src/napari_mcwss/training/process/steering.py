@@ -30,14 +30,9 @@ class RunCancelled(Exception):  # noqa: N818 - not an error
 
 
 class Steering:
-    """What the user wants of a training; safe to use from any thread.
+    """What the user wants of a training after its next event; safe to use from any thread.
 
-    Attributes
-    ----------
-    paused, cancelled : bool
-        What the training does after its next event.
-    watched : tuple or None
-        Scan and slice on screen.
+    `watched` are scan and slice on screen.
     """
 
     def __init__(self) -> None:
@@ -91,24 +86,9 @@ class Steering:
 
 
 def steered(events: Generator[Any, None, Any], steering: Steering) -> Generator[Any, None, Any]:
-    """Drive a training as the user wants, and close it in the end.
+    """Drive a training, not started, as the user wants before each event; close it in the end.
 
-    Parameters
-    ----------
-    events : generator
-        The training, not started.
-    steering : Steering
-        What the user wants, checked before each event.
-
-    Yields
-    ------
-    object
-        The events, with `Paused` and `Resumed` between them.
-
-    Returns
-    -------
-    object
-        The value of the generator.
+    Yield its events, with `Paused` and `Resumed` between them, and return its value.
 
     Raises
     ------
