@@ -148,7 +148,7 @@ def estimate(
         needed = max(needed, memory(batch.slices))
         if needed > room:
             break  # measuring would run out of memory
-        units = max(1, len(tags) // _unit(run))
+        units = max(1, len(tags) // run.unit)
         steps = math.ceil(units / len(_indices(run, data, batch.slices)))
         stage_seconds = steps * (yield from _step_seconds(run, data, batch.slices, message))
         if scored:
@@ -226,14 +226,9 @@ def _middles(starts: Sequence[float]) -> list[tuple[float, float]]:
     return [((a + b) / 2, b - a) for a, b in zip(starts, ends, strict=True)]
 
 
-def _unit(run: Run) -> int:
-    """Return how many slices are drawn together, as pairs or slabs."""
-    return run.preset.depth * (2 if run.preset.compares_pairs else 1)
-
-
 def _indices(run: Run, data: SliceDataset, slices: int) -> Tensor:
     """Return indices for a step of so many slices, one per pair or slab."""
-    return torch.arange(max(1, slices // _unit(run))) % len(data)
+    return torch.arange(max(1, slices // run.unit)) % len(data)
 
 
 def _memory(run: Run, data: SliceDataset) -> Callable[[int], int]:

@@ -79,6 +79,11 @@ class Run:
         return self._epoch_state.epoch if self._epoch_state else 0
 
     @property
+    def unit(self) -> int:
+        """Slices that are drawn together, as pairs or slabs."""
+        return self.preset.depth * (2 if self.preset.compares_pairs else 1)
+
+    @property
     def batches(self) -> int:
         """Steps of that epoch that are done."""
         return self._epoch_state.batches if self._epoch_state else 0
@@ -118,14 +123,13 @@ class Run:
 
         An epoch that was interrupted, by an error or before the state was restored, goes on.
         """
-        unit = self.preset.depth * (2 if self.preset.compares_pairs else 1)
-        units = max(1, data.drawn // unit)
+        units = max(1, data.drawn // self.unit)
         if self._epoch_state is None or self._epoch_state.epoch != epoch:
             self._epoch_state = _EpochState(epoch, data.order(self._random)[:units])
         state = self._epoch_state
         progress = self.progress
         while state.done < units and (progress < 1 or not state.batches):
-            size = max(1, self._batch.slices // unit)
+            size = max(1, self._batch.slices // self.unit)
             shuffled = state.order[state.done : state.done + size]
             losses = self.learn(data, shuffled, progress)
             for term, value in losses.items():
@@ -135,9 +139,8 @@ class Run:
             batches = state.batches + math.ceil((units - state.done) / size)
             progress = self.progress
             count = len(shuffled)
-            yield TrainingStep(
-                state.batches, batches, losses, progress, unit * count, count / units
-            )
+            slices = self.unit * count
+            yield TrainingStep(state.batches, batches, losses, progress, slices, count / units)
         return {term: fmean(values) for term, values in state.losses.items()}
 
     def learn(self, data: SliceDataset, shuffled: Tensor, progress: float) -> dict[str, float]:

@@ -26,7 +26,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPushButton,
     QTableView,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,7 +34,7 @@ from napari_mcwss.plugin.measure.mask_choice import MakeSource, MaskChoice
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
     from napari_mcwss.measurement.compare_masks import Row, ScanComparison
@@ -111,12 +110,10 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         form.addRow("Compare with", self.reference)
         form.addRow("Its values", self.values)
         form.addRow("Of", self.scope)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(row(self.measure_button, self.cancel_button))
-        layout.addWidget(self.status)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(row(self.copy_button, self.save_button))
+        work = row(self.measure_button, self.cancel_button)
+        output = row(self.copy_button, self.save_button)
+        stack(self, form, work, self.status, self.table, output, margins=True)
+        self.layout().setStretch(3, 1)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """List the masks that there are now, as layers may have been renamed."""

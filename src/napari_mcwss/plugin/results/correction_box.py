@@ -3,20 +3,12 @@
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDockWidget,
-    QGroupBox,
-    QLabel,
-    QMessageBox,
-    QPushButton,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QLabel, QMessageBox, QPushButton
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
-from napari_mcwss.plugin.shared.rows import row, stack
+from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
@@ -55,11 +47,9 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Have the window that holds the dock save masks before it closes."""
         super().showEvent(event)
-        place = self.parentWidget()
-        while place is not None and not isinstance(place, QDockWidget):
-            place = place.parentWidget()
-        if place is not None:
-            UnsavedMasks.guard(place.parentWidget(), self._session)
+        dock = dock_of(self)
+        if dock is not None:
+            UnsavedMasks.guard(dock.parentWidget(), self._session)
 
     def begin(self) -> None:
         """Begin to correct the mask on screen, or show the corrected mask again."""

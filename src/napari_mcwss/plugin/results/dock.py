@@ -3,7 +3,7 @@
 from functools import partial
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.results.correction_box import CorrectionBox
@@ -19,6 +19,7 @@ from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
@@ -88,9 +89,9 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         for widget in (self.gate, self.use_tags, self.refining, self.stored_mask):
             form.addRow(widget)
         inside = QWidget()
-        layout = QVBoxLayout(inside)
-        layout.addLayout(choice)
-        for widget in (
+        stack(
+            inside,
+            choice,
             self.one,
             self.more,
             self.settings,
@@ -99,9 +100,9 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             self.slice_scores,
             self.more_maps,
             self.correction,
-        ):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+            margins=True,
+        )
+        inside.layout().addStretch(1)
         scroll(self, inside)
 
     def _list_models(self) -> None:

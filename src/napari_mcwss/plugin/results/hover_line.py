@@ -22,9 +22,7 @@ class HoverLine(QLabel):  # type: ignore[misc]
     """
 
     def __init__(self, state: ResultState) -> None:
-        super().__init__(HINT)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
+        super().__init__(HINT, textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self._state = state
         callbacks, moved = state.session.viewer.mouse_move_callbacks, self._moved
         callbacks.append(moved)

@@ -31,10 +31,7 @@ class MaskMaking(QObject):  # type: ignore[misc]
         # On its own: a slider must not wait for steps that take seconds.
         self._refining = Latest(parent, "refining of the mask")
         self._refining.answered.connect(self._take)
-        self._settled = QTimer(self)
-        self._settled.setSingleShot(True)
-        self._settled.setInterval(SETTLED)
-        self._settled.timeout.connect(self._refine)
+        self._settled = QTimer(self, singleShot=True, interval=SETTLED, timeout=self._refine)
 
     def make(self, result: Result, settings: MaskSettings) -> None:
         """Make a mask, in place of the one asked for before."""

@@ -129,10 +129,9 @@ class ChooseButton(QPushButton):  # type: ignore[misc]
     chosen = Signal(float)
 
     def __init__(self, state: ResultState) -> None:
-        super().__init__("Choose on masks …")
-        self.setToolTip("Find the threshold that fits a few reference masks best")
+        tip = "Find the threshold that fits a few reference masks best"
+        super().__init__("Choose on masks …", toolTip=tip, clicked=self._ask)
         self._state = state
-        self.clicked.connect(self._ask)
 
     def _ask(self) -> None:
         study, result = self._state.session.study, self._state.result

@@ -12,8 +12,7 @@ class Volumes(QLabel):  # type: ignore[misc]
     """Colour, name and volume in mL of each class of the mask."""
 
     def __init__(self, state: ResultState) -> None:
-        super().__init__()
-        self.setTextFormat(Qt.TextFormat.RichText)
+        super().__init__(textFormat=Qt.TextFormat.RichText)
         self._state = state
         for signal in (state.shown, state.mask_changed):
             signal.connect(self._show)

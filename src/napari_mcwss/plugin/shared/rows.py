@@ -3,6 +3,7 @@
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QDockWidget,
     QHBoxLayout,
     QLayout,
     QPushButton,
@@ -36,6 +37,14 @@ def stack(parent: QWidget, *items: QWidget | QLayout, margins: bool = False) -> 
         layout.setContentsMargins(0, 0, 0, 0)
     for item in items:
         (layout.addLayout if isinstance(item, QLayout) else layout.addWidget)(item)
+
+
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """Return the dock around a widget, if there is one."""
+    place: QWidget | None = widget.parentWidget()
+    while place is not None and not isinstance(place, QDockWidget):
+        place = place.parentWidget()
+    return place
 
 
 def ok_cancel(dialog: QDialog, verb: str) -> tuple[QDialogButtonBox, QPushButton]:

@@ -9,9 +9,10 @@ from qtpy.QtWidgets import (
     QLayout,
     QScrollArea,
     QScrollBar,
-    QVBoxLayout,
     QWidget,
 )
+
+from napari_mcwss.plugin.shared.rows import stack
 
 _TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
@@ -37,17 +38,13 @@ def scroll(widget: QWidget, inside: QWidget) -> None:
     The wheel also scrolls over spin boxes, sliders and lists, unless they have the focus. Widgets
     added later need `leave_wheel`.
     """
-    area = _Upright()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area = _Upright(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     # Or a widget that grew while it was hidden stays too small until the next change.
     inside.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
     area.setWidget(inside)
     leave_wheel(inside)
-    layout = QVBoxLayout(widget)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(area)
+    stack(widget, area)
 
 
 def leave_wheel(widget: QWidget) -> None:

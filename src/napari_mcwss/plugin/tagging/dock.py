@@ -25,7 +25,7 @@ from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import dock_of, side_by_side
 from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
@@ -185,9 +185,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Learn from the dock around this widget when another tab hides it."""
         super().showEvent(event)
-        place = self.parentWidget()
-        while place is not None and not isinstance(place, QDockWidget):
-            place = place.parentWidget()
+        place = dock_of(self)
         if place is not None and place is not self._place:
             self._place = place
             place.visibilityChanged.connect(self._come_in_sight)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from napari_mcwss.plugin.shared.rows import stack
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
 """Colours of Okabe and Ito's palette that are visible on dark and light backgrounds."""
@@ -34,22 +36,16 @@ class Curves(QWidget):  # type: ignore[misc]
         self.validation.setXLink(self.losses)
         self.validation.setFixedHeight(130)
         self.losses.setMinimumHeight(120)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
+        self.legend = QLabel(textFormat=Qt.TextFormat.RichText, wordWrap=True)
         # The minimum size of a label ignores its wrapped lines.
         self.legend.setMinimumHeight(3 * self.legend.fontMetrics().lineSpacing() + 4)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.losses, 1)
-        layout.addWidget(self.validation)
+        stack(self, self.legend, self.losses, self.validation)
+        self.layout().setStretch(1, 1)
         self.lines: dict[str, pg.PlotDataItem] = {}
         self._terms: dict[str, int] = {}
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._new: set[str] = set()
-        self._timer = QTimer(self, singleShot=True, interval=DRAWING_INTERVAL)
-        self._timer.timeout.connect(self.draw)
+        self._timer = QTimer(self, singleShot=True, interval=DRAWING_INTERVAL, timeout=self.draw)
         self._colours: Mapping[str, str] = {}
         self._text = "w"
         self.set_theme(theme)

@@ -8,14 +8,14 @@ from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QDockWidget, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import free_name
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
 from napari_mcwss.plugin.training.live_preview import LiveMaps
@@ -80,51 +80,52 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._theme = theme
         self.settings = TrainingSettings()
         self.settings.name.textChanged.connect(self._refresh)
-        self.train_button = _button("Train", TRAIN, self.train)
-        self.restart_button = _button(
+        self.train_button = QPushButton("Train", toolTip=TRAIN, clicked=self.train)
+        self.restart_button = QPushButton(
             "Start over",
-            "Discard the unfinished training, and start with these settings",
-            self.restart,
+            toolTip="Discard the unfinished training, and start with these settings",
+            clicked=self.restart,
         )
-        self.pause_button = _button(
-            "Pause", "Pause after the current batch; memory stays in use", self.pause_or_resume
+        self.pause_button = QPushButton(
+            "Pause",
+            toolTip="Pause after the current batch; memory stays in use",
+            clicked=self.pause_or_resume,
         )
-        self.cancel_button = _button(
-            "Cancel", "Stop and keep what was learned, to continue from there", self.cancel
+        self.cancel_button = QPushButton(
+            "Cancel",
+            toolTip="Stop and keep what was learned, to continue from there",
+            clicked=self.cancel,
         )
-        self.end_button = _button(
+        self.end_button = QPushButton(
             "End it now",
-            "Kill the process, which does not respond. The last state that it wrote is kept",
-            self.end_now,
+            toolTip="Kill the process, which does not respond. The last state that it wrote is "
+            "kept",
+            clicked=self.end_now,
         )
-        self._patience = QTimer(self, singleShot=True, interval=STUCK_MILLISECONDS)
-        self._patience.timeout.connect(self._refresh)
+        wait = STUCK_MILLISECONDS
+        self._patience = QTimer(self, singleShot=True, interval=wait, timeout=self._refresh)
         self.estimate = TrainingEstimate(self._asked)
         self.settings.changed.connect(self.estimate.forget)
-        self.compare_button = _button(
-            "Compare …", "Compare the curves of two trainings", self.compare
+        self.compare_button = QPushButton(
+            "Compare …", toolTip="Compare the curves of two trainings", clicked=self.compare
         )
         self.progress = TrainingProgress(theme)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.settings)
-        layout.addWidget(row(self.train_button, self.restart_button))
-        layout.addWidget(row(self.pause_button, self.cancel_button, self.end_button))
-        layout.addWidget(row(self.estimate.button, self.compare_button))
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.live_maps)
-        layout.addWidget(self.progress, 1)
+        begin = row(self.train_button, self.restart_button)
+        steer = row(self.pause_button, self.cancel_button, self.end_button)
+        ask = row(self.estimate.button, self.compare_button)
+        results = self.estimate, self.live_maps, self.progress
+        stack(self, self.settings, begin, steer, ask, *results, margins=True)
+        self.layout().setStretch(6, 1)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Find the window that has to ask before it is closed."""
         super().showEvent(event)
-        parent = self.parentWidget()
-        while parent is not None and not isinstance(parent, QDockWidget):
-            parent = parent.parentWidget()
-        if parent is not None and not self._guarded:
+        dock = dock_of(self)
+        if dock is not None and not self._guarded:
             self._guarded = True
-            LeftRunning(parent.parentWidget(), self._process)
+            LeftRunning(dock.parentWidget(), self._process)
 
     def train(self) -> None:
         """Start a training with the settings on screen, or continue the unfinished one."""
@@ -318,13 +319,6 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _theme_changed(self, event: Any) -> None:
         self._theme = event.value
         self.progress.curves.set_theme(self._theme)
-
-
-def _button(text: str, tip: str, clicked: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(clicked)
-    return button
 
 
 def _events(

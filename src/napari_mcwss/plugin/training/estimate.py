@@ -5,10 +5,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Message
 
@@ -30,18 +31,14 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self._asked = asked
         self._config: TrainingConfig | None = None
         self._found: Estimate | None = None
-        self.button = QPushButton(ASK)
-        self.button.setToolTip("Train some steps, to estimate time and memory of the training")
-        self.button.clicked.connect(self.measure_or_cancel)
-        self.answer = QLabel()
-        self.answer.setWordWrap(True)
+        tip = "Train some steps, to estimate time and memory of the training"
+        self.button = QPushButton(ASK, toolTip=tip, clicked=self.measure_or_cancel)
+        self.answer = QLabel(wordWrap=True)
         self.answer.hide()
         self.background = Background(self)
         self.background.event_received.connect(self._show_message)
         self.background.ended.connect(self._show_end)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.answer)
+        stack(self, self.answer)
 
     def measure_or_cancel(self) -> None:
         """Start measuring the settings on screen, or cancel it."""

@@ -1,11 +1,12 @@
 """Maps of the network in training, on the slice on screen."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import show_preview_layers, study_layers
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.events import Preview
 
 
@@ -21,15 +22,13 @@ class LiveMaps(QWidget):  # type: ignore[misc]
         super().__init__()
         self._session = session
         self._watched: tuple[str, int] | None = None
-        self.box = QCheckBox("Show maps while it learns")
-        self.box.setToolTip(
-            "Show what the network finds on the slice on screen, every few seconds. "
-            "Leave it off while tagging: the maps could influence your tags"
+        self.box = QCheckBox(
+            "Show maps while it learns",
+            toolTip="Show what the network finds on the slice on screen, every few seconds. "
+            "Leave it off while tagging: the maps could influence your tags",
+            toggled=self._toggled,
         )
-        self.box.toggled.connect(self._toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.box)
+        stack(self, self.box)
         slice_changed = session.viewer.dims.events.current_step
         connect_until_destroyed(self, self._moved, session.scan_changed, slice_changed)
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QProgressBar, QWidget
 
 from napari_mcwss.base.text import counted, duration
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.plugin.training.curves import Curves
 from napari_mcwss.training.events import Advice, Batch, Epoch, Event, Finished, Message, Started
 from napari_mcwss.training.process.steering import Paused, Resumed
@@ -24,26 +25,17 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
     def __init__(self, theme: str) -> None:
         super().__init__()
         self.news = ""
-        self.bar = QProgressBar()
         # Never indeterminate: the animation would repaint the whole window.
-        self.bar.setRange(0, STEPS)
-        self.bar.setTextVisible(False)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.bar = QProgressBar(maximum=STEPS, textVisible=False)
+        self.status = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
-        self.advice = QLabel()
-        self.advice.setWordWrap(True)
+        self.advice = QLabel(wordWrap=True)
         self.advice.hide()
         self.curves = Curves(theme)
         self.curves.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-        layout.addWidget(self.advice)
-        layout.addWidget(self.curves, 1)
-        layout.addStretch()
+        stack(self, self.bar, self.status, self.advice, self.curves)
+        self.layout().setStretch(3, 1)
+        self.layout().addStretch()
 
     def begin(self, colours: Mapping[str, str], news: str) -> None:
         """Clear all for a new training; colours are ``#rrggbb`` by class."""

@@ -12,12 +12,11 @@ from qtpy.QtWidgets import (
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.plugin.training.curves import Curves
 
 if TYPE_CHECKING:
@@ -41,20 +40,18 @@ class RunComparison(QDialog):  # type: ignore[misc]
             choice.setCurrentIndex(max(0, index))
             choice.currentIndexChanged.connect(self._ask)
         self.curves = Curves(theme)
-        self.facts = QTableWidget(0, 3)
+        read_only = QAbstractItemView.EditTrigger.NoEditTriggers
+        self.facts = QTableWidget(0, 3, editTriggers=read_only, wordWrap=True)
         self.facts.verticalHeader().hide()
-        self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.facts.setWordWrap(True)
         self.facts.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(self.curves)
         parts.addWidget(self.facts)
         parts.setSizes([420, 220])
-        layout = QVBoxLayout(self)
-        dashed = QLabel("dashed:")
-        dashed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        layout.addWidget(row(self.first, dashed, self.second))
-        layout.addWidget(parts, 1)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        choices = row(self.first, QLabel("dashed:", alignment=right), self.second)
+        stack(self, choices, parts, margins=True)
+        self.layout().setStretch(1, 1)
         self._latest = Latest(self, "reading of two trainings")
         self._latest.answered.connect(self._show)
         self._ask()

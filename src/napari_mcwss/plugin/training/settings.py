@@ -28,34 +28,31 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = QLineEdit()
-        self.name.setToolTip("Name of the model and of its folder in the study")
+        self.name = QLineEdit(toolTip="Name of the model and of its folder in the study")
         self.fields = {
             name: field_widget(field)
             for name, field in TrainingConfig.model_fields.items()
             if shown(field).form
         }
-        self.trust = QCheckBox("From corrected masks")
-        self.trust.setToolTip(
-            "The second stage takes masks as they are that were corrected in the Results dock and "
-            "marked as right"
+        self.trust = QCheckBox(
+            "From corrected masks",
+            toolTip="The second stage takes masks as they are that were corrected in the Results "
+            "dock and marked as right",
         )
-        self.length = QSpinBox()
-        self.length.setRange(0, LARGEST)
-        self.length.setSpecialValueText(AUTOMATIC)
-        self.length.setToolTip(
-            f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are few.\n"
-            "Until it stops improving: the number of epochs without improvement to wait, "
-            f"{AUTOMATIC}: {DEFAULT_PATIENCE}"
+        self.length = QSpinBox(
+            maximum=LARGEST,
+            specialValueText=AUTOMATIC,
+            toolTip=f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are "
+            "few.\nUntil it stops improving: the number of epochs without improvement to wait, "
+            f"{AUTOMATIC}: {DEFAULT_PATIENCE}",
         )
-        self.unit = QComboBox()
+        self.unit = QComboBox(toolTip=self.length.toolTip())
         self.unit.addItems(list(UNITS))
-        self.unit.setToolTip(self.length.toolTip())
         self.device = DeviceChoice()
-        self.separate = QCheckBox("Separate process")
-        self.separate.setToolTip(
-            "Train in a program of its own: it can go on when napari is closed, and frees all "
-            "memory when it ends. It takes some seconds to start"
+        self.separate = QCheckBox(
+            "Separate process",
+            toolTip="Train in a program of its own: it can go on when napari is closed, and frees "
+            "all memory when it ends. It takes some seconds to start",
         )
         self._lay_out()
         refine = self.fields["refine"].native
