@@ -28,8 +28,14 @@ Value = str | float | int | None
 class Row:
     """The measures of one class, or union of classes, in one mask of one scan.
 
-    The mask has the name of its source, or of a baseline, which has no size. There is an agreement
-    if there is a reference.
+    Attributes
+    ----------
+    scan, mask, class_name : str
+        The mask has the name of its source, or of a baseline.
+    size : Size or None
+        None for a baseline.
+    agreement : Measurement or None
+        With the reference, if there is one.
     """
 
     scan: str
@@ -53,7 +59,15 @@ class Row:
 
 @dataclass(frozen=True)
 class ScanComparison:
-    """What was measured of one scan; `problem` says why not all was, and is empty if all was."""
+    """What was measured of one scan.
+
+    Attributes
+    ----------
+    scan : str
+    rows : tuple of Row
+    problem : str
+        Why nothing was measured, or not all; empty if all was.
+    """
 
     scan: str
     rows: tuple[Row, ...] = ()
@@ -74,14 +88,26 @@ def compare_masks(
     The baselines are the empty mask and the location prior. One scan at a time
     is in memory, and a problem with one does not stop the others.
 
-    `unions` are further masks to measure: their names, and the classes that each joins.
-
     Parameters
     ----------
+    study : Study
+    scans : sequence of str
+        Scans to measure.
+    sources : sequence of MaskSource
+        Masks to measure, side by side.
+    reference : MaskSource, optional
+        Masks to compare with.
+    unions : mapping, optional
+        Further masks to measure: their names, and the classes that each joins.
     prior_scans : sequence of str, optional
         Scans whose reference masks make the location prior. By default those
         that a source was trained on, or else all, of those that are not measured
         and have a readable reference mask.
+
+    Yields
+    ------
+    ScanComparison
+        After each scan.
 
     Raises
     ------

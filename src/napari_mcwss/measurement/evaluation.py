@@ -27,8 +27,11 @@ BASELINES = {EMPTY: "empty", PRIOR: "location_prior"}
 class Evaluation:
     """The measurements of all scans, and what the baselines score on them.
 
-    There is a row per scan, mask and class or union; masks are those of the source and of the
-    baselines, which have no size.
+    Attributes
+    ----------
+    rows : tuple of Row
+        One per scan, mask and class or union; masks are those of the source
+        and of the baselines, which have no size.
     """
 
     rows: tuple[Row, ...]
@@ -142,13 +145,14 @@ def evaluate(
     The location prior is made from the reference masks of the scans that the
     model was trained on, if they have any and are not measured themselves.
 
-    The reference masks are a folder, or their name beside the scans, as in `find_masks`.
-
     Parameters
     ----------
+    study : Study
     source : str or MaskSource
         Name of a model, whose ``measurements.csv`` of each scan are written;
         or where else the masks come from.
+    masks : str
+        Reference masks: a folder, or their name beside the scans, as in `find_masks`.
     values : mapping
         Class name to its value or values in the reference masks.
     unions : mapping, optional
@@ -243,7 +247,15 @@ def _write(study: Study, model: str, evaluation: Evaluation) -> None:
 
 
 def write_measurements(path: Path, measurements: Mapping[str, Measurement]) -> None:
-    """Write one scan's measurements as CSV, one row per class, undefined values empty."""
+    """Write one scan's measurements as CSV, one row per class, undefined values empty.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced atomically.
+    measurements : mapping
+        Measurement by class or union.
+    """
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("class", *MEASURES))

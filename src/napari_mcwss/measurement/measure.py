@@ -36,6 +36,8 @@ class Measurement:
     surface_mm : float
         Average symmetric surface distance: the mean over the surface voxels of
         both, in mm.
+    volume_ml, reference_ml : float
+        Volumes of the mask and of the reference in mL.
     """
 
     dice: float
@@ -57,9 +59,18 @@ MEASURES = tuple(field.name for field in fields(Measurement))
 def measure(
     mask: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: FloatTriple
 ) -> Measurement:
-    """Compare a mask ``(z, y, x)`` with its reference; the voxel size is (z, y, x) in mm.
+    """Compare one mask with its reference.
 
-    Empty masks are treated as `EMPTY_MASK_POLICY` says.
+    Parameters
+    ----------
+    mask, reference : ndarray of bool, shape (z, y, x)
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+
+    Returns
+    -------
+    Measurement
+        Empty masks are treated as `EMPTY_MASK_POLICY` says.
 
     Examples
     --------

@@ -16,9 +16,12 @@ class Size:
 
     Attributes
     ----------
+    volume_ml : float
     diameter_mm : float
         Longest straight line from edge to edge of a connected region on a slice,
         as radiologists measure lesions; 0 for an empty mask.
+    slices : int
+        Number of slices that the mask touches.
     """
 
     volume_ml: float
@@ -27,7 +30,14 @@ class Size:
 
 
 def size_of(mask: NDArray[np.bool_], spacing: FloatTriple) -> Size:
-    """Measure a mask ``(z, y, x)``; the voxel size is (z, y, x) in mm.
+    """Measure a mask.
+
+    Parameters
+    ----------
+    mask : ndarray
+        Bool ``(z, y, x)``.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
 
     Examples
     --------
@@ -45,9 +55,21 @@ def size_of(mask: NDArray[np.bool_], spacing: FloatTriple) -> Size:
 
 
 def volumes_of(mask: NDArray[np.uint8], classes: int, spacing: FloatTriple) -> tuple[float, ...]:
-    """Measure each class of an exclusive mask in mL, fast enough to follow a slider.
+    """Measure the volume of each class of an exclusive mask, fast enough to follow a slider.
 
-    The mask is ``(z, y, x)``, 0 background, k + 1 class k; the voxel size is (z, y, x) in mm.
+    Parameters
+    ----------
+    mask : ndarray
+        Uint8 ``(z, y, x)``: 0 background, k + 1 class k.
+    classes : int
+        How many there are.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+
+    Returns
+    -------
+    tuple of float
+        In mL.
     """
     part = bounding_box(mask, (0, 0, 0))
     voxel = math.prod(spacing) / 1000

@@ -13,8 +13,11 @@ FloatTriple = tuple[float, float, float]
 class SurfaceDistances:
     """Distances from each surface voxel of one mask to the nearest of the other.
 
-    They are in mm, `forth` from the mask and `back` from its reference. A voxel belongs to the
-    surface if one of its six neighbours is outside the mask.
+    Attributes
+    ----------
+    forth, back : ndarray of float32
+        In mm, one per surface voxel of the mask and of its reference. A voxel
+        belongs to the surface if one of its six neighbours is outside the mask.
     """
 
     forth: NDArray[np.float32]
@@ -34,8 +37,12 @@ def surface_distances(
 ) -> SurfaceDistances:
     """Measure the distances between the surfaces of a mask and of its reference.
 
-    Masks and voxel size in mm are (z, y, x). Two empty masks are 0 mm apart; if one is empty,
-    distances are NaN.
+    Parameters
+    ----------
+    mask, reference : ndarray of bool, shape (z, y, x)
+        Two empty masks are 0 mm apart; if one is empty, distances are NaN.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
     """
     if not (mask.any() and reference.any()):
         value = math.nan if mask.any() or reference.any() else 0.0

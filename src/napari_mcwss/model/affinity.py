@@ -13,6 +13,11 @@ class SemanticAffinity(nn.Module):
     its row of S; a position of the reference likewise with its column. The other
     slice has no features for what only one slice holds, so the rewritten features
     carry what both slices share.
+
+    Parameters
+    ----------
+    features : int
+        Features d of the level.
     """
 
     def __init__(self, features: int) -> None:
@@ -22,9 +27,18 @@ class SemanticAffinity(nn.Module):
         nn.init.eye_(self.weight.weight)
 
     def forward(self, slices: Tensor, references: Tensor) -> Tensor:
-        """Rewrite features ``(pairs, features, h, w)`` of slices and references in both directions.
+        """Rewrite features in both directions.
 
-        The rewritten slices come first, then the rewritten references.
+        Parameters
+        ----------
+        slices, references : Tensor
+            Features ``(pairs, features, h, w)`` of slices and their references.
+
+        Returns
+        -------
+        Tensor
+            ``(2 * pairs, features, h, w)``: the rewritten slices, then the
+            rewritten references.
         """
         first = slices.flatten(2).transpose(1, 2)
         second = references.flatten(2).transpose(1, 2)

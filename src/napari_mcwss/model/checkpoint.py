@@ -26,6 +26,10 @@ class ModelInfo(BaseModel):
 
     Attributes
     ----------
+    format : int
+        Version of the file format.
+    preset : str
+        Name of the preset.
     classes, channels : tuple of str
         Names, in the order of the network's outputs and inputs.
     width : int
@@ -39,6 +43,10 @@ class ModelInfo(BaseModel):
         Scans trained on, validation scans, and those trained on whose masks were given.
     undivided : tuple of tuple of str
         Pairs (class, parent) that the training was stopped before learning to tell apart.
+    epochs : int
+        Epochs trained.
+    training : dict
+        The training configuration.
     slices : int
         Tagged slices trained on; 0 if unknown.
     tags : dict
@@ -53,6 +61,8 @@ class ModelInfo(BaseModel):
         Time of writing, in ISO 8601 with the offset from UTC.
     versions : dict
         Versions of ``napari-mcwss``, ``torch`` and ``python`` in the training.
+    software : str
+        Version of this package.
     key : str
         Identifies the training: the same in all its states, stopped or finished.
     run : str
@@ -112,7 +122,13 @@ class ModelInfo(BaseModel):
         )
 
     def check(self, channels: tuple[str, ...], classes: tuple[str, ...]) -> None:
-        """Refuse other channels or classes than the model's, naming both."""
+        """Refuse other channels or classes than the model's.
+
+        Raises
+        ------
+        McwssError
+            If channels or classes differ, naming both.
+        """
         for what, found, expected in (
             ("channels", channels, self.channels),
             ("classes", classes, self.classes),
@@ -134,7 +150,17 @@ class TrainedModel:
 
 
 def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
-    """Write a model, each file atomically, the weights first."""
+    """Write a model, each file atomically, the weights first.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if it is missing.
+    preset : Preset
+        The network, on any device.
+    info : ModelInfo
+        Its description.
+    """
     with replacing(folder / "weights.safetensors") as path:
         try:
             save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
@@ -145,7 +171,13 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
 
 
 def read_info(folder: Path) -> ModelInfo:
-    """Read a model's description without its weights."""
+    """Read a model's description without its weights.
+
+    Raises
+    ------
+    McwssError
+        If it is missing, damaged or of a newer format.
+    """
     try:
         info = ModelInfo.model_validate_json((folder / "config.json").read_bytes())
     except FileNotFoundError as error:
@@ -167,6 +199,18 @@ def read_info(folder: Path) -> ModelInfo:
 
 def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     """Load a model for prediction.
+
+    Parameters
+    ----------
+    folder : Path
+        The model's, ``models/<name>`` of a study.
+    device : str
+        As in `choose_device`.
+
+    Raises
+    ------
+    McwssError
+        If the model is missing, damaged or of a newer format.
 
     Warns
     -----

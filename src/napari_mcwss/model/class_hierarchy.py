@@ -11,7 +11,10 @@ from torch import Tensor
 def child_parent_pairs(parents: Sequence[int]) -> list[tuple[int, int]]:
     """List (child, parent), every parent before its own children.
 
-    Entries are the index of each class's parent, -1 for none; without cycles.
+    Parameters
+    ----------
+    parents : sequence of int
+        Index of each class's parent, -1 for none; without cycles.
     """
 
     def depth(index: int) -> int:
@@ -22,7 +25,15 @@ def child_parent_pairs(parents: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def cover_children(maps: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Return maps ``(slices, classes, h, w)`` in which each class also covers those inside it."""
+    """Return maps in which each class also covers the classes inside it.
+
+    Parameters
+    ----------
+    maps : Tensor
+        ``(slices, classes, h, w)``, each class on its own.
+    pairs : sequence of (int, int)
+        From `child_parent_pairs`.
+    """
     covering = list(maps.unbind(1))
     for child, parent in reversed(pairs):
         covering[parent] = torch.maximum(covering[parent], covering[child])
@@ -32,7 +43,12 @@ def cover_children(maps: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
 def limit_to_parents(maps: NDArray[np.float32], pairs: Sequence[tuple[int, int]]) -> None:
     """Lower the map of each child to that of its parent where it is higher, in place.
 
-    Maps are ``(classes, ...)`` in 0..1; that of a child is its share inside its parent.
+    Parameters
+    ----------
+    maps : ndarray
+        ``(classes, ...)`` in 0..1; that of a child is its share inside its parent.
+    pairs : sequence of (int, int)
+        From `child_parent_pairs`.
     """
     for child, parent in pairs:
         np.minimum(maps[parent], maps[child], out=maps[child])

@@ -20,7 +20,15 @@ _batch_count: ContextVar[BatchCount | None] = ContextVar("batch_count", default=
 def count(applies: Tensor) -> Tensor:
     """Return the number of slices and classes that a loss applies to, at least 1.
 
-    Within `counting_whole_batch` it counts the whole batch, scaled to the share.
+    Parameters
+    ----------
+    applies : Tensor
+        Bool or 0 and 1, any shape.
+
+    Returns
+    -------
+    Tensor
+        Scalar. Within `counting_whole_batch` it counts the whole batch, scaled to the share.
     """
     number, batch_count = applies.sum(), _batch_count.get()
     return number.clamp_min(1) if batch_count is None else batch_count(number)

@@ -10,7 +10,13 @@ from napari_mcwss.base.errors import McwssError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the named device; "auto" is the best one: CUDA, else Apple's mps, else the CPU."""
+    """Return the named device, or with "auto" the best one: CUDA, else Apple's mps, else the CPU.
+
+    Raises
+    ------
+    McwssError
+        If the named device is unknown or not available.
+    """
     if name == "auto":
         mps_or_cpu = "mps" if torch.backends.mps.is_available() else "cpu"
         name = "cuda" if torch.cuda.is_available() else mps_or_cpu

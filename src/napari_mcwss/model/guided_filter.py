@@ -9,16 +9,26 @@ SOFTNESS = 0.1
 
 
 def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
-    """Filter maps ``(slices, classes, h, w)`` so that their edges are those of the images.
+    """Filter maps so that their edges are those of the images.
 
     In every window, the filtered map is the linear function of the channels that
     fits the map best (He, Sun, Tang, *Guided image filtering*, IEEE Trans Pattern
     Anal Mach Intell 2013, section 3.5). The functions are fitted at half the
     resolution and applied at the full one (He, Sun, *Fast guided filter*, 2015).
 
-    Guides are ``(slices, channels, h, w)``, each channel with a variance of about 1. Windows have
-    ``2 * radius + 1`` pixels per side. The result is float32; values can slightly exceed the range
-    of the maps.
+    Parameters
+    ----------
+    maps : Tensor
+        ``(slices, classes, h, w)``.
+    images : Tensor
+        Guides ``(slices, channels, h, w)``, each channel with a variance of about 1.
+    radius : int
+        Windows have ``2 * radius + 1`` pixels per side.
+
+    Returns
+    -------
+    Tensor
+        Float32 ``(slices, classes, h, w)``; values can slightly exceed the range of the maps.
     """
     height, width = images.shape[-2:]
     guides = images.float()

@@ -46,8 +46,12 @@ class Inputs:
     images : Tensor
         Float16 ``(slices, channels, h, w)`` with mean 0 and standard deviation 1
         over the foreground, 0 in the background.
+    foreground : Tensor
+        Bool ``(slices, 1, h, w)``.
     window : tuple of slice
         Rows and columns of the crop in the scan's slice.
+    size : tuple of int
+        Height and width of the scan's slice.
     """
 
     images: Tensor
@@ -67,11 +71,21 @@ class Inputs:
 
 
 def find_foreground(volume: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Separate the foreground ``(z, y, x)`` of channels from a constant background.
+    """Separate the foreground from a constant background.
 
     If the eight corners of a channel have the same value (air in CT, zero after
     skull stripping), that is its background value. Background voxels have this value
     in every such channel. Without such a channel everything is foreground.
+
+    Parameters
+    ----------
+    volume : ndarray
+        ``(channels, z, y, x)``.
+
+    Returns
+    -------
+    ndarray
+        Bool ``(z, y, x)``.
     """
     corners = volume[:, [0, -1]][:, :, [0, -1]][..., [0, -1]].reshape(len(volume), -1)
     constant = (corners == corners[:, :1]).all(1)
@@ -90,7 +104,14 @@ def prepare(
 ) -> Inputs:
     """Crop a volume to its foreground, normalise each channel over it, and resample the slices.
 
-    Voxels are in any unit, their size (z, y, x) in mm. Only y and x are resampled.
+    Parameters
+    ----------
+    volume : ndarray
+        Float32 ``(channels, z, y, x)``, in any unit.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm. Only y and x are resampled.
+    input_spec : InputSpec
+        How the network reads scans.
     """
     foreground = find_foreground(volume)
     outline = np.logical_or.reduce(foreground)

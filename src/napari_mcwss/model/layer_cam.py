@@ -11,21 +11,26 @@ from torch.nn import functional as F
 def layer_cam(
     score: Callable[[Tensor, Tensor], Tensor], module: nn.Module, images: Tensor, foreground: Tensor
 ) -> Tensor:
-    """Compute LayerCAM ``(slices, classes, h, w)`` in 0..1 from the features of a module.
+    """Compute LayerCAM of each class from the features of a module.
 
     Features are weighted with the positive part of their gradients for the score
     of the class (Jiang et al., *LayerCAM*, IEEE Trans Image Process 2021). Each map
     is scaled by its own maximum: it shows where the class would be, not whether it
     is there.
 
-    `score` is `Preset.score` of a network in evaluation mode.
-
     Parameters
     ----------
+    score : callable
+        `Preset.score` of a network in evaluation mode.
     module : nn.Module
         Part of that network, with features ``(slices, features, h, w)`` as output.
     images, foreground : Tensor
         As in `Preset.predict`, but not made in inference mode, which has no gradients.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes, h, w)`` in 0..1, of the size of the slices.
     """
     with torch.enable_grad(), _captured_outputs(module) as outputs:
         evidence = torch.logit(score(images, foreground), 1e-6)

@@ -26,10 +26,14 @@ OUTSIDE, INSIDE, OVERLAP = 0.2, 1.0, 0.05
 
 
 def tag_weights(tags: Tensor, frequency: Tensor) -> Tensor:
-    """Weight tags ``(slices, classes)`` by their rarity.
+    """Weight tags by their rarity: 2 (1 - f) if present, 2 f if absent, 0 if unknown.
 
-    The weight is 2 (1 - f) if present, 2 f if absent, 0 if unknown, where f, ``(classes,)``, is the
-    share of present among the known tags of each class.
+    Parameters
+    ----------
+    tags : Tensor
+        ``(slices, classes)``.
+    frequency : Tensor
+        Share f of present among the known tags of each class, ``(classes,)``.
     """
     weights = torch.where(tags == PRESENT, 2 * (1 - frequency), 2 * frequency)
     return weights.masked_fill(tags == UNKNOWN, 0.0)
@@ -41,7 +45,17 @@ def weighted_cross_entropy(scores: Tensor, tags: Tensor, frequency: Tensor) -> T
     With two outputs per head, the cross-entropy of (absent, present) is the binary
     cross-entropy of their difference, the evidence.
 
-    Pooled evidence and result are ``(slices, classes)``; the result is 0 where the tag is unknown.
+    Parameters
+    ----------
+    scores : Tensor
+        Pooled evidence ``(slices, classes)``.
+    tags, frequency : Tensor
+        As in `tag_weights`.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes)``, 0 where the tag is unknown.
     """
     target = (tags == PRESENT).to(scores.dtype)
     losses = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
@@ -67,8 +81,16 @@ def extent_loss(
     present slice is positive with a small weight: what absent slices also hold stays
     at 0, while the rest can reach 1.
 
-    Evidence is ``(slices, classes, h, w)``, foreground ``(slices, 1, h, w)`` in 0..1; `prior` is
-    the weight of present slices.
+    Parameters
+    ----------
+    evidence : Tensor
+        ``(slices, classes, h, w)``.
+    foreground : Tensor
+        ``(slices, 1, h, w)`` in 0..1.
+    tags, frequency : Tensor
+        As in `tag_weights`.
+    prior : float
+        Weight of present slices.
     """
     present = (tags == PRESENT).to(evidence.dtype)
     weights = tag_weights(tags, frequency) * (present * prior + (1 - present))
@@ -85,9 +107,14 @@ def cross_guidance_loss(
     The paper rewards the minimum of both maps, which is highest for maps of all ones.
     The correlation requires that both vary together, and a constant map has none.
 
-    CAMs are ``(slices, classes, h, w)`` in 0..1, foreground, over which the correlation is taken,
-    ``(slices, 1, h, w)``. `joint` are the tags of the decomposed branch: only classes present on
-    both slices count.
+    Parameters
+    ----------
+    single, decomposed : Tensor
+        CAMs ``(slices, classes, h, w)`` in 0..1.
+    foreground : Tensor
+        ``(slices, 1, h, w)`` in 0..1, over which the correlation is taken.
+    joint : Tensor
+        Tags of the decomposed branch; only classes present on both slices count.
     """
     first = (single - mean_within(single, foreground)[..., None, None]) * foreground
     second = (decomposed - mean_within(decomposed, foreground)[..., None, None]) * foreground
@@ -111,7 +138,14 @@ def mutual_exclusion_loss(
     - overlap: where both are present, the share of the union of their maps that they
       have in common.
 
-    Shapes are those of `extent_loss`.
+    Parameters
+    ----------
+    evidence : Tensor
+        ``(slices, classes, h, w)``.
+    foreground : Tensor
+        ``(slices, 1, h, w)`` in 0..1.
+    tags, frequency : Tensor
+        As in `tag_weights`.
     """
     classes = evidence.shape[1]
     first, second = torch.triu_indices(classes, classes, 1, device=tags.device)

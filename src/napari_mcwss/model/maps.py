@@ -13,19 +13,33 @@ SHARPNESS = 20.0
 
 
 def evidence(logits: Tensor) -> Tensor:
-    """Return evidence ``(slices, classes, h, w)``, the log-odds of present against absent.
+    """Return evidence maps: the log-odds of present against absent.
 
-    Logits are ``(slices, classes, 2, h, w)``: absent, present. Evidence is any real value; 0 is
-    undecided.
+    Parameters
+    ----------
+    logits : Tensor
+        ``(slices, classes, 2, h, w)``: absent, present.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes, h, w)``, any real value; 0 is undecided.
     """
     return logits[:, :, 1] - logits[:, :, 0]
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Upsample the maps of one level to the size of the slice before padding.
+    """Upsample the maps of one level to the size of the slice.
 
     Networks pad slices to a multiple of 16, and the maps cover the padded slice:
     they are scaled by the stride of the level, then the padding is cut off.
+
+    Parameters
+    ----------
+    maps : Tensor
+        ``(slices, classes, h, w)`` of any level.
+    size : tuple of int
+        Height and width of the slice before padding.
     """
     height, width = size
     padded = (height + -height % DEEPEST_STRIDE, width + -width % DEEPEST_STRIDE)
@@ -33,22 +47,44 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Fuse the evidence of all levels to one CAM per class, in 0..1, of the size of the slice.
+    """Fuse the evidence of all levels to one CAM per class.
 
     The logistic function scales each level to 0..1 without reference to the
     extremes of the slice: a slice without evidence stays dark. As in the paper,
     the CAM is the product of the levels.
+
+    Parameters
+    ----------
+    levels : sequence of Tensor
+        Evidence maps ``(slices, classes, h, w)``, one tensor per level.
+    size : tuple of int
+        Height and width of the slice.
+
+    Returns
+    -------
+    Tensor
+        ``(slices, classes, height, width)`` in 0..1.
     """
     return torch.stack([upsample(level, size).sigmoid() for level in levels]).prod(0)
 
 
 def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
-    """Pool evidence to ``(slices, classes)`` by the smooth maximum of its probabilities.
+    """Pool evidence over a slice by the smooth maximum of its probabilities.
 
     This is the mean of the probabilities p, weighted with ``softmax(20 p)``. A
     small region suffices for a high value; a few outlying pixels do not.
 
-    Weights of pixels are in 0..1, broadcastable to the evidence.
+    Parameters
+    ----------
+    evidence_map : Tensor
+        ``(slices, classes, h, w)``.
+    weights : Tensor
+        Weight of each pixel in 0..1, broadcastable to the evidence.
+
+    Returns
+    -------
+    Tensor
+        Pooled evidence ``(slices, classes)``, float32.
     """
     probability = evidence_map.float().sigmoid()
     prior = weights.float().clamp_min(1e-6).log()
@@ -68,12 +104,24 @@ def mean_within(maps: Tensor, weights: Tensor) -> Tensor:
 
 
 def pool(levels: Sequence[Tensor], foreground: Sequence[Tensor]) -> list[Tensor]:
-    """Pool the evidence of each level, shallow and deep, to ``(slices, classes)``.
+    """Pool the evidence of each level over the slice.
 
     The shallow level is pooled by its smooth maximum over the foreground. The deep
     level sees far enough to explain a tag by the surroundings, so it only counts
     where the shallow level has found something: its evidence is averaged with the
     shallow map as weights, through which no gradient flows.
+
+    Parameters
+    ----------
+    levels : sequence of Tensor
+        Evidence ``(slices, classes, h, w)``: shallow, deep.
+    foreground : sequence of Tensor
+        ``(slices, 1, h, w)`` in 0..1 at both levels.
+
+    Returns
+    -------
+    list of Tensor
+        Pooled evidence ``(slices, classes)`` of each level.
     """
     shallow, deep = levels
     found = (shallow.sigmoid() * foreground[0]).detach()
@@ -82,7 +130,15 @@ def pool(levels: Sequence[Tensor], foreground: Sequence[Tensor]) -> list[Tensor]
 
 
 def foreground_at(foreground: Tensor, level: Tensor) -> Tensor:
-    """Reduce a foreground mask to the grid of a level: 1 where any pixel is foreground."""
+    """Reduce a foreground mask to the grid of a level: 1 where any pixel is foreground.
+
+    Parameters
+    ----------
+    foreground : Tensor
+        Bool or float ``(slices, 1, height, width)``.
+    level : Tensor
+        Maps ``(slices, classes, h, w)`` on that grid.
+    """
     height, width = foreground.shape[-2:]
     padding = (0, -width % DEEPEST_STRIDE, 0, -height % DEEPEST_STRIDE)
     padded = F.pad(foreground.to(level.dtype), padding)

@@ -15,8 +15,12 @@ DEEPEST_STRIDE = 16
 class Features(NamedTuple):
     """Features of the two levels that have heads.
 
-    Shallow is the output of block 3, ``(slices, 4 * width, h / 4, w / 4)``; deep is that of block
-    5, ``(slices, 16 * width, h / 16, w / 16)``.
+    Attributes
+    ----------
+    shallow : Tensor
+        Output of block 3, ``(slices, 4 * width, h / 4, w / 4)``.
+    deep : Tensor
+        Output of block 5, ``(slices, 16 * width, h / 16, w / 16)``.
     """
 
     shallow: Tensor
@@ -45,7 +49,12 @@ def double_convolutions(channels: int, widths: Sequence[int]) -> nn.ModuleList:
 class Encoder(nn.Module):
     """Five double convolutions with 2x2 max pooling between them.
 
-    The first block has `width` features; every block doubles them.
+    Parameters
+    ----------
+    channels : int
+        Channels of a slice.
+    width : int
+        Features of the first block; every block doubles them.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -86,7 +95,16 @@ class MultiLevelNetwork(nn.Module):
     The decomposed branch (affinities and separate heads) is only used in training;
     a forward pass does not compute it.
 
-    `affinity` is the module of each level, built with the width of the level.
+    Parameters
+    ----------
+    channels, classes : int
+        Channels of a slice, and classes to separate, each at least 1.
+    width : int
+        Features of the first block.
+    affinity : type
+        Affinity module of each level, built with the width of the level.
+    head_bias : bool
+        Whether heads have a bias.
     """
 
     def __init__(
@@ -120,8 +138,16 @@ class MultiLevelNetwork(nn.Module):
     def decompose(self, features: Features) -> tuple[Tensor, Tensor]:
         """Return the logits of the decomposed branch at both levels.
 
-        Features are of a batch of pairs: first the slices, then their references. Logits are
-        ``(rewritten slices, classes, 2, h, w)``, in the order of the affinity module.
+        Parameters
+        ----------
+        features : Features
+            Of a batch of pairs: first the slices, then their references.
+
+        Returns
+        -------
+        tuple of Tensor
+            For each level ``(rewritten slices, classes, 2, h, w)``, in the order of
+            the affinity module.
         """
         rewritten = Features(
             self.shallow_affinity(*features.shallow.chunk(2)),

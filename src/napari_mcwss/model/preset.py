@@ -53,9 +53,13 @@ class TaggedBatch:
 class Maps(NamedTuple):
     """What a preset predicts.
 
-    Scores ``(slices, classes)`` are probabilities, CAMs ``(slices, classes, h, w)`` in 0..1, of the
-    slices' own size. The CAM of a class inside another one is its share there, see
-    `Preset.nesting`.
+    Attributes
+    ----------
+    scores : Tensor
+        ``(slices, classes)``, probability that the slice has the class, 0..1.
+    cams : Tensor
+        ``(slices, classes, h, w)`` in 0..1, of the slices' own size. The CAM of a
+        class inside another one is its share there, see `Preset.nesting`.
     """
 
     scores: Tensor
@@ -64,6 +68,13 @@ class Maps(NamedTuple):
 
 class Preset(nn.Module):
     """A network together with its losses and its maps.
+
+    Parameters
+    ----------
+    channels, classes, width : int
+        As in `MultiLevelNetwork`.
+    pixel : float
+        Pixel size in mm that it reads.
 
     Attributes
     ----------
@@ -130,8 +141,12 @@ class Preset(nn.Module):
     def draw_weights(self, tags: Tensor, progress: float) -> Tensor | None:  # noqa: ARG002
         """Return the weight with which each slice is drawn; None draws each once an epoch.
 
-        Tags are ``(slices, classes)`` of all slices; progress is the share of the training that is
-        done.
+        Parameters
+        ----------
+        tags : Tensor
+            Tags of all slices ``(slices, classes)``.
+        progress : float
+            Share of the training that is done, 0..1.
         """
         return None
 
@@ -162,9 +177,6 @@ class Preset(nn.Module):
     ) -> dict[str, Tensor]:
         """Return other maps by name, to compare with the CAMs; prediction does not use them.
 
-        They are ``(slices, classes, h, w)`` in 0..1, among them ``LayerCAM`` of the module
-        `inspected`.
-
         Parameters
         ----------
         images, foreground : Tensor
@@ -172,6 +184,12 @@ class Preset(nn.Module):
         references : Tensor, optional
             A slice of another scan for each slice, ``(slices, channels, h, w)``, for
             presets that compare pairs; without them such maps are left out.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Each ``(slices, classes, h, w)`` in 0..1, among them ``LayerCAM`` of the
+            module `inspected`.
         """
         if self.no_other_maps:
             return {}

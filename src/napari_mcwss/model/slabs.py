@@ -5,9 +5,14 @@ from torch import Tensor
 
 
 def slab_stride(spacing: float, pixel: float) -> int:
-    """Return the step, in slices, of a slab that makes its voxels about as deep as wide.
+    """Return the step between slices of a slab that makes its voxels about as deep as wide.
 
-    Spacing is the distance between slices, and pixel the pixel size of the network, both in mm.
+    Parameters
+    ----------
+    spacing : float
+        Distance between slices in mm.
+    pixel : float
+        Pixel size of the network in mm.
     """
     return max(1, round(pixel / spacing))
 
@@ -15,10 +20,24 @@ def slab_stride(spacing: float, pixel: float) -> int:
 def weighted_batches(
     slices: Tensor, depth: int, stride: int, batch_size: int
 ) -> list[tuple[Tensor, Tensor]]:
-    """Divide the slices of a scan into batches for prediction: slabs, or single slices at depth 1.
+    """Divide the slices of a scan into batches for prediction: slabs, or single slices.
 
-    Slices are indices, ascending. Return indices and weights of each batch. The weights of a slice
-    sum to 1 over all batches. Slabs overlap by half, and their middle weighs most.
+    Parameters
+    ----------
+    slices : Tensor
+        Indices, ascending.
+    depth : int
+        Slices of a slab; 1 for networks that read single slices.
+    stride : int
+        From `slab_stride`.
+    batch_size : int
+        Slices per batch for networks that read single slices.
+
+    Returns
+    -------
+    list of (Tensor, Tensor)
+        Indices and weights of each batch. The weights of a slice sum to 1 over all
+        batches. Slabs overlap by half, and their middle weighs most.
     """
     if depth == 1:
         return [(part, torch.ones(len(part))) for part in slices.split(batch_size)]
@@ -36,7 +55,17 @@ def weighted_batches(
 def slab_around(index: int, slices: int, depth: int, stride: int) -> Tensor:
     """Return the slab with a slice in its middle, or as near to it as the scan's ends allow.
 
-    At most ``depth`` indices are returned, including ``index``.
+    Parameters
+    ----------
+    index, slices : int
+        The slice, and the number of slices of the scan.
+    depth, stride : int
+        As in `weighted_batches`.
+
+    Returns
+    -------
+    Tensor
+        Indices, at most ``depth``, including ``index``.
     """
     chain = torch.arange(index % stride, slices, stride)
     start = max(0, min(index // stride - depth // 2, len(chain) - depth))

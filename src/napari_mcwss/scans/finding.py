@@ -29,8 +29,18 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     a folder of files, the scan's name comes before the channel's; if no file is named after a
     channel, each file is a scan. A folder with a DICOM series counts as a file.
 
-    Return the files of each scan: one for each channel in the order of `channels`, or one that
-    holds them all.
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    channels : sequence of str
+        Names of the channels.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Files of each scan by its name: one for each channel in the order of
+        `channels`, or one that holds them all.
 
     Raises
     ------
@@ -63,7 +73,7 @@ def find_masks(
     only: Collection[str] | None = None,
     partial: bool = False,
 ) -> dict[str, Path]:
-    """Find the mask of each scan; `partial` allows some to have none.
+    """Find the mask of each scan.
 
     Parameters
     ----------
@@ -74,6 +84,13 @@ def find_masks(
         Any file of each scan, for all scans of a study: scans may share a folder.
     only : collection of str, optional
         Scans whose masks are wanted; by default all.
+    partial : bool
+        Leave out scans without a mask, as long as one scan has a mask.
+
+    Returns
+    -------
+    dict of str to Path
+        The mask of each scan by its name.
 
     Raises
     ------
@@ -117,16 +134,40 @@ def find_masks(
 
 
 def guess_channels(files: Iterable[Path]) -> list[str]:
-    """Guess channel names from one scan's files, without masks: the last parts of their stems."""
+    """Guess channel names from one scan's files: the last parts of their stems.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Files of one scan; masks (`MASK_NAMES`) are left out.
+
+    Returns
+    -------
+    list of str
+        Names in alphabetical order.
+    """
     stems = [stem_of(path) for path in files if format_of(path)]
     names = {stem[max(map(stem.rfind, _SEPARATORS)) + 1 :] or stem for stem in stems}
     return sorted(name for name in names if name.lower() not in MASK_NAMES)
 
 
 def images_in(folder: Path) -> list[Path]:
-    """List the files and DICOM series in a folder that can be read, in alphabetical order.
+    """List the files and DICOM series in a folder that can be read, without hidden ones.
 
-    Hidden ones are left out, and other sub-folders are not searched.
+    Parameters
+    ----------
+    folder : Path
+        Where to look; other sub-folders are not searched.
+
+    Returns
+    -------
+    list of Path
+        In alphabetical order.
+
+    Raises
+    ------
+    McwssError
+        If the folder cannot be listed.
     """
     try:
         return sorted(
@@ -139,6 +180,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
+    """Return the files of the scan in a sub-folder; none if it holds no scan."""
     images = images_in(folder)
     if any(_prefix(path, channel) is not None for path in images for channel in channels):
         return _channel_files(folder.name, images, channels)
@@ -151,7 +193,24 @@ def scans_among(
 ) -> dict[str, list[Path]]:
     """Group files into scans, as `find_scans` does with a folder of files.
 
-    `folder_name` is the name of a scan whose files are named after channels alone.
+    Parameters
+    ----------
+    images : sequence of Path
+        The files.
+    folder_name : str
+        Name of a scan whose files are named after channels alone.
+    channels : sequence of str
+        Names of the channels.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Files of each scan by its name.
+
+    Raises
+    ------
+    McwssError
+        If a scan lacks a channel, or two files match the same channel equally well.
     """
     groups: dict[str, list[Path]] = {}
     for path in images:

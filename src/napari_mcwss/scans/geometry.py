@@ -30,7 +30,12 @@ class Placement:
 
     A copy of them in another header has the same affine to the last bit, as sform and qform.
 
-    NIfTI version 2 stores with twice the precision of version 1.
+    Parameters
+    ----------
+    version : int
+        NIfTI version, 1 or 2; version 2 stores with twice the precision.
+    fields : mapping of str to value
+        Values by field name.
     """
 
     version: int
@@ -53,6 +58,10 @@ class Geometry:
         From voxel ``(i, j, k)`` of the file to right, anterior, superior in mm.
     placement : Placement, optional
         How the file stores that affine, so that masks are written with the same bits.
+
+    See Also
+    --------
+    Geometry.from_source : makes a geometry and replaces unusable affines.
 
     Examples
     --------
@@ -87,6 +96,13 @@ class Geometry:
             is replaced by `spacing` in canonical order, with a warning.
         spacing : sequence of 3 float, optional
             Voxel sizes in mm along ``(i, j, k)``, for unusable affines.
+        placement : Placement, optional
+            Header fields to write back.
+
+        Returns
+        -------
+        Geometry
+            The grid.
         """
         i, j, k = (int(size) for size in shape)
         matrix = np.array(affine, dtype=np.float64)
@@ -104,9 +120,19 @@ class Geometry:
 
     @classmethod
     def canonical(cls, shape: Sequence[int], spacing: Sequence[float]) -> Geometry:
-        """Describe the grid of an array in canonical order, with voxel 0 at the origin.
+        """Describe the grid of an array in canonical order.
 
-        Shape and spacing, in mm, are along (z, y, x).
+        Parameters
+        ----------
+        shape : sequence of 3 int
+            Voxels along (z, y, x).
+        spacing : sequence of 3 float
+            Voxel sizes in mm along (z, y, x).
+
+        Returns
+        -------
+        Geometry
+            The grid; voxel 0 lies at the origin.
 
         Examples
         --------
@@ -147,7 +173,23 @@ class Geometry:
         return matrix
 
     def to_canonical(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
-        """View a file's voxels ``(..., i, j, k)`` in canonical order ``(..., z, y, x)``."""
+        """Order a file's voxels canonically.
+
+        Parameters
+        ----------
+        array : (..., i, j, k) array
+            Voxels as stored; leading axes are kept.
+
+        Returns
+        -------
+        (..., z, y, x) array
+            A view of `array`.
+
+        Raises
+        ------
+        ValueError
+            If the last three axes are not of the source shape.
+        """
         self._check(array, self.source_shape)
         axes, flipped = self._order
         leading = array.ndim - 3
@@ -155,7 +197,23 @@ class Geometry:
         return np.flip(ordered, _from_the_end(flipped))
 
     def to_source(self, array: NDArray[_Voxel]) -> NDArray[_Voxel]:
-        """Undo `to_canonical` exactly: ``(..., z, y, x)`` to a view ``(..., i, j, k)``."""
+        """Put canonical voxels back in the file's order: the exact inverse of `to_canonical`.
+
+        Parameters
+        ----------
+        array : (..., z, y, x) array
+            Voxels in canonical order; leading axes are kept.
+
+        Returns
+        -------
+        (..., i, j, k) array
+            A view of `array`.
+
+        Raises
+        ------
+        ValueError
+            If the last three axes are not of the canonical shape.
+        """
         self._check(array, self.shape)
         axes, flipped = self._order
         leading = array.ndim - 3
@@ -164,10 +222,18 @@ class Geometry:
         return unflipped.transpose(*range(leading), *back)
 
     def differs_from(self, other: Geometry) -> str | None:
-        """Describe how the position of another grid of the same canonical shape differs.
+        """Describe how the position of another grid differs.
 
-        Name the values of origin, direction and spacing that differ by more than `TOLERANCE`; None
-        if there are none.
+        Parameters
+        ----------
+        other : Geometry
+            A grid of the same canonical shape.
+
+        Returns
+        -------
+        str or None
+            Values of origin, direction and spacing that differ by more than `TOLERANCE`; None
+            if there are none.
         """
         mine, theirs = self.affine, other.affine
         sizes, other_sizes = np.array(self.spacing), np.array(other.spacing)
@@ -203,6 +269,7 @@ class Geometry:
 
 
 def _is_usable(affine: NDArray[np.float64]) -> bool:
+    """Tell whether an affine spans a volume."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         return False
     lengths = np.linalg.norm(affine[:3, :3], axis=0)

@@ -30,6 +30,16 @@ _OF_A_SERIES = "; of a series over time, one point in time"
 def read_header(path: Path) -> Header:
     """Read what a file says of itself, without its voxels.
 
+    Parameters
+    ----------
+    path : Path
+        A file or folder of one of the formats in `scans.formats.registry`.
+
+    Returns
+    -------
+    Header
+        Its geometry and number of channels.
+
     Raises
     ------
     McwssError
@@ -43,9 +53,18 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
 
     Parameters
     ----------
+    name : str
+        Name of the scan, for messages.
+    channels : sequence of str
+        Names of the channels.
     paths : sequence of Path
         One file for each channel, in the same order, or one file with all channels.
         A coloured picture is one channel, its luminance, unless three channels are named.
+
+    Returns
+    -------
+    Scan
+        The scan, in the geometry of its first file.
 
     Raises
     ------
@@ -92,7 +111,20 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
 
 
 def refuse_time(name: str, paths: Sequence[Path]) -> None:
-    """Refuse a scan with a time axis: its points in time would be read as channels."""
+    """Refuse a scan with a time axis: its points in time would be read as channels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the scan, for the message.
+    paths : sequence of Path
+        Files of the scan.
+
+    Raises
+    ------
+    McwssError
+        If one has a time axis, or cannot be read.
+    """
     for header in map(read_header, paths):
         if header.over_time:
             raise McwssError(
@@ -103,13 +135,20 @@ def refuse_time(name: str, paths: Sequence[Path]) -> None:
 
 
 def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]:
-    """Read a mask ``(z, y, x)`` in canonical order, and compare it with its scan's geometry.
+    """Read a mask in canonical order.
 
     Parameters
     ----------
     path : Path
         A volume or picture of one channel. Real numbers are rounded; a picture with a palette
         holds its indices.
+    geometry : Geometry, optional
+        Geometry of the scan that the mask belongs to.
+
+    Returns
+    -------
+    (z, y, x) array of int32
+        The values of the mask.
 
     Raises
     ------

@@ -18,8 +18,23 @@ if TYPE_CHECKING:
 class Scan:
     """A scan whose voxels are read on first use.
 
-    `load` reads the volume, float32 ``(channel, z, y, x)``, all finite. A scan in memory has no
-    paths.
+    Parameters
+    ----------
+    name : str
+        Name of the scan, unique in its study.
+    channels : sequence of str
+        Names of the channels.
+    geometry : Geometry
+        Geometry of all channels.
+    load : callable
+        Reads the volume, float32 ``(channel, z, y, x)``, all finite.
+    paths : sequence of Path, optional
+        Files of the scan; none for a scan in memory.
+
+    See Also
+    --------
+    napari_mcwss.scans.reading.read_scan : a scan of files.
+    Scan.from_array : a scan of voxels in memory.
     """
 
     def __init__(
@@ -42,9 +57,23 @@ class Scan:
     def from_array(
         cls, name: str, channels: Sequence[str], volume: NDArray[np.float32], geometry: Geometry
     ) -> Scan:
-        """Make a scan from voxels ``(channel, z, y, x)`` in canonical order, all finite.
+        """Make a scan from voxels in memory.
 
-        They are not copied.
+        Parameters
+        ----------
+        name : str
+            Name of the scan.
+        channels : sequence of str
+            Names of the channels.
+        volume : (channel, z, y, x) array of float32
+            Voxels in canonical order, all finite; they are not copied.
+        geometry : Geometry
+            Geometry of the voxels.
+
+        Raises
+        ------
+        ValueError
+            If the shape of `volume` does not fit the channels and the geometry.
         """
         expected = (len(channels), *geometry.shape)
         if volume.shape != expected:
@@ -62,8 +91,16 @@ class Scan:
     def volume(self) -> NDArray[np.float32]:
         """Return the voxels, and read them on first use; safe to call from any thread.
 
-        It is ``(channel, z, y, x)`` in canonical order, in the units of the files, all finite. All
-        callers share the array: copy it before changing it.
+        Returns
+        -------
+        (channel, z, y, x) array of float32
+            Voxels in canonical order, in the units of the files, all finite. All callers share
+            the array: copy it before changing it.
+
+        Raises
+        ------
+        McwssError
+            If a file is missing or damaged.
         """
         with self._lock:
             if self._volume is None:

@@ -27,13 +27,19 @@ def write_volume(
     scale: float | None = None,
     description: str = "",
 ) -> None:
-    """Write a volume ``(z, y, x)`` on exactly the voxels of the scan's own file, atomically.
+    """Write one volume on exactly the voxels of the scan's own file, atomically.
 
     Shape, axis order and affine are those of the source; of a NIfTI source also its version,
     and the codes that say what the affine means.
 
     Parameters
     ----------
+    path : Path
+        A name with the suffix of a format that can be written, such as ``.nii.gz``.
+    array : (z, y, x) array
+        The volume in canonical order.
+    geometry : Geometry
+        The scan's grid.
     dtype : dtype-like
         Type of the stored voxels.
     scale : float, optional

@@ -33,14 +33,33 @@ def segment_scans(
 ) -> Generator[ScanProgress | ScanDone, None, list[ScanDone]]:
     """Segment scans and store their results; an error in one scan does not stop the others.
 
-    Masks are made with the tags that `tags` returns of a scan. Scans that have a result of this
-    model are segmented only if `again`.
+    Parameters
+    ----------
+    study : Study
+        The study with the scans.
+    name : str
+        Name of the model.
+    model : TrainedModel
+        The model.
+    scans : sequence of str
+        Names of the scans.
+    tags : callable
+        Returns the tags of a scan that are used.
+    settings : MaskSettings, optional
+        How masks are made, without tags; by default `MaskSettings()`.
+    again : bool
+        Also segment scans that have a result of this model.
 
     Yields
     ------
     ScanProgress or ScanDone
         The end of each scan that is skipped, then progress and end of each other scan.
         Closing the generator cancels, and keeps what is done.
+
+    Returns
+    -------
+    list of ScanDone
+        One for each scan.
 
     Raises
     ------
@@ -77,8 +96,19 @@ def add_found(
 ) -> tuple[list[str], list[ScanDone]]:
     """Add the scans of a folder to a study, without those that cannot be read.
 
-    `found` are the files of each scan, as `find_scans` returns them. Return the names of the scans
-    that are in the study now, and what is wrong with the others.
+    Parameters
+    ----------
+    study : Study
+        The study to add to.
+    found : mapping of str to sequence of Path
+        Files of each scan by its name, as `find_scans` returns them.
+
+    Returns
+    -------
+    added : list of str
+        Names of the scans that are in the study now.
+    problems : list of ScanDone
+        What is wrong with the others.
     """
     added, problems = [], []
     for scan, files in found.items():

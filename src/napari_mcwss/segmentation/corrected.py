@@ -21,12 +21,12 @@ CORRECTED = "corrected"
 
 @dataclass(frozen=True, eq=False)
 class CorrectedMask:
-    """A mask ``(z, y, x)`` that was corrected by hand, or is being corrected.
-
-    Labels are 0 background, k + 1 class k.
+    """A mask that was corrected by hand, or is being corrected.
 
     Attributes
     ----------
+    labels : (z, y, x) array of uint8
+        0 background, k + 1 class k.
     right : bool
         Whether the user has confirmed the whole mask.
     model : str
@@ -49,7 +49,13 @@ class _Record(BaseModel):
 
 
 def corrected_path(study: Study, scan: str) -> Path:
-    """Return the file of a scan's corrected mask, whether it exists or not."""
+    """Return the file of a scan's corrected mask, whether it exists or not.
+
+    Raises
+    ------
+    McwssError
+        If the scan's name cannot be a file name.
+    """
     check_names("scan", [scan])
     return study.folder / CORRECTED / f"{scan}.nii.gz"
 
@@ -64,7 +70,19 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
 
     If the write is interrupted, no other mask than the confirmed one is recorded as right.
 
-    An older mask is unchanged if the new one cannot be written.
+    Parameters
+    ----------
+    study : Study
+        The study to write to.
+    scan : str
+        Name of the scan.
+    mask : CorrectedMask
+        The mask, in the shape of the scan.
+
+    Raises
+    ------
+    McwssError
+        If the mask cannot be written; an older one is then unchanged.
     """
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
@@ -76,7 +94,13 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
-    """Read a scan's corrected mask; None if there is none. One of other classes is refused."""
+    """Read a scan's corrected mask; None if there is none.
+
+    Raises
+    ------
+    McwssError
+        If the mask is damaged, or was painted for other classes.
+    """
     path = corrected_path(study, scan)
     if not path.is_file():
         return None
@@ -91,7 +115,13 @@ def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
 
 
 def right_scans(study: Study) -> list[str]:
-    """Return the names of the scans whose corrected masks the user has confirmed."""
+    """Return the names of the scans whose corrected masks the user has confirmed.
+
+    Raises
+    ------
+    McwssError
+        If a file is damaged.
+    """
     paths = {scan: corrected_path(study, scan) for scan in study.scan_names}
     return [
         scan
@@ -101,7 +131,19 @@ def right_scans(study: Study) -> list[str]:
 
 
 def trusted_masks(study: Study, scans: Sequence[str] | None = None) -> dict[str, NDArray[np.uint8]]:
-    """Read the labels ``(z, y, x)`` that the user has confirmed, of all scans by default.
+    """Read the corrected masks that the user has confirmed, as labels to train on.
+
+    Parameters
+    ----------
+    study : Study
+        The study with the scans.
+    scans : sequence of str, optional
+        Names of the scans to include; by default all.
+
+    Returns
+    -------
+    dict of str to (z, y, x) array of uint8
+        Labels by name of the scan.
 
     Raises
     ------

@@ -32,18 +32,33 @@ def save_result(
     settings: MaskSettings,
     geometry: Geometry,
 ) -> Path:
-    """Write mask, CAMs and scores of one scan; `run` is the training that made the model.
+    """Write mask, CAMs and scores of one scan.
 
     Parameters
     ----------
+    study : Study
+        The study to write to.
+    model, run : str
+        Name of the model, and of the training that made it.
+    prediction : Prediction
+        CAMs and scores of the scan.
     mask : (z, y, x) array of uint8
         0 background, k + 1 class k.
+    settings : MaskSettings
+        How the mask was made.
+    geometry : Geometry
+        The scan's grid.
 
     Returns
     -------
     Path
         The folder with ``mask.nii.gz``, ``cam_<class>.nii.gz`` in 0..1 (in steps of 1/255),
         ``scores.csv``, and the settings in ``result.json``.
+
+    Raises
+    ------
+    McwssError
+        If a file cannot be written.
     """
     folder = study.result_folder(model, prediction.scan)
     for name, cam in zip(prediction.classes, prediction.cams, strict=True):
@@ -69,7 +84,13 @@ def save_mask(
     settings: MaskSettings,
     geometry: Geometry,
 ) -> None:
-    """Replace the mask of a stored result, with parameters as of `save_result`."""
+    """Replace the mask of a stored result, with parameters as of `save_result`.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or a file cannot be written.
+    """
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)
@@ -123,7 +144,13 @@ def has_used_tags(study: Study, model: str, scan: str) -> bool:
 
 
 def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
-    """Read the stored mask of a scan, int32 ``(z, y, x)``."""
+    """Read the stored mask of a scan, int32 ``(z, y, x)``.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or the file is damaged.
+    """
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     return read_mask(study.result_folder(model, scan) / MASK, study.scan(scan).geometry)
@@ -146,7 +173,13 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
 
 
 def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
-    """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1."""
+    """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1.
+
+    Raises
+    ------
+    McwssError
+        If their file is missing or damaged.
+    """
     path = study.result_folder(model, scan) / SCORES
     try:
         table = np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)

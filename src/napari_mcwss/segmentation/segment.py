@@ -16,7 +16,13 @@ from napari_mcwss.study.study import Study
 
 
 def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
-    """Return the precedence of classes, from the study's priorities and the model's tags."""
+    """Return the precedence of classes, from the study's priorities and the model's tags.
+
+    Returns
+    -------
+    (classes, classes) array of bool
+        As `exclusive_mask` takes it.
+    """
     from_tags = np.array(info.precedence, bool)
     return precedence_of(from_tags, [spec.priority for spec in study.classes])
 
@@ -24,7 +30,24 @@ def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
 def mask_of(
     study: Study, info: ModelInfo, prediction: Prediction, settings: MaskSettings | None = None
 ) -> NDArray[np.uint8]:
-    """Make the mask ``(z, y, x)`` of the prediction of a whole scan of a study."""
+    """Make the mask of a scan's prediction.
+
+    Parameters
+    ----------
+    study : Study
+        The study with the scan.
+    info : ModelInfo
+        Description of the model.
+    prediction : Prediction
+        CAMs and scores of the whole scan.
+    settings : MaskSettings, optional
+        How the mask is made; by default `MaskSettings()`.
+
+    Returns
+    -------
+    (z, y, x) array of uint8
+        0 background, k + 1 class k.
+    """
     precedence = study_precedence(study, info)
     return scan_mask(
         study.scan(prediction.scan), precedence, prediction, settings or MaskSettings()
@@ -55,7 +78,28 @@ def segment_scan(
 ) -> Generator[Progress, None, Prediction]:
     """Predict a scan and write its CAMs, scores and exclusive mask.
 
-    Yield progress after every batch, and return CAMs and scores.
+    Parameters
+    ----------
+    study : Study
+        The study with the scan.
+    name : str
+        Name of the model.
+    model : TrainedModel
+        The model.
+    scan : str
+        Name of the scan.
+    settings : MaskSettings, optional
+        How the mask is made; by default `MaskSettings()`.
+
+    Yields
+    ------
+    Progress
+        After every batch.
+
+    Returns
+    -------
+    Prediction
+        CAMs and scores of the scan.
 
     Raises
     ------
@@ -75,6 +119,17 @@ def remake_mask(
     study: Study, name: str, info: ModelInfo, scan: str, settings: MaskSettings
 ) -> None:
     """Make the mask of a stored result by other settings, and write it.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scan.
+    name, info
+        Of the model.
+    scan : str
+        Name of the scan.
+    settings : MaskSettings
+        How the mask is made.
 
     Raises
     ------

@@ -34,6 +34,10 @@ def random_walk(mask: Mask, context: StepContext, sure: float) -> Mask:
 
     Parameters
     ----------
+    mask : (z, y, x) array of uint8
+        The mask as made from the CAMs.
+    context : StepContext
+        With the scan, the CAMs and their thresholds.
     sure : float
         CAM value above 0.5 from which evidence is sure at a threshold of 0.5; evidence
         against the class is sure up to ``1 - sure``. For other thresholds both lie in

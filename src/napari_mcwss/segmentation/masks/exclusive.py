@@ -18,8 +18,12 @@ GATE = 0.5
 def precedence_of(from_tags: NDArray[np.bool_], priorities: Sequence[int]) -> NDArray[np.bool_]:
     """Combine the user's priorities with the precedence that follows from the tags.
 
-    Both hold for (a, b) whether a wins over b. The class of higher priority wins; the tags decide
-    between equal ones.
+    Parameters
+    ----------
+    from_tags : (classes, classes) array of bool
+        Entry (a, b) is whether a wins over b.
+    priorities : sequence of int
+        Priority of each class: the higher one wins; the tags decide between equal ones.
     """
     order = np.asarray(priorities)
     difference = order[:, None] - order[None, :]
@@ -33,8 +37,14 @@ def allowed_slices(
 ) -> NDArray[np.bool_]:
     """Return which slices can hold a class, bool ``(slices, classes)``.
 
-    They are those with a score, 0..1, from the gate on; None lets every slice. Tags that are known
-    override the gate.
+    Parameters
+    ----------
+    scores : (slices, classes) array of float32
+        Scores in 0..1.
+    gate : float or None
+        Score from which a slice can hold a class; None lets every slice.
+    tags : (slices, classes) array of int8, optional
+        Tags; those that are known override the gate.
     """
     allowed = np.ones(scores.shape, bool) if gate is None else scores >= gate
     return allowed if tags is None else np.where(tags == -1, allowed, tags == 1)
@@ -47,17 +57,24 @@ def exclusive_mask(
     precedence: NDArray[np.bool_],
     threshold: float | Thresholds = THRESHOLD,
 ) -> NDArray[np.uint8]:
-    """Assign each pixel to the class with the most evidence, k + 1, or to background, 0.
+    """Assign each pixel to the class with the most evidence, or to background.
 
     Parameters
     ----------
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1.
+    allowed : (slices, classes) array of bool
+        Which slices can hold a class, see `allowed_slices`.
     precedence : (classes, classes) array of bool
         Entry (a, b) is whether a wins over b, whatever their evidence, where both are
         candidates.
     threshold : float or tuple of float
         CAM value above 0 from which a pixel is a candidate, for all classes or for each.
+
+    Returns
+    -------
+    (z, y, x) array of uint8
+        0 background, k + 1 class k.
     """
     own = threshold if isinstance(threshold, tuple) else (threshold,) * len(cams)
     mask = np.zeros(cams.shape[1:], np.uint8)

@@ -22,15 +22,22 @@ def make_masks(
 ) -> list[NDArray[np.uint8]]:
     """Make the mask of a scan, or of some of its slices, before and after each step.
 
-    CAMs and scores are in 0..1, the precedence is that of `exclusive_mask`, and the spacing is (z,
-    y, x) in mm.
-
     Parameters
     ----------
+    cams : (classes, z, y, x) array of float32
+        CAMs in 0..1.
+    scores : (slices, classes) array of float32
+        Scores in 0..1.
+    precedence : (classes, classes) array of bool
+        As in `exclusive_mask`.
     settings : MaskSettings
         With tags of the same slices, if any; ranges of volumes are those of all these slices.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
     read : callable
         Reads the scan ``(channels, z, y, x)``; called only if a step looks at it.
+    classes : sequence of str
+        Names of the classes.
 
     Returns
     -------

@@ -20,7 +20,17 @@ ROUNDS = 10
 
 @dataclass(frozen=True)
 class VolumeRange:
-    """The volume in mL of a class where it is present, with the classes inside it.
+    """The volume of a class where it is present, with the classes inside it.
+
+    Attributes
+    ----------
+    at_least, at_most : float
+        Limits in mL.
+
+    Raises
+    ------
+    McwssError
+        If the limits are negative, or in the wrong order.
 
     Examples
     --------
@@ -50,6 +60,13 @@ class VolumeRange:
 
 def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, VolumeRange]:
     """Read ranges from texts such as ``TC=2:60``, ``TC=2:`` or ``TC=:60``.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        One text for each class with a range.
+    classes : sequence of str
+        Names of the classes.
 
     Raises
     ------
@@ -86,8 +103,19 @@ def out_of_range(
 ) -> list[int]:
     """Find the classes that are present with a volume that no threshold brings into range.
 
-    Volumes, in mL, are those of classes without the classes inside them. Ranges are by index of the
-    class, as is what is returned.
+    Parameters
+    ----------
+    volumes : sequence of float
+        Volume of each class without the classes inside it, in mL.
+    precedence : (classes, classes) array of bool
+        Entry (a, b) is whether a is shown over b.
+    ranges : mapping of int to VolumeRange
+        Ranges by index of the class.
+
+    Returns
+    -------
+    list of int
+        Indices of the classes.
 
     Examples
     --------
@@ -121,15 +149,25 @@ def fitted_thresholds(
     below it. No voxel is added where the CAM is 0 or the slice cannot hold the class, so a
     volume can stay below its range; the volume of inner classes can exceed it.
 
-    `allowed` comes from `allowed_slices`, and `precedence` is that of `exclusive_mask`. Ranges are
-    by index of the class; the spacing is (z, y, x) in mm.
-
     Parameters
     ----------
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1 of the whole scan.
+    allowed : (slices, classes) array of bool
+        Which slices can hold a class.
+    precedence : (classes, classes) array of bool
+        Entry (a, b) is whether a is shown over b.
     thresholds : tuple of float
         CAM value of each class from which a voxel can belong to it.
+    ranges : mapping of int to VolumeRange
+        Ranges by index of the class.
+    spacing : tuple of float
+        Voxel size (z, y, x) in mm.
+
+    Returns
+    -------
+    tuple of float
+        The thresholds, moved where needed.
     """
     voxel = math.prod(spacing) / 1000
     moved = list(thresholds)
