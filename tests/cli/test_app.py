@@ -92,7 +92,7 @@ def test_what_the_tags_cannot_teach_is_noted(run, tagged_study: Study):
     options = ("--epochs", 1, "--width", 2, "--device", "cpu")
     code, _, err = run("train", tagged_study.folder, "--model", "m", *options)
     assert code == 0
-    assert f"note: TC is present in {tagged_study.scan_names[0]} alone" in " ".join(err.split())
+    assert f"note: TC is present only in {tagged_study.scan_names[0]}" in " ".join(err.split())
 
 
 def test_known_tags_of_a_scan_decide_unless_they_are_ignored(

@@ -117,7 +117,7 @@ def test_where_one_mask_is_damaged_no_scan_is_tagged(refused, study, phantom_fol
 
 def test_a_class_that_is_in_no_mask_is_refused_and_the_values_found_are_told(refused, study):
     line = refused(*from_masks(study, "--map", "TC=7"))
-    assert "no mask holds a value of TC (7), found 0, 1, 2: say which of these is TC" in line
+    assert "no mask has a value of TC (7), found 0, 1, 2: name the value of TC" in line
     assert tagged(study) == 1
 
 
@@ -130,7 +130,7 @@ def test_a_class_that_may_be_absent_everywhere_is_told(run, study):
 def test_a_value_that_is_in_no_mask_is_told_where_another_is_left_out(run, study):
     code, _, err = run("tags", "from-masks", study.folder, "--masks", "seg", "--map", "ED=2,4")
     assert code == 0
-    assert "no mask holds the value 4; 1 is there and belongs to no class" in err
+    assert "no mask has the value 4; found 1, which belongs to no class" in err
 
 
 def test_files_and_studies_are_imported(run, study, tmp_path):

@@ -79,7 +79,7 @@ def test_a_mistyped_value_leaves_the_measurements_as_they_were(segmented_study: 
     evaluate(segmented_study, "m", "seg", PHANTOM_CLASSES, scans=[name])
     table = segmented_study.result_folder("m", name) / "measurements.csv"
     before = table.read_bytes()
-    with pytest.raises(McwssError, match=r"holds a value of ED \(9\), found 0, 1, 2: say which"):
+    with pytest.raises(McwssError, match=r"has a value of ED \(9\), found 0, 1, 2: name the value"):
         evaluate(segmented_study, "m", "seg", {"TC": (1,), "ED": (9,)}, scans=[name])
     assert table.read_bytes() == before
 
@@ -94,7 +94,7 @@ def test_a_class_that_only_other_scans_have_is_no_mistake(segmented_study: Study
     found = evaluate(segmented_study, "m", "seg", PHANTOM_CLASSES, scans=[last])
     assert found.scans[last]["TC"].dice == 1
     (segmented_study.files(first)[0].with_name("seg.nii.gz")).unlink()
-    with pytest.raises(McwssError, match="no mask holds a value of TC"):
+    with pytest.raises(McwssError, match="no mask has a value of TC"):
         evaluate(segmented_study, "m", "seg", PHANTOM_CLASSES, scans=[last])
 
 

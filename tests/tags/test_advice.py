@@ -28,7 +28,7 @@ def test_a_class_that_comes_at_one_level_alone_is_told():
     one_level = scans(6, shifted=False)
     assert level_area(one_level, 0) > 0.95 > level_area(scans(6, shifted=True), 0)
     first, second = advise(one_level, CLASSES)
-    assert "level of a slice alone tells whether TC" in first
+    assert "level of a slice predicts whether TC" in first
     assert "whether ED" in second
 
 
@@ -44,7 +44,7 @@ def test_unknown_tags_count_for_nothing():
     for values in tags.values():
         values[:, 0] = -1
     assert level_area(tags, 0) == 0.5
-    assert any("TC is tagged present on 0 slices" in line for line in advise(tags, CLASSES))
+    assert any("TC is tagged present on only 0 slices" in line for line in advise(tags, CLASSES))
 
 
 def test_few_slices_are_counted():
@@ -52,7 +52,7 @@ def test_few_slices_are_counted():
     for values in tags.values():
         values[values[:, 1] == 0] = -1
         values[0] = 0
-    assert "ED is tagged absent on 6 slices only: tag more of them" in advise(tags, CLASSES)
+    assert "ED is tagged absent on only 6 slices: tag more of them" in advise(tags, CLASSES)
 
 
 def test_a_class_of_one_scan_is_told():
@@ -60,7 +60,7 @@ def test_a_class_of_one_scan_is_told():
     for name in list(tags)[1:]:
         tags[name][:, 0] = 0
     (line,) = advise(tags, CLASSES)
-    assert line.startswith("TC is present in scan0 alone")
+    assert line.startswith("TC is present only in scan0")
 
 
 def test_a_single_tagged_scan_is_told_once():
@@ -76,7 +76,7 @@ def test_classes_that_always_come_together_are_told():
     for values in tags.values():
         values[:, 1] = values[:, 0]
     (line,) = advise(tags, CLASSES)
-    assert "TC and ED are tagged alike on every slice" in line
+    assert "TC and ED have the same tags on every slice" in line
 
 
 def test_a_class_that_is_hardly_ever_without_another_is_told():
@@ -85,7 +85,7 @@ def test_a_class_that_is_hardly_ever_without_another_is_told():
         values[:, 0] = values[:, 1]
         values[np.flatnonzero(values[:, 1])[0], 0] = 0
     (line,) = advise(tags, CLASSES)
-    assert line.startswith("ED is without TC on 6 slices only")
+    assert line.startswith("ED is without TC on only 6 slices")
 
 
 @pytest.mark.parametrize("slices", [1, 7, 19])

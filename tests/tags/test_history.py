@@ -231,19 +231,19 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     book.redo()
     at_work, go_on = threading.Event(), threading.Event()
     order: list[str] = []
-    note, compact = ScanTags.note, ScanTags.compact
+    append, compact = ScanTags.append, ScanTags.compact
 
-    def slow_note(store, edit):
+    def slow_append(store, edit):
         at_work.set()
         assert go_on.wait(30)
-        note(store, edit)
+        append(store, edit)
         order.append(f"undone {store.scan}")
 
     def watched_fold(store):
         order.append(f"compacted {store.scan}")
         compact(store)
 
-    monkeypatch.setattr(ScanTags, "note", slow_note)
+    monkeypatch.setattr(ScanTags, "append", slow_append)
     monkeypatch.setattr(ScanTags, "compact", watched_fold)
     undoing = threading.Thread(target=book.undo)
     undoing.start()

@@ -35,7 +35,8 @@ def plan():
 
 def test_a_plan_tells_new_from_conflicting_and_unchanged_tags():
     made = plan()
-    assert (made.new, made.unchanged) == (2, 2)
+    counts = made.counts()
+    assert (counts.new, counts.unchanged) == (2, 2)
     assert made.conflicts == [Conflict("a", 0, "ED", Tag.ABSENT, Tag.PRESENT)]
 
 

@@ -90,7 +90,7 @@ def test_a_deed_is_taken_back(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     before = journal.read()
     size = journal.append(Edit((change(1, "TC", Tag.PRESENT),)))
-    journal.take_back(size)
+    journal.truncate(size)
     assert journal.read() == before
 
 

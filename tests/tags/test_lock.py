@@ -119,7 +119,7 @@ def test_a_program_on_another_computer_is_named_and_never_taken_over_from(path):
 @pytest.mark.parametrize("content", ["", '{"process": 1', "[]", '{"process": 0, "host": "", "ti'])
 def test_a_lock_without_content_counts_while_it_is_young(path, content):
     path.write_text(content)
-    with pytest.raises(TagsLockedError, match="has just begun"):
+    with pytest.raises(TagsLockedError, match="has just started"):
         TagLock(path).acquire()
     os.utime(path, (time.time() - 60, time.time() - 60))
     with TagLock(path) as lock:

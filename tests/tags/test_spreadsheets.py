@@ -129,7 +129,7 @@ def test_long_form_is_plain(tmp_path):
         (LONG.replace("a,1,ED,present", "a,1,ED,yes"), r"line 4: 'yes' is not a tag: expected"),
         (LONG.replace("a,1,ED,present", "a,1,ED"), r"line 4: found 3 cells: expected 4"),
         (LONG.replace("a,1,ED,present", "a,1,ED,0,1"), r"line 4: found 5 cells: expected 4"),
-        (LONG.replace("a,1,ED,present", 'a,1,ED,"pre'), r"line 5: no row of a table"),
+        (LONG.replace("a,1,ED,present", 'a,1,ED,"pre'), r"line 5 is not a row of a table"),
         (LONG.replace("tag", "value"), r"line 1: found the columns scan, slice, class, value: "),
         (LONG.replace("slice", "scan"), r"line 1: found the columns scan, scan, class, tag: "),
         (WIDE.replace("ED", "XX"), r"line 1: found the columns scan, slice, TC, XX: expected .*ED"),

@@ -108,7 +108,7 @@ class Reader(RuleBasedStateMachine):
         other = opened(self.folder)
         with other.lock:
             other.apply(scan, edit[SCANS[scan]](other.read(scan)))
-        self.book.claim()
+        self.book.acquire_lock()
         self.book.lock.release()
         self.has_acted()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_mcwss.tags.changes import with_changes
-from napari_mcwss.tags.suggestions import accepted, most_doubtful, open_suggestions
+from napari_mcwss.tags.suggestions import accepted, most_uncertain, open_suggestions
 from napari_mcwss.tags.table import TagTable
 
 
@@ -45,7 +45,7 @@ def test_the_least_sure_slices_of_all_scans_come_first():
     suggestions = {"a": PROBABILITIES, "b": np.array([[0.48, 0.95]] * 3, np.float32)}
     tables = {"a": table(*[(-1, -1)] * 3), "b": table((-1, -1), (0, -1), (0, 1))}
     visited: list[tuple[str, int]] = []
-    while (place := most_doubtful(suggestions, tables, visited)) is not None:
+    while (place := most_uncertain(suggestions, tables, visited)) is not None:
         visited.append(place)
     assert visited == [("b", 0), ("a", 1), ("a", 0), ("a", 2), ("b", 1)]
-    assert most_doubtful(suggestions, {}) is None
+    assert most_uncertain(suggestions, {}) is None

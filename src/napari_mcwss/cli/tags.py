@@ -93,10 +93,10 @@ def import_tags(
     """
     opened = Study.open(study)
     plan = plan_import(opened, files)
-    conflicts = plan.conflicts
+    conflicts, counts = plan.conflicts, plan.counts()
     typer.echo(
-        f"{len(plan.imported)} scans: {plan.new} new tags, {len(conflicts)} conflicting, "
-        f"{plan.unchanged} the same"
+        f"{len(plan.imported)} scans: {counts.new} new tags, {len(conflicts)} conflicting, "
+        f"{counts.unchanged} the same"
     )
     for conflict in conflicts[:EXAMPLES]:
         typer.echo(f"  {conflict}")

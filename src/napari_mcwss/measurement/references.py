@@ -25,7 +25,7 @@ class ReferenceMasks:
         self._study, self._masks, self._values = study, masks, values
         # The masks of all scans are looked for together: none is taken for another's.
         self._files = {scan: study.files(scan)[0] for scan in study.scan_names}
-        self._noted = MaskValues(values)
+        self._found = MaskValues(values)
         self._read: set[str] = set()
 
     def path(self, scan: str) -> Path:
@@ -43,7 +43,7 @@ class ReferenceMasks:
     def read(self, scan: str) -> NDArray[np.bool_]:
         """Read a scan's masks, bool ``(classes, z, y, x)``."""
         mask = read_mask(self.path(scan), self._study.scan(scan).geometry)
-        self._noted.note(mask)
+        self._found.add(mask)
         self._read.add(scan)
         return class_masks(mask, self._study.class_names, self._values)
 
@@ -51,9 +51,9 @@ class ReferenceMasks:
         """Refuse values that do not fit the masks read so far, as `MaskValues.check` does."""
         # A class that these scans just do not have is in the masks of others.
         for scan in self._study.scan_names:
-            if self._noted.missed and scan not in self._read and self.has(scan):
-                self._noted.note(read_mask(self.path(scan), self._study.scan(scan).geometry))
-        self._noted.check()
+            if self._found.missing and scan not in self._read and self.has(scan):
+                self._found.add(read_mask(self.path(scan), self._study.scan(scan).geometry))
+        self._found.check()
 
 
 def read_references(

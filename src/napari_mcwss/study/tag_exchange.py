@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class TaggedStudy(StudyIndex, Protocol):
-    """What an import needs to know of a study."""
+    """The part of a study on which an import depends."""
 
     @property
     def tags(self) -> TagStore:
@@ -57,7 +57,6 @@ def read_tags(
     Parameters
     ----------
     study : Study
-        The study of the scans and classes.
     sources : sequence of Path
         Files as `napari_mcwss.tags.spreadsheets.read_spreadsheets` reads them,
         or the folder of one other study. The images of the other study need
@@ -144,33 +143,30 @@ def tags_of_masks(
     Parameters
     ----------
     study : Study
-        The study of the scans.
     masks : mapping of str to Path
-        Scan to its mask, as `napari_mcwss.scans.finding.find_masks` finds them.
+        Scan to its mask.
     mapping : mapping of str to sequence of int
-        Class name to its values in the masks.
+        Class name to its values in the masks; other classes are unknown in the tables.
     warn : callable
         As for `MaskValues.check`.
 
     Yields
     ------
     tuple of (str, TagTable)
-        Name of the scan, and a table of all classes of the study, in which those
-        that the mapping lacks are unknown. Use no table before the last one is
-        read: the mapping is checked then.
+        Use no table before the last one is read: the mapping is checked then.
 
     Raises
     ------
     McwssError
         If a mask cannot be read or does not lie on its scan; and after the
-        last one, if the mapping does not fit them, as in `MaskValues.check`.
+        last one, if the mapping does not fit them.
     """
     values = MaskValues(mapping)
     for scan, path in masks.items():
         geometry = study.scan(scan).geometry
         table = TagTable.empty(geometry.shape[0], study.class_names)
         mask = read_mask(path, geometry)
-        values.note(mask)
+        values.add(mask)
         table.update(tags_from_mask(mask, mapping))
         yield scan, table
     values.check(warn)
@@ -187,21 +183,10 @@ def plan_masks(
 
     Parameters
     ----------
-    study : Study
-        To be changed.
-    masks : str or Path
-        As for `napari_mcwss.scans.finding.find_masks`.
-    values : mapping of str to int or sequence of int
-        Class name to its values in the masks.
-    scans : sequence of str, optional
-        Names of the scans; all of the study if not given.
+    study, masks, values, scans
+        As for `StudyTags.import_masks`.
     progress : callable
         Wraps the iterable of tables, given their number, as a progress bar does.
-
-    Returns
-    -------
-    ImportPlan
-        For `apply_import`.
 
     Raises
     ------
@@ -220,25 +205,7 @@ def plan_masks(
 
 
 def plan_import(study: TaggedStudy, sources: Sequence[Path]) -> ImportPlan:
-    """Plan an import of tags, without changing anything.
-
-    Parameters
-    ----------
-    study : Study
-        To be changed.
-    sources : sequence of Path
-        As for `read_tags`.
-
-    Returns
-    -------
-    ImportPlan
-        For `apply_import`.
-
-    Raises
-    ------
-    McwssError
-        As `read_tags`; or the study's own tags are damaged.
-    """
+    """Plan an import from sources that `read_tags` reads, without changing anything."""
     imported = read_tags(study, sources)
     return ImportPlan({scan: study.tags.read(scan) for scan in imported}, imported)
 
@@ -251,7 +218,6 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
     study : Study
         The study that the plan was made for.
     plan : ImportPlan
-        From `plan_import`.
     overwrite : bool, optional
         Whether imported tags replace those of the study where they conflict; if
         not given, a plan with conflicts is refused.
@@ -319,55 +285,19 @@ def _undo_import(study: TaggedStudy, plan: ImportPlan, scans: Sequence[str]) -> 
 
 
 def export_tags(study: TaggedStudy, path: Path) -> int:
-    """Write all known tags of a study into one file, a row for each tag.
+    """Write all known tags of a study into one file, and return their number."""
+    tables = ((scan, study.tags.read(scan)) for scan in study.scan_names)
+    return write_tags(study.tags, tables, path)
 
-    Parameters
-    ----------
-    study : Study
-        The study.
-    path : Path
-        The file; an older one is replaced.
 
-    Returns
-    -------
-    int
-        Number of tags that were written.
+def write_tags(store: TagStore, tables: ScanTables, path: Path) -> int:
+    """Write the known tags of scans into a file outside the study, and return their number.
 
     Raises
     ------
     McwssError
-        If tags are damaged, or the file cannot be written or is one of the study's own.
+        If the file cannot be written, or lies in the study's folder of tags.
     """
-    _refuse_own_file(study.tags, path)
-    return write_long(path, ((scan, study.tags.read(scan)) for scan in study.scan_names))
-
-
-def export_unsaved(store: TagStore, tables: Mapping[str, TagTable], path: Path) -> int:
-    """Write tags that cannot be saved in their study into a file, a row for each tag.
-
-    Parameters
-    ----------
-    store : TagStore
-        The tags of the study.
-    tables : mapping
-        Scan to all its tags.
-    path : Path
-        The file; an older one is replaced.
-
-    Returns
-    -------
-    int
-        Number of tags that were written.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written or is one of the study's own.
-    """
-    _refuse_own_file(store, path)
-    return write_long(path, tables.items())
-
-
-def _refuse_own_file(store: TagStore, path: Path) -> None:
     if store.folder in Path(os.path.realpath(path)).parents:
         raise McwssError(f"'{path}' lies where the study keeps its own tags: name a file elsewhere")
+    return write_long(path, tables)

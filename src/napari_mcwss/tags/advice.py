@@ -1,4 +1,4 @@
-"""What a study's tags cannot teach, in plain words, before hours of training show it."""
+"""Weaknesses of a study's tags, found before a training of hours shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,33 +8,20 @@ from numpy.typing import NDArray
 from napari_mcwss.tags.relations import parents
 
 FEW_SLICES = 10
-"""Fewer slices than these hardly show what is particular to a class."""
+"""Fewer slices than these are too few to learn a class from."""
 
 LEVELS = 20
-"""Parts of equal length that scans are divided in, to compare slices of one level."""
+"""Number of parts of equal length that a scan is divided into along its slice axis."""
 
-TELLING = 0.95
-"""From this area under the ROC curve on the level of a slice as good as tells the tag."""
+PREDICTIVE_AUC = 0.95
+"""From this area under the ROC curve, the level of a slice predicts the tag."""
 
 Tags = Mapping[str, NDArray[np.int8]]
-"""Scan to its tags ``(slices, classes)``: 1 present, 0 absent, -1 unknown."""
+"""Scan to the values of its tags, ``(slices, classes)``."""
 
 
 def advise(tags: Tags, classes: Sequence[str]) -> list[str]:
-    """Say what the tags cannot teach, and what to tag against it.
-
-    Parameters
-    ----------
-    tags : mapping
-        Scan to its tags.
-    classes : sequence of str
-        Their names.
-
-    Returns
-    -------
-    list of str
-        A sentence each, naming the class; empty if there is nothing to say.
-    """
+    """Return what a model cannot learn from the tags and what to tag, a message for each class."""
     together = np.concatenate(list(tags.values()))
     return [
         *_few(together, classes),
@@ -46,26 +33,19 @@ def advise(tags: Tags, classes: Sequence[str]) -> list[str]:
 
 
 def level_area(tags: Tags, index: int) -> float:
-    """Measure how well the level of a slice tells a class's tag, on scans left out in turn.
-
-    Parameters
-    ----------
-    tags : mapping
-        As in `advise`.
-    index : int
-        Of the class.
+    """Measure how well the level of a slice predicts a class's tag, by leaving out one scan.
 
     Returns
     -------
     float
-        Area under the ROC curve, 0..1; 0.5, chance, where it cannot be measured.
+        Area under the ROC curve, 0..1; 0.5 (chance) where it cannot be measured.
     """
     present, absent = (_counts(tags, index, tag) for tag in (1, 0))
     scores, truths = [], []
     for row, values in enumerate(tags.values()):
         others_present = present.sum(0) - present[row]
         others_absent = absent.sum(0) - absent[row]
-        # One slice of each kind more: levels that others never tagged are undecided.
+        # Add one slice of each tag: levels that no other scan has tagged then get 0.5.
         share = (others_present + 1) / (others_present + others_absent + 2)
         known = values[:, index] != -1
         scores.append(share[_levels(len(values))[known]])
@@ -78,23 +58,23 @@ def _few(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
         for tag, word in ((1, "present"), (0, "absent")):
             count = int((tags[:, index] == tag).sum())
             if count < FEW_SLICES:
-                yield f"{name} is tagged {word} on {count} slices only: tag more of them"
+                yield f"{name} is tagged {word} on only {count} slices: tag more of them"
 
 
 def _one_scan(tags: Tags, classes: Sequence[str]) -> Iterator[str]:
     tagged = [scan for scan, values in tags.items() if (values != -1).any()]
     if len(tagged) == 1:
         yield (
-            f"{tagged[0]} is the only scan with tags: what is learnt from one scan seldom holds "
-            "for others. Tag slices of at least two more"
+            f"{tagged[0]} is the only scan with tags: a model of one scan seldom works on "
+            "others. Tag slices of at least two more"
         )
         return
     for index, name in enumerate(classes):
         holding = [scan for scan, values in tags.items() if (values[:, index] == 1).any()]
         if len(holding) == 1:
             yield (
-                f"{name} is present in {holding[0]} alone: whatever is peculiar to that scan will "
-                "look like it. Tag it in others"
+                f"{name} is present only in {holding[0]}: a model will mistake what is special in "
+                "that scan for it. Tag it in others"
             )
 
 
@@ -104,8 +84,8 @@ def _alike(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
             known = (tags[:, [first, second]] != -1).all(1)
             if known.any() and np.array_equal(tags[known, first], tags[known, second]):
                 yield (
-                    f"{classes[first]} and {classes[second]} are tagged alike on every slice: "
-                    "nothing tells them apart. Tag slices with one of them alone"
+                    f"{classes[first]} and {classes[second]} have the same tags on every slice: "
+                    "a model cannot tell them apart. Tag slices with only one of them"
                 )
 
 
@@ -117,18 +97,18 @@ def _hardly_apart(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[st
         if alone < FEW_SLICES:
             yield (
                 f"{classes[parent]} is without {classes[child]} on only {alone} slices: tag slices "
-                f"with {classes[parent]} alone, they teach the difference"
+                f"with only {classes[parent]}, from which a model learns the difference"
             )
 
 
 def _level(tags: Tags, classes: Sequence[str]) -> Iterator[str]:
     for index, name in enumerate(classes):
         area = level_area(tags, index)
-        if area >= TELLING:
+        if area >= PREDICTIVE_AUC:
             yield (
-                f"the level of a slice alone tells whether {name} is there (AUC {area:.2f}): "
-                "normal anatomy of that level will look like it. Tag slices of that level without "
-                "it, or refine with a few corrected masks"
+                f"the level of a slice predicts whether {name} is present (AUC {area:.2f}): a "
+                "model will mistake normal anatomy of that level for it. Tag slices of that level "
+                "without it, or refine with a few corrected masks"
             )
 
 
@@ -147,7 +127,7 @@ def _counts(tags: Tags, index: int, tag: int) -> NDArray[np.intp]:
 
 
 def _area(scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:
-    """Give the chance that a true one scores higher than a false one, ties by half."""
+    """Return the probability that a true one scores higher than a false one; ties count half."""
     true, false = scores[truths], np.sort(scores[~truths])
     if not (true.size and false.size):
         return 0.5

@@ -1,4 +1,4 @@
-"""How far two readers agree on the tags of the same slices."""
+"""Agreement of two readers on the tags of the same slices."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two readers agree on one class.
+    """Agreement of two readers on one class.
 
     Parameters
     ----------
     compared : int
-        Slices of which both know the tag.
+        Number of slices that both have tagged.
     agreed : int
-        Those of which they know the same.
+        Number of those with the same tag.
     kappa : float
-        Cohen's kappa, -1 to 1: 1 is full agreement, 0 what chance gives.
-        Not a number where nothing was compared, or where both readers
-        gave one and the same tag only.
+        Cohen's kappa, -1 to 1: 1 is full agreement, 0 agreement by chance. NaN if nothing
+        was compared, or if both readers gave the same tag to all slices.
     """
 
     compared: int
@@ -45,12 +44,7 @@ def agreement(first: NDArray[np.int8], second: NDArray[np.int8]) -> Agreement:
     Parameters
     ----------
     first, second : (slices,) array of int8
-        Values of `Tag`. Slices that are unknown to either are left out.
-
-    Returns
-    -------
-    Agreement
-        Counts and kappa.
+        Values of `Tag`. Slices that are unknown in either are left out.
 
     References
     ----------
@@ -75,20 +69,7 @@ def agreement(first: NDArray[np.int8], second: NDArray[np.int8]) -> Agreement:
 
 
 def class_agreement(pairs: Sequence[tuple[TagTable, TagTable]], class_name: str) -> Agreement:
-    """Compare the tags of one class over many scans.
-
-    Parameters
-    ----------
-    pairs : sequence of (TagTable, TagTable)
-        The tags of both readers for each scan, of the same slices and with this class.
-    class_name : str
-        Of the class.
-
-    Returns
-    -------
-    Agreement
-        Counts and kappa over all slices together.
-    """
+    """Compare the tags of one class over all slices of many scans, a pair of tables for each."""
     columns = [
         np.concatenate(
             [np.zeros(0, np.int8)]
@@ -100,18 +81,7 @@ def class_agreement(pairs: Sequence[tuple[TagTable, TagTable]], class_name: str)
 
 
 def disagreements(first: TagTable, second: TagTable) -> NDArray[np.bool_]:
-    """Find the tags of one scan in which two readers differ.
-
-    Parameters
-    ----------
-    first, second : TagTable
-        With the same slices and classes.
-
-    Returns
-    -------
-    (slices, classes) array of bool
-        Where both know a tag and it is not the same.
-    """
+    """Find the tags that are known in both tables of a scan and differ: ``(slices, classes)``."""
     known = (first.values != Tag.UNKNOWN) & (second.values != Tag.UNKNOWN)
     different: NDArray[np.bool_] = known & (first.values != second.values)
     return different
@@ -123,18 +93,16 @@ def contradictions(table: TagTable, scores: NDArray[np.float32], gate: float) ->
     Parameters
     ----------
     table : TagTable
-        The tags.
+        Unknown tags are not contradicted.
     scores : (slices, classes) array of float
-        Probability that the slice holds the class, 0..1.
+        Probability that the class is on the slice, 0..1.
     gate : float
-        Score from which the model says present.
+        Scores from this on mean present.
 
     Returns
     -------
     (slices, classes) array of bool
-        Where a tag is known, and the model says the opposite.
     """
-    said = scores >= gate
-    opposite = np.where(said, Tag.ABSENT, Tag.PRESENT)
+    opposite = np.where(scores >= gate, Tag.ABSENT, Tag.PRESENT)
     contradicted: NDArray[np.bool_] = table.values == opposite
     return contradicted

@@ -1,4 +1,4 @@
-"""Changes of tags: what is passed from the screen to the journal."""
+"""Changes of tags, which the screen passes to the journal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """One tag that became another.
-
-    Parameters
-    ----------
-    slice_index : int
-        Index of the slice, from 0.
-    class_name : str
-        Name of the class.
-    tag, previous : Tag
-        The tag after the change, and before it.
-    """
+    """A change of one tag from `previous` to `tag`."""
 
     slice_index: int
     class_name: str
@@ -37,18 +27,7 @@ class Change:
 
 
 def changes_between(old: TagTable, new: TagTable) -> list[Change]:
-    """List the tags in which two tables of one scan differ.
-
-    Parameters
-    ----------
-    old, new : TagTable
-        Tables with the same slices and classes.
-
-    Returns
-    -------
-    list of Change
-        From old to new, in the order of slices, then of classes.
-    """
+    """List the changes between two tables of one scan, in the order of slices, then classes."""
     return [
         Change(
             int(row),
@@ -61,13 +40,7 @@ def changes_between(old: TagTable, new: TagTable) -> list[Change]:
 
 
 def with_changes(table: TagTable, changes: Iterable[Change]) -> TagTable:
-    """Return a copy of a table in which changes are made.
-
-    Raises
-    ------
-    McwssError
-        If the table has no such slice or class.
-    """
+    """Return a copy of a table in which changes are made."""
     changed = table.copy()
     for change in changes:
         changed.set(change.slice_index, change.class_name, change.tag)

@@ -32,32 +32,12 @@ def _changes(
 
 
 def set_tag(table: TagTable, slice_index: int, class_name: str, tag: Tag) -> list[Change]:
-    """Give one class on one slice a tag.
-
-    Raises
-    ------
-    McwssError
-        If there is no such slice or class.
-    """
+    """Give one class on one slice a tag."""
     return _changes(table, [slice_index], [class_name], tag)
 
 
 def set_range(table: TagTable, class_name: str, first: int, last: int) -> list[Change]:
-    """Tag a class present on a range of slices, and absent on all others.
-
-    Parameters
-    ----------
-    table : TagTable
-        Tags of the scan.
-    class_name : str
-        Name of the class.
-    first, last : int
-        Ends of the range, both in it, in either order.
-
-    Raises
-    ------
-    McwssError
-        If there is no such slice or class.
+    """Tag a class present from one slice to another, in either order, and absent on all others.
 
     Examples
     --------
@@ -73,26 +53,14 @@ def set_range(table: TagTable, class_name: str, first: int, last: int) -> list[C
 
 
 def set_present(table: TagTable, class_name: str, first: int, last: int) -> list[Change]:
-    """Tag a class present on a range of slices, both ends in it; all others stay.
-
-    Raises
-    ------
-    McwssError
-        If there is no such slice or class.
-    """
+    """Tag a class present from the first to the last slice; all others stay."""
     for end in (first, last):
         table.get(end, class_name)
     return _changes(table, range(first, last + 1), [class_name], Tag.PRESENT)
 
 
 def set_absent_everywhere(table: TagTable, class_name: str) -> list[Change]:
-    """Tag a class absent on all slices.
-
-    Raises
-    ------
-    McwssError
-        If there is no such class.
-    """
+    """Tag a class absent on all slices."""
     return _changes(table, range(len(table.values)), [class_name], Tag.ABSENT)
 
 
@@ -120,13 +88,7 @@ def clear(table: TagTable, slice_index: int) -> list[Change]:
 
 
 def next_untagged(table: TagTable, slice_index: int) -> int | None:
-    """Find the next slice on which any class is unknown; after the last comes the first.
-
-    Returns
-    -------
-    int or None
-        Index of the slice, which is `slice_index` if no other is left; None if all is known.
-    """
+    """Find the next slice with an unknown class, from the first again after the last, if any."""
     unknown = np.flatnonzero((table.values == Tag.UNKNOWN).any(1))
     if not unknown.size:
         return None

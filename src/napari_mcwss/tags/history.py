@@ -16,29 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class UndoStep:
-    """What a reader did at once, in one scan or several.
-
-    Parameters
-    ----------
-    number : int
-        It grows from step to step.
-    changes : dict
-        Scan to its changes.
-    """
+    """The changes that a reader made at once, by scan; the number grows from step to step."""
 
     number: int
     changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
 
 
 class UndoHistory:
-    """The steps of a study in their order: those that are done, and those that were undone.
-
-    It is made from the journals alone: a step is written there first.
-
-    Parameters
-    ----------
-    edits : mapping
-        Scan to all edits of its journal.
+    """The steps of a study in their order, from all edits of its journals by scan.
 
     Attributes
     ----------
@@ -55,7 +40,7 @@ class UndoHistory:
         known = ((scan, edit) for scan, found in edits.items() for edit in found if edit.step)
         ordered = sorted(known, key=lambda pair: pair[1].step)
         for _, together in groupby(ordered, key=lambda pair: pair[1].step):
-            self.note(together)
+            self.add(together)
 
     def next_number(self) -> int:
         """Return the number of the next step."""
@@ -63,14 +48,8 @@ class UndoHistory:
         self._last = max(self._last + 1, time.time_ns())
         return self._last
 
-    def note(self, edits: Iterable[tuple[str, Edit]]) -> None:
-        """Add a step, or the undoing or redoing of one.
-
-        Parameters
-        ----------
-        edits : iterable of (str, Edit)
-            Scans, and their edits of the step.
-        """
+    def add(self, edits: Iterable[tuple[str, Edit]]) -> None:
+        """Add the edits of a step by scan, or those that undo or redo one."""
         found = list(edits)
         if not found:
             return

@@ -27,12 +27,7 @@ def tags_from_mask(mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int
     mask : (z, y, x) array of int
         A mask in canonical order.
     mapping : mapping of str to sequence of int
-        Class name to its values in the mask.
-
-    Returns
-    -------
-    TagTable
-        Present or absent for every slice and every class of the mapping.
+        Class name to its values in the mask; the table has these classes.
 
     Examples
     --------
@@ -48,19 +43,7 @@ def tags_from_mask(mask: NDArray[np.integer], mapping: Mapping[str, Sequence[int
 
 @dataclass(frozen=True)
 class Conflict:
-    """A known tag that differs between the study and an import.
-
-    Parameters
-    ----------
-    scan : str
-        Name of the scan.
-    slice_index : int
-        Index of the slice, from 0.
-    class_name : str
-        Name of the class.
-    current, imported : Tag
-        The tag of the study, and that of the import.
-    """
+    """A tag that is known in the study and in an import, and differs."""
 
     scan: str
     slice_index: int
@@ -95,9 +78,7 @@ class ImportCounts:
 
 
 class ImportPlan:
-    """The changes of an import, before it is carried out.
-
-    Tags that are unknown in the import stay as they are.
+    """The changes of an import before it is made; tags that it does not know stay as they are.
 
     Parameters
     ----------
@@ -110,16 +91,6 @@ class ImportPlan:
     def __init__(self, current: Mapping[str, TagTable], imported: Mapping[str, TagTable]) -> None:
         self.current = current
         self.imported = imported
-
-    @property
-    def new(self) -> int:
-        """Number of tags that are known only in the import."""
-        return self.counts().new
-
-    @property
-    def unchanged(self) -> int:
-        """Number of tags that are known in both, and equal."""
-        return self.counts().unchanged
 
     def counts(self, class_name: str | None = None) -> ImportCounts:
         """Count the tags of one class, or of all, over all scans of the import."""
@@ -149,17 +120,9 @@ class ImportPlan:
         ]
 
     def result(self, *, overwrite: bool) -> dict[str, TagTable]:
-        """Return the tags after the import, of the scans that it changes.
+        """Return copies of the tables that the import changes, as they are after it.
 
-        Parameters
-        ----------
-        overwrite : bool
-            Whether imported tags replace those of the study where they conflict.
-
-        Returns
-        -------
-        dict of str to TagTable
-            Copies.
+        Imported tags replace conflicting ones of the study only to `overwrite`.
         """
         results = {}
         for scan, here in self.current.items():

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Edit:
-    """What a reader did at once: changes that count all or none.
+    """The changes that a reader made at once; all or none of them count.
 
     Parameters
     ----------
     changes : tuple of Change
-        The tags that changed.
     time : str, optional
         ISO 8601 with the offset from UTC; empty in old journals.
     reader : str, optional
@@ -73,18 +72,7 @@ class Journal:
         return bool(_uncompacted(self.read())[1].strip())
 
     def read(self) -> bytes:
-        """Return the content of the file, empty if there is none.
-
-        Returns
-        -------
-        bytes
-            The file only grows: where the bytes are the same, nothing has changed.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be read.
-        """
+        """Return the content of the file, empty if there is none."""
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
@@ -93,17 +81,12 @@ class Journal:
             raise McwssError(f"cannot read '{self.path}': {error.strerror or error}") from error
 
     def append(self, edit: Edit) -> int:
-        """Append an edit; when this returns it is on the disk.
-
-        Parameters
-        ----------
-        edit : Edit
-            Its time is replaced by the present time.
+        """Append an edit with the present time; when this returns it is on the disk.
 
         Returns
         -------
         int
-            Size of the file before, in bytes, for `take_back`.
+            Size of the file before, in bytes, for `truncate`.
 
         Raises
         ------
@@ -112,24 +95,13 @@ class Journal:
         """
         rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in edit.changes]
         line: dict[str, object] = {"changes": rows, "time": _now()}
-        line |= {name: value for name in _NOTED if (value := getattr(edit, name))}
+        line |= {name: value for name in _OPTIONAL if (value := getattr(edit, name))}
         size = len(self.read())
         append_line(self.path, json.dumps(line))
         return size
 
-    def take_back(self, size: int) -> None:
-        """Remove the edit that was appended last.
-
-        Parameters
-        ----------
-        size : int
-            What `append` returned.
-
-        Raises
-        ------
-        McwssError
-            If the file cannot be changed; the edit counts then.
-        """
+    def truncate(self, size: int) -> None:
+        """Remove the last edit, given what `append` returned; if that fails, the edit counts."""
         try:
             with self.path.open("r+b") as file:
                 file.truncate(size)
@@ -141,22 +113,19 @@ class Journal:
             ) from error
 
     def replay(self, table: TagTable, content: bytes, start: int = 0) -> None:
-        """Repeat on a table the edits since the csv file was written.
+        """Apply the edits since the csv file was written to a table, in place.
+
+        Lines that are no edit of this scan, as after a power failure, are skipped with a
+        UserWarning.
 
         Parameters
         ----------
         table : TagTable
-            What the csv file holds; changed in place.
+            What the csv file holds, or what an earlier call made of it.
         content : bytes
             What `read` returned.
         start : int, optional
-            Number of bytes that were replayed before, if `is_extended` allows that.
-
-        Warns
-        -----
-        UserWarning
-            About every line that is no edit of this scan, as after a power
-            failure. It is skipped.
+            Number of bytes that were applied before, if `is_extended` allows that.
         """
         rest = (content.count(b"\n", 0, start), content[start:]) if start else _uncompacted(content)
         for number, line in _lines(*rest):
@@ -171,22 +140,9 @@ class Journal:
                 table.set(change.slice_index, change.class_name, change.tag)
 
     def edits(self) -> list[Edit]:
-        """List all edits, whether the csv file holds them or not.
+        """List all edits, the oldest first, whether the csv file holds them or not.
 
-        Returns
-        -------
-        list of Edit
-            The oldest first.
-
-        Raises
-        ------
-        McwssError
-            If the journal cannot be read.
-
-        Warns
-        -----
-        UserWarning
-            About every line that is no edit. It is skipped.
+        Lines that are no edit are skipped with a UserWarning.
         """
         edits = []
         for number, line in _lines(0, self.read()):
@@ -199,13 +155,7 @@ class Journal:
         return edits
 
     def mark_compacted(self) -> None:
-        """Append a line which says that the csv file holds everything above it.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written.
-        """
+        """Append a line which says that the csv file holds everything above it."""
         try:
             append_line(self.path, json.dumps({"folded": _now()}))
         except McwssError as error:
@@ -229,7 +179,7 @@ def is_extended(before: bytes, now: bytes) -> bool:
 
 
 # Fields of an edit, beside changes and time, that a line holds where they are not empty.
-_NOTED = ("reader", "step", "undoes", "redoes")
+_OPTIONAL = ("reader", "step", "undoes", "redoes")
 
 # Calling the enumeration hundreds of thousands of times would take seconds.
 _TAGS = {int(tag): tag for tag in Tag}

@@ -1,4 +1,4 @@
-"""Whether masks hold the values that a mapping gives to classes."""
+"""A check whether masks have the values that are mapped to classes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _warn(text: str) -> None:
 
 
 class MaskValues:
-    """Takes note of what masks hold, to tell a mistyped mapping from a class that is not there.
+    """Collects the values of masks, to tell a mistyped mapping from an absent class.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class MaskValues:
     Examples
     --------
     >>> values = MaskValues({"core": [1, 4], "oedema": [2]})
-    >>> values.note(np.array([[0, 1], [2, 2]]))
-    >>> values.missed
+    >>> values.add(np.array([[0, 1], [2, 2]]))
+    >>> values.missing
     []
     """
 
@@ -39,47 +39,47 @@ class MaskValues:
         self._mapping = mapping
         self._found: set[int] = set()
 
-    def note(self, mask: NDArray[np.integer]) -> None:
-        """Take note of a mask of any shape."""
+    def add(self, mask: NDArray[np.integer]) -> None:
+        """Add the values of a mask of any shape."""
         self._found.update(np.unique(mask).tolist())
 
     @property
-    def missed(self) -> list[str]:
-        """Classes of which no mask holds any value."""
+    def missing(self) -> list[str]:
+        """Classes without a voxel in any mask."""
         return [name for name, values in self._mapping.items() if self._found.isdisjoint(values)]
 
     def check(self, warn: Callable[[str], None] = _warn) -> None:
-        """Refuse a mapping that misses a class in all masks while it leaves out what they hold.
+        """Check the mapping against the masks.
 
         Parameters
         ----------
         warn : callable
-            Is told of a class that is in no mask although all values are
-            given to classes, and of single values that are in none although
-            others are left out; a UserWarning if not given.
+            Called with a message if a class is in no mask although all values are mapped,
+            or if a mapped value is in no mask and others are not mapped; a UserWarning if
+            not given.
 
         Raises
         ------
         McwssError
-            If a class is in no mask, and the masks hold values of no class.
+            If a class is in no mask, and the masks have values of no class.
         """
         given = {value for values in self._mapping.values() for value in values}
         left_out = self._found - given - {0}
-        if self.missed:
-            name = self.missed[0]
+        if self.missing:
+            name = self.missing[0]
             text = (
-                f"no mask holds a value of {name} ({_listed(self._mapping[name])}), found "
+                f"no mask has a value of {name} ({_listed(self._mapping[name])}), found "
                 f"{_listed(self._found)}"
             )
             if left_out:
                 raise McwssError(
-                    f"{text}: say which of these is {name}, or give values of other classes only"
+                    f"{text}: name the value of {name}, or give only values of other classes"
                 )
             warn(f"{text}: {name} is absent everywhere")
         elif left_out and (absent := given - self._found):
             warn(
-                f"no mask holds the value {_listed(absent)}; "
-                f"{_listed(left_out)} is there and belongs to no class"
+                f"no mask has the value {_listed(absent)}; found {_listed(left_out)}, which "
+                "belongs to no class"
             )
 
 

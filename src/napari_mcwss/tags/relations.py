@@ -1,20 +1,20 @@
-"""What the tags say of the classes' relations to each other."""
+"""Relations between classes, derived from the tags."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 EXCEPTIONS = 0.05
-"""Share of a class's slices that may lack a class which still counts as always there.
+"""Fraction of a class's slices on which another may be absent and still counts as implied.
 
 At the ends of a lesion one of two classes can be too small to be seen.
 """
 
 
 def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Find which class is to be shown over which.
+    """Find which class is shown over which.
 
-    If b is present (nearly) wherever a is, and a is more often missing where b
-    is (a core inside its oedema), then a is the more particular of the two and
+    If b is present (nearly) wherever a is, and a is more often absent where b is
+    present (a core inside its oedema), then a is the more specific of the two and
     wins where both are found.
 
     Parameters
@@ -25,7 +25,7 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray
-        Bool ``(classes, classes)``: entry (a, b) is whether a wins over b.
+        Bool ``(classes, classes)``: entry (a, b) is true if a wins over b.
     """
     present, absent = (tags == 1).astype(np.int64), (tags == 0).astype(np.int64)
     together, alone = present.T @ present, present.T @ absent
@@ -35,21 +35,16 @@ def precedence(tags: NDArray[np.int8]) -> NDArray[np.bool_]:
 
 
 def parents(tags: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Find for each class the most particular one of those it wins over.
-
-    Parameters
-    ----------
-    tags : ndarray
-        As in `precedence`.
+    """Find for each class the most specific of those that it wins over by `precedence`.
 
     Returns
     -------
     ndarray
         Int64 ``(classes,)``: index of the parent, -1 for a class without one.
-        Parents never form a circle.
+        Parents never form a cycle.
     """
     frequency = (tags == 1).sum(0)
-    # Unknown tags can make classes imply each other in a circle; frequencies cannot.
+    # Unknown tags can make classes imply each other in a cycle; frequencies cannot.
     possible = precedence(tags) & (frequency[:, None] < frequency)
     rarest = np.where(possible, frequency, np.iinfo(np.int64).max).argmin(1)
     return np.where(possible.any(1), rarest, -1)

@@ -28,7 +28,7 @@ class _Read:
     """Contents of the two files, and the tags that they hold."""
 
     compacted: bytes | None
-    noted: bytes
+    journal: bytes
     table: TagTable
 
 
@@ -44,16 +44,10 @@ class ScanTags:
     folder : Path
         The ``tags`` folder of a study.
     scan : str
-        Name of the scan.
     slices : int
-        Number of its slices.
+        Number of slices of the scan.
     classes : sequence of str
         Classes of the study.
-
-    Attributes
-    ----------
-    size : tuple
-        Number of slices, and classes.
     """
 
     def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
@@ -74,34 +68,23 @@ class ScanTags:
         return self._journal.pending
 
     def read(self) -> TagTable:
-        """Read the tags: the csv file and what the journal adds to it.
-
-        Returns
-        -------
-        TagTable
-            A copy.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged.
-        """
+        """Return a copy of the tags: the csv file and what the journal adds to it."""
         while True:
-            noted = self._journal.read()
+            journal = self._journal.read()
             compacted = self._read_csv()
             # Another program may have tagged or compacted in between.
-            if self._journal.read() == noted:
+            if self._journal.read() == journal:
                 break
         last = self._last
-        if last is not None and last.compacted == compacted and is_extended(last.noted, noted):
+        if last is not None and last.compacted == compacted and is_extended(last.journal, journal):
             table = last.table.copy()
-            self._journal.replay(table, noted, start=len(last.noted))
+            self._journal.replay(table, journal, start=len(last.journal))
         else:
             table = TagTable.empty(*self.size)
             if compacted is not None:
                 table = TagTable.from_csv(compacted, self._csv, *self.size)
-            self._journal.replay(table, noted)
-        self._last = _Read(compacted, noted, table.copy())
+            self._journal.replay(table, journal)
+        self._last = _Read(compacted, journal, table.copy())
         return table
 
     def _read_csv(self) -> bytes | None:
@@ -120,8 +103,7 @@ class ScanTags:
         Parameters
         ----------
         changes : sequence of Change
-            The tags to set, at most one for each slice and class; what they were
-            before is read from the disk.
+            At most one for each slice and class; previous tags are read from the disk.
         edit : Edit
             Reader and number of the step.
 
@@ -129,41 +111,19 @@ class ScanTags:
         -------
         Edit or None
             The edit with those changes that change anything; None if there are none.
-
-        Raises
-        ------
-        McwssError
-            If there is no such slice or class, or a file is damaged or cannot be
-            written; the tags are as before then.
         """
         table = self.read()
         found = (replace(c, previous=table.get(c.slice_index, c.class_name)) for c in changes)
         done = replace(edit, changes=tuple(c for c in found if c.tag != c.previous))
         if not done.changes:
             return None
-        self.note(done)
+        self.append(done)
         return done
 
     def write(self, table: TagTable, edit: Edit = NO_STEP) -> Edit | None:
-        """Replace all tags in the csv file; the journal gets one edit.
+        """Replace all tags in the csv file; the journal gets one edit, which `apply` describes.
 
-        Parameters
-        ----------
-        table : TagTable
-            With the slices and classes of this scan.
-        edit : Edit
-            As for `apply`.
-
-        Returns
-        -------
-        Edit or None
-            As `apply`.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written. The tags are as before
-            then, unless the message says that they are saved.
+        If that fails, the tags are as before, unless the message says that they are saved.
         """
         changes = changes_between(self.read(), table)
         if not changes:
@@ -176,30 +136,18 @@ class ScanTags:
         try:
             table.write_csv(self._csv)
         except McwssError:
-            self._journal.take_back(size)
+            self._journal.truncate(size)
             raise
         self._journal.mark_compacted()
         return done
 
     def compact(self) -> None:
-        """Move the edits of the journal into the csv file, where spreadsheets see them.
-
-        Raises
-        ------
-        McwssError
-            If a file is damaged or cannot be written; nothing is lost then.
-        """
+        """Move the edits of the journal into the csv file, where spreadsheets see them."""
         if self._journal.pending:
             self._compact(self.read())
 
-    def note(self, edit: Edit) -> None:
-        """Append an edit to the journal; when this returns it is on the disk.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; the tags are as before then.
-        """
+    def append(self, edit: Edit) -> None:
+        """Append an edit to the journal; when this returns it is on the disk."""
         self._journal.append(edit)
 
     def _compact(self, table: TagTable) -> None:

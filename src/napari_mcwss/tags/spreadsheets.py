@@ -27,7 +27,7 @@ _TAGS = {
     "absent": Tag.ABSENT,
     "1": Tag.PRESENT,
     "present": Tag.PRESENT,
-    # What data frames make of a column of 0 and 1 in which some are missing.
+    # Data frames write a column of 0 and 1 with missing values like this.
     "0.0": Tag.ABSENT,
     "1.0": Tag.PRESENT,
 }
@@ -39,37 +39,35 @@ def read_spreadsheets(
     """Read tags from files of the long or the wide form.
 
     The long form has the columns scan, slice, class and tag, in any order and
-    beside others, and one row a tag. The wide form has the columns slice and
-    one a class, one row a slice, and either the column scan or the name of the
-    scan as the name of the file. Cells are separated by commas, semicolons or
+    among others, and a row for each tag. The wide form has the column slice, a
+    column for each class, a row for each slice, and the column scan, or the
+    file has the name of the scan. Cells are separated by commas, semicolons or
     tabs. Slices count from 0.
 
     Parameters
     ----------
     paths : sequence of Path
-        The files.
     classes : sequence of str
         Classes of the study.
     slices_of : callable
-        Gives the number of slices of a scan by its name; a McwssError if there
-        is no such scan.
+        Returns the number of slices of a scan; raises McwssError if there is none.
 
     Returns
     -------
     dict of str to TagTable
-        For every scan that is named a table of all classes, unknown where the
-        files say nothing.
+        A table of all classes for every scan in the files; tags that are not there
+        are unknown.
 
     Raises
     ------
     McwssError
-        If a file cannot be read, names what the study has not, or contradicts
-        itself or another; it names the file and the line.
+        If a file cannot be read, names a scan, slice or class that the study does not
+        have, or contradicts itself or another.
     """
     found = _Found(classes, slices_of, paths)
     for number, path in enumerate(paths):
         text = _text(path)
-        # Names of classes and scans have none of these in them.
+        # Names of classes and scans contain none of these.
         delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
@@ -80,7 +78,7 @@ def read_spreadsheets(
                 found.add(layout, row, (number, rows.line_num))
         except csv.Error as error:
             raise McwssError(
-                f"'{path}', line {rows.line_num}: no row of a table ({error}): correct it"
+                f"'{path}', line {rows.line_num} is not a row of a table ({error}): correct it"
             ) from error
         except McwssError as error:
             raise McwssError(f"'{path}', line {rows.line_num}: {error}") from error
@@ -88,25 +86,7 @@ def read_spreadsheets(
 
 
 def write_long(path: Path, tables: Iterable[tuple[str, TagTable]]) -> int:
-    """Write the tags of many scans into one file of the long form, atomically.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    tables : iterable of (str, TagTable)
-        Name and tags of each scan. What is unknown makes no row.
-
-    Returns
-    -------
-    int
-        Number of tags that were written.
-
-    Raises
-    ------
-    McwssError
-        If the file cannot be written; an older one is untouched then.
-    """
+    """Write the known tags of scans into one file of the long form, atomically; count them."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(LONG)
@@ -124,7 +104,7 @@ def write_long(path: Path, tables: Iterable[tuple[str, TagTable]]) -> int:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which column of a file holds what; the file may lack the column of scans."""
+    """The columns of a file: `long` are those of class and tag, `wide` one for each class."""
 
     columns: int
     slice: int
@@ -133,7 +113,7 @@ class _Layout:
     wide: Mapping[str, int] = field(default_factory=dict)
 
     def tags(self, row: Sequence[str]) -> list[tuple[str, str]]:
-        """Give class and tag of all that one row says."""
+        """Return the classes and tags of a row."""
         if self.long is not None:
             return [(row[self.long[0]], row[self.long[1]])]
         return [(name, row[column]) for name, column in self.wide.items()]
@@ -144,23 +124,24 @@ def _layout(header: Sequence[str], classes: Sequence[str]) -> _Layout:
     # Spreadsheets often leave empty columns at the end.
     named = [name for name in header if name]
     wide = {name: header.index(name) for name in named if name in classes}
-    # A class may be called scan; its files are then called as their scans are.
-    strange = [name for name in named if name not in wide and name.lower() not in LONG[:2]]
+    # A class may be called scan; the files then have the names of their scans.
+    unexpected = [name for name in named if name not in wide and name.lower() not in LONG[:2]]
     if len({*filter(None, lower)}) == len(named):
         if set(LONG) <= set(lower):
             scan, slice_, class_, tag = map(lower.index, LONG)
             return _Layout(len(header), slice_, scan, long=(class_, tag))
-        if "slice" in lower and wide and not strange:
+        if "slice" in lower and wide and not unexpected:
             others = {name.lower(): header.index(name) for name in named if name not in wide}
             return _Layout(len(header), others["slice"], others.get("scan"), wide=wide)
     raise McwssError(
-        f"found the columns {', '.join(named) or 'none'}: expected {', '.join(LONG)} (one row a "
-        f"tag), or scan, slice, {', '.join(classes)} (one row a slice), each once: correct them"
+        f"found the columns {', '.join(named) or 'none'}: expected {', '.join(LONG)} (a row for "
+        f"each tag), or scan, slice, {', '.join(classes)} (a row for each slice), each once: "
+        "correct them"
     )
 
 
 class _Found:
-    """The tags read so far, and where each of them stands."""
+    """The tags that were read so far, and the file and line of each."""
 
     def __init__(
         self, classes: Sequence[str], slices_of: Callable[[str], int], paths: Sequence[Path]
@@ -168,20 +149,20 @@ class _Found:
         self._columns = {name: column for column, name in enumerate(classes)}
         self._slices_of = slices_of
         self._paths = paths
-        # Lists, since arrays are slow one element at a time; a place is the
-        # number of the file and the line in it.
+        # Lists, since single elements of arrays are slow. A place is the number of the file
+        # and the line in it.
         self._tags: dict[str, list[list[int]]] = {}
         self._places: dict[str, dict[tuple[int, int], tuple[int, int]]] = {}
 
     def tables(self) -> dict[str, TagTable]:
-        """Give what was read, for each scan."""
+        """Return the tags by scan."""
         return {
             scan: TagTable(tuple(self._columns), np.array(tags, np.int8))
             for scan, tags in self._tags.items()
         }
 
     def add(self, layout: _Layout, row: Sequence[str], place: tuple[int, int]) -> None:
-        """Take over what a row says."""
+        """Add the tags of a row."""
         if len(row) < layout.columns or any(row[layout.columns :]):
             raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct it")
         scan, tags = self._scan(layout, row, self._paths[place[0]])
@@ -211,12 +192,12 @@ class _Found:
                 raise McwssError(
                     f"scan {scan}, slice {index}, class {class_name} is {tag.name.lower()} here, "
                     f"but {Tag(tags[index][column]).name.lower()} in '{self._paths[before[0]]}', "
-                    f"line {before[1]}: decide for one"
+                    f"line {before[1]}: remove one"
                 )
             tags[index][column] = tag
 
     def _scan(self, layout: _Layout, row: Sequence[str], path: Path) -> tuple[str, list[list[int]]]:
-        """Give the name and the tags of the scan that a row is about."""
+        """Return the name and the tags of the scan of a row."""
         scan = path.stem if layout.scan is None else row[layout.scan]
         if scan not in self._tags:
             try:
@@ -239,6 +220,6 @@ def _text(path: Path) -> str:
         raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise McwssError(
-            f"'{path}' is not text in UTF-8: expected a table of comma-separated values: save it "
+            f"'{path}' is not text in UTF-8: expected comma-separated values: save the table "
             "as 'CSV UTF-8' in the spreadsheet program"
         ) from error

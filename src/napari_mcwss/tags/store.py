@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StudyIndex(Protocol):
-    """What the tags of a study need to know of it."""
+    """The part of a study on which its tags depend."""
 
     @property
     def folder(self) -> Path:
@@ -46,14 +46,7 @@ class StudyIndex(Protocol):
 class TagView:
     """The tags of one scan of a study, to be read and written one by one.
 
-    Every tag is read from the disk, and is on the disk when it is written.
-
-    Parameters
-    ----------
-    store : TagStore
-        The tags of the study.
-    scan : str
-        Name of the scan.
+    Every tag is read from the disk, and is on the disk once it is set.
     """
 
     def __init__(self, store: TagStore, scan: str) -> None:
@@ -87,14 +80,13 @@ class TagStore:
     Parameters
     ----------
     study : StudyIndex
-        The study's folder, scans and classes.
 
     Attributes
     ----------
     folder : Path
-        Where the tags are kept.
+        The folder of the tags.
     reader : str
-        Who tags; the journal holds the name unless it is empty.
+        Name of the reader, written into the journal unless it is empty.
     lock : TagLock
         Held during every change; while one program keeps it, all others can only read.
     """
@@ -112,13 +104,13 @@ class TagStore:
         self._index.slices(scan)
         return TagView(self, scan)
 
-    def claim(self) -> None:
-        """Take the lock and keep it; steps of other programs until now can be undone.
+    def acquire_lock(self) -> None:
+        """Acquire the lock and keep it; steps of other programs until now can be undone.
 
         Raises
         ------
         McwssError
-            If another program holds it, or it cannot be taken.
+            If another program holds it, or it cannot be acquired.
         """
         self.lock.acquire()
         self._steps = None
@@ -138,18 +130,12 @@ class TagStore:
         return TagTable.empty(self._index.slices(scan), self._index.class_names)
 
     def readers(self, scan: str) -> dict[tuple[int, str], str]:
-        """Return who gave the tags of a scan, according to its journal.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
+        """Return the readers of a scan's tags according to its journal.
 
         Returns
         -------
         dict
-            Slice and class to the reader of the latest change; empty if no name was
-            written.
+            Slice and class to the reader of the latest change, empty if that has no name.
 
         Raises
         ------
@@ -163,19 +149,13 @@ class TagStore:
         }
 
     def change(self, scan: str, slice_index: int, class_name: str, tag: Tag) -> None:
-        """Change one tag, as one step; as `apply` otherwise."""
+        """Change one tag as one step, as `apply` does."""
         self.apply(scan, [Change(slice_index, class_name, tag, Tag.UNKNOWN)])
 
     def apply(self, scan: str, changes: Sequence[Change]) -> None:
-        """Change tags of a scan, as one step, in its journal.
+        """Change tags of a scan as one step, in its journal.
 
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-        changes : sequence of Change
-            The tags to set, at most one for each slice and class; what they were
-            before is read from the disk.
+        There may be one change for each slice and class; previous tags are read from the disk.
 
         Raises
         ------
@@ -185,47 +165,39 @@ class TagStore:
         """
         with self._changing():
             edit = self._store_to_change(scan).apply(changes, self._edit())
-            self._note([(scan, edit)])
+            self._add_step([(scan, edit)])
 
     def write(self, tables: Mapping[str, TagTable]) -> None:
-        """Replace the tags of scans, as one step, in their csv files.
-
-        Parameters
-        ----------
-        tables : mapping
-            Scan to all its tags.
+        """Replace all tags of scans as one step, in their csv files.
 
         Raises
         ------
         McwssError
-            If a table is not of its scan and these classes, cannot be written, or
+            If a table does not fit its scan and the classes, cannot be written, or
             another program changes the tags now. The tags of the scan at which it
             stops are as before, unless the message says that they are saved.
         """
         self._check(tables)
         with self._changing():
             edit = self._edit()
-            noted: list[tuple[str, Edit | None]] = []
+            written: list[tuple[str, Edit | None]] = []
             try:
                 for scan, table in tables.items():
-                    noted.append((scan, self._store_to_change(scan).write(table, edit)))
+                    written.append((scan, self._store_to_change(scan).write(table, edit)))
             finally:
-                self._note(noted)
+                self._add_step(written)
 
     def update(self, scan: str, tags: TagTable) -> None:
-        """Take over what a table knows of any of the classes; as `write` otherwise."""
+        """Set the tags that are known in a table of any of the classes, as `write` does."""
         with self.lock:
             table = self.read(scan)
             table.update(tags)
             self.write({scan: table})
 
     def compact(self, scan: str) -> None:
-        """Write a scan's csv file anew; while another program holds the lock, do nothing.
+        """Move the edits of a scan's journal into its csv file.
 
-        Raises
-        ------
-        McwssError
-            If it cannot be written; nothing is lost then.
+        This does nothing while another program holds the lock, and loses nothing if it fails.
         """
         store = self._store(scan)
         if store.pending:
@@ -233,13 +205,7 @@ class TagStore:
                 store.compact()
 
     def prepare_history(self) -> None:
-        """Read all journals now, so that the first undo need not.
-
-        Raises
-        ------
-        McwssError
-            If one cannot be read.
-        """
+        """Read all journals now, so that the first undo need not."""
         self._history()
 
     @property
@@ -255,12 +221,7 @@ class TagStore:
         return undone[-1] if undone else None
 
     def undo(self) -> UndoStep | None:
-        """Undo the latest step, except for tags that were changed elsewhere since then.
-
-        Returns
-        -------
-        UndoStep or None
-            The step; None if there was none.
+        """Undo the latest step, if any, except for tags that were changed elsewhere since then.
 
         Raises
         ------
@@ -272,13 +233,13 @@ class TagStore:
         return None if step is None else self._apply_step(step, back=True)
 
     def redo(self) -> UndoStep | None:
-        """Redo the step that was undone last; as `undo` otherwise."""
+        """Redo the step that was undone last, as `undo` does."""
         step = self.to_redo
         return None if step is None else self._apply_step(step, back=False)
 
     def _apply_step(self, step: UndoStep, *, back: bool) -> UndoStep:
         mark = self._edit(undoes=step.number) if back else self._edit(redoes=step.number)
-        noted: list[tuple[str, Edit | None]] = []
+        written: list[tuple[str, Edit | None]] = []
         with self._changing():
             try:
                 for scan, changes in step.changes.items():
@@ -292,10 +253,10 @@ class TagStore:
                         if table.get(change.slice_index, change.class_name) == change.previous
                     ]
                     edit = replace(mark, changes=tuple(kept))
-                    store.note(edit)
-                    noted.append((scan, edit))
+                    store.append(edit)
+                    written.append((scan, edit))
             finally:
-                self._note(noted)
+                self._add_step(written)
         return step
 
     @contextmanager
@@ -318,9 +279,9 @@ class TagStore:
         number = (self._steps or UndoHistory({})).next_number()
         return Edit((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
-    def _note(self, edits: Iterable[tuple[str, Edit | None]]) -> None:
+    def _add_step(self, edits: Iterable[tuple[str, Edit | None]]) -> None:
         if self._steps is not None:
-            self._steps.note((scan, edit) for scan, edit in edits if edit is not None)
+            self._steps.add((scan, edit) for scan, edit in edits if edit is not None)
 
     def _check(self, tables: Mapping[str, TagTable]) -> None:
         classes = self._index.class_names

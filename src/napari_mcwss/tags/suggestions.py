@@ -1,4 +1,4 @@
-"""Suggested tags: what a model thinks of slices that nobody has tagged yet."""
+"""Tags that a model suggests for untagged slices."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,11 +9,11 @@ from napari_mcwss.tags.changes import Change, changes_between
 from napari_mcwss.tags.table import Tag, TagTable
 
 Probabilities = NDArray[np.float32]
-"""That a class is on a slice, ``(slices, classes)`` in 0..1; NaN where nothing is suggested."""
+"""Of a class on a slice, ``(slices, classes)``, 0..1; NaN where nothing is suggested."""
 
 
 def open_suggestions(probabilities: Probabilities, table: TagTable) -> Probabilities:
-    """Leave out what is tagged: a suggestion ends where a tag is known."""
+    """Return the probabilities with NaN where a tag is known."""
     return np.where(table.values == Tag.UNKNOWN, probabilities, np.float32(np.nan))
 
 
@@ -23,18 +23,16 @@ def accepted(
     confidence: float = 0.5,
     slice_index: int | None = None,
 ) -> list[Change]:
-    """List the changes that make tags of suggestions; known tags stay.
+    """List the changes that turn suggestions into tags; known tags stay.
 
     Parameters
     ----------
     table : TagTable
-        Tags of the scan, left as they are.
-    probabilities : ndarray
-        ``(slices, classes)``.
+    probabilities : (slices, classes) array of float
     confidence : float
-        Probability that the suggested tag needs, 0.5 to 1.
+        Least probability of a tag, present or absent, to be accepted, 0.5 to 1.
     slice_index : int, optional
-        Of the only slice to be tagged; all if not given.
+        The only slice to be tagged; all if not given.
     """
     found = table.copy()
     suggested = open_suggestions(probabilities, table)
@@ -45,21 +43,14 @@ def accepted(
     return changes_between(table, found)
 
 
-def most_doubtful(
+def most_uncertain(
     suggestions: Mapping[str, Probabilities],
     tables: Mapping[str, TagTable],
     visited: Collection[tuple[str, int]] = (),
 ) -> tuple[str, int] | None:
-    """Give the scan and the slice whose suggestion is nearest to even odds; None if there is none.
+    """Return the scan and slice with the suggestion nearest to 0.5; None if there is none.
 
-    Parameters
-    ----------
-    suggestions : mapping
-        Scan to the probabilities of its slices.
-    tables : mapping
-        Scan to its tags; scans without are left out.
-    visited : collection
-        Scans and slices that are left out.
+    Scans without a table and visited scans and slices are left out.
     """
     best, place = np.inf, None
     for scan, probabilities in suggestions.items():

@@ -93,15 +93,10 @@ class TagTable:
     def update(self, other: TagTable) -> None:
         """Set all tags that are known in another table; the others stay.
 
-        Parameters
-        ----------
-        other : TagTable
-            A table of the same slices, with any of the classes in any order.
-
         Raises
         ------
         McwssError
-            If its slices or classes are others.
+            If it has another number of slices, or a class that is not in this table.
         """
         if len(other.values) != len(self.values):
             raise McwssError(
@@ -130,15 +125,10 @@ class TagTable:
         return {tag: int((column == tag).sum()) for tag in Tag}
 
     def write_csv(self, path: Path) -> None:
-        """Write the table as a spreadsheet has it, atomically.
+        """Write the table into a csv file, atomically.
 
-        The first column, ``slice``, counts from 0 as napari does; then one
-        column a class with 1 (present), 0 (absent) or nothing (unknown).
-
-        Parameters
-        ----------
-        path : Path
-            The file.
+        The first column, ``slice``, counts from 0 as napari does; then comes a column
+        for each class with 1 (present), 0 (absent) or nothing (unknown).
 
         Raises
         ------
@@ -155,21 +145,15 @@ class TagTable:
 
     @classmethod
     def read_csv(cls, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
-        """Read a table that `write_csv`, or a spreadsheet, has written.
+        """Read a table that `write_csv` or a spreadsheet program has written.
 
         Parameters
         ----------
         path : Path
-            The file; it is never changed.
         slices : int
             Number of slices of the scan.
         classes : sequence of str
-            Classes of the study; one that has no column yet is unknown.
-
-        Returns
-        -------
-        TagTable
-            The table, with columns in the order of `classes`.
+            Columns of the table; a class without a column in the file is unknown.
 
         Raises
         ------
@@ -185,7 +169,7 @@ class TagTable:
 
     @classmethod
     def from_csv(cls, content: bytes, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
-        """Read a table from the content of a file, as `read_csv` does; messages name its path."""
+        """Read a table from the content of a csv file, as `read_csv` does."""
         try:
             lines = content.decode("utf-8-sig").splitlines()
             rows = [row for row in csv.reader(lines, strict=True) if any(row)]

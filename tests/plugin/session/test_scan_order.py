@@ -158,10 +158,10 @@ def test_blind_hides_every_name_and_tags_the_right_scan(qtbot, dock, many):
     assert Study.open(many.folder).tags.read(scan).get(2, "TC") == Tag.PRESENT
     tagged = [name for name in many.scan_names if many.tags.read(name).tagged.any()]
     assert tagged == [scan]
-    # What is present in one of the tagged scans alone is told with its name.
+    # The advice names the only scan in which a class is present.
     choose(qtbot, dock, 5)
     qtbot.mouseClick(dock.slices.buttons.buttons[1], LEFT)
-    qtbot.waitUntil(lambda: "Scan 4 alone" in dock.summary.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "only in Scan 4" in dock.summary.text(), timeout=PATIENCE)
     qtbot.mouseClick(dock.slices.edit_buttons["Undo"], LEFT)
     assert "Scan 6" in dock.slices.note.text()
     assert said

@@ -163,7 +163,7 @@ def test_conflicting_tags_have_to_be_decided(qtbot, dock, choices, tmp_path, cho
         (b"\xff\xfe\x00", "not text in UTF-8"),
         (b"scan,slice,class,tag\nphantom09,1,TC,1\n", "line 2: no scan 'phantom09'"),
         (b"scan,slice,class,tag\nphantom01,1,TC,1\nphantom01,2,TC,x\n", "line 3: 'x' is not a tag"),
-        (b'scan,slice,class,tag\nphantom01,1,"T', "no row of a table"),
+        (b'scan,slice,class,tag\nphantom01,1,"T', "is not a row of a table"),
         (None, "cannot read"),
     ],
 )

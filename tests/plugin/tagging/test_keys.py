@@ -240,4 +240,4 @@ def test_the_study_is_counted_and_what_it_cannot_teach_is_told(dock, keys, qtbot
     keys(Key.Key_1, Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
     row = "<td>TC</td>" + "".join(f"<td align='right'>&nbsp;{n}</td>" for n in (2, 23, 25))
     qtbot.waitUntil(lambda: row in summary.text(), timeout=PATIENCE)
-    assert "TC is tagged present on 2 slices only" in summary.text()
+    assert "TC is tagged present on only 2 slices" in summary.text()

@@ -104,7 +104,7 @@ def test_accepting_all_takes_those_that_are_sure_enough_in_one_step(qtbot, dock,
     assert not dock.session.table.tagged.any()
 
 
-def test_the_most_doubtful_slices_come_in_order_over_scans(qtbot, dock, scores, trained_study):
+def test_the_most_uncertain_slices_come_in_order_over_scans(qtbot, dock, scores, trained_study):
     first, second = trained_study.scan_names[:2]
     ask(qtbot, dock)
     scores[second][:] = 0.5

@@ -113,7 +113,7 @@ def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
     train(qtbot, ready)
     assert ready.progress.advice.isVisible()
     lines = ready.progress.advice.text().splitlines()
-    assert any(f"TC is present in {tagged_study.scan_names[0]} alone" in line for line in lines)
+    assert any(f"TC is present only in {tagged_study.scan_names[0]}" in line for line in lines)
     assert len(set(lines)) == len(lines)
 
 

@@ -98,15 +98,15 @@ class Session:
         """Open a study, of which `show` shows a scan."""
         self.close()
         self.study = study
-        self.claim()
+        self.acquire_lock()
         self.study_changed.emit()
 
-    def claim(self) -> None:
+    def acquire_lock(self) -> None:
         """Take the lock on the study's tags; `read_only` says why if that fails."""
         if self.study is None or self.study.tags.lock.held:
             return
         try:
-            self.study.tags.claim()
+            self.study.tags.acquire_lock()
         except McwssError as error:
             self.read_only = str(error)
         else:

@@ -10,7 +10,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import Closing
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.study.tag_exchange import export_unsaved
+from napari_mcwss.study.tag_exchange import write_tags
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag, TagTable
@@ -100,7 +100,7 @@ def _saved_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
     name, _ = QFileDialog.getSaveFileName(parent, "Save a copy", str(start), "CSV (*.csv)")
     if name:
         tables = {s: with_changes(_saved(store, s), changes) for s, changes in unsaved.items()}
-        export_unsaved(store, tables, Path(name))
+        write_tags(store, tables.items(), Path(name))
     return bool(name)
 
 

@@ -127,7 +127,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.turn_button = QPushButton("Turn back to the slices")
         self.turn_button.clicked.connect(self.session.turn_back)
         self.claim_button = QPushButton("Try again")
-        self.claim_button.clicked.connect(self._claim)
+        self.claim_button.clicked.connect(self._acquire_lock)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
@@ -300,8 +300,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         tables = {label(scan): table for scan, table in self.scans.tables.items()}
         self.summary.show_tables(tables, () if study is None else study.class_names)
 
-    def _claim(self) -> None:
-        self.session.claim()
+    def _acquire_lock(self) -> None:
+        self.session.acquire_lock()
         study, scan = self.session.study, self.session.scan
         if study is not None and scan is not None and not self.session.read_only:
             self._study_changed()

@@ -26,7 +26,7 @@ from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.tags.suggestions import (
     Probabilities,
     accepted,
-    most_doubtful,
+    most_uncertain,
     open_suggestions,
 )
 
@@ -144,10 +144,10 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def go_on(self) -> None:
         """Go to the least sure of the slices that were not visited, of any scan."""
-        place = most_doubtful(self._found, self._scans.tables, self._visited)
+        place = most_uncertain(self._found, self._scans.tables, self._visited)
         if place is None:
             self._visited.clear()
-            place = most_doubtful(self._found, self._scans.tables)
+            place = most_uncertain(self._found, self._scans.tables)
         if place is None:
             self.here.setText("All slices are tagged.")
         else:
