@@ -50,7 +50,7 @@ def test_a_missing_scan_says_what_to_do(moved):
 
 def test_one_folder_is_not_taken_for_two_scans(moved):
     study, folder = moved
-    with pytest.raises(McwssError, match="could be of scan phantom01 and of scan phantom02"):
+    with pytest.raises(McwssError, match="fits scan phantom01 and scan phantom02"):
         relink(study, folder / "phantom03")
 
 

@@ -1,4 +1,4 @@
-"""The file ``mcwss.json``: what a study is made of."""
+"""The file ``mcwss.json``, which describes a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.names import check_names
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FORMAT = 1
-"""The newest version of the file that this program reads, and the one that it writes."""
+"""Version of the file that is written, and the newest that can be read."""
 
 PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-"""Colours that colour-blind eyes tell apart (Okabe and Ito), in the order given to classes."""
+"""Colours of classes in their order, distinct to the colour-blind (Okabe and Ito)."""
 
 
 class ClassSpec(BaseModel):
-    """A class that is looked for.
+    """A class of a study.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class ClassSpec(BaseModel):
     colour : str
         ``#rrggbb``.
     priority : int, optional
-        Where two classes are found, the one of higher priority is shown; equal
-        ones leave it to the tags.
+        Where two classes are found, the one of higher priority is shown; if they are
+        equal, the tags decide.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,8 +52,8 @@ class ScanEntry(BaseModel):
     name : str
         Unique in the study.
     files : tuple of str
-        Relative to the study's folder, with forward slashes: one for each
-        channel, or one that holds all.
+        Paths relative to the study's folder, with forward slashes: one for each
+        channel, or one for all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,21 +63,7 @@ class ScanEntry(BaseModel):
 
 
 class Description(BaseModel):
-    """The content of ``mcwss.json``.
-
-    Parameters
-    ----------
-    format : int, optional
-        Version of the file.
-    channels : tuple of str
-        Names of the channels, the same for every scan.
-    slice_axis : str, optional
-        The axis along which scans are cut into slices.
-    classes : tuple of ClassSpec
-        What is looked for.
-    scans : tuple of ScanEntry
-        Where it is looked for.
-    """
+    """The content of ``mcwss.json``; every scan has the same channels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,46 +74,19 @@ class Description(BaseModel):
     scans: tuple[ScanEntry, ...]
 
     def check(self) -> None:
-        """Refuse names that are given twice or cannot be those of files.
-
-        Raises
-        ------
-        McwssError
-            If there is such a name.
-        """
+        """Raise McwssError if a name is given twice or cannot be that of a file."""
         check_names("channel", self.channels)
         check_names("class", [spec.name for spec in self.classes])
         check_names("scan", [entry.name for entry in self.scans])
 
     def write(self, path: Path) -> None:
-        """Write the file, atomically.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; an older one is untouched then.
-        """
+        """Write the file, atomically; an older one is untouched if that fails."""
         with replacing(path) as temporary:
             temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Description:
         """Read the file.
-
-        Parameters
-        ----------
-        path : Path
-            The file; it is never changed.
-
-        Returns
-        -------
-        Description
-            What it says.
 
         Raises
         ------
@@ -145,15 +104,15 @@ class Description(BaseModel):
             description = cls.model_validate(content)
         except FileNotFoundError as error:
             raise McwssError(
-                f"no study in '{path.parent}': expected a file {path.name} there: name the "
-                "folder of a study, or make one"
+                f"no study in '{path.parent}': expected the file {path.name}: name the folder "
+                "of a study, or create one"
             ) from error
         except OSError as error:
             raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise McwssError(
-                f"'{path}' does not describe a study ({_reason(error)}): correct it or take it "
-                "from a backup; it was left untouched"
+                f"'{path}' does not describe a study ({_reason(error)}): correct it or restore "
+                "it from a backup; it was left untouched"
             ) from error
         description.check()
         return description
@@ -162,20 +121,7 @@ class Description(BaseModel):
 def class_specs(
     given: Sequence[str | ClassSpec], *, existing: Sequence[ClassSpec] = ()
 ) -> tuple[ClassSpec, ...]:
-    """Give colours to classes that are only names.
-
-    Parameters
-    ----------
-    given : sequence of str or ClassSpec
-        New classes.
-    existing : sequence of ClassSpec, optional
-        Classes whose colours are taken.
-
-    Returns
-    -------
-    tuple of ClassSpec
-        The new classes, with colours of `PALETTE` that no other has, as long as there are any.
-    """
+    """Return new classes; names get colours of `PALETTE`, unused ones as long as there are any."""
     specs: list[ClassSpec] = []
     for item in given:
         known = [*existing, *specs, *(other for other in given if isinstance(other, ClassSpec))]
@@ -186,22 +132,13 @@ def class_specs(
 
 
 def relative_path(file: Path, folder: Path) -> str:
-    """Write a path as seen from the study's folder, so that both can be moved together.
+    """Return a file's path relative to the study's folder, so that both can be moved together.
 
-    Parameters
-    ----------
-    file : Path
-        A file of a scan.
-    folder : Path
-        The study's folder, without links in it.
-
-    Returns
-    -------
-    str
-        With forward slashes; absolute where the two are on different drives.
+    It has forward slashes, and is absolute if the two are on different drives. The folder
+    must have no links in its path.
     """
-    # Folders above the file are resolved, as the study's own are; a file that
-    # is itself a link (as data managers make them) stays one.
+    # Folders above the file are resolved, as those of the study are; a file that is itself
+    # a link (as data managers make them) stays one.
     absolute = Path(os.path.realpath(file.parent)) / file.name
     try:
         return Path(os.path.relpath(absolute, folder)).as_posix()
@@ -211,8 +148,7 @@ def relative_path(file: Path, folder: Path) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(error)
     if isinstance(error, KeyError):
         return f"it has no {error}"
     return (str(error).splitlines() or [type(error).__name__])[0]

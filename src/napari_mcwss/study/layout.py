@@ -8,29 +8,13 @@ STUDY_FILE = "mcwss.json"
 
 
 class StudyLayout:
-    """The folders of a study, which need not exist.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of the study.
-    """
+    """The folders of a study, which need not exist."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def model_folder(self, name: str) -> Path:
-        """Return the folder of a model, which need not exist.
-
-        Parameters
-        ----------
-        name : str
-            Name of the model.
-
-        Returns
-        -------
-        Path
-            ``models/<name>`` in the study.
+        """Return the folder of a model, ``models/<name>``, which need not exist.
 
         Raises
         ------
@@ -62,19 +46,7 @@ class StudyLayout:
         return [path.parent.name for path in by_age]
 
     def result_folder(self, model: str, scan: str) -> Path:
-        """Return the folder of a model's results on a scan, which need not exist.
-
-        Parameters
-        ----------
-        model : str
-            Name of the model.
-        scan : str
-            Name of the scan.
-
-        Returns
-        -------
-        Path
-            ``results/<model>/<scan>`` in the study.
+        """Return the folder of a model's results, ``results/<model>/<scan>``, which need not exist.
 
         Raises
         ------

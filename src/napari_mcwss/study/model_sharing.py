@@ -1,4 +1,4 @@
-"""A trained model as one file to be shared: a zip of a card, its config and its weights."""
+"""Sharing of a trained model as one file: a zip of a card, its config and its weights."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.version import __version__
@@ -26,42 +26,34 @@ CARD, CONFIG, WEIGHTS = "card.json", "config.json", "weights.safetensors"
 FORMAT = 1
 
 LARGEST = {CARD: 2**20, CONFIG: 2**20, WEIGHTS: 2**31}
-"""Bytes that a member may have. There are no others, and none is compressed."""
+"""Largest size of each member in bytes. There are no others, and none is compressed."""
 
 _MOST = 256
-"""Largest number of classes and of channels, and largest width over 4, of a model taken over."""
+"""Largest number of classes, of channels, and of width / 4 in a shared model."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every member: the same model gives the same file."""
+"""Date of every member, so that the same model gives the same file."""
 
 
 class ModelCard(BaseModel):
-    """What a reader should know of a shared model before using it.
+    """A description of a shared model, to be read before it is used.
 
     Attributes
     ----------
     format : int
         Version of the file.
-    name : str
-        Of the model.
-    preset : str
-        Which method made it.
-    classes, channels : tuple of str
-        What it finds, and in what.
     pixel : float
-        Millimetres between the pixels that it reads.
-    training_scans, epochs : int
-        How many scans it was trained on, and how long.
+        Size of a pixel of the model's images, in mm.
+    training_scans : int
+        Number of scans that the model was trained on.
     data : str
-        What these scans are, in words.
-    licence : str
-        Licence under which you share the model.
+        A description of these scans.
     figures : dict
         Measurements by class, the mean over scans, as ``evaluate --json`` writes it.
     shortcoming : str
         As in `ModelInfo`.
     software : str
-        Which version packed it.
+        Version of napari-mcwss that wrote the file.
     checksums : dict
         SHA-256 of every other member.
     """
@@ -93,30 +85,23 @@ def pack_model(
     licence: str = "not stated",
     figures: Path | None = None,
 ) -> ModelCard:
-    """Write a model of a study into one file. Names of scans stay at home.
+    """Write a model of a study into one new file, without the names of scans.
 
     Parameters
     ----------
     study : Study
-        Of the model.
     name : str
-        Of the model.
+        Name of the model.
     out : Path
-        The file to write; it must not exist.
     data, licence : str
         As in `ModelCard`.
     figures : Path, optional
-        What ``evaluate --json`` wrote, of which the means are taken.
-
-    Returns
-    -------
-    ModelCard
-        What the file says of itself.
+        File of ``evaluate --json``, of which the means are taken.
 
     Raises
     ------
     McwssError
-        If there is no such model, it or the figures are damaged, or the file is there already.
+        If there is no such model, it or the figures are damaged, or the file exists already.
     """
     if out.exists():
         raise McwssError(f"'{out}' exists already: remove it or name another file")
@@ -153,41 +138,28 @@ def pack_model(
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read what a model's file says of itself.
-
-    Raises
-    ------
-    McwssError
-        If it is missing, or not a whole file of a model.
-    """
+    """Read the card of a model's file; McwssError if the file is missing or incomplete."""
     return _read(path)[0]
 
 
 def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
-    """Take a shared model over into a study, after all of it was checked.
+    """Check a shared model, copy it into a study, and return its folder there.
 
-    Nothing of the file is run: it holds texts and numbers, and whatever else it
-    might hold is refused.
+    Nothing in the file is run: it holds texts and numbers, and anything else is refused.
 
     Parameters
     ----------
     study : Study
-        With the channels and classes of the model.
+        A study with the channels and classes of the model.
     path : Path
-        The file.
     name : str, optional
-        Of the model in the study; by default the name it had.
-
-    Returns
-    -------
-    Path
-        The model's folder.
+        New name of the model; that on its card if not given.
 
     Raises
     ------
     McwssError
-        If the file is damaged or holds anything but a model, or the study has a
-        model of that name or other channels or classes. Nothing is written then.
+        If the file is damaged or not a model, or the study has a model of that
+        name or other channels or classes. Nothing is written then.
     """
     card, members = _read(path)
     folder = study.model_folder(card.name if name is None else name)
@@ -213,7 +185,7 @@ def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
 
 
 def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
-    """Read and check card and members, all but the tensors in the weights."""
+    """Read and check card and members, except for the tensors of the weights."""
     try:
         with zipfile.ZipFile(path) as file:
             contents = {member: _member(path, file, member) for member in _members(path, file)}
@@ -222,10 +194,8 @@ def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
     except FileNotFoundError as error:
         raise McwssError(f"'{path}' does not exist: name the file of a model") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _damaged(path, f"{where}: {first['msg']}".lstrip(": ")) from error
-    # Of a compression that it does not know, or a password, zipfile raises the last two.
+        raise _damaged(path, first_problem(error)) from error
+    # zipfile raises the last two for an unknown compression and for a password.
     except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, str(error) or type(error).__name__) from error
     if card.format > FORMAT:
@@ -241,7 +211,7 @@ def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
 
 
 def _members(path: Path, file: zipfile.ZipFile) -> list[str]:
-    """List the members, which are those of a model and no others."""
+    """Return the names of the members, which must be those of `LARGEST`."""
     found = [entry.filename for entry in file.infolist()]
     if sorted(found) != sorted(LARGEST):
         names = ", ".join(repr(name[:40]) for name in found[:5])
@@ -259,12 +229,12 @@ def _member(path: Path, file: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
-    """Refuse a config that its card does not describe, or that no training writes."""
+    """Refuse a config that the card does not describe, or that no training writes."""
     check_names("model", [card.name])
     check_names("class", config.classes)
     check_names("channel", config.channels)
-    told = (card.preset, card.classes, card.channels, card.pixel)
-    if told != (config.preset, config.classes, config.channels, config.pixel):
+    described = (card.preset, card.classes, card.channels, card.pixel)
+    if described != (config.preset, config.classes, config.channels, config.pixel):
         raise _damaged(path, "card and config describe different models")
     count = len(config.classes)
     sensible = (
@@ -278,9 +248,9 @@ def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
 
 
 def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
-    """Refuse weights of other names, shapes or types than the config's network, or not finite."""
+    """Refuse weights that are not finite, or of other names, shapes or types than the config."""
     channels = info.input_spec.channels(len(info.channels))
-    # A network without memory of its own tells the shapes, however large they are.
+    # On the meta device the network has shapes, but takes no memory.
     with torch.device("meta"):
         made = PRESETS[info.preset].preset_class
         network = made(channels, len(info.classes), info.width, info.pixel)
@@ -293,11 +263,11 @@ def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
             for key, tensor in network.state_dict().items():
                 values = file.get_tensor(key)
                 if values.dtype != tensor.dtype or not torch.isfinite(values).all():
-                    raise _damaged(path, f"the weights {key} are no finite {tensor.dtype}")
+                    raise _damaged(path, f"the weights {key} are not finite {tensor.dtype}")
     except SafetensorError as error:
         raise _damaged(path, str(error)) from error
     if not _is_forest(load_model(folder, device="cpu").preset):
-        raise _damaged(path, "its classes lie in one another in a circle")
+        raise _damaged(path, "the parents of its classes form a cycle")
 
 
 def _difference(found: dict[str, list[int]], expected: dict[str, list[int]]) -> str:
@@ -306,7 +276,7 @@ def _difference(found: dict[str, list[int]], expected: dict[str, list[int]]) -> 
 
 
 def _is_forest(preset: Preset) -> bool:
-    """Tell whether every class's chain of parents ends."""
+    """Return whether the parents of every class end."""
     parents = preset.nesting
     for start in range(len(parents)):
         index, steps = start, 0

@@ -33,13 +33,6 @@ class Study(StudyLayout):
     Use `Study.create` or `Study.open` to get one. The package itself works with this class;
     `napari_mcwss.Study`, the one for scripts and notebooks, can also train and segment.
 
-    Parameters
-    ----------
-    folder : Path
-        The study's folder.
-    description : Description
-        Content of its ``mcwss.json``.
-
     Attributes
     ----------
     tags : StudyTags
@@ -69,17 +62,12 @@ class Study(StudyLayout):
             Made if missing.
         scans : Path, str or mapping of str to sequence of Path
             A folder in which `find_scans` finds the scans; or the name of each
-            scan with its files, one for each channel or one that holds all. The
-            files stay where they are.
+            scan with its files, one for each channel or one for all. The files
+            stay where they are.
         channels : sequence of str
             Names of the channels, the same for every scan.
         classes : sequence of str or ClassSpec
             The classes; plain names get colours of a palette.
-
-        Returns
-        -------
-        Study
-            The study.
 
         Raises
         ------
@@ -114,22 +102,12 @@ class Study(StudyLayout):
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
-        """Open the study of a folder. No scan is read yet.
-
-        Parameters
-        ----------
-        folder : Path or str
-            The folder that holds ``mcwss.json``.
-
-        Returns
-        -------
-        Study
-            The study.
+        """Open the study in a folder, without reading its scans.
 
         Raises
         ------
         McwssError
-            If there is none, or its description is damaged or of a newer format.
+            If there is none, or its ``mcwss.json`` is damaged or of a newer format.
 
         Examples
         --------
@@ -147,7 +125,7 @@ class Study(StudyLayout):
 
     @property
     def classes(self) -> tuple[ClassSpec, ...]:
-        """The classes that are looked for."""
+        """Names, colours and priorities of the classes."""
         return self._description.classes
 
     @property
@@ -178,8 +156,7 @@ class Study(StudyLayout):
         Parameters
         ----------
         scans : mapping of str to sequence of Path
-            Name of each scan to its files, one for each channel or one that
-            holds all.
+            Name of each scan to its files, one for each channel or one for all.
 
         Raises
         ------
@@ -222,12 +199,7 @@ class Study(StudyLayout):
         )
 
     def move_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
-        """Replace the paths of scans that were moved.
-
-        Parameters
-        ----------
-        scans : mapping of str to sequence of Path
-            Name of each moved scan to its files.
+        """Replace the paths of moved scans, given the new files of each.
 
         Raises
         ------
@@ -265,11 +237,6 @@ class Study(StudyLayout):
     def add_classes(self, classes: Sequence[str | ClassSpec]) -> None:
         """Add classes, which are unknown on every slice.
 
-        Parameters
-        ----------
-        classes : sequence of str or ClassSpec
-            The classes to add.
-
         Raises
         ------
         McwssError
@@ -287,17 +254,7 @@ class Study(StudyLayout):
         self._save(self._changed(classes=(*self.classes, *added)))
 
     def files(self, scan: str) -> tuple[Path, ...]:
-        """Return the files of a scan.
-
-        Parameters
-        ----------
-        scan : str
-            Name of the scan.
-
-        Returns
-        -------
-        tuple of Path
-            One for each channel, or one that holds all.
+        """Return the files of a scan: one for each channel, or one for all.
 
         Raises
         ------
@@ -319,17 +276,7 @@ class Study(StudyLayout):
         )
 
     def scan(self, name: str) -> Scan:
-        """Open a scan: its headers are read the first time, its voxels when asked for.
-
-        Parameters
-        ----------
-        name : str
-            Name of the scan.
-
-        Returns
-        -------
-        Scan
-            The same object every time.
+        """Open a scan, the same object every time; voxels are read when they are used.
 
         Raises
         ------

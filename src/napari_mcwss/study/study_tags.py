@@ -1,4 +1,4 @@
-"""The tags of a study, which also come from masks and files, and go into files."""
+"""The tags of a study, with their import from masks and files and their export."""
 
 from __future__ import annotations
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 class StudyTags(TagStore):
     """The tags of a study: read, changed, imported and exported.
-
-    Parameters
-    ----------
-    study : Study
-        The study, of which this is the `tags`.
 
     Examples
     --------
@@ -122,11 +117,6 @@ class StudyTags(TagStore):
 
     def export(self, path: str | Path) -> int:
         """Write all known tags into a CSV file with the columns scan, slice, class and tag.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file; an older one is replaced.
 
         Returns
         -------
