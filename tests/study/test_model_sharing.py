@@ -134,7 +134,7 @@ def in_a_circle(weights):
         ({"weights": without_head}, "expected"),
         ({"weights": of_another_shape}, "have shape"),
         ({"weights": not_finite}, "finite"),
-        ({"weights": in_a_circle}, "circle"),
+        ({"weights": in_a_circle}, "cycle"),
     ],
 )
 def test_a_forged_model_is_refused(refused, packed, segmented: Study, changes, message):

@@ -259,7 +259,7 @@ def test_a_new_result_leaves_the_corrected_mask_alone(qtbot, dock, scan, trained
     with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
         dock.session.models_changed.emit()
     np.testing.assert_array_equal(layer.data, painted)
-    dock.session.correcting.look()
+    dock.session.correcting.save_painted()
     saved(qtbot, dock)
     np.testing.assert_array_equal(read_corrected(trained_study, scan).labels, painted)
 
@@ -268,7 +268,7 @@ def test_beginning_anew_asks_first(qtbot, dock, box, scan, trained_study):
     layer = begin(qtbot, dock)
     model_mask = layer.data.copy()
     layer.data[0, :5, :5] = 2
-    dock.session.correcting.look()
+    dock.session.correcting.save_painted()
     user = User(qtbot, "Keep", "Replace")
     click(qtbot, box.anew_button)
     assert (layer.data[0, :5, :5] == 2).all()

@@ -94,7 +94,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             return partial(MaskSource.of_model, study, option.name)
         if option.kind == CORRECTED:
             correcting = self._session.correcting
-            correcting.look()
+            correcting.save_painted()
             return partial(MaskSource.of_corrected, study, correcting.saving.unsaved(study))
         if option.kind == "folder":
             return partial(MaskSource.of_files, study, option.name, given)

@@ -34,7 +34,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             "This mask is right",
             toolTip="All slices are right, and training with corrected masks uses them as they "
             "are. The next stroke of the brush unchecks this",
-            clicked=self._call_right,
+            clicked=self._mark_right,
         )
         self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
@@ -53,7 +53,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
 
     def begin(self) -> None:
         """Begin to correct the mask on screen, or show the corrected mask again."""
-        if self._correcting.there:
+        if self._correcting.exists:
             self._correcting.show()
         else:
             self._correcting.begin(self._model)
@@ -99,11 +99,11 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         correcting, study = self._correcting, self._session.study
         scan, layer = self._session.scan, correcting.layer
         ready = study is not None and scan is not None and not correcting.damage
-        there, coming = correcting.there, self._state.pending
+        exists, coming = correcting.exists, self._state.pending
         self.begin_button.setText(
-            "Show corrected mask" if there and layer is None else "Correct the mask"
+            "Show corrected mask" if exists and layer is None else "Correct the mask"
         )
-        possible = there or not (coming or self._session.read_only)
+        possible = exists or not (coming or self._session.read_only)
         self.begin_button.setEnabled(
             ready and possible and layer is None and not correcting.reading
         )
@@ -142,9 +142,9 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             layer.mode = "paint"
             self._session.viewer.layers.selection.active = layer
 
-    def _call_right(self, right: bool) -> None:
+    def _mark_right(self, right: bool) -> None:
         try:
-            self._correcting.call_right(right)
+            self._correcting.mark_right(right)
         except McwssError as error:
             show_error(str(error))
         self.refresh()

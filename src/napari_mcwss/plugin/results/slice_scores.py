@@ -76,7 +76,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         different = np.flatnonzero(self._different().any(1))
         self.refresh()
         if place is not None:
-            self._session.turn_back()
+            self._session.reset_view()
             self._session.place_wanted.emit(*place)
         elif different.size:
             self._show_here(int(different[0]))
@@ -84,7 +84,7 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
             self.count.setText("No disagreement on any segmented scan")
 
     def _show_here(self, index: int) -> None:
-        self._session.turn_back()
+        self._session.reset_view()
         self._session.go_to(index)
 
     def refresh(self) -> None:

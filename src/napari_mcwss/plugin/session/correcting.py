@@ -1,4 +1,4 @@
-"""The corrected mask of the scan on screen: a layer that is painted, and kept."""
+"""The corrected mask of the scan on screen: a layer that the user paints."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from napari_mcwss.plugin.session.scan_order import ScanOrder
     from napari_mcwss.study.study import Study
 
-SOON = 1000
-"""Milliseconds after which a stroke of the brush is on its way to the disk."""
+SAVE_MILLISECONDS = 1000
+"""Time from the first stroke of the brush until the mask is saved."""
 
 _PAINTED = ("paint", "labels_update", "set_data", "data")
-"""Events of a labels layer after which it may be another mask: also undo, and other programs."""
+"""Events of a labels layer that may change the mask, also by undo or by other plugins."""
 
 
 class ScanOnScreen(Protocol):
-    """What is on screen, as far as a corrected mask depends on it; a `Session` is one."""
+    """The part of a `Session` on which its corrected mask depends."""
 
     viewer: "Viewer"
     study: "Study | None"
@@ -49,28 +49,20 @@ class ScanOnScreen(Protocol):
 
 
 class Correcting(QObject):  # type: ignore[misc]
-    """Shows a scan's corrected mask and saves what is painted.
+    """Shows a scan's corrected mask and saves it when it is painted.
 
-    It belongs to a session, so that what is painted is saved whichever docks
-    are open.
-
-    Parameters
-    ----------
-    session : ScanOnScreen
-        The session that it belongs to.
+    It belongs to a session, so that a mask is saved whichever docks are open.
 
     Attributes
     ----------
     changed : Signal
-        Look again at what is shown and how it is saved.
+        The mask on screen, or how it is saved, has changed.
     layer : Labels or None
-        What is painted; None if no corrected mask is on screen.
+        The layer that the user paints; None if no corrected mask is on screen.
     right : bool
-        Whether the user has called it right, as it is.
+        Whether the user has marked the mask as right.
     damage : str
         Why the scan's corrected mask cannot be shown; empty if it can, or there is none.
-    saving : MaskSaving
-        Brings it to the disk.
     """
 
     changed = Signal()
@@ -90,16 +82,16 @@ class Correcting(QObject):  # type: ignore[misc]
         self._reading = Latest(self, "reading of a corrected mask")
         self._reading.answered.connect(self._take_read)
         self._wanted: tuple[Study, str] | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(SOON)
-        self._soon.timeout.connect(self.look)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SAVE_MILLISECONDS)
+        self._timer.timeout.connect(self.save_painted)
         session.scan_changed.connect(self._scan_changed)
         session.viewer.layers.events.inserted.connect(self._inserted)
         session.viewer.layers.events.removed.connect(self._removed)
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether the scan on screen has a corrected mask, shown or not."""
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None:
@@ -114,7 +106,7 @@ class Correcting(QObject):  # type: ignore[misc]
         return self._wanted is not None
 
     def show(self) -> None:
-        """Bring the scan's corrected mask back on screen, as from the disk."""
+        """Show the scan's corrected mask, the unsaved one or that on the disk."""
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None or self.layer is not None or self.reading:
             return
@@ -127,14 +119,9 @@ class Correcting(QObject):  # type: ignore[misc]
         self.changed.emit()
 
     def begin(self, model: str) -> None:
-        """Correct the mask on screen, in a layer of its own.
+        """Copy the mask of a model on screen, if any, into a layer to be corrected.
 
-        A corrected mask that is there is written over: ask before.
-
-        Parameters
-        ----------
-        model : str
-            Whose mask it is; where none is on screen, an empty one is begun.
+        This overwrites an existing corrected mask: ask before.
         """
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None or self.session.read_only:
@@ -152,15 +139,9 @@ class Correcting(QObject):  # type: ignore[misc]
         self.right = False
         self._save(labels.copy())
 
-    def call_right(self, right: bool) -> None:
-        """Say whether all of the mask is right, as it is.
-
-        Raises
-        ------
-        McwssError
-            If it holds labels of no class.
-        """
-        self.look()
+    def mark_right(self, right: bool) -> None:
+        """Mark the whole mask as right, or not; McwssError if it has labels of no class."""
+        self.save_painted()
         if self.layer is None or self._last is None or self._place is None:
             return
         if right:
@@ -169,15 +150,15 @@ class Correcting(QObject):  # type: ignore[misc]
         self.right = right
         self._save(self._last)
 
-    def look(self) -> None:
-        """Save what was painted since the last time; it is no longer called right."""
+    def save_painted(self) -> None:
+        """Save what was painted since the last time; the mask is no longer marked as right."""
         if self.layer is None or self._last is None or self.session.read_only:
             return
         painted = np.asarray(self.layer.data)
         if painted.shape != self._last.shape or np.array_equal(painted, self._last):
             return
         self.right = False
-        # Whatever is painted is kept; labels of other types may be larger than a byte.
+        # Labels of other types may be larger than a byte.
         same = painted.dtype == np.uint8
         self._save(np.array(painted if same else np.clip(painted, 0, 255), np.uint8))
 
@@ -190,7 +171,7 @@ class Correcting(QObject):  # type: ignore[misc]
     def _scan_changed(self, _: str) -> None:
         self.damage, self._wanted = "", None
         self._reading.forget()
-        if self.there:
+        if self.exists:
             self.show()
         self.changed.emit()
 
@@ -213,7 +194,7 @@ class Correcting(QObject):  # type: ignore[misc]
         for layer in self._hidden:
             layer.visible = False
         layer = show_corrected_layer(viewer, geometry, study.classes, mask.labels.copy())
-        # Two programs that paint one mask would write over each other.
+        # Two programs that paint one mask would overwrite each other.
         layer.editable = not self.session.read_only
         for name in _PAINTED:
             getattr(layer.events, name).connect(self._painted)
@@ -221,9 +202,9 @@ class Correcting(QObject):  # type: ignore[misc]
         self.changed.emit()
 
     def _painted(self, _: Any = None) -> None:
-        # Not started anew: whoever paints without a pause is saved all the same.
-        if not self._soon.isActive():
-            self._soon.start()
+        # Not restarted, so that painting without a pause is saved too.
+        if not self._timer.isActive():
+            self._timer.start()
 
     def _inserted(self, event: Any) -> None:
         if self.layer is not None and event.value.metadata.get(KEY) == "mask":
@@ -232,7 +213,7 @@ class Correcting(QObject):  # type: ignore[misc]
 
     def _removed(self, event: Any) -> None:
         if event.value is self.layer:
-            self.look()
+            self.save_painted()
             self.layer = self._last = self._place = None
             for layer in self._hidden:
                 layer.visible = True
@@ -241,7 +222,7 @@ class Correcting(QObject):  # type: ignore[misc]
 
 
 def _read(study: "Study", scan: str) -> CorrectedMask | McwssError | None:
-    """Read a corrected mask; an error is an answer, so that nothing is begun in its place."""
+    """Read a corrected mask; return an error, so that no new mask is begun in its place."""
     try:
         return read_corrected(study, scan)
     except McwssError as error:

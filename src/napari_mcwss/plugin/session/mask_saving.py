@@ -76,7 +76,7 @@ class MaskSaving(QObject):  # type: ignore[misc]
             if error is not None:
                 self._fail(error)
                 return
-            self._forget(key, mask)
+            self._remove_written(key, mask)
         self._settle()
 
     def _start(self) -> None:
@@ -101,8 +101,8 @@ class MaskSaving(QObject):  # type: ignore[misc]
                 return mask, error
         return mask, None
 
-    def _forget(self, key: Key, mask: CorrectedMask | None) -> None:
-        """Let a mask that is written wait no longer, unless a newer one does."""
+    def _remove_written(self, key: Key, mask: CorrectedMask | None) -> None:
+        """Remove a written mask from those that wait, unless a newer one does."""
         if self._waiting.get(key) is mask:
             self._waiting.pop(key, None)
 
@@ -111,7 +111,7 @@ class MaskSaving(QObject):  # type: ignore[misc]
         if outcome.value is not None:
             key, (mask, error) = outcome.value
             if error is None:
-                self._forget(key, mask)
+                self._remove_written(key, mask)
         if error is not None:
             self._fail(error)
         elif self._waiting:

@@ -1,4 +1,4 @@
-"""In which order scans are listed, and whether their names are shown."""
+"""The order in which scans are listed, and whether their names are shown."""
 
 import hashlib
 import re
@@ -10,18 +10,18 @@ from napari_mcwss.study.study import Study
 
 
 class ScanOrder(QObject):  # type: ignore[misc]
-    """The order and the names by which a reader sees the scans of a study.
+    """The order and the names in which a reader sees the scans of a study.
 
     Attributes
     ----------
     changed : Signal
-        Scans are listed in another order, or by other names.
+        The order or the names have changed.
     names : tuple of str
-        The scans of the study in the order in which they are shown.
+        The scans of the study in the order on screen.
     shuffled : bool
-        Whether they stand in an order that looks random.
+        Whether the order looks random.
     blind : bool
-        Whether their names are hidden.
+        Whether names are hidden.
     """
 
     changed = Signal()
@@ -36,9 +36,9 @@ class ScanOrder(QObject):  # type: ignore[misc]
         self._labels: dict[str, str] = {}
 
     def show_study(self, study: Study | None) -> None:
-        """Take the scans of a study."""
+        """List the scans of a study."""
         self._listed = () if study is None else study.scan_names
-        # Each reader has an order of their own, and finds it again another day.
+        # Each reader has their own order, the same every day.
         self._seed = "" if study is None else f"{study.folder.name}\n{study.tags.reader}"
         self._arrange()
 
@@ -54,16 +54,16 @@ class ScanOrder(QObject):  # type: ignore[misc]
         self.changed.emit()
 
     def label(self, scan: str) -> str:
-        """Give the name by which a scan is shown."""
+        """Return the name of a scan on screen."""
         return self._labels.get(scan, "Scan") if self.blind else scan
 
     def hide(self, text: str) -> str:
-        """Replace the names of scans in a message, such as one with a path, by what is shown."""
+        """Replace the names of scans in a message, such as one with a path, if they are hidden."""
         if not (self.blind and self._labels):
             return text
         longest_first = sorted(self._labels, key=len, reverse=True)
         names = "|".join(map(re.escape, longest_first))
-        # `_` ends a name: files are called such as `name_t1.nii`.
+        # `_` ends a name, as in the file `name_t1.nii`.
         return re.sub(
             rf"(?<![^\W_])(?:{names})(?![^\W_])", lambda match: self._labels[match.group()], text
         )
@@ -71,7 +71,7 @@ class ScanOrder(QObject):  # type: ignore[misc]
     def _arrange(self) -> None:
         self.names = self._listed
         if self.shuffled:
-            # By a key of each scan, so that scans added later leave the order of the others.
+            # By a key of each scan, so that scans added later do not change the order of others.
             self.names = tuple(sorted(self._listed, key=self._key))
         self._labels = {name: f"Scan {number}" for number, name in enumerate(self.names, 1)}
 
@@ -80,18 +80,7 @@ class ScanOrder(QObject):  # type: ignore[misc]
 
 
 class ScanOrderBoxes(QWidget):  # type: ignore[misc]
-    """Tick boxes for the order of scans.
-
-    Parameters
-    ----------
-    order : ScanOrder
-        What they set.
-
-    Attributes
-    ----------
-    shuffled, blind : QCheckBox
-        The tick boxes.
-    """
+    """Check boxes for the order of scans."""
 
     def __init__(self, order: ScanOrder) -> None:
         super().__init__()

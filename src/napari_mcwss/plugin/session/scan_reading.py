@@ -1,4 +1,4 @@
-"""Reading scans beside the screen, of which the one asked for last is shown."""
+"""Reading of scans in the background, of which the last one requested is shown."""
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -13,23 +13,22 @@ from napari_mcwss.study.study import Study
 
 
 class ScanReading(QObject):  # type: ignore[misc]
-    """Brings a scan on screen once its voxels are read.
+    """Shows a scan in a session once its voxels are read.
 
     Parameters
     ----------
     parent : QWidget
-        Its end ends the reading.
+        Its destruction ends the reading.
     session : Session
-        That shows the scan.
 
     Attributes
     ----------
     said : Signal
-        What is being done, in words.
+        A message about the progress.
     began : Signal
         A scan is being read.
     ended : Signal
-        Nothing is being read any more: the scan is on screen, or the user was told why not.
+        No scan is being read: it is on screen, or the user was told why not.
     """
 
     said = Signal(str)
@@ -51,7 +50,7 @@ class ScanReading(QObject):  # type: ignore[misc]
         return self._background.running
 
     def read(self, study: Study, scan: str) -> None:
-        """Read a scan and show it, in place of the one that was asked for before."""
+        """Read a scan and show it, in place of one that was requested before."""
         self._wanted = study, scan
         if self._background.running:
             self._background.cancel()
@@ -66,7 +65,7 @@ class ScanReading(QObject):  # type: ignore[misc]
 
     def _show(self, outcome: JobOutcome) -> None:
         wanted, self._wanted = self._wanted, None
-        # What has failed is not tried again, but another scan may be wanted by now.
+        # A failed scan is not read again, but another may have been requested since then.
         done = outcome.value if outcome.error is None else self._begun
         if wanted is not None and wanted != done:
             self.read(*wanted)

@@ -28,11 +28,6 @@ class Session:
     Docks call the session and listen to its signals; they do not know each other.
     Use it in the main thread only.
 
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        The viewer whose layers show the scan.
-
     Attributes
     ----------
     study_changed : Signal
@@ -53,12 +48,6 @@ class Session:
     read_only : str
         Why tags cannot be changed, as while another program changes them; empty if
         they can.
-    saving : TagSaving
-        Writes tags to the disk.
-    order : ScanOrder
-        The order and the names of the scans on screen.
-    correcting : Correcting
-        The corrected mask of the scan on screen.
     window_closed : bool
         Whether the window is closed, so that layers cannot be removed.
     """
@@ -102,7 +91,7 @@ class Session:
         self.study_changed.emit()
 
     def acquire_lock(self) -> None:
-        """Take the lock on the study's tags; `read_only` says why if that fails."""
+        """Acquire the lock on the study's tags; `read_only` says why if that fails."""
         if self.study is None or self.study.tags.lock.held:
             return
         try:
@@ -116,7 +105,7 @@ class Session:
 
     def close(self) -> None:
         """Close the study and release the lock on its tags."""
-        self._forget_scan()
+        self._leave_scan()
         if not self.window_closed:
             remove_study_layers(self.viewer)
         if self.saving.waiting:
@@ -135,7 +124,7 @@ class Session:
         """
         if self.study is None or scan == self.scan:
             return
-        self._forget_scan()
+        self._leave_scan()
         source = self.study.scan(scan)
         show_scan_layers(self.viewer, source)
         self.scan = scan
@@ -192,7 +181,7 @@ class Session:
             spacing = self.study.scan(self.scan).geometry.spacing
             self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
 
-    def turn_back(self) -> None:
+    def reset_view(self) -> None:
         """Turn the view so that it shows the slices that are tagged."""
         dims = self.viewer.dims
         dims.ndisplay, dims.order = 2, tuple(range(dims.ndim))
@@ -208,7 +197,7 @@ class Session:
         self.saving.save(self.study.tags, self.scan, changes)
         self.tags_changed.emit(self.scan)
 
-    def take_over(self, scans: Iterable[str]) -> None:
+    def reload_tags(self, scans: Iterable[str]) -> None:
         """Show tags that were changed on the disk, as by an import."""
         changed = tuple(scans)
         if self.scan in changed:
@@ -218,7 +207,7 @@ class Session:
 
     def show_step(self, step: UndoStep) -> None:
         """Show a step that was undone or redone on the disk."""
-        self.take_over(step.changes)
+        self.reload_tags(step.changes)
         if self.scan in step.changes:
             self.go_to(step.changes[self.scan][0].slice_index)
 
@@ -231,14 +220,14 @@ class Session:
         except McwssError as error:
             self.damage = str(error)
 
-    def _forget_scan(self) -> None:
-        """Forget the scan on screen and its voxels, and write its tags into the csv file.
+    def _leave_scan(self) -> None:
+        """Release the scan on screen and its voxels, and write its tags into the csv file.
 
         Call it before its layers are changed: each change of a layer changes the
         view, for which a dock might show a button, so that Qt paints half-removed
         layers and OpenGL crashes.
         """
-        self.correcting.look()
+        self.correcting.save_painted()
         self.compact_tags()
         if self.study is not None and self.scan is not None:
             self.study.scan(self.scan).release()

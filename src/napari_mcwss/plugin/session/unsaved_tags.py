@@ -8,8 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
-from napari_mcwss.plugin.session.close_guard import Closing
-from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.session.close_guard import SessionGuard
 from napari_mcwss.study.tag_exchange import write_tags
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.store import TagStore
@@ -19,26 +18,8 @@ Unsaved = Mapping[str, Sequence[Change]]
 _Role = QMessageBox.ButtonRole
 
 
-class UnsavedTags(Closing):
-    """Keeps a window open until the user has decided about unsaved tags, then closes the study.
-
-    Parameters
-    ----------
-    window : QWidget
-        The window of the viewer.
-    session : Session
-        Of the viewer.
-    """
-
-    def __init__(self, window: QWidget, session: Session) -> None:
-        super().__init__(window)
-        self._session = session
-
-    @classmethod
-    def guard(cls, window: QWidget, session: Session) -> None:
-        """Watch a window, which outlives its docks; only the first call for a window counts."""
-        if window.findChild(cls, options=Qt.FindChildOption.FindDirectChildrenOnly) is None:
-            cls(window, session)
+class UnsavedTags(SessionGuard):
+    """Keeps a window open until the user has decided about unsaved tags, then closes the study."""
 
     def may_close(self, window: QWidget) -> bool:
         """Ask about unsaved tags."""

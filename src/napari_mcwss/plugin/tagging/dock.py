@@ -125,7 +125,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.lost = LostScans(self.session.order)
         self.lost.found.connect(self._found_again)
         self.turn_button = QPushButton("Turn back to the slices")
-        self.turn_button.clicked.connect(self.session.turn_back)
+        self.turn_button.clicked.connect(self.session.reset_view)
         self.claim_button = QPushButton("Try again")
         self.claim_button.clicked.connect(self._acquire_lock)
         self.status = QLabel()

@@ -82,7 +82,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
         self.compare_action.setEnabled(there)
 
     def _take_over(self, applied: Applied) -> None:
-        self._session.take_over(applied.scans)
+        self._session.reload_tags(applied.scans)
         if not applied.reason:
             show_info(f"{applied.changed} tags imported. Undo reverts this.")
 

@@ -89,7 +89,7 @@ class Undoing(QObject):  # type: ignore[misc]
                 self._show(step, done)
             else:
                 # Of some scans it may be written.
-                self._session.take_over(step.changes)
+                self._session.reload_tags(step.changes)
 
         events = _applying(apply, self._session.order)
         self.background.start(Job("writing of tags", events, lambda _: False))

@@ -177,7 +177,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()
         if trust:
-            self.session.correcting.look()
+            self.session.correcting.save_painted()
             self.session.correcting.saving.finish()
         if self.settings.separate.isChecked():
             ranks = self.settings.device.ranks
