@@ -55,7 +55,7 @@ class TestImport:
     def test_planning_changes_nothing(self, study, long_file):
         before = values(study)
         plan = plan_import(study, [long_file])
-        assert (plan.new, len(plan.conflicts), plan.unchanged) == (2, 1, 0)
+        assert (plan.counts().new, len(plan.conflicts), plan.counts().unchanged) == (2, 1, 0)
         assert values(study) == before
 
     @pytest.mark.parametrize(("overwrite", "tag", "changed"), [(True, 0, 3), (False, 1, 2)])
@@ -65,7 +65,7 @@ class TestImport:
         assert known(study, "phantom01") == {(3, "ED"): 1, (4, "TC"): tag, (9, "ED"): 0}
         assert known(study, "phantom02") == {(5, "TC"): 0}
         again = plan_import(study, [long_file])
-        assert (again.new, len(again.conflicts)) == (0, 0 if overwrite else 1)
+        assert (again.counts().new, len(again.conflicts)) == (0, 0 if overwrite else 1)
 
     def test_is_one_deed_for_each_scan(self, study, long_file):
         study.tags.reader = "B"
@@ -127,7 +127,7 @@ class TestImport:
             raise McwssError("No space left")
 
         monkeypatch.setattr(ScanTags, "write", write_once)
-        monkeypatch.setattr(ScanTags, "note", full)
+        monkeypatch.setattr(ScanTags, "append", full)
         with pytest.raises(McwssError, match=r"done for phantom01 only: .*No space left"):
             apply_import(study, plan, overwrite=True)
         assert study.tags.read("phantom01").get(3, "ED") is Tag.PRESENT
@@ -154,7 +154,7 @@ class TestAnotherStudy:
 
     def test_is_read_without_its_images(self, study, other):
         plan = plan_import(study, [other])
-        assert (plan.new, len(plan.conflicts), plan.unchanged) == (1, 0, 0)
+        assert (plan.counts().new, len(plan.conflicts), plan.counts().unchanged) == (1, 0, 0)
         apply_import(study, plan, overwrite=False)
         assert known(study, "phantom02") == {(2, "TC"): 1}
 
@@ -162,7 +162,7 @@ class TestAnotherStudy:
         folder = other / "tags" / ".journal"
         folder.mkdir()
         (folder / "phantom01.jsonl").write_text('{"changes": [[7, "ED", 1, -1]]}\n')
-        assert plan_import(study, [other]).new == 2
+        assert plan_import(study, [other]).counts().new == 2
 
     def test_what_this_study_has_not_is_left_out_with_a_warning(self, study, other):
         file = other / "mcwss.json"
@@ -170,8 +170,10 @@ class TestAnotherStudy:
         file.write_text(text)
         (other / "tags" / "phantom02.csv").rename(other / "tags" / "phantom09.csv")
         with (
-            pytest.warns(UserWarning, match="classes that this study has not, left out: XX"),
-            pytest.warns(UserWarning, match="scans that this study has not, left out: phantom09"),
+            pytest.warns(UserWarning, match="classes that this study does not have, left out: XX"),
+            pytest.warns(
+                UserWarning, match="scans that this study does not have, left out: phantom09"
+            ),
         ):
             assert list(read_tags(study, [other])) == ["phantom01"]
 
@@ -219,7 +221,7 @@ def test_two_hundred_thousand_tags_are_imported_in_seconds(study, tmp_path):
     path = tmp_path / "many.csv"
     path.write_text("scan,slice,class,tag\n" + "\n".join(rows) + "\n")
     start = time.monotonic()
-    assert plan_import(study, [path]).new == 98
+    assert plan_import(study, [path]).counts().new == 98
     assert time.monotonic() - start < 10
 
 

@@ -143,7 +143,7 @@ def test_another_study_comes_in_beside_other_tags_and_goes_as_one_step(
         before = values(other)
         plan = plan_import(other, [tagged.folder])
         changed = apply_import(other, plan, overwrite=overwrite)
-        assert changed == plan.new + (len(plan.conflicts) if overwrite else 0)
+        assert changed == plan.counts().new + (len(plan.conflicts) if overwrite else 0)
         for scan, table in tags.items():
             here, there = np.array(before[scan]), table.values
             taken = there != Tag.UNKNOWN

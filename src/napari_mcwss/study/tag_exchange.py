@@ -205,7 +205,7 @@ def plan_masks(
 
 
 def plan_import(study: TaggedStudy, sources: Sequence[Path]) -> ImportPlan:
-    """Plan an import from sources that `read_tags` reads, without changing anything."""
+    """Plan an import from sources as in `read_tags`, without changing anything."""
     imported = read_tags(study, sources)
     return ImportPlan({scan: study.tags.read(scan) for scan in imported}, imported)
 

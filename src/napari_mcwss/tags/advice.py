@@ -33,7 +33,7 @@ def advise(tags: Tags, classes: Sequence[str]) -> list[str]:
 
 
 def level_area(tags: Tags, index: int) -> float:
-    """Measure how well the level of a slice predicts a class's tag, by leaving out one scan.
+    """Measure how well the level of a slice predicts a class's tag in a scan from the others.
 
     Returns
     -------

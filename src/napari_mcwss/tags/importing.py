@@ -122,7 +122,7 @@ class ImportPlan:
     def result(self, *, overwrite: bool) -> dict[str, TagTable]:
         """Return copies of the tables that the import changes, as they are after it.
 
-        Imported tags replace conflicting ones of the study only to `overwrite`.
+        Where tags conflict, those of the study stay unless `overwrite` is true.
         """
         results = {}
         for scan, here in self.current.items():

@@ -19,6 +19,6 @@ class TagLock(Lock):
                 f"another program has just started to change the tags ('{self.path}'): try again"
             )
         return TagsLockedError(
-            f"the tags of this study can only be read: {holder} is changing them: close the study "
+            f"the tags of this study can only be read: {holder} changes them: close the study "
             f"there{self.advice(holder)}"
         )

@@ -109,7 +109,7 @@ def test_a_copy_can_be_imported_later(qtbot, dock, disk, phantom_study, tmp_path
     disk.undo()
     study = Study.open(phantom_study.folder)
     plan = plan_import(study, [path])
-    assert (len(plan.conflicts), plan.new) == (0, 3)
+    assert (len(plan.conflicts), plan.counts().new) == (0, 3)
     apply_import(study, plan, overwrite=False)
     assert study.tags.read("phantom01").values[12:14].tolist() == [[1, 1], [1, -1]]
     assert study.tags.read("phantom02").values[12].tolist() == [-1, 0]
