@@ -117,7 +117,7 @@ def test_number_keys_do_not_tag_from_behind_another_tab(qtbot, dock, study):
     dock.parentWidget().setFloating(True)
     other.raise_()
     qtbot.waitUntil(lambda: not dock.visibleRegion().isEmpty(), timeout=PATIENCE)
-    assert dock.slices.keys_active
+    assert dock.slices.keys.enabled
 
 
 def test_a_damaged_scan_leaves_the_other_one_selected(qtbot, dock, phantom_study, told, tmp_path):

@@ -1,5 +1,6 @@
 """Arrangements of widgets that several docks and dialogs use."""
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -45,6 +46,12 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     while place is not None and not isinstance(place, QDockWidget):
         place = place.parentWidget()
     return place
+
+
+def open_dialog(dialog: QDialog) -> None:
+    """Show a dialog without blocking the window, and delete it once it is closed."""
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
 
 
 def ok_cancel(dialog: QDialog, verb: str) -> tuple[QDialogButtonBox, QPushButton]:

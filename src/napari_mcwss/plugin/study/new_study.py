@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHeaderView,
     QLabel,
-    QLineEdit,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -22,7 +21,6 @@ from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
-from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
 from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
@@ -76,12 +74,9 @@ class ScansDialog(StudyDialog):
         self.source_label = QLabel("none chosen")
         folder_button = QPushButton("Folder …", clicked=self._ask_folder)
         files_button = QPushButton("Files …", clicked=self._ask_files)
-        self.channels = QLineEdit(placeholderText="such as t1c, flair", textChanged=self.refresh)
-        self.classes = QLineEdit(
-            placeholderText="what to look for, such as TC, ED", textChanged=self.refresh
-        )
-        self.study_folder = StudyFolder()
-        self.study_folder.textChanged.connect(self.refresh)
+        self.channels.setPlaceholderText("such as t1c, flair")
+        for line in (self.channels, self.classes, self.study_folder):
+            line.textChanged.connect(self.refresh)
         self.table = QTableWidget(editTriggers=QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
 
@@ -90,8 +85,8 @@ class ScansDialog(StudyDialog):
         form.addRow("Channels", self.channels)
         if self._new:
             form.addRow("Classes", self.classes)
-            line = side_by_side(self.study_folder, self.study_folder.choose_button)
-            form.addRow("Study folder", line)
+            button = self.study_folder.choose_button
+            form.addRow("Study folder", side_by_side(self.study_folder, button))
         stack(self, form, self.table, self.reason, self.buttons, margins=True)
 
     def set_sources(self, sources: Sequence[Path]) -> None:

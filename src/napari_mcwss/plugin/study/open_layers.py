@@ -19,7 +19,6 @@ from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
-from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.scans.formats.registry import format_named
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.writing import write_volume
@@ -62,10 +61,8 @@ class OpenLayersDialog(StudyDialog):
             )
         super().__init__(parent, "Study of the open layers", "Make study")
         self._layers = layers
-        self.channels = QLineEdit(", ".join(layer.name for layer in layers))
-        self.classes = QLineEdit(placeholderText="what to look for, such as TC, ED")
+        self.channels.setText(", ".join(layer.name for layer in layers))
         self.scan_name = QLineEdit("scan1")
-        self.study_folder = StudyFolder()
         self.study_folder.propose(Path(layers[0].name).name)
         self.reason.setText(
             "The study refers to the layers' NIfTI files; layers without one are written into "

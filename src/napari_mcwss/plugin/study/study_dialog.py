@@ -3,25 +3,17 @@
 from collections.abc import Callable, Generator
 from functools import partial
 
-from qtpy.QtWidgets import QDialog, QLabel, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QLineEdit, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import ok_cancel
+from napari_mcwss.plugin.study.study_folder import StudyFolder
 from napari_mcwss.study.study import Study
 
 
 class StudyDialog(QDialog):  # type: ignore[misc]
     """A dialog that makes a study in another thread, and closes once it is made.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The window to lie on.
-    title : str
-        The title of the window.
-    verb : str
-        The text of the button that accepts.
 
     Attributes
     ----------
@@ -35,6 +27,9 @@ class StudyDialog(QDialog):  # type: ignore[misc]
         super().__init__(parent)
         self.study: Study | None = None
         self.setWindowTitle(title)
+        self.channels = QLineEdit()
+        self.classes = QLineEdit(placeholderText="what to look for, such as TC, ED")
+        self.study_folder = StudyFolder()
         self.reason = QLabel(wordWrap=True)
         self.buttons, self.ok_button = ok_cancel(self, verb)
         self._making = Background(self)

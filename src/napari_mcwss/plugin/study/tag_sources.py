@@ -176,19 +176,6 @@ class Answer:
 class TagSourceDialog(QDialog):  # type: ignore[misc]
     """A dialog that reads tags, and shows what it found before it is accepted.
 
-    Parameters
-    ----------
-    parent : QWidget
-        The window to lie on.
-    session : Session
-        The session of the study to read the tags for.
-    title : str
-        The title of the window.
-    verb : str
-        The text of the button that accepts.
-    masks : bool
-        Whether masks are a possible source.
-
     Attributes
     ----------
     reason : QLabel
@@ -264,10 +251,7 @@ def _answer(read: Read, work: Callable[[dict[str, TagTable]], Any]) -> Answer:
 
 
 def _read_masks(
-    study: Study,
-    masks: str,
-    mapping: Mapping[str, Sequence[int]],
-    warn: Callable[[str], None],
+    study: Study, masks: str, mapping: Mapping[str, Sequence[int]], warn: Callable[[str], None]
 ) -> dict[str, TagTable]:
     files = {scan: study.files(scan)[0] for scan in study.scan_names}
     found = find_masks(masks, files, partial=True)

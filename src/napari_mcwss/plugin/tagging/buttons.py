@@ -1,4 +1,4 @@
-"""Big buttons that show and change the tags of the slice on screen."""
+"""Buttons that show and change the tags of the slice on screen."""
 
 from collections.abc import Mapping
 
@@ -20,34 +20,26 @@ MARKS = {
     Tag.ABSENT: ("○", "absent"),
     Tag.UNKNOWN: ("?", "unknown"),
 }
-"""A shape and a word for each tag, so that nothing hangs on a colour."""
+"""A shape and a word for each tag, so that no tag is told by its colour alone."""
 
 
 class TagButton(QPushButton):  # type: ignore[misc]
-    """The tag of one class: a click goes on to the next state.
-
-    Parameters
-    ----------
-    spec : ClassSpec
-        The class.
-    key, absent_key : str
-        Those that go on to the next state, and to absent; empty if none do.
+    """Shows the tag of a class, and its keys if they are not empty; a click asks for the next tag.
 
     Attributes
     ----------
     tag_chosen : Signal
-        The class's name and the tag that was asked for.
+        Name of the class, and the tag.
     """
 
     tag_chosen = Signal(str, object)
 
     def __init__(self, spec: ClassSpec, key: str, absent_key: str) -> None:
-        super().__init__()
+        super().__init__(minimumHeight=44, clicked=self.advance)
         self.spec = spec
         self.key = key
         self.tag = Tag.UNKNOWN
         self.selected = False
-        self.setMinimumHeight(44)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         colour = QPixmap(QSize(18, 18))
         colour.fill(QColor(spec.colour))
@@ -57,11 +49,10 @@ class TagButton(QPushButton):  # type: ignore[misc]
             if key
             else "Click: unknown, present, absent"
         )
-        self.clicked.connect(self.advance)
         self.show_tag(None)
 
     def show_tag(self, tag: Tag | None) -> None:
-        """Show a tag; None where there is no slice to have one."""
+        """Show a tag; None if there is no slice on screen."""
         self.tag = Tag.UNKNOWN if tag is None else tag
         mark, word = ("", "") if tag is None else MARKS[tag]
         edge = {Tag.PRESENT: "solid", Tag.ABSENT: "dashed"}.get(self.tag, "none")
@@ -71,7 +62,7 @@ class TagButton(QPushButton):  # type: ignore[misc]
             "QPushButton { text-align: left; padding-left: 10px; font-size: 14px; "
             f"border: 2px {edge} {self.spec.colour}; }}"
         )
-        # Qt takes a millisecond to follow even one that is the same.
+        # Setting a style takes a millisecond, even if it is the same.
         if style != self.styleSheet():
             self.setStyleSheet(style)
 
@@ -82,14 +73,14 @@ class TagButton(QPushButton):  # type: ignore[misc]
 
 
 class TagButtons(QWidget):  # type: ignore[misc]
-    """One `TagButton` a class.
+    """A `TagButton` for each class.
 
     Attributes
     ----------
     tag_chosen : Signal
-        The class's name and the tag that was asked for.
+        Name of the class, and the tag.
     selected : str or None
-        The class that ranges are set for: the one last tagged, marked by an arrow.
+        The class that ranges are tagged for: the one tagged last, marked by an arrow.
     """
 
     tag_chosen = Signal(str, object)
@@ -103,7 +94,7 @@ class TagButtons(QWidget):  # type: ignore[misc]
         self._layout.setContentsMargins(0, 0, 0, 0)
 
     def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
-        """Make the buttons anew."""
+        """Replace the buttons."""
         for button in self.buttons:
             self._layout.removeWidget(button)
             button.deleteLater()
@@ -116,13 +107,13 @@ class TagButtons(QWidget):  # type: ignore[misc]
         self.select(classes[0].name if classes else None)
 
     def set_keys(self, keys: Mapping[str, str]) -> None:
-        """Name the keys that do what the buttons do."""
+        """Show other keys on the buttons."""
         selected, self._keys = self.selected, keys
         self.set_classes(tuple(button.spec for button in self.buttons))
         self.select(selected)
 
     def select(self, class_name: str | None) -> None:
-        """Choose the class that ranges are set for."""
+        """Choose the class that ranges are tagged for."""
         self.selected = class_name
         for button in self.buttons:
             button.selected = button.spec.name == class_name
@@ -132,7 +123,7 @@ class TagButtons(QWidget):  # type: ignore[misc]
         self.tag_chosen.emit(class_name, tag)
 
     def press(self, number: int, tag: Tag | None = None) -> None:
-        """Act on the key of a class: ask for a tag, or for the next one."""
+        """Ask for a tag of the class with a number; by default, for the next tag."""
         if number <= len(self.buttons) and self.isEnabled():
             button = self.buttons[number - 1]
             self._choose(button.spec.name, button.tag.next if tag is None else tag)

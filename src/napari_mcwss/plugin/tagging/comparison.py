@@ -1,4 +1,4 @@
-"""A second reader's tags beside the study's: where they differ, and how far they agree."""
+"""Comparison with a second reader's tags: disagreements, and agreement of each class."""
 
 import math
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.plugin.study.tag_sources import TagSourceDialog
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
@@ -23,20 +24,7 @@ if TYPE_CHECKING:
 
 
 class CompareDialog(TagSourceDialog):
-    """Choose the tags of a second reader, which are not imported.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    session : Session
-        With the study to compare with.
-
-    Attributes
-    ----------
-    tables : dict of str to TagTable
-        The second reader's tags for each scan.
-    """
+    """Asks for the tags of a second reader, and reads them without importing them."""
 
     def __init__(self, parent: QWidget, session: Session) -> None:
         super().__init__(parent, session, "Compare with a second reader", "Compare", masks=False)
@@ -44,7 +32,7 @@ class CompareDialog(TagSourceDialog):
         self.refresh()
 
     def show_found(self, value: dict[str, TagTable] | None) -> str:
-        """Take the tags; their number is enough to be seen."""
+        """Keep the tags; return an error if none is known."""
         self.tables = value or {}
         if value is None or any(table.tagged.any() for table in value.values()):
             return ""
@@ -52,23 +40,14 @@ class CompareDialog(TagSourceDialog):
 
 
 class Comparison(QWidget):  # type: ignore[misc]
-    """Flags on the strip, kappa of each class, and the way from one disagreement to the next.
+    """Flags disagreements on the strip, goes through them, and shows the kappa of each class.
 
-    It is there only while a second reader's tags are compared.
-
-    Parameters
-    ----------
-    session : Session
-        With the tags on screen.
-    scans : ScanList
-        With the tags of all scans.
-    strip : TagStrip
-        Shows where readers differ.
+    Hidden while nothing is compared.
 
     Attributes
     ----------
     place_wanted : Signal
-        A scan and the slice of the next disagreement, to be brought on screen.
+        A scan and a slice to show.
     """
 
     place_wanted = Signal(str, int)
@@ -80,37 +59,20 @@ class Comparison(QWidget):  # type: ignore[misc]
         self._strip = strip
         self._study: Study | None = None
         self._second: dict[str, TagTable] = {}
-        self.title, self.here, self.kappas = QLabel(), QLabel(), QLabel()
-        for label in (self.title, self.here):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-        self.next_button = QPushButton("Next disagreement")
-        self.next_button.clicked.connect(self.go_on)
-        self.stop_button = QPushButton("Stop comparing")
-        self.stop_button.clicked.connect(self.stop)
+        self.title, self.here = (
+            QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True) for _ in range(2)
+        )
+        self.kappas = QLabel()
+        self.next_button = QPushButton("Next disagreement", clicked=self.go_on)
+        self.stop_button = QPushButton("Stop comparing", clicked=self.stop)
         self._counting = Latest(self, "comparison of readers")
         self._counting.answered.connect(self.kappas.setText)
         scans.tables_changed.connect(self._count)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.next_button)
-        buttons.addWidget(self.stop_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.title, self.kappas, self.here):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
+        stack(self, self.title, self.kappas, self.here, row(self.next_button, self.stop_button))
         self.hide()
 
     def start(self, name: str, tables: dict[str, TagTable]) -> None:
-        """Compare the study on screen with a second reader's tags.
-
-        Parameters
-        ----------
-        name : str
-            Of the second reader.
-        tables : dict of str to TagTable
-            Their tags, of the study's slices and classes.
-        """
+        """Compare the open study with the tags of a second reader for each scan."""
         self._study, self._second = self._session.study, tables
         self.title.setText(f"Compared with {self._session.order.hide(name)}")
         self.kappas.clear()
@@ -126,7 +88,7 @@ class Comparison(QWidget):  # type: ignore[misc]
         self.hide()
 
     def show_slice(self) -> None:
-        """Follow the tags and the slice on screen; stop at another study."""
+        """Show the disagreements of the scan and the slice on screen; stop if the study changed."""
         study, scan, table = self._session.study, self._session.scan, self._session.table
         if self._study is None:
             return
@@ -150,7 +112,7 @@ class Comparison(QWidget):  # type: ignore[misc]
         self.here.setText("\n".join(texts) or "No disagreement on this slice.")
 
     def go_on(self) -> None:
-        """Go to the next slice on which readers differ, in this scan or one after it."""
+        """Go to the next slice on which the readers disagree, in this scan or a later one."""
         names, scan = self._session.order.names, self._session.scan
         start = names.index(scan) if scan in names else 0
         index = self._session.slice_index
@@ -165,7 +127,7 @@ class Comparison(QWidget):  # type: ignore[misc]
         self.here.setText("There is no disagreement.")
 
     def _different(self, scan: str) -> NDArray[np.intp]:
-        """Give the slices of a scan on which readers differ."""
+        """Return the slices of a scan on which the readers disagree."""
         mine, theirs = self._scans.tables.get(scan), self._second.get(scan)
         if mine is None or theirs is None:
             return np.zeros(0, np.intp)
@@ -181,7 +143,7 @@ class Comparison(QWidget):  # type: ignore[misc]
 
 
 def _agreement_text(pairs: Sequence[tuple[TagTable, TagTable]], classes: Sequence[str]) -> str:
-    """Write the agreement of each class, as rich text."""
+    """Return the agreement of each class, as rich text."""
     rows = [("", "compared", "agreed", "Cohen's kappa")]
     for name in classes:
         found = class_agreement(pairs, name)

@@ -1,4 +1,4 @@
-"""The dock with the study: its scans, and the tags of the slice on screen."""
+"""The Tagging dock: the study, its scans, and the tags of the slice on screen."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFileDialog,
-    QGridLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -25,7 +23,7 @@ from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import dock_of, side_by_side
+from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, row, side_by_side, stack
 from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
@@ -44,19 +42,12 @@ OTHER_UNITS = "A layer is not in millimetres: give it the unit mm, or remove it,
 
 
 class TaggingDock(QWidget):  # type: ignore[misc]
-    """Open a study, choose a scan, tag its slices.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that shows the scan.
+    """Opens a study, lists its scans, and tags their slices.
 
     Attributes
     ----------
     settled : Signal
-        Nothing is being read any more.
-    slices : SliceTagging
-        Tags of the slice on screen.
+        A scan was read, or could not be read.
     """
 
     settled = Signal()
@@ -66,8 +57,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
         self._reading = ScanReading(self, self.session)
-        self._reading.ended.connect(self._show_read)
-        self._slice_wanted: tuple[str, int] | None = None
+        self._reading.ended.connect(self._reading_ended)
+        self._requested: tuple[str, int] | None = None
         self._make_widgets()
         self._reading.began.connect(self._refresh)
         self._reading.said.connect(self.status.setText)
@@ -82,81 +73,79 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             (self._theme_changed, self.viewer.events.theme),
         ):
             connect_until_destroyed(self, slot, *signals)
-        self._place: QDockWidget | None = None
+        self._dock: QDockWidget | None = None
         self._in_sight = True
         QApplication.instance().aboutToQuit.connect(self.session.close)
         self._study_changed()
 
     def _make_widgets(self) -> None:
-        self.new_button = QPushButton("New study …")
-        self.open_button = QPushButton("Open study …")
-        self.add_button = QPushButton("Add scans …")
-        self.layers_button = QPushButton("Use the open layers …")
-        self.new_button.setToolTip("Choose scans and name classes; the scans stay where they are")
-        self.open_button.setToolTip("The folder of a study that was made before")
-        self.add_button.setToolTip("More scans, of the same channels, for this study")
-        self.layers_button.setToolTip("Make a study of the image layers in the list")
-        self.new_button.clicked.connect(self.new_study)
-        self.open_button.clicked.connect(self._ask_study)
-        self.add_button.clicked.connect(self.add_scans)
-        self.layers_button.clicked.connect(self.use_layers)
-        actions = QGridLayout()
-        for index, button in enumerate(
-            (self.new_button, self.open_button, self.add_button, self.layers_button)
-        ):
-            actions.addWidget(button, index // 2, index % 2)
-        self.title = QLabel()
-        self.title.setWordWrap(True)
+        self.new_button = QPushButton(
+            "New study …",
+            toolTip="Choose scans and name classes; the scans stay where they are",
+            clicked=self.new_study,
+        )
+        self.open_button = QPushButton(
+            "Open study …",
+            toolTip="Choose the folder of an existing study",
+            clicked=self._ask_study,
+        )
+        self.add_button = QPushButton(
+            "Add scans …",
+            toolTip="Add scans with the same channels to this study",
+            clicked=self.add_scans,
+        )
+        self.layers_button = QPushButton(
+            "Use the open layers …",
+            toolTip="Make a study of the image layers in the list",
+            clicked=self.use_layers,
+        )
+        self.title = QLabel(wordWrap=True)
         self.scans = ScanList(self.session.order)
         self.scans.setMaximumHeight(180)
-        self.scans.scan_chosen.connect(self._scan_chosen)
+        self.scans.scan_chosen.connect(self._read)
         self.scans.tables_changed.connect(self._summarise)
         self.order_boxes = ScanOrderBoxes(self.session.order)
-        self.session.order.changed.connect(self._order_changed)
+        self.session.order.changed.connect(self._summarise)
+        self.session.order.changed.connect(self._refresh)
         self.summary = TagSummary()
         self.slices = SliceTagging(self.viewer)
         self.slices.switch.toggled.connect(self._refresh)
-        self.slices.next_scan_wanted.connect(self._next_scan)
+        self.slices.next_scan_wanted.connect(self._read_next)
         self.comparison = Comparison(self.session, self.scans, self.slices.strip)
         self.comparison.place_wanted.connect(self._go_to)
         self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
         self.suggesting.place_wanted.connect(self._go_to)
         self.tag_menu = TagMenu(self.session, self.comparison)
         self.lost = LostScans(self.session.order)
-        self.lost.found.connect(self._found_again)
-        self.turn_button = QPushButton("Turn back to the slices")
-        self.turn_button.clicked.connect(self.session.reset_view)
-        self.claim_button = QPushButton("Try again")
-        self.claim_button.clicked.connect(self._acquire_lock)
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.lost.found.connect(self._lost_found)
+        self.turn_button = QPushButton("Turn back to the slices", clicked=self.session.reset_view)
+        self.claim_button = QPushButton("Try again", clicked=self._acquire_lock)
+        self.status = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout = QVBoxLayout(self)
-        layout.addLayout(actions)
-        layout.addWidget(self.title)
-        layout.addWidget(self.scans)
-        layout.addWidget(side_by_side(self.order_boxes, self.tag_menu))
-        layout.addWidget(self.slices)
-        layout.addWidget(self.suggesting)
-        layout.addWidget(self.comparison)
-        layout.addWidget(self.status)
-        layout.addWidget(self.lost)
-        layout.addWidget(self.turn_button)
-        layout.addWidget(self.claim_button)
-        layout.addWidget(self._beneath(self.summary), 1)
-
-    @staticmethod
-    def _beneath(widget: QWidget) -> QScrollArea:
-        """Let a widget have the room that others leave: its length must squeeze no button."""
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setWidget(widget)
-        return area
+        # A long summary scrolls, so that it leaves all widgets above their height.
+        area = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
+        area.setWidget(self.summary)
+        stack(
+            self,
+            row(self.new_button, self.open_button),
+            row(self.add_button, self.layers_button),
+            self.title,
+            self.scans,
+            side_by_side(self.order_boxes, self.tag_menu),
+            self.slices,
+            self.suggesting,
+            self.comparison,
+            self.status,
+            self.lost,
+            self.turn_button,
+            self.claim_button,
+            area,
+            margins=True,
+        )
+        self.layout().setStretchFactor(area, 1)
 
     def open_study(self, folder: Path) -> None:
-        """Open a study; what cannot be opened is told in a notification."""
+        """Open a study; if that fails, show a notification."""
         try:
             study = Study.open(folder)
         except McwssError as error:
@@ -165,7 +154,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._take(study)
 
     def new_study(self, sources: list[Path] | None = None) -> None:
-        """Ask for scans and classes, and make a study of them."""
+        """Ask for scans and classes, and make a study."""
         self._accept(ScansDialog(self, sources=sources or []))
 
     def add_scans(self, sources: list[Path] | None = None) -> None:
@@ -183,21 +172,21 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._accept(dialog)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Learn from the dock around this widget when another tab hides it."""
+        """Watch whether another tab hides the dock around this widget."""
         super().showEvent(event)
-        place = dock_of(self)
-        if place is not None and place is not self._place:
-            self._place = place
-            place.visibilityChanged.connect(self._come_in_sight)
-            UnsavedTags.guard(place.parentWidget(), self.session)
+        dock = dock_of(self)
+        if dock is not None and dock is not self._dock:
+            self._dock = dock
+            dock.visibilityChanged.connect(self._set_in_sight)
+            UnsavedTags.guard(dock.parentWidget(), self.session)
 
-    def _come_in_sight(self, in_sight: bool) -> None:
-        # Qt counts a widget as visible even behind another tab; its keys must not work there.
+    def _set_in_sight(self, in_sight: bool) -> None:
+        # Qt calls a widget visible even behind another tab, where its keys must not act.
         self._in_sight = in_sight
         self._refresh()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        """Take files and folders."""
+        """Accept files and folders."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
@@ -213,13 +202,12 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self.new_study(paths)
 
     def _accept(self, dialog: ScansDialog | OpenLayersDialog) -> None:
-        """Show a dialog without blocking the screen, and take the study that it makes."""
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        """Show a dialog without blocking the window, and show the study that it makes."""
         dialog.accepted.connect(lambda: self._take(dialog.study))
-        dialog.open()
+        open_dialog(dialog)
 
     def _take(self, study: Study | None) -> None:
-        """Read a study's first scan, then show the study."""
+        """Show a study and read its first scan."""
         if study is None or not study.scan_names:
             return
         if study is self.session.study:
@@ -233,20 +221,20 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         if folder:
             self.open_study(Path(folder))
 
-    def _scan_chosen(self, name: str) -> None:
+    def _read(self, name: str) -> None:
         if self.session.study is not None and name != self.session.scan:
             self._reading.read(self.session.study, name)
 
     def _go_to(self, scan: str, index: int) -> None:
-        """Bring a slice on screen, of whichever scan."""
+        """Show a slice of any scan."""
         if scan == self.session.scan:
             self.session.go_to(index)
         else:
-            self._slice_wanted = scan, index
-            self._scan_chosen(scan)
+            self._requested = scan, index
+            self._read(scan)
 
-    def _show_read(self) -> None:
-        # A scan that could not be read must not look as if it were on screen.
+    def _reading_ended(self) -> None:
+        # A scan that could not be read is not on screen, and must not stay selected.
         self.scans.select(self.session.scan)
         self._refresh()
         self.settled.emit()
@@ -266,9 +254,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
         self.slices.forget_range()
-        wanted, self._slice_wanted = self._slice_wanted, None
-        if wanted is not None and wanted[0] == scan:
-            self.session.go_to(wanted[1])
+        requested, self._requested = self._requested, None
+        if requested is not None and requested[0] == scan:
+            self.session.go_to(requested[1])
         self._refresh()
 
     def _tags_changed(self, scan: str) -> None:
@@ -277,22 +265,18 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         else:
             self.scans.read_again(scan)
 
-    def _found_again(self) -> None:
+    def _lost_found(self) -> None:
         study = self.session.study
         self.scans.show_study(study)
         if study is not None and self.session.scan is None:
             self._reading.read(study, self.session.order.names[0])
 
-    def _order_changed(self) -> None:
-        self._summarise()
-        self._refresh()
-
-    def _next_scan(self) -> None:
+    def _read_next(self) -> None:
         name = self.scans.next_with_work()
         if name is None:
             self.status.setText("All other scans are tagged.")
         else:
-            self._scan_chosen(name)
+            self._read(name)
 
     def _summarise(self) -> None:
         study = self.session.study
@@ -310,7 +294,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self._refresh()
 
     def _obstacle(self) -> str:
-        """Say why no slice can be tagged now, if so."""
+        """Return why no slice can be tagged now; empty if one can."""
         if self._reading.running:
             return "Reading …"
         if self.session.study is None:
@@ -328,7 +312,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         return ""
 
     def _refresh(self, *_: object) -> None:
-        """Show the tags of the slice on screen, or why there are none to show."""
+        """Show the tags of the slice on screen, or why there are none."""
         obstacle = self._obstacle()
         self.slices.show_slice(usable=not obstacle, in_sight=self._in_sight)
         self.comparison.show_slice()
@@ -345,7 +329,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
 
 def _events_of_view(viewer: Viewer) -> list[Any]:
-    """Give what tells that another slice may be on screen; units are there since napari 0.9."""
+    """Return the events after which another slice may be on screen; napari < 0.9 has no units."""
     events = viewer.dims.events
     names = ("point", "ndisplay", "order", "units")
     return [events[name] for name in names if name in events.emitters]

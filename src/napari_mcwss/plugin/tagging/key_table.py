@@ -1,7 +1,7 @@
-"""The table of keys: what can be done by key, by which keys, and how they are written."""
+"""The table of actions that have keys, and how keys are checked and written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
@@ -9,7 +9,7 @@ from qtpy.QtGui import QKeySequence
 from napari_mcwss.base.errors import McwssError
 
 NUMBERS = range(1, 10)
-"""Of the classes that have keys."""
+"""Numbers of the classes that have keys."""
 
 _PORTABLE = QKeySequence.SequenceFormat.PortableText
 _NATIVE = QKeySequence.SequenceFormat.NativeText
@@ -22,19 +22,8 @@ _MODIFIERS = tuple(
 )
 
 
-@dataclass(frozen=True)
-class KeyAction:
-    """What can be done by key.
-
-    Parameters
-    ----------
-    name : str
-        By which preferences know it.
-    key : str
-        The key if no other is chosen, as Qt writes it on every system.
-    does : str
-        What it does, in a few words.
-    """
+class KeyAction(NamedTuple):
+    """An action: its name in preferences, its default key (portable text of Qt), what it does."""
 
     name: str
     key: str
@@ -42,12 +31,12 @@ class KeyAction:
 
 
 def class_action(number: int) -> str:
-    """Name the action of a class: its next tag."""
+    """Return the name of the action that asks for the next tag of a class."""
     return f"class_{number}"
 
 
 def absent_action(number: int) -> str:
-    """Name the action that makes a class absent."""
+    """Return the name of the action that tags a class absent."""
     return f"absent_{number}"
 
 
@@ -71,22 +60,22 @@ _DOES = {action.name: action.does for action in ACTIONS}
 
 
 def checked_keys(keys: Mapping[str, str]) -> dict[str, str]:
-    """Complete and check the keys that a user has chosen.
+    """Check the keys that a user has chosen, and add the defaults of the other actions.
 
     Parameters
     ----------
     keys : mapping
-        Name of an action to its key; actions that are left out keep theirs.
+        Name of an action to its key.
 
     Returns
     -------
     dict
-        A key for each action, as Qt writes it on every system.
+        Name of each action to its key, as portable text of Qt.
 
     Raises
     ------
     McwssError
-        If there is no such action, a key is none, or two actions have one key.
+        If an action or a key does not exist, or two actions have the same key.
     """
     strange = sorted(keys.keys() - DEFAULT_KEYS.keys())
     if strange:
@@ -107,7 +96,7 @@ def checked_keys(keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def _checked(name: str, key: str) -> str:
-    """Give the one way to write a key; that of the number pad is no other."""
+    """Return the normal form of a key, without regard to the number pad."""
     sequence = QKeySequence(key, _PORTABLE)
     text = str(sequence.toString(_PORTABLE)).replace("Num+", "")
     alone = text.split("+")[-1] in _MODIFIERS
@@ -120,7 +109,7 @@ def _checked(name: str, key: str) -> str:
 
 
 def key_text(key: str) -> str:
-    """Write a key as the user's system does.
+    """Return a key as the user's system writes it.
 
     Examples
     --------
@@ -131,13 +120,7 @@ def key_text(key: str) -> str:
 
 
 def help_text(keys: Mapping[str, str]) -> str:
-    """Say what each key does, a line each, with those of all classes in one.
-
-    Parameters
-    ----------
-    keys : mapping
-        A key for each action.
-    """
+    """Return a line for each key and what it does, with one line for all classes."""
     classes = _span([keys[class_action(number)] for number in NUMBERS])
     absent = _span([keys[absent_action(number)] for number in NUMBERS])
     single = ACTIONS[2 * len(NUMBERS) :]
@@ -151,7 +134,7 @@ def help_text(keys: Mapping[str, str]) -> str:
 
 
 def _span(keys: list[str]) -> str:
-    """Write the keys of the classes: shortly where they are numbers."""
+    """Write the keys of all classes, shortened if they are numbers."""
     start = keys[0].removesuffix("1")
     if keys == [f"{start}{number}" for number in NUMBERS]:
         return f"{key_text(keys[0])} to {NUMBERS[-1]}"

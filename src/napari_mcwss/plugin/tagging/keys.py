@@ -1,4 +1,4 @@
-"""Keys that are ours only while tagging is switched on."""
+"""Keys that act only while tagging is switched on."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,31 +18,28 @@ TEXT_FIELDS = (QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox)
 
 
 class TagKeys(QObject):  # type: ignore[misc]
-    """Keys that act wherever the focus is in the window, except in a text field.
+    """Keys that act wherever the focus is in the application, except in a text field.
 
-    napari gives digits to the active layer, so these are shortcuts of the
-    whole application; switched off, they give the keys back.
+    napari gives digits to the active layer. Shortcuts of the whole application come before that;
+    while they are disabled, napari has its keys back.
 
     Parameters
     ----------
     owner : QWidget
-        The widget that they belong to.
+        The widget that the shortcuts belong to.
     actions : mapping
-        Name of an action, as in `napari_mcwss.plugin.tagging.key_table`, to what it does.
+        Name of an action in the table of keys, to its function.
     keys : mapping
-        Name of an action to its key, as Qt writes it on every system.
+        Name of an action to its key, as portable text of Qt.
 
     Attributes
     ----------
     enabled : bool
-        Whether the keys are ours now, but for text fields.
+        Whether the keys act outside text fields.
     """
 
     def __init__(
-        self,
-        owner: QWidget,
-        actions: Mapping[str, Callable[[], object]],
-        keys: Mapping[str, str],
+        self, owner: QWidget, actions: Mapping[str, Callable[[], object]], keys: Mapping[str, str]
     ) -> None:
         super().__init__(owner)
         self.enabled = False
@@ -50,33 +47,33 @@ class TagKeys(QObject):  # type: ignore[misc]
         self._actions = actions
         self._shortcuts: list[QShortcut] = []
         self.set_keys(keys)
-        QApplication.instance().focusChanged.connect(self._take_or_give)
+        QApplication.instance().focusChanged.connect(self._update)
 
     def set_keys(self, keys: Mapping[str, str]) -> None:
-        """Let other keys do what is done by key."""
+        """Replace the keys of the actions."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
         self._shortcuts = []
         for name, act in self._actions.items():
             key = keys[name]
-            # The Enter of the number pad has a name of its own.
+            # Qt gives the Enter key of the number pad another name.
             for spelling in {key, key.replace("Return", "Enter")}:
                 shortcut = QShortcut(QKeySequence(spelling), self._owner)
                 shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
                 shortcut.setAutoRepeat(name in ("previous_slice", "next_slice"))
-                # Where napari has a key of its own, Qt leaves it undecided whose it is.
+                # If napari uses the key as well, Qt calls it ambiguous.
                 for signal in (shortcut.activated, shortcut.activatedAmbiguously):
                     signal.connect(lambda act=act: act())
                 self._shortcuts.append(shortcut)
-        self._take_or_give()
+        self._update()
 
     def set_enabled(self, enabled: bool) -> None:
-        """Take the keys, or give them back."""
+        """Switch the keys on or off."""
         self.enabled = enabled
-        self._take_or_give()
+        self._update()
 
-    def _take_or_give(self, *_: object) -> None:
-        ours = self.enabled and not isinstance(QApplication.focusWidget(), TEXT_FIELDS)
+    def _update(self, *_: object) -> None:
+        enabled = self.enabled and not isinstance(QApplication.focusWidget(), TEXT_FIELDS)
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(ours)
+            shortcut.setEnabled(enabled)

@@ -1,4 +1,4 @@
-"""What a user has chosen for good: keys, and the name that the journal notes."""
+"""The user's preferences: keys, and the name of the reader that the journal records."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,22 +14,21 @@ from pydantic import (
 )
 from qtpy.QtCore import QObject, Signal
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
 from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.plugin.tagging.key_table import DEFAULT_KEYS, checked_keys
 
 
 class Preferences(BaseModel):
-    """What a user has chosen.
+    """Preferences of tagging.
 
     Parameters
     ----------
     reader : str, optional
-        Who tags, for the journal; empty if no name is to be noted.
+        Who tags, for the journal; by default, no name is recorded.
     keys : mapping, optional
-        Name of an action to its key; only what differs from the defaults is
-        written.
+        Name of an action to its key; the file has only those that differ from the defaults.
 
     Raises
     ------
@@ -52,24 +51,18 @@ class Preferences(BaseModel):
         return {name: key for name, key in keys.items() if key != DEFAULT_KEYS[name]}
 
     def write(self, path: Path) -> None:
-        """Write the file, atomically.
-
-        Raises
-        ------
-        McwssError
-            If it cannot be written; an older one is untouched then.
-        """
+        """Write the file; if that fails, raise McwssError and leave an existing one untouched."""
         with replacing(path) as temporary:
             temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Preferences":
-        """Read the file; where there is none, all is as it comes.
+        """Read the file; return the defaults if there is none.
 
         Raises
         ------
         McwssError
-            If it cannot be read, or holds what it should not.
+            If the file cannot be read or is invalid.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -78,8 +71,7 @@ class Preferences(BaseModel):
         except OSError as error:
             reason = error.strerror or str(error)
         except ValidationError as error:
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
+            reason = first_problem(error)
         except McwssError as error:
             reason = str(error)
         raise McwssError(
@@ -89,22 +81,15 @@ class Preferences(BaseModel):
 
 
 class UserPreferences(QObject):  # type: ignore[misc]
-    """The preferences of the user at this screen.
+    """The preferences in the user's file.
 
-    napari's own page of plugin settings cannot refuse two actions with one
-    key, and overwrites a file that it cannot read: so this is a file of ours.
-
-    Parameters
-    ----------
-    parent : QObject
-        Its end is theirs.
+    napari's own page of plugin settings cannot refuse two actions with the same key, and overwrites
+    a file that it cannot read. So this is a file of its own.
 
     Attributes
     ----------
     changed : Signal
-        Look at `current` again.
-    current : Preferences
-        What is chosen now.
+        `current` has changed.
     """
 
     changed = Signal()
@@ -115,7 +100,7 @@ class UserPreferences(QObject):  # type: ignore[misc]
         self.load()
 
     def load(self) -> None:
-        """Read the file; what is wrong with it is told in a notification."""
+        """Read the file; show a notification if it cannot be used."""
         path = preferences_file()
         try:
             read = self.current if path is None else Preferences.read(path)
@@ -125,13 +110,7 @@ class UserPreferences(QObject):  # type: ignore[misc]
         self._take(read)
 
     def save(self, preferences: Preferences) -> None:
-        """Choose other preferences, for good.
-
-        Raises
-        ------
-        McwssError
-            If they cannot be written; nothing has changed then.
-        """
+        """Take and write other preferences; if they cannot be written, raise McwssError instead."""
         path = preferences_file()
         if path is not None:
             preferences.write(path)

@@ -1,4 +1,4 @@
-"""The dialog in which a user chooses keys and a name."""
+"""The dialog for keys and the reader's name."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenuBar,
     QShortcut,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.plugin.tagging.key_table import (
     ACTIONS,
     NUMBERS,
@@ -38,11 +38,11 @@ _Button = QDialogButtonBox.StandardButton
 
 
 class KeyEdit(QKeySequenceEdit):  # type: ignore[misc]
-    """Takes the next key that is pressed, and knows digits under Shift.
+    """Records one key, Shift with a digit included.
 
-    On many keyboards Shift and a digit write another sign, ``!`` for 1. Qt
-    takes that sign for the key, which is then not seen to be Shift+1 as well.
-    So these reach the shortcuts of `digits_under_shift` first.
+    On many keyboards, Shift and a digit write another sign, as Shift+1 writes ``!``. Qt would
+    record that sign, which does not look the same as Shift+1. So such signs go to the shortcuts of
+    `digits_under_shift` first.
     """
 
     def __init__(self, key: str) -> None:
@@ -51,11 +51,11 @@ class KeyEdit(QKeySequenceEdit):  # type: ignore[misc]
 
     @property
     def key(self) -> str:
-        """The key, as Qt writes it on every system."""
+        """The key, as portable text of Qt."""
         return str(self.keySequence().toString(_PORTABLE))
 
     def event(self, event: QEvent) -> bool:
-        """Leave a sign that Shift makes to shortcuts, if they know it."""
+        """Leave a sign that is written with Shift to shortcuts, if one has it."""
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and event.modifiers() & Qt.KeyboardModifier.ShiftModifier
@@ -68,7 +68,7 @@ class KeyEdit(QKeySequenceEdit):  # type: ignore[misc]
 
 
 def digits_under_shift(owner: QWidget) -> None:
-    """Write Shift and a digit as such into whichever `KeyEdit` of a window has the focus."""
+    """Record Shift with a digit as such, in the `KeyEdit` of a window that has the focus."""
     for digit in range(10):
         key = QKeySequence(f"Shift+{digit}")
 
@@ -79,14 +79,13 @@ def digits_under_shift(owner: QWidget) -> None:
             if edit is not None:
                 edit.setKeySequence(key)
 
-        shortcut = QShortcut(key, owner)
-        shortcut.activated.connect(take)
+        QShortcut(key, owner, activated=take)
 
 
 def menu_keys() -> dict[str, str]:
-    """Give the keys of menus, as Qt writes them on every system, and what they do.
+    """Return the keys of menus, as portable text of Qt, and the names of their actions.
 
-    Qt leaves it undecided whose such a key is: it would work every other time.
+    A key that a menu and a shortcut both use works only every other time.
     """
     keys: dict[str, str] = {}
     for widget in QApplication.allWidgets():
@@ -99,57 +98,34 @@ def menu_keys() -> dict[str, str]:
 
 
 class PreferencesDialog(QDialog):  # type: ignore[misc]
-    """Choose keys and the reader's name.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The dock.
-    preferences : UserPreferences
-        To be changed.
-
-    Attributes
-    ----------
-    reader : QLineEdit
-        Who tags.
-    edits : dict
-        Name of an action to its `KeyEdit`.
-    reason : QLabel
-        Why these preferences cannot be saved.
-    save_button, defaults_button : QPushButton
-        Save them; fill in those that came with the program.
-    """
+    """Asks for keys and the reader's name, and saves them."""
 
     def __init__(self, parent: QWidget, preferences: UserPreferences) -> None:
         super().__init__(parent)
         self.setWindowTitle("Preferences of tagging")
         self._preferences = preferences
         self._menu_keys = menu_keys()
-        self.reader = QLineEdit()
-        self.reader.setPlaceholderText("written into the journal beside your tags")
+        self.reader = QLineEdit(placeholderText="written into the journal beside your tags")
         self.edits = {action.name: KeyEdit(action.key) for action in ACTIONS}
-        self.reason = QLabel()
-        self.reason.setWordWrap(True)
-        buttons = QDialogButtonBox(_Button.Save | _Button.Cancel | _Button.RestoreDefaults)
+        self.reason = QLabel(wordWrap=True)
+        buttons = QDialogButtonBox(
+            _Button.Save | _Button.Cancel | _Button.RestoreDefaults,
+            accepted=self.accept,
+            rejected=self.reject,
+        )
         self.save_button = buttons.button(_Button.Save)
         self.defaults_button = buttons.button(_Button.RestoreDefaults)
         self.defaults_button.setText("Defaults")
-        # Enter is a key to choose here, not the end of the dialog.
+        # Enter may be recorded as a key; it must not close the dialog.
         for button in buttons.buttons():
             button.setAutoDefault(False)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         self.defaults_button.clicked.connect(partial(self._show, Preferences()))
         form = QFormLayout()
         form.addRow("Reader's name", self.reader)
         keys = QHBoxLayout()
         keys.addWidget(self._keys_of_classes())
         keys.addWidget(self._other_keys(), 1)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addLayout(keys)
-        layout.addWidget(self.reason)
-        layout.addWidget(buttons)
+        stack(self, form, keys, self.reason, buttons, margins=True)
         digits_under_shift(self)
         self._show(preferences.current)
         for edit in self.edits.values():
@@ -184,7 +160,7 @@ class PreferencesDialog(QDialog):  # type: ignore[misc]
         return {name: edit.key for name, edit in self.edits.items()}
 
     def _check(self, *_: object) -> None:
-        """Say what is wrong with the keys."""
+        """Show what is wrong with the keys."""
         reason = ""
         try:
             keys = checked_keys(self._keys)
@@ -201,7 +177,7 @@ class PreferencesDialog(QDialog):  # type: ignore[misc]
         self.save_button.setEnabled(not reason)
 
     def accept(self) -> None:
-        """Save the preferences; stay open and say so if that cannot be."""
+        """Save the preferences and close; if that fails, show why and stay open."""
         try:
             self._preferences.save(Preferences(reader=self.reader.text(), keys=self._keys))
         except McwssError as error:

@@ -1,11 +1,11 @@
-"""The list of a study's scans, with how far each of them is tagged."""
+"""The list of a study's scans, and how many slices of each are tagged."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
@@ -14,38 +14,36 @@ from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag, TagTable
 
-TOGETHER = 0.5
-"""Seconds between two times that counts are shown: each time the window is painted anew."""
+UPDATE = 0.5
+"""Seconds between two updates of the counts; each one repaints the window."""
 
 Read = tuple[Study, str, TagTable | None]
 """A study, one of its scans and its tags; None if they cannot be read."""
 
 
 class ScanList(QListWidget):  # type: ignore[misc]
-    """Scans by name; how far each is tagged is counted beside the screen.
+    """Lists scans, and counts their tagged slices in another thread.
 
     Parameters
     ----------
     order : ScanOrder
-        How they are listed.
-    parent : QWidget, optional
-        Of the list.
+        Orders and names the scans.
 
     Attributes
     ----------
     scan_chosen : Signal
-        Name of the scan that the user has asked for.
+        Name of the scan that the user has chosen.
     tables_changed : Signal
-        `tables` are other ones.
-    tables : dict
-        Scan to its tags, as far as they were read.
+        `tables` has changed.
+    tables : dict of str to TagTable
+        The tags of the scans that have been read so far.
     """
 
     scan_chosen = Signal(str)
     tables_changed = Signal()
 
-    def __init__(self, order: ScanOrder, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, order: ScanOrder) -> None:
+        super().__init__()
         self._order = order
         self._order.changed.connect(self._list)
         self._study: Study | None = None
@@ -61,7 +59,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self.currentItemChanged.connect(self._choose)
 
     def show_study(self, study: Study | None) -> None:
-        """List a study's scans, and count their tags anew."""
+        """List a study's scans and count their tags."""
         self._study = study
         self._names = study.scan_names if study else ()
         self.tables.clear()
@@ -75,27 +73,27 @@ class ScanList(QListWidget):  # type: ignore[misc]
             self._count()
 
     def select(self, scan: str | None) -> None:
-        """Select a scan, or none, without asking for it."""
+        """Select a scan, or none, without `scan_chosen`."""
         self.blockSignals(True)
         names = self._order.names
         self.setCurrentRow(names.index(scan) if scan in names else -1)
         self.blockSignals(False)
 
     def show_tags(self, scan: str, table: TagTable) -> None:
-        """Say how far a scan is tagged; this is newer than what is still being counted."""
+        """Show the counts of a scan on screen, which replace those still being read."""
         if self.tables.get(scan) is not table:
             self._stale.discard(scan)
             self._take(scan, table)
             self.tables_changed.emit()
 
     def read_again(self, scan: str) -> None:
-        """Count a scan's tags anew, beside the screen: they have changed on the disk."""
+        """Count the tags of a scan again, in another thread, as its file has changed."""
         if self._study is not None:
             self._stale.add(scan)
             self._rereading.ask(partial(_read_all, self._study, tuple(self._stale)))
 
     def next_with_work(self) -> str | None:
-        """Give the next scan that has unknown tags, from the first again after the last."""
+        """Return the next scan with unknown tags; after the last one, start at the first."""
         start = self.currentRow() + 1
         names = self._order.names
         for name in (*names[start:], *names[: max(0, start - 1)]):
@@ -105,10 +103,10 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
     def _take(self, scan: str, table: TagTable) -> None:
         self.tables[scan] = table
-        self._say(scan)
+        self._update_item(scan)
 
     def _list(self) -> None:
-        """Write the lines anew, in the order of now."""
+        """Fill the list in the current order."""
         current = self.currentItem()
         selected = None if current is None else current.data(Qt.ItemDataRole.UserRole)
         self.blockSignals(True)
@@ -120,7 +118,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self.blockSignals(False)
         self.select(selected)
 
-    def _say(self, scan: str) -> None:
+    def _update_item(self, scan: str) -> None:
         names = self._order.names
         if scan in names:
             self.item(names.index(scan)).setText(self._text(scan))
@@ -137,21 +135,21 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
     def _count(self) -> None:
         if self._study is not None:
-            job = Job("count of tags", _counter(self._study, self._names), lambda _: False)
-            self._counting.start(job)
+            events = partial(_read_in_turn, self._study, self._names)
+            self._counting.start(Job("count of tags", events))
 
     def _take_count(self, read: list[Read]) -> None:
         for study, scan, table in read:
             if study is not self._study or scan in self.tables:
                 continue
             if table is None:
-                self._unreadable.add(scan)  # Why, the user is told who asks for the scan.
-                self._say(scan)
+                self._unreadable.add(scan)  # Choosing the scan shows why.
+                self._update_item(scan)
             else:
                 self._take(scan, table)
 
     def _counted(self, outcome: JobOutcome) -> None:
-        # Another study was opened meanwhile, or this one has got more scans.
+        # Meanwhile another study was opened, or scans were added to this one.
         if outcome.error is None and outcome.value != (self._study, self._names):
             self._count()
         else:
@@ -166,7 +164,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
 
 def tagged_text(table: TagTable) -> str:
-    """Say how many slices are tagged, and how many of them lack tags of some classes.
+    """Return how many slices are tagged, and how many of them lack tags of some classes.
 
     Examples
     --------
@@ -178,21 +176,18 @@ def tagged_text(table: TagTable) -> str:
     return f"{text}, {part} in part" if part else text
 
 
-def _counter(
+def _read_in_turn(
     study: Study, names: tuple[str, ...]
-) -> Callable[[], Generator[list[Read], None, tuple[Study, tuple[str, ...]]]]:
-    def events() -> Generator[list[Read], None, tuple[Study, tuple[str, ...]]]:
-        found: list[Read] = []
-        shown = time.monotonic()
-        for name in names:
-            found.append(_read(study, name))
-            if time.monotonic() - shown > TOGETHER:
-                yield found
-                found, shown = [], time.monotonic()
-        yield found
-        return study, names
-
-    return events
+) -> Generator[list[Read], None, tuple[Study, tuple[str, ...]]]:
+    found: list[Read] = []
+    shown = time.monotonic()
+    for name in names:
+        found.append(_read(study, name))
+        if time.monotonic() - shown > UPDATE:
+            yield found
+            found, shown = [], time.monotonic()
+    yield found
+    return study, names
 
 
 def _read_all(study: Study, names: tuple[str, ...]) -> list[Read]:

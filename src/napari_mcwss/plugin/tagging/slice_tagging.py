@@ -1,15 +1,15 @@
-"""Tagging the slice on screen: buttons, keys, and whether all is saved."""
+"""Tagging of the slice on screen: strip, buttons, keys, and whether the tags are saved."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import open_dialog, side_by_side, stack
 from napari_mcwss.plugin.tagging.buttons import MARKS, TagButtons
 from napari_mcwss.plugin.tagging.key_table import (
     NUMBERS,
@@ -31,34 +31,19 @@ from napari_mcwss.tags.table import Tag, TagTable
 
 KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
 KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
-"""Where the keys are shown: names of buttons, to actions of the table of keys."""
+"""Names of buttons that show a key, to its action in the table of keys."""
 
 Editing = Callable[[TagTable, int], list[Change]]
-"""Lists changes of a scan's tags, given the slice on screen."""
+"""Returns changes of a scan's tags, given the slice on screen."""
 
 
 class SliceTagging(QWidget):  # type: ignore[misc]
-    """Tags of the slice on screen, by click and by key.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer that shows the scan.
+    """Shows the tags of the slice on screen, and changes them by click and by key.
 
     Attributes
     ----------
     next_scan_wanted : Signal
         The user asks for the next scan with unknown tags.
-    switch : QCheckBox
-        Gives the keys to tagging.
-    strip : TagStrip
-        The tags of all slices.
-    buttons : TagButtons
-        The classes.
-    edit_buttons : dict
-        Further buttons by their names.
-    preferences : UserPreferences
-        Keys, and the reader's name.
     """
 
     next_scan_wanted = Signal()
@@ -73,24 +58,21 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.preferences.changed.connect(self._take_preferences)
         self.undoing = Undoing(self, self.session)
         self._make_widgets()
-        self._keys = TagKeys(self, self._actions(), self.preferences.current.keys)
+        self.keys = TagKeys(self, self._actions(), self.preferences.current.keys)
         self._show_keys()
         self.note_reader()
         self.session.saving.changed.connect(self._show_saving)
 
-    @property
-    def keys_active(self) -> bool:
-        """Whether the keys tag now."""
-        return self._keys.enabled
-
     def _make_widgets(self) -> None:
         self.switch = QCheckBox("Tagging: keys tag the slice on screen")
-        self.overlay = QCheckBox("Tags on the image")
-        self.overlay.setToolTip("Write the tags of the slice on the canvas")
-        self.overlay.toggled.connect(self._switch_overlay)
-        self.preferences_button = QPushButton("Preferences …")
-        self.preferences_button.setToolTip("Keys, and the reader's name")
-        self.preferences_button.clicked.connect(self.ask_preferences)
+        self.overlay = QCheckBox(
+            "Tags on the image",
+            toolTip="Write the tags of the slice on the canvas",
+            toggled=self._switch_overlay,
+        )
+        self.preferences_button = QPushButton(
+            "Preferences …", toolTip="Keys, and the reader's name", clicked=self.ask_preferences
+        )
         self.slice_label = QLabel()
         self.strip = TagStrip(self.viewer.theme)
         self.strip.slice_chosen.connect(self.session.go_to)
@@ -100,48 +82,31 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.buttons.tag_chosen.connect(self._tag)
         self.edit_buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()
+        edit = self._edit
         for index, (name, tip, act) in enumerate(
             (
-                ("None here", "Every class is absent here", self._edit(editing.set_all_absent)),
-                (
-                    "Rest absent",
-                    "Classes unknown here are absent",
-                    self._edit(editing.set_rest_absent),
-                ),
-                (
-                    "Copy previous",
-                    "The tags of the slice before",
-                    self._edit(editing.copy_previous),
-                ),
-                ("Clear", "Every class is unknown here", self._edit(editing.clear)),
+                ("None here", "Every class is absent here", edit(editing.set_all_absent)),
+                ("Rest absent", "Classes unknown here are absent", edit(editing.set_rest_absent)),
+                ("Copy previous", "The tags of the slice before", edit(editing.copy_previous)),
+                ("Clear", "Every class is unknown here", edit(editing.clear)),
                 ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
                 ("Next open", "The next slice with unknown tags", self.confirm),
                 ("Undo", "", self.undoing.undo),
                 ("Redo", "", self.undoing.redo),
             )
         ):
-            button = QPushButton(name)
-            button.setToolTip(tip)
-            button.clicked.connect(lambda _=False, act=act: act())
+            button = QPushButton(name, toolTip=tip, clicked=lambda _=False, act=act: act())
             self.edit_buttons[name] = button
             grid.addWidget(button, index // 2, index % 2)
         self.progress_label = QLabel()
-        self.note = QLabel()
-        self.note.setWordWrap(True)
+        self.note, self.saved = QLabel(wordWrap=True), QLabel(wordWrap=True)
         self.undoing.said.connect(self.note.setText)
-        self.saved = QLabel()
-        self.saved.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
         options = side_by_side(self.overlay, self.preferences_button)
-        for widget in (self.switch, options, self.slice_label, self.strip, self.buttons):
-            layout.addWidget(widget)
-        layout.addLayout(grid)
-        for widget in (self.note, self.progress_label, self.saved):
-            layout.addWidget(widget)
+        above = self.switch, options, self.slice_label, self.strip, self.buttons
+        stack(self, *above, grid, self.note, self.progress_label, self.saved)
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        """Give what can be done by key, by its name in the table of keys."""
+        """Return the functions of the actions in the table of keys."""
         actions: dict[str, Callable[[], object]] = {
             "range_start": self.start_range,
             "range_end": self.end_range,
@@ -159,19 +124,16 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         return actions
 
     def _key(self, action: str) -> str:
-        """Name the key that does something."""
+        """Return the key of an action, as the user's system writes it."""
         return key_text(self.preferences.current.keys[action])
 
     def ask_preferences(self) -> None:
-        """Let the user choose keys and a name; another window may have saved others."""
+        """Ask for keys and the reader's name, after those that another window may have saved."""
         self.preferences.load()
-        dialog = PreferencesDialog(self, self.preferences)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        open_dialog(PreferencesDialog(self, self.preferences))
 
     def _take_preferences(self) -> None:
-        """Let the chosen keys act, and the journal say who tags."""
-        self._keys.set_keys(self.preferences.current.keys)
+        self.keys.set_keys(self.preferences.current.keys)
         self._show_keys()
         self.note_reader()
         self.show_slice(usable=self._usable, in_sight=self._in_sight)
@@ -186,12 +148,12 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.buttons.set_keys(keys)
 
     def note_reader(self) -> None:
-        """Let the journal of the open study say who tags."""
+        """Have the journal of the open study record the reader's name."""
         if self.session.study is not None:
             self.session.study.tags.reader = self.preferences.current.reader
 
     def set_classes(self, classes: tuple[ClassSpec, ...]) -> None:
-        """Make buttons and strip anew."""
+        """Replace the buttons, and the rows of the strip."""
         self.buttons.set_classes(classes)
         self.strip.set_classes(classes)
 
@@ -201,14 +163,14 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         Parameters
         ----------
         usable : bool
-            Whether there is a slice that can be tagged.
+            Whether the slice on screen can be tagged.
         in_sight : bool
-            Whether the user sees this widget: keys do not act from behind.
+            Whether the user sees this widget; otherwise, its keys do not act.
         """
         table, index = self.session.table, self.session.slice_index
         self._in_sight = in_sight
         self._usable = usable and table is not None and index is not None
-        self._keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
+        self.keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
         self.buttons.setEnabled(self._usable)
         self.strip.setEnabled(self._usable)
         self.strip.set_tags(None if table is None else table.values)
@@ -251,14 +213,14 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             self.session.change_tags(edit(table, index))
 
     def start_range(self) -> None:
-        """Begin a range of the class with the arrow at the slice on screen."""
+        """Start a range of the class with the arrow at the slice on screen."""
         index, selected = self.session.slice_index, self.buttons.selected
         if self._usable and index is not None and selected is not None:
             self._range_start = selected, index
             self._show_range()
 
     def end_range(self) -> None:
-        """End the range: the class is present inside, and absent everywhere else."""
+        """End the range: tag the class present inside, and absent on all other slices."""
         selected = self.buttons.selected
         if self._range_start is None or self._range_start[0] != selected:
             start, end = self._key("range_start"), self._key("range_end")
@@ -293,13 +255,13 @@ class SliceTagging(QWidget):  # type: ignore[misc]
                 self.session.go_to(following)
 
     def move(self, step: int) -> None:
-        """Go some slices on, or back."""
+        """Go some slices forward, or back if negative."""
         table, index = self.session.table, self.session.slice_index
         if table is not None and index is not None:
             self.session.go_to(min(max(index + step, 0), len(table.values) - 1))
 
     def forget_range(self) -> None:
-        """Forget the start of a range, as for another scan."""
+        """Forget the start of a range."""
         self._range_start = None
 
     def _show_range(self) -> None:
@@ -325,7 +287,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self._show_overlay()
 
     def _show_overlay(self) -> None:
-        # Switched off, the overlay is whoever's else.
+        # While this is off, the text of the overlay may be the user's or another plugin's.
         if self.overlay.isChecked():
             tags = [f"{b.spec.name} {' '.join(MARKS[b.tag])}" for b in self.buttons.buttons]
             _text_overlay(self.viewer).text = "\n".join(tags) if self._usable else ""
@@ -333,5 +295,5 @@ class SliceTagging(QWidget):  # type: ignore[misc]
 
 def _text_overlay(viewer: Viewer) -> Any:
     canvas = getattr(viewer, "canvas", None)
-    # Its place before napari 0.9.
+    # Before napari 0.9, the viewer has the overlay itself.
     return viewer.text_overlay if canvas is None else canvas.overlays.text

@@ -1,60 +1,37 @@
-"""Suggestions of a trained model for slices without tags: to be accepted, or not."""
+"""Tags that a trained model suggests where none is known."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import side_by_side
+from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
-from napari_mcwss.tags.suggestions import (
-    Probabilities,
-    accepted,
-    most_uncertain,
-    open_suggestions,
-)
+from napari_mcwss.tags.suggestions import Probabilities, accepted, most_uncertain, open_suggestions
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
 
 
 class Suggesting(QWidget):  # type: ignore[misc]
-    """Ask a model for tags, see them on the strip, accept them.
+    """Asks a model for tags, shows them on the strip, and accepts them as tags.
 
-    It is there only while the study has a model. A suggestion is never a tag
-    until it is accepted; for a slice that is tagged there is none.
-
-    Parameters
-    ----------
-    session : Session
-        With the tags on screen.
-    scans : ScanList
-        With the tags of all scans.
-    strip : TagStrip
-        Shows the suggestions.
+    Hidden while the study has no model.
 
     Attributes
     ----------
     place_wanted : Signal
-        A scan and its most doubtful slice, to be brought on screen.
-    background : Background
-        The prediction.
+        A scan and a slice to show.
     """
 
     place_wanted = Signal(str, int)
@@ -76,41 +53,51 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _make_widgets(self) -> None:
-        self.model = QComboBox()
-        self.model.setToolTip("The model to ask")
-        self.model.currentTextChanged.connect(self.forget)
-        self.suggest_button = QPushButton("Suggest tags")
-        self.suggest_button.setToolTip("For the slices of all scans that have no tag yet")
-        self.suggest_button.clicked.connect(self.suggest)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Keep the suggestions so far, and make no more")
-        self.cancel_button.clicked.connect(self.background.cancel)
-        self.here = QLabel()
-        self.here.setWordWrap(True)
-        self.accept_button = QPushButton("Accept here")
-        self.accept_button.setToolTip("All suggestions of the slice on screen")
-        self.accept_button.clicked.connect(self.accept_here)
-        self.doubt_button = QPushButton("Next doubtful")
-        self.doubt_button.setToolTip("The slice, of any scan, whose suggestion is least sure")
-        self.doubt_button.clicked.connect(self.go_on)
-        self.confidence = QDoubleSpinBox()
-        self.confidence.setRange(0.5, 1)
-        self.confidence.setSingleStep(0.05)
-        self.confidence.setValue(0.95)
-        self.confidence.setToolTip("How probable a suggestion has to be")
-        self.all_button = QPushButton("Accept all from")
-        self.all_button.setToolTip("All suggestions of this scan that are at least so probable")
-        self.all_button.clicked.connect(self.accept_all)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(side_by_side(self.model, self.suggest_button, self.cancel_button))
-        layout.addWidget(self.here)
-        layout.addWidget(
-            side_by_side(self.accept_button, self.doubt_button, self.all_button, self.confidence)
+        self.model = QComboBox(
+            toolTip="The model that suggests tags", currentTextChanged=self.forget
+        )
+        self.suggest_button = QPushButton(
+            "Suggest tags",
+            toolTip="For the slices of all scans that have no tag yet",
+            clicked=self.suggest,
+        )
+        self.cancel_button = QPushButton(
+            "Cancel",
+            toolTip="Keep the suggestions so far, and make no more",
+            clicked=self.background.cancel,
+        )
+        self.here = QLabel(wordWrap=True)
+        self.accept_button = QPushButton(
+            "Accept here",
+            toolTip="All suggestions of the slice on screen",
+            clicked=self.accept_here,
+        )
+        self.doubt_button = QPushButton(
+            "Next doubtful",
+            toolTip="The slice, of any scan, with the least certain suggestion",
+            clicked=self.go_on,
+        )
+        self.all_button = QPushButton(
+            "Accept all from",
+            toolTip="All suggestions of this scan with at least this probability",
+            clicked=self.accept_all,
+        )
+        self.confidence = QDoubleSpinBox(
+            minimum=0.5,
+            maximum=1,
+            singleStep=0.05,
+            value=0.95,
+            toolTip="Least probability of the suggestions to accept",
+        )
+        stack(
+            self,
+            side_by_side(self.model, self.suggest_button, self.cancel_button),
+            self.here,
+            side_by_side(self.accept_button, self.doubt_button, self.all_button, self.confidence),
         )
 
     def suggest(self) -> None:
-        """Predict the tags of all scans that lack some, the one on screen first."""
+        """Predict the unknown tags of all scans, of the one on screen first."""
         study, model = self._session.study, self.model.currentText()
         if study is None or not model:
             return
@@ -118,7 +105,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         names = [name for name, table in tables.items() if (table.values < 0).any()]
         names.sort(key=lambda name: name != here)
         self.forget()
-        events = _predicted(study, model, names, here, self._session.order)
+        events = partial(_predict, study, model, names, here, self._session.order)
         job = Job("suggestion of tags", events, lambda event: isinstance(event, str), computes=True)
         try:
             self.background.start(job)
@@ -127,23 +114,23 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.show_slice()
 
     def forget(self) -> None:
-        """Have no suggestions any more."""
+        """Drop all suggestions."""
         self.background.cancel()
         self._found, self._visited = {}, set()
         self.show_slice()
 
     def accept_here(self) -> None:
-        """Take over what is suggested for the slice on screen, if there is one."""
+        """Accept the suggestions for the slice on screen."""
         index = self._session.slice_index
         if index is not None:
             self._accept(0.5, index)
 
     def accept_all(self) -> None:
-        """Take over all suggestions for this scan that are sure enough."""
+        """Accept the suggestions for this scan that are probable enough."""
         self._accept(self.confidence.value(), None)
 
     def go_on(self) -> None:
-        """Go to the least sure of the slices that were not visited, of any scan."""
+        """Go to the slice with the least certain suggestion, of any scan, not visited before."""
         place = most_uncertain(self._found, self._scans.tables, self._visited)
         if place is None:
             self._visited.clear()
@@ -155,7 +142,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self.place_wanted.emit(*place)
 
     def show_slice(self) -> None:
-        """Follow the tags and the slice on screen."""
+        """Show the suggestions for the scan and the slice on screen."""
         if self._study is not self._session.study:
             self._study_changed()
             return
@@ -199,7 +186,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.show_slice()
 
     def _models_changed(self) -> None:
-        # A model of the same name may be another one now.
+        # A new model may have the same name.
         self._study = None
         self._study_changed()
 
@@ -210,7 +197,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.model.blockSignals(True)
         self.model.clear()
         self.model.addItems(models)
-        # A new model is what the user has just waited for; the newest is last.
+        # The user has just waited for a new model; the newest is last.
         keep = chosen in models and not new
         self.model.setCurrentIndex(models.index(chosen) if keep else len(models) - 1)
         self.model.blockSignals(False)
@@ -220,34 +207,30 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self.forget()
 
 
-def _predicted(
+def _predict(
     study: "Study", model: str, names: list[str], here: str | None, order: ScanOrder
-) -> Callable[[], Generator[Any, None, None]]:
-    """Make the events of the prediction: text, and study, scan and probabilities."""
+) -> Generator[Any, None, None]:
+    """Yield what to show, and for each scan the study, its name and the probabilities."""
+    yield "Loading the network …"
+    from napari_mcwss.model.checkpoint import load_model
+    from napari_mcwss.segmentation.prediction import predict
 
-    def events() -> Generator[Any, None, None]:
-        yield "Loading the network …"
-        from napari_mcwss.model.checkpoint import load_model
-        from napari_mcwss.segmentation.prediction import predict
-
-        trained = load_model(study.model_folder(model))
-        trained.info.check(study.channels, study.class_names)
-        for number, name in enumerate(names, 1):
-            scan = study.scan(name)
-            try:
-                steps = predict.predict_scores(trained, scan)
-                while True:
-                    try:
-                        progress = next(steps)
-                    except StopIteration as end:
-                        yield study, name, end.value
-                        break
-                    part = f"slice {progress.done} of {progress.total}"
-                    yield f"Scan {number} of {len(names)}: {part}"
-            except McwssError as error:
-                raise McwssError(order.hide(str(error))) from error
-            finally:
-                if name != here:
-                    scan.release()
-
-    return events
+    trained = load_model(study.model_folder(model))
+    trained.info.check(study.channels, study.class_names)
+    for number, name in enumerate(names, 1):
+        scan = study.scan(name)
+        try:
+            steps = predict.predict_scores(trained, scan)
+            while True:
+                try:
+                    progress = next(steps)
+                except StopIteration as end:
+                    yield study, name, end.value
+                    break
+                part = f"slice {progress.done} of {progress.total}"
+                yield f"Scan {number} of {len(names)}: {part}"
+        except McwssError as error:
+            raise McwssError(order.hide(str(error))) from error
+        finally:
+            if name != here:
+                scan.release()

@@ -1,43 +1,35 @@
-"""How much of a study is tagged, class by class, and what its tags cannot teach."""
+"""Counts of the tags of a study, and advice on what is missing for training."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.tags.advice import advise
 from napari_mcwss.tags.table import Tag, TagTable
 
 REST = 250
-"""Milliseconds without a change before tags are summarised: not at every keystroke."""
+"""Milliseconds without a change before tags are summarised, to skip single keystrokes."""
 
 
 class TagSummary(QLabel):  # type: ignore[misc]
-    """Counts and advice, made beside the screen: a study can have many scans.
+    """Shows counts and advice, which are computed in another thread."""
 
-    Parameters
-    ----------
-    parent : QWidget, optional
-        Of the label.
-    """
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWordWrap(True)
-        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+    def __init__(self) -> None:
+        super().__init__(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self._counting = Latest(self, "summary of the tags")
         self._counting.answered.connect(self.setText)
         self._tags: dict[str, np.ndarray] = {}
         self._classes: tuple[str, ...] = ()
         self._rest = QTimer(self, singleShot=True, interval=REST)
-        # A method of this widget: what is no method would be called after its end as well.
+        # Qt disconnects a method, but no other function, when the widget is destroyed.
         self._rest.timeout.connect(self._ask)
 
     def show_tables(self, tables: Mapping[str, TagTable], classes: Sequence[str]) -> None:
-        """Summarise the tags of a study's scans, once they rest and that is worked out."""
+        """Summarise the tags of a study's scans, once they no longer change."""
         if not tables or not classes:
             self._rest.stop()
             self._counting.forget()
@@ -53,14 +45,14 @@ class TagSummary(QLabel):  # type: ignore[misc]
 
 
 def summary(tags: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
-    """Write the counts of each class and the advice, as rich text.
+    """Return the counts of each class and the advice, as rich text.
 
     Parameters
     ----------
     tags : mapping
-        Scan to its tags, int8 ``(slices, classes)``.
+        Name of a scan to its tags, int8 ``(slices, classes)``.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     """
     together = np.concatenate(list(tags.values()))
     rows = []

@@ -5,13 +5,14 @@ from functools import partial
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, names_text
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.store import TagStore
 
@@ -25,19 +26,10 @@ class Undoing(QObject):  # type: ignore[misc]
     A step of many scans, as of an import, is written in a thread; meanwhile a dialog keeps the user
     from tagging.
 
-    Parameters
-    ----------
-    parent : QWidget
-        The dialog belongs to its window.
-    session : Session
-        With the tags.
-
     Attributes
     ----------
     said : Signal
         What was done, in words.
-    background : Background
-        Writes steps of many scans.
     """
 
     said = Signal(str)
@@ -91,8 +83,8 @@ class Undoing(QObject):  # type: ignore[misc]
                 # Of some scans it may be written.
                 self._session.reload_tags(step.changes)
 
-        events = _applying(apply, self._session.order)
-        self.background.start(Job("writing of tags", events, lambda _: False))
+        events = partial(_apply, apply, self._session.order)
+        self.background.start(Job("writing of tags", events))
         self.background.ended.connect(end)
         self._dialog.say(f"Writing the tags of {len(step.changes)} scans …")
 
@@ -110,11 +102,7 @@ class _Waiting(QDialog):  # type: ignore[misc]
         super().__init__(parent)
         self.setWindowTitle("Tags")
         self._text = QLabel()
-        busy = QProgressBar()
-        busy.setRange(0, 0)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self._text)
-        layout.addWidget(busy)
+        stack(self, self._text, QProgressBar(minimum=0, maximum=0), margins=True)
 
     def say(self, text: str) -> None:
         """Open with a text."""
@@ -125,14 +113,9 @@ class _Waiting(QDialog):  # type: ignore[misc]
         """Stay open."""
 
 
-def _applying(
-    apply: Callable[[], object], order: ScanOrder
-) -> Callable[[], Generator[None, None, None]]:
-    def events() -> Generator[None, None, None]:
-        yield
-        try:
-            apply()
-        except McwssError as error:
-            raise McwssError(order.hide(str(error))) from error
-
-    return events
+def _apply(apply: Callable[[], object], order: ScanOrder) -> Generator[None, None, None]:
+    yield
+    try:
+        apply()
+    except McwssError as error:
+        raise McwssError(order.hide(str(error))) from error

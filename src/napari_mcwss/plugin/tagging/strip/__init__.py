@@ -1,4 +1,4 @@
-"""The strip that shows all tags of a scan at once.
+"""The tag strip: all tags of a scan at a glance.
 
 It imports `shared` alone.
 """

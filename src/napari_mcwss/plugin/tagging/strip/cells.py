@@ -1,4 +1,4 @@
-"""How the cells of the tag strip lie and look: arrays only, and no loop over cells."""
+"""Layout and pixels of the cells of the tag strip, computed on whole arrays."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST, WIDEST = 3, 40
-"""Widths of a column in units: narrower ones are not seen, wider ones tell no more."""
+"""Least and greatest width of a column, in units."""
 
 ROOMY = 5
-"""From this width in units columns are set apart by a gap."""
+"""Least width of a column, in units, that leaves a gap to the next one."""
 
 LEVELS = 20
-"""Steps in which the height of a suggestion shows its probability."""
+"""Number of steps between the lowest and the highest bar of a suggestion."""
 
 _TAGS = 3
 _GAP, _BODY, _CENTRE = range(3)
@@ -31,20 +31,20 @@ _HATCH = 4
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the columns of a strip lie across the screen.
+    """Layout of the columns, one for each slice, in device pixels.
 
-    Parameters
+    Attributes
     ----------
     count : int
         Number of slices.
     room : int
-        Device pixels across.
+        Visible width.
     unit : int
-        Device pixels of the thinnest line.
+        Width of the thinnest line.
     zoom : float
-        1 where the columns are as narrow as they get.
+        Width of a column relative to the least one, 1 or more.
     offset : int
-        Device pixels that are scrolled out of sight at the left.
+        Pixels scrolled out of sight at the left.
     """
 
     count: int
@@ -55,7 +55,7 @@ class Columns:
 
     @property
     def fit(self) -> float:
-        """Width of a column that is not zoomed: all are in sight, unless that is too narrow."""
+        """Width of a column without zoom: all columns are visible, unless they are too narrow."""
         return self.unit * min(max(self.room / max(self.count, 1) / self.unit, LEAST), WIDEST)
 
     @property
@@ -65,31 +65,31 @@ class Columns:
 
     @cached_property
     def edges(self) -> NDArray[np.intp]:
-        """Where each column begins, and the last one ends; columns differ by one pixel at most."""
+        """Left ends of all columns, and the right end of the last; widths differ by at most 1."""
         edges: NDArray[np.intp] = np.ceil(np.arange(self.count + 1) * self.step).astype(np.intp)
         return edges
 
     @property
     def length(self) -> int:
-        """Device pixels of all columns."""
+        """Width of all columns together."""
         return int(self.edges[-1])
 
     def index_at(self, x: float) -> int:
-        """Give the slice at a place on screen; beside the columns, the nearest one in sight."""
+        """Return the slice at a position; beside the columns, the nearest visible one."""
         inside = min(max(x, 0), self.room - 1) + self.offset
         index = int(np.searchsorted(self.edges, inside, "right")) - 1
         return min(index, self.count - 1)
 
     def span(self, index: int) -> tuple[int, int]:
-        """Give where a column begins and ends on screen; it may be out of sight."""
+        """Return both ends of a column, which may be out of sight."""
         return int(self.edges[index]) - self.offset, int(self.edges[index + 1]) - self.offset
 
     def scrolled(self, offset: float) -> Columns:
-        """Scroll as near to an offset as the columns allow."""
+        """Return the columns scrolled to an offset, within their ends."""
         return replace(self, offset=int(min(max(offset, 0), max(self.length - self.room, 0))))
 
     def showing(self, index: int, margin: int = 0) -> Columns:
-        """Bring a column, and some beside it, in sight: by a little, or else in the middle."""
+        """Return the columns scrolled to a column and its neighbours; centre it if it was far."""
         left = int(self.edges[max(index - margin, 0)])
         right = int(self.edges[min(index + 1 + margin, self.count)])
         near = self.scrolled(min(max(self.offset, right - self.room), left))
@@ -98,14 +98,14 @@ class Columns:
         return self.scrolled((left + right - self.room) / 2)
 
     def zoomed(self, factor: float, x: float) -> Columns:
-        """Make columns wider or narrower around a place on screen."""
+        """Return wider or narrower columns, with the same slice at a position."""
         most = WIDEST * self.unit / self.fit
         zoom = min(max(self.zoom * factor, 1), most)
         offset = (x + self.offset) * zoom / self.zoom - x
         return replace(self, zoom=zoom).scrolled(offset)
 
     def kinds(self, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Give the slice of each pixel of the columns, and the part of a mark that lies there."""
+        """Return the slice at each position, and the kind of pixel of a mark that lies there."""
         index = np.searchsorted(self.edges, places, "right") - 1
         width = self.edges[index + 1] - self.edges[index]
         width -= np.where(width >= ROOMY * self.unit, self.unit, 0)
@@ -120,22 +120,22 @@ def cell_codes(
     disagreements: NDArray[np.bool_] | None = None,
     suggestions: NDArray[np.floating] | None = None,
 ) -> NDArray[np.uint8]:
-    """Say which mark each cell has.
+    """Return the code of the mark in each cell.
 
     Parameters
     ----------
     tags : (slices, classes) array of int8
         Values of `Tag`.
     disagreements : (slices, classes) array of bool, optional
-        Where a second reader differs.
+        Where a second reader disagrees.
     suggestions : (slices, classes) array of float, optional
-        Probability that the class is present, NaN where nothing is suggested;
-        shown where the tag is unknown.
+        Probability that the class is present, NaN where nothing is suggested; used only where the
+        tag is unknown.
 
     Returns
     -------
     (slices, classes) array of uint8
-        Rows of what `marks` gives.
+        Indices of the first axis of `marks`.
     """
     codes = (tags - Tag.UNKNOWN).astype(np.uint8)
     if disagreements is not None:
@@ -147,10 +147,7 @@ def cell_codes(
 
 
 class Shades(NamedTuple):
-    """Colours ``0xffrrggbb`` of lines, dots, what lies behind a disagreement and behind all else.
-
-    Rows are parted by the last one.
-    """
+    """Colours ``0xffrrggbb`` of lines, dots, both backgrounds, and the lines between rows."""
 
     ink: int
     faint: int
@@ -160,28 +157,27 @@ class Shades(NamedTuple):
 
 
 def marks(colours: Sequence[int], shades: Shades, height: int, unit: int) -> NDArray[np.uint32]:
-    """Draw the marks, one pixel wide, from which cells are put together.
+    """Draw the columns of pixels that make up the marks in the cells.
 
-    Present is a tall block in the class's colour between two lines, absent a
-    low line, unknown a dot; a flag above tells a disagreement. What is
-    suggested is hatched: a bar as high as it is probable. No mark hangs on its
-    colour, and each has a line in the colour of text, which any theme shows.
+    Present is a tall block in the colour of the class, absent a low line, unknown a dot. A flag
+    above marks a disagreement. A suggestion is a hatched bar, as high as it is probable. Marks
+    differ in shape, not only in colour, and have lines in the colour of the theme's text.
 
     Parameters
     ----------
     colours : sequence of int
-        Of the classes, ``0xffrrggbb``.
+        Colours of the classes, ``0xffrrggbb``.
     shades : Shades
         The other colours.
     height : int
-        Of a row in device pixels.
+        Height of a row in device pixels.
     unit : int
         Device pixels of the thinnest line.
 
     Returns
     -------
     (codes, classes, kinds, height) array of uint32
-        A mark for each code of `cell_codes` and each kind of `Columns.kinds`.
+        Pixels for each code of `cell_codes` and each kind of `Columns.kinds`.
     """
     shape = (2 * _TAGS + LEVELS + 1, len(colours), 3, _HATCH, height)
     table = np.full(shape, shades.ground, np.uint32)
@@ -214,20 +210,20 @@ def draw_cells(
     first: int,
     last: int,
 ) -> None:
-    """Draw the cells of some slices, as far as they are in sight.
+    """Draw the visible cells of some slices.
 
     Parameters
     ----------
     pixels : (classes * height, room) array of uint32
-        The picture; changed in place.
+        The picture, changed in place.
     codes : (slices, classes) array of uint8
-        What `cell_codes` gives.
+        The result of `cell_codes`.
     marks : (codes, classes, kinds, height) array of uint32
-        What `marks` gives.
+        The result of `marks`.
     columns : Columns
-        Where the slices lie.
+        Layout of the slices.
     first, last : int
-        The slices, both included.
+        Range of slices, both ends included.
     """
     begin = max(columns.span(first)[0], 0)
     end = min(columns.span(last)[1], columns.room)

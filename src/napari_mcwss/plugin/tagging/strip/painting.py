@@ -1,4 +1,4 @@
-"""The picture that the tag strip shows, and where in it everything lies."""
+"""The picture of the tag strip, and its layout."""
 
 from __future__ import annotations
 
@@ -20,38 +20,31 @@ if TYPE_CHECKING:
     from napari_mcwss.study.description import ClassSpec
 
 AHEAD = 2
-"""Slices that stay in sight on either side of the current one."""
+"""Number of slices kept visible on either side of the current one."""
 
 NAMES = 0.4
-"""Part of the width that the names of classes take at most."""
+"""Largest part of the width for the names of classes."""
 
 PAD = 4
 SWATCH = 10
 BAR = 4
 LINES = 2
-"""What the lines beside the current slice need."""
+"""Pixels of the lines beside the current slice."""
 
 
 class StripPicture:
-    """Lays out and paints a strip.
-
-    Parameters
-    ----------
-    theme : str
-        Name of napari's theme.
+    """Lays out and paints a strip, in pixels of the widget; only `columns` has device pixels.
 
     Attributes
     ----------
     classes : tuple of ClassSpec
         The rows.
     selected : int or None
-        Row that is selected.
+        The selected row.
     current : int or None
-        Slice that is marked.
+        The slice on screen.
     dragged : (int, int, int) or None
         Row, first and last slice of a range that is being dragged.
-    columns : Columns
-        Where slices lie; in device pixels, whereas all else counts in the widget's own.
     """
 
     def __init__(self, theme: str) -> None:
@@ -71,7 +64,7 @@ class StripPicture:
 
     @property
     def height(self) -> int:
-        """How high the strip is."""
+        """Height of the strip."""
         return self._axis + len(self.classes) * self._row + BAR
 
     @property
@@ -81,7 +74,7 @@ class StripPicture:
         return index if index is not None and 0 <= index < self.columns.count else None
 
     def set_theme(self, theme: str) -> None:
-        """Take over the colours of a napari theme."""
+        """Use the colours of a napari theme."""
         colours = get_theme(theme)
         self._ink = QColor(colours.text.as_hex())
         self._ground = QColor(colours.foreground.as_hex())
@@ -92,17 +85,7 @@ class StripPicture:
         self._marks = self._pixels = None
 
     def lay_out(self, size: QSize, metrics: QFontMetrics, scale: float) -> None:
-        """Divide the room: names at the left, the axis of slices above, the cells.
-
-        Parameters
-        ----------
-        size : QSize
-            Of the widget.
-        metrics : QFontMetrics
-            Of its font.
-        scale : float
-            Device pixels to one of the widget's.
-        """
+        """Lay out names, axis and cells; `scale` is device pixels per pixel of the widget."""
         self._size, self.scale = size, scale
         self._axis = metrics.height() + 2 * PAD
         self._row = metrics.height() + PAD
@@ -112,7 +95,7 @@ class StripPicture:
             for key, spec in enumerate(self.classes, 1)
         ]
         wanted = max((metrics.horizontalAdvance(text) for text in texts), default=0)
-        # Widths are rounded: a text would not always have room in its own.
+        # Widths are rounded, so that a text does not always fit into its own.
         width = min(wanted + 1, round(NAMES * size.width()) - before - PAD)
         elide = Qt.TextElideMode.ElideRight
         self._labels = [metrics.elidedText(text, elide, width) for text in texts]
@@ -123,13 +106,7 @@ class StripPicture:
         self._marks = self._pixels = None
 
     def show_cells(self, codes: NDArray[np.uint8] | None) -> QRect:
-        """Take the codes of all cells (see `cell_codes`), draw those that are new.
-
-        Returns
-        -------
-        QRect
-            What has to be painted anew.
-        """
+        """Draw cells whose codes (see `cell_codes`) changed; return the area to repaint."""
         before, self._codes = self._codes, codes
         count = 0 if codes is None else len(codes)
         if count != self.columns.count:
@@ -146,7 +123,7 @@ class StripPicture:
         return QRect(0, 0, self._size.width(), self._size.height())
 
     def zoom(self, factor: float, x: float) -> None:
-        """Make columns wider or narrower around a place."""
+        """Make columns wider or narrower around a position."""
         self._place(self.columns.zoomed(factor, (x - self._left) * self.scale))
 
     def scroll_by(self, slices: int) -> None:
@@ -155,29 +132,29 @@ class StripPicture:
         self._move(columns.scrolled(columns.offset + slices * columns.step))
 
     def show_current(self, margin: int = AHEAD) -> None:
-        """Bring the current slice in sight."""
+        """Scroll to the current slice."""
         if self.marked is not None:
             self._move(self.columns.showing(self.marked, margin))
 
     def index_at(self, x: float) -> int:
-        """Give the slice at a place; beside the columns, the nearest one in sight."""
+        """Return the slice at a position; beside the columns, the nearest visible one."""
         return self.columns.index_at((x - self._left) * self.scale)
 
     def row_at(self, y: float) -> int | None:
-        """Give the class at a height, None on the axis and below the rows."""
+        """Return the row at a height; None on the axis and below the rows."""
         row = int((y - self._axis) // self._row)
         return row if 0 <= row < len(self.classes) else None
 
     def beyond(self, x: float) -> int:
-        """Say on which side of the cells a place is: -1 left, 1 right, 0 inside."""
+        """Return the side of the cells that a position is on: -1 left, 1 right, 0 inside."""
         return int(x >= self._size.width()) - int(x < self._left)
 
     def in_names(self, x: float) -> bool:
-        """Say whether a place is among the names of classes."""
+        """Return whether a position is among the names of classes."""
         return x < self._names
 
     def cells(self, first: int, last: int, row: int | None = None) -> QRect:
-        """Give where cells lie: of all rows with what marks them, or of one row."""
+        """Return the area of slices in one row, or in all, with the lines beside them."""
         left = self._left + round(self.columns.span(first)[0] / self.scale)
         right = self._left + round(self.columns.span(last)[1] / self.scale)
         if row is not None:
@@ -185,11 +162,11 @@ class StripPicture:
         return QRect(left - LINES, 0, right - left + 2 * LINES, self._size.height())
 
     def name(self, row: int) -> QRect:
-        """Give where the name of a class lies."""
+        """Return the area of the name of a class."""
         return QRect(0, self._axis + row * self._row, self._names, self._row)
 
     def paint(self, painter: QPainter, area: QRect) -> None:
-        """Paint what lies in an area."""
+        """Paint an area."""
         painter.fillRect(area, self._behind)
         if area.left() < self._names:
             self._paint_names(painter)
@@ -244,7 +221,7 @@ class StripPicture:
                 draw_cells(self._pixels, self._codes, self._marks, self.columns, 0, last)
         height, width = self._pixels.shape
         stride = self._pixels.strides[0]
-        # Made anew each time: it borrows the array, and must not be taken for what it held before.
+        # A new image each time: it shares the array, and Qt would take an old one for unchanged.
         image = QImage(self._pixels.data, width, height, stride, QImage.Format.Format_RGB32)
         cells = len(self.classes) * self._row
         painter.drawImage(QRect(self._left, self._axis, round(width / self.scale), cells), image)
@@ -264,7 +241,7 @@ class StripPicture:
             painter.drawText(shown, Qt.AlignmentFlag.AlignCenter, str(self.marked))
 
     def _ticks(self, metrics: QFontMetrics) -> Iterator[int]:
-        """Give round numbers of slices in sight that have room side by side."""
+        """Return round numbers of visible slices that fit side by side."""
         widest = metrics.horizontalAdvance(str(self.columns.count)) + 3 * PAD
         least = widest * self.scale / self.columns.step
         every = next(
@@ -274,7 +251,7 @@ class StripPicture:
         return iter(range(-(-first // every) * every, last + 1, every))
 
     def _number(self, metrics: QFontMetrics, index: int) -> QRect:
-        """Give where the number of a slice stands: above its column, and not cut off."""
+        """Return the area of the number of a slice, above its column and inside the widget."""
         width = metrics.horizontalAdvance(str(index)) + PAD
         left = self._middle(index) - width // 2
         left = max(self._names, min(left, self._size.width() - width))
@@ -298,7 +275,7 @@ class StripPicture:
             return
         column = self.cells(self.marked, self.marked, 0)
         top, height = self._axis - 4, self.height - BAR - self._axis + 4
-        # A dark and a light line side by side: one of them is seen on any class's colour.
+        # A dark and a light line side by side: one of them is visible on any colour.
         for left, colour in (
             (column.left() - 2, self._behind),
             (column.left() - 1, self._ink),

@@ -16,18 +16,18 @@ from napari_mcwss.study.description import ClassSpec
 from napari_mcwss.tags.table import Tag
 
 NOTCH = 120
-"""What Qt counts for one notch of a wheel."""
+"""Qt's angle for one notch of a wheel."""
 
 ZOOM = 1.25
-"""How much wider one notch makes the columns."""
+"""Factor of the width of columns for one notch."""
 
 FOLLOW = 40
-"""Milliseconds between two steps of a strip that is dragged beyond its end."""
+"""Milliseconds between two scrolls while the pointer is held beyond an end."""
 
 
 @dataclass
 class _Drag:
-    """What the pressed button does; `row` is None along the numbers of slices."""
+    """A drag of the mouse; `row` is None on the axis."""
 
     row: int | None
     start: int
@@ -42,32 +42,29 @@ class _Drag:
 
 
 class TagStrip(QWidget):  # type: ignore[misc]
-    """The tags of one scan at a glance; it asks for changes and makes none itself.
+    """Shows all tags of a scan, with disagreements and suggestions; asks for changes by signals.
 
-    A present tag is a tall block, an absent one a low line, an unknown one a
-    dot; a flag above tells that a second reader differs, hatching what is only
-    suggested. A click goes to a slice, a drag along a row asks to tag a range
-    (the right button gives it up), a drag along the numbers above goes through
-    the slices, as does the wheel; with Ctrl the wheel zooms.
+    A click goes to a slice. A drag along a row asks to tag a range; the right button cancels it. A
+    drag along the axis and the wheel go through the slices. The wheel with Ctrl zooms.
 
     Parameters
     ----------
     theme : str
         Name of napari's theme.
     parent : QWidget, optional
-        Of the strip.
+        The parent widget.
 
     Attributes
     ----------
     slice_chosen : Signal
         Index of the slice to go to.
     range_chosen : Signal
-        Index of a class, and of the first and last slice (both included) that were dragged over.
+        Index of a class, first and last slice (both included) of a drag.
     class_selected : Signal
-        Index of the class whose name was clicked; it is selected then.
+        Index of the class whose name was clicked.
     note : callable
-        Gives what else the tooltip says of a slice and a class (by their indices), such as who
-        tagged it and when; by default nothing.
+        Returns more text for the tooltip of a slice and a class (indices), such as who tagged it;
+        by default, none.
     """
 
     slice_chosen = Signal(int)
@@ -83,19 +80,18 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self._suggestions: NDArray[np.floating] | None = None
         self._drag: _Drag | None = None
         self._turned = 0
-        self._follow = QTimer(self)
-        self._follow.setInterval(FOLLOW)
+        self._follow = QTimer(self, interval=FOLLOW)
         self._follow.timeout.connect(self._follow_drag)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        # All of it is painted: what lies behind need not be.
+        # The strip paints all of its area, so Qt need not paint the background.
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName("Tag strip")
         self.set_classes(())
 
     @property
     def selected_class(self) -> int | None:
-        """Index of the selected class; None only where there are no classes."""
+        """Index of the selected class; None only if there are no classes."""
         return self._picture.selected
 
     @selected_class.setter
@@ -106,12 +102,12 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self.update()
 
     def set_theme(self, theme: str) -> None:
-        """Take over the colours of a napari theme."""
+        """Use the colours of a napari theme."""
         self._picture.set_theme(theme)
         self.update()
 
     def set_classes(self, specs: Sequence[ClassSpec]) -> None:
-        """Make the rows anew, without tags; a selected class stays so if it is still there."""
+        """Replace the rows, without tags; a class that remains stays selected."""
         picture = self._picture
         names = [spec.name for spec in specs]
         before = None if picture.selected is None else picture.classes[picture.selected].name
@@ -122,18 +118,18 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self.set_tags(None)
 
     def set_tags(self, values: NDArray[np.int8] | None) -> None:
-        """Show tags; only cells that change are drawn.
+        """Show tags; draw only cells that change.
 
         Parameters
         ----------
         values : (slices, classes) array of int8, or None
-            Values of `Tag`; copied. None where there is no scan. With None, and with
-            another number of slices, disagreements and suggestions go too.
+            Values of `Tag`, copied; None without a scan. If the shape changes, disagreements and
+            suggestions are dropped.
 
         Raises
         ------
         ValueError
-            If there are more or fewer columns than classes.
+            If the number of columns is not that of the classes.
         """
         expected = len(self._picture.classes)
         if values is not None and (values.ndim != 2 or values.shape[1] != expected):
@@ -146,49 +142,40 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self._describe()
 
     def set_disagreements(self, where: NDArray[np.bool_] | None) -> None:
-        """Flag the tags on which a second reader differs.
+        """Flag the tags on which a second reader disagrees.
 
         Parameters
         ----------
         where : (slices, classes) array of bool, or None
-            Of the tags that are shown; copied.
-
-        Raises
-        ------
-        ValueError
-            If its shape is not that of the tags.
+            Copied; a ValueError is raised if the shape is not that of the tags.
         """
         self._check(where)
         self._disagreements = None if where is None else where.copy()
         self._show_cells()
 
     def set_suggestions(self, probabilities: NDArray[np.floating] | None) -> None:
-        """Show suggested tags where none is known.
+        """Show suggestions where the tag is unknown.
 
         Parameters
         ----------
         probabilities : (slices, classes) array of float, or None
-            That the class is present, NaN where nothing is suggested; copied.
-
-        Raises
-        ------
-        ValueError
-            If its shape is not that of the tags.
+            Probability that the class is present, NaN where nothing is suggested. Copied; a
+            ValueError is raised if the shape is not that of the tags.
         """
         self._check(probabilities)
         self._suggestions = None if probabilities is None else probabilities.copy()
         self._show_cells()
 
     def set_slice(self, index: int | None) -> None:
-        """Mark the slice on screen, and bring it in sight; None where there is none."""
+        """Mark the slice on screen, or none, and scroll to it."""
         self._picture.current = index
-        # Under a drag the columns must not run away from the pointer.
+        # During a drag, the columns must not move away from the pointer.
         self._picture.show_current(0 if self._drag else AHEAD)
         self.update()
         self._describe()
 
     def cell(self, slice_index: int, class_index: int) -> QRect:
-        """Give where a cell lies in the widget; it may be out of sight."""
+        """Return the area of a cell, which may be out of sight."""
         return self._picture.cells(slice_index, slice_index, class_index)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -196,12 +183,12 @@ class TagStrip(QWidget):  # type: ignore[misc]
         return QSize(300, self._picture.height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Leave room for all classes and some slices."""
+        """Fit all classes and some slices."""
         return QSize(160, self._picture.height)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint what has changed."""
-        if self._picture.scale != self.devicePixelRatioF():  # it came to another screen
+        """Paint the area that has changed."""
+        if self._picture.scale != self.devicePixelRatioF():  # moved to another screen
             self._lay_out()
         painter = QPainter(self)
         painter.setOpacity(1 if self.isEnabled() else 0.5)
@@ -209,12 +196,12 @@ class TagStrip(QWidget):  # type: ignore[misc]
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Divide the new room."""
+        """Lay out the new size."""
         super().resizeEvent(event)
         self._lay_out()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Follow the font, which themes change too; give up what may no longer be asked for."""
+        """Follow the font, which themes change too; cancel a drag once disabled."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.EnabledChange:
             self._end_drag()
@@ -223,7 +210,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
             self.updateGeometry()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Select a class, or begin what a click or a drag will do."""
+        """Select a class, or start a click or a drag."""
         place = event.position().toPoint()
         row = self._picture.row_at(place.y())
         if event.button() != Qt.MouseButton.LeftButton:
@@ -239,7 +226,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
                 self.slice_chosen.emit(index)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Drag."""
+        """Continue a drag, and scroll beyond an end of the cells."""
         if self._drag is None:
             return
         self._drag.place = event.position().toPoint()
@@ -250,7 +237,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self._drag_on(self._drag)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Ask for what was clicked or dragged over."""
+        """Ask for the slice that was clicked, or the range that was dragged over."""
         drag = self._drag
         if drag is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -261,7 +248,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
             self.slice_chosen.emit(drag.start)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        """Go through the slices; with Ctrl, zoom."""
+        """Go through the slices, or zoom with Ctrl."""
         event.accept()
         self._turned += event.angleDelta().y() or event.angleDelta().x()
         notches = int(self._turned / NOTCH)
@@ -278,9 +265,9 @@ class TagStrip(QWidget):  # type: ignore[misc]
                 self.slice_chosen.emit(index)
 
     def event(self, event: QEvent) -> Any:
-        """Say what is under the pointer."""
+        """Show a tooltip for the cell or the name under the pointer."""
         if event.type() == QEvent.Type.ToolTip:
-            self._tell(event)
+            self._show_tooltip(event)
             return True
         return super().event(event)
 
@@ -300,7 +287,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self.update(self._picture.show_cells(codes))
 
     def _describe(self) -> None:
-        """Tell readers of the screen what there is to see."""
+        """Update the text for screen readers."""
         tags, index = self._tags, self._picture.marked
         text = "No tags to show"
         if tags is not None:
@@ -312,14 +299,14 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self.setAccessibleDescription(text)
 
     def _drag_on(self, drag: _Drag) -> None:
-        """Take in the place that the pointer has reached."""
+        """Extend the drag to the position of the pointer."""
         index = self._picture.index_at(drag.place.x())
         if drag.row is None:
             if index != drag.end:
                 drag.end = index
                 self.slice_chosen.emit(index)
             return
-        # A hand that shakes in a click must not tag the slice beside it.
+        # A click of a shaking hand must not tag the next slice.
         distance = (drag.place - drag.pressed).manhattanLength()
         drag.begun |= distance >= QApplication.startDragDistance()
         if drag.begun:
@@ -331,7 +318,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
             QToolTip.showText(self.mapToGlobal(drag.place), text, self)
 
     def _follow_drag(self) -> None:
-        """Scroll on while the pointer is held beyond an end of the cells."""
+        """Scroll while the pointer is held beyond an end of the cells."""
         if self._drag is not None:
             self._picture.scroll_by(self._picture.beyond(self._drag.place.x()))
             self.update()
@@ -342,7 +329,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
         self._follow.stop()
         self.update()
 
-    def _tell(self, event: QHelpEvent) -> None:
+    def _show_tooltip(self, event: QHelpEvent) -> None:
         place, picture = event.pos(), self._picture
         row = picture.row_at(place.y())
         if row is not None and picture.in_names(place.x()):
@@ -356,7 +343,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
             QToolTip.hideText()
 
     def _words(self, index: int, row: int) -> str:
-        """Say all that is known of a cell."""
+        """Return the text of the tooltip of a cell."""
         assert self._tags is not None
         tag = Tag(int(self._tags[index, row]))
         lines = [f"Slice {index}, {self._picture.classes[row].name}: {tag.name.lower()}"]
