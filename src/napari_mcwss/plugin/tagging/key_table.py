@@ -102,8 +102,8 @@ def _checked(name: str, key: str) -> str:
     alone = text.split("+")[-1] in _MODIFIERS
     if sequence.count() != 1 or not text.isprintable() or not text or alone:
         raise McwssError(
-            f"{key!r} is no key for “{_DOES[name]}”: press one key, with Ctrl, Shift or Alt or "
-            "without"
+            f"{key!r} is no key for “{_DOES[name]}”: press one key, with or without "
+            "Ctrl, Shift or Alt"
         )
     return text.removesuffix("Enter") + "Return" if text.endswith("Enter") else text
 

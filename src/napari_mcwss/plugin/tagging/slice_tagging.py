@@ -276,7 +276,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         saving = self.session.saving
         if saving.problem:
             problem = self.session.order.hide(saving.problem)
-            self.saved.setText(f"<b>Not saved, tried again every few seconds:</b> {problem}")
+            self.saved.setText(f"<b>Not saved; trying again every few seconds:</b> {problem}")
             self.saved.setStyleSheet("color: #d55e00;")
         elif saving.saved_at is not None:
             self.saved.setText(f"saved {saving.saved_at:%H:%M:%S}")

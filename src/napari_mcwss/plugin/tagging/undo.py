@@ -80,7 +80,7 @@ class Undoing(QObject):  # type: ignore[misc]
             if outcome.error is None:
                 self._show(step, done)
             else:
-                # Of some scans it may be written.
+                # Some of the scans may be written.
                 self._session.reload_tags(step.changes)
 
         events = partial(_apply, apply, self._session.order)

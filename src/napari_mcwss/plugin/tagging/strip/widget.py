@@ -149,8 +149,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
         where : (slices, classes) array of bool, or None
             Copied; a ValueError is raised if the shape is not that of the tags.
         """
-        self._check(where)
-        self._disagreements = None if where is None else where.copy()
+        self._disagreements = self._copied(where)
         self._show_cells()
 
     def set_suggestions(self, probabilities: NDArray[np.floating] | None) -> None:
@@ -162,8 +161,7 @@ class TagStrip(QWidget):  # type: ignore[misc]
             Probability that the class is present, NaN where nothing is suggested. Copied; a
             ValueError is raised if the shape is not that of the tags.
         """
-        self._check(probabilities)
-        self._suggestions = None if probabilities is None else probabilities.copy()
+        self._suggestions = self._copied(probabilities)
         self._show_cells()
 
     def set_slice(self, index: int | None) -> None:
@@ -271,10 +269,11 @@ class TagStrip(QWidget):  # type: ignore[misc]
             return True
         return super().event(event)
 
-    def _check(self, values: NDArray[Any] | None) -> None:
+    def _copied(self, values: NDArray[Any] | None) -> NDArray[Any] | None:
         shape = None if self._tags is None else self._tags.shape
         if values is not None and values.shape != shape:
             raise ValueError(f"array of shape {values.shape} where {shape} is expected")
+        return None if values is None else values.copy()
 
     def _lay_out(self) -> None:
         self._picture.lay_out(self.size(), self.fontMetrics(), self.devicePixelRatioF())
