@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
@@ -220,15 +221,11 @@ def _predict(
     for number, name in enumerate(names, 1):
         scan = study.scan(name)
         try:
-            steps = predict.predict_scores(trained, scan)
-            while True:
-                try:
-                    progress = next(steps)
-                except StopIteration as end:
-                    yield study, name, end.value
-                    break
+            steps = Returning(predict.predict_scores(trained, scan))
+            for progress in steps:
                 part = f"slice {progress.done} of {progress.total}"
                 yield f"Scan {number} of {len(names)}: {part}"
+            yield study, name, steps.value
         except McwssError as error:
             raise McwssError(order.hide(str(error))) from error
         finally:
