@@ -158,7 +158,7 @@ class Segmentation:
             and ``holes``, separated by commas; ``holes`` at first.
         volumes : mapping of str to str, optional
             Class to its possible volume wherever it is, in mL, as ``"2:60"`` or
-            ``":60"``; its threshold is moved so far.
+            ``":60"``; its threshold is adjusted until the volume fits.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a pulled plug loses nothing."""
+"""Writing files so that a crash, a full disk or a power failure loses nothing."""
 
 from __future__ import annotations
 

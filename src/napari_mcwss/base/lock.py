@@ -1,4 +1,4 @@
-"""Locks that one program at a time can hold, and that outlive nobody who was killed."""
+"""Locks that one program at a time holds, and that are free again when it is killed."""
 
 import os
 import secrets
@@ -162,7 +162,7 @@ class Lock:
                 self._drop_guard()
 
     def refusal(self, holder: Holder | None) -> LockedError:
-        """Return the error for a lock that another holds; None if it has only just begun."""
+        """Return the error for a lock that is held; without `holder`, its file is being written."""
         who = "another program" if holder is None else f"{holder}{self.advice(holder)}"
         return LockedError(f"'{self.path}' is held by {who}")
 

@@ -54,8 +54,9 @@ def segment(
     """Segment scans: CAMs, scores and exclusive masks in the source geometry.
 
     All scans without a result of the model, or those named with --scans whether they have one or
-    not. What cannot be segmented is told, and does not stop the rest. Masks that were corrected
-    by hand stay as they are. Started by torchrun, several processes or GPUs share the scans.
+    not. Scans that fail are listed at the end, and do not stop the others. Masks that were
+    corrected by hand stay as they are. Started by torchrun, several processes or GPUs share the
+    scans.
     """
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device

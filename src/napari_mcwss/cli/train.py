@@ -109,7 +109,7 @@ def train(
     steering = Steering()
 
     def run(ranks: "Ranks | None" = None) -> Generator[Any, None, None]:
-        # All checks are part of the run: its events tell of mistakes, too.
+        # All checks are part of the run: so that its events report mistakes, too.
         watch: dict[str, Any] = {"watched": lambda: steering.watched, "ranks": ranks}
         if resume:
             others = given.keys() - {"study", "model", "resume", "events", "tensorboard"}

@@ -1,4 +1,4 @@
-"""What a kind of export is."""
+"""The interface of a kind of export."""
 
 import inspect
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-"""The losses of the ``mcwss`` preset (paper, sections 3.1 to 3.4, corrected).
+"""The losses of the paper (sections 3.1 to 3.4), corrected; several presets use them.
 
 All take evidence (log-odds, any real value) rather than scaled maps, so that the
 extremes of a slice do not enter the gradient. Tags that are -1, unknown, never

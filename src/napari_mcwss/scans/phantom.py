@@ -1,4 +1,4 @@
-"""Made-up brain tumours: scans that run anywhere, with known truth and no licence."""
+"""Generated scans of brain tumours with known masks, which need no download and no licence."""
 
 from __future__ import annotations
 

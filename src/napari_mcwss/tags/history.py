@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class UndoStep:
-    """The changes that a reader made at once, by scan; the number grows from step to step."""
+    """The changes that a reader made at once, by scan; the number increases with each step."""
 
     number: int
     changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)

@@ -223,4 +223,4 @@ class TagTable:
         return self.classes.index(class_name)
 
 
-_MEND = "correct it, or move it away to begin anew; it was left untouched"
+_MEND = "correct it, or move it away to start over; it was left untouched"

@@ -1,4 +1,4 @@
 """Training as a stream of events: no thread, no screen, no printing.
 
-It imports `segmentation` and what lies below it.
+It imports `measurement` and what lies below it.
 """

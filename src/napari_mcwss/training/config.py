@@ -71,7 +71,7 @@ class TrainingConfig(BaseModel):
         ge=0.1,
         le=10,
         title="Pixels",
-        description="Pixel size in mm that the network reads: 2 is about four times as fast as 1, "
+        description="Pixel size in mm that the network reads: 2 is about six times as fast as 1, "
         "and less exact. By default that of the scans, but at least 1.",
     )
     place: Annotated[bool, Shown(form=False)] = Field(

@@ -117,6 +117,6 @@ def within_memory(
         batch.halve()
         free_memory()
         yield Advice(
-            f"memory ran out with {before} slices per step: the training goes on with "
+            f"memory ran out with {before} slices per step: the training continues with "
             f"{batch.slices}, which changes the result a little"
         )

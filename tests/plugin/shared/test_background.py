@@ -111,7 +111,7 @@ def test_cancelling_closes_the_generator_in_its_own_thread(qtbot, background):
 def test_a_second_job_is_refused_while_one_runs(qtbot, background):
     with qtbot.waitSignal(background.event_received):
         background.start(Recorded(endless).job())
-    with pytest.raises(McwssError, match="the counting is under way"):
+    with pytest.raises(McwssError, match="the counting is still running"):
         background.start(Recorded(endless).job())
     with qtbot.waitSignal(background.ended):
         background.cancel()

@@ -167,7 +167,7 @@ def test_a_second_training_is_refused(qtbot, ready):
     ready.train()
     notification_manager.notification_ready.disconnect(refused.append)
     assert [n.message for n in refused] == [
-        "the training of model-1 is under way: wait or cancel it"
+        "the training of model-1 is still running: wait or cancel it"
     ]
 
 

@@ -215,7 +215,7 @@ def test_an_unexpected_failure_is_told_and_logged(bench, told, caplog):
 @both
 def test_a_second_start_is_refused(bench):
     bench.start("endless", Batch)
-    with pytest.raises(McwssError, match="the training of endless is under way"):
+    with pytest.raises(McwssError, match="the training of endless is still running"):
         bench.runner.start(bench.job("quick"))
     with bench.ended():
         bench.runner.cancel()
@@ -372,7 +372,7 @@ class TestProcess:
 
     def test_a_model_in_training_elsewhere_is_refused(self, bench, second):
         bench.start("endless", Epoch)
-        with pytest.raises(McwssError, match="under way in a separate process \\(process"):
+        with pytest.raises(McwssError, match="still running in a separate process \\(process"):
             second.runner.start(second.job("endless"))
         assert not second.runner.running
 

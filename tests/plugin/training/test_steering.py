@@ -275,7 +275,7 @@ def test_a_training_of_another_window_comes_first(qtbot, new_dock, told):
     second.settings.name.setText("quick")
     click(qtbot, second.train_button)
     assert [notification.message for notification in told] == [
-        "the training of endless is under way: wait or cancel it"
+        "the training of endless is still running: wait or cancel it"
     ]
     with qtbot.waitSignal(first.ended, timeout=PATIENCE):
         click(qtbot, second.cancel_button)

@@ -22,7 +22,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             toolTip="Paint in a layer of its own, which is saved as you paint", clicked=self.begin
         )
         self.anew_button = QPushButton(
-            "Begin anew …",
+            "Start over …",
             toolTip="Replace the corrected mask by the model's mask on screen",
             clicked=self.begin_anew,
         )
@@ -74,7 +74,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         )
         box = QMessageBox(
             QMessageBox.Icon.Question,
-            "Begin anew",
+            "Start over",
             text,
             parent=self,
             textFormat=Qt.TextFormat.PlainText,
@@ -92,7 +92,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         if chosen is replace and same:
             self._correcting.begin(model)
         elif chosen is replace:
-            show_error("Another mask is on screen now: nothing was replaced, begin anew again")
+            show_error("Another mask is on screen now: nothing was replaced; start over again")
 
     def refresh(self) -> None:
         """Enable what can be done now, and tell whether the corrected mask is saved."""

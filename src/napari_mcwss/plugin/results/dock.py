@@ -51,7 +51,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.one = SegmentOne(state)
         self.more = SegmentMore(state)
         self.threshold = ratio_slider(THRESHOLD, lambda value: state.change(threshold=value))
-        self.threshold.setToolTip("A pixel can belong to a class from this CAM value on")
+        self.threshold.setToolTip("Lowest CAM value at which a pixel can belong to a class")
         self.choose_button = ChooseButton(state)
         self.choose_button.chosen.connect(self.threshold.setValue)
         self.cam_opacity = ratio_slider(0.6, partial(self.layers.set_opacity, "cam"))

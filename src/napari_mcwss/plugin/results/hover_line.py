@@ -1,4 +1,4 @@
-"""A line that tells the CAMs at the voxel below the mouse."""
+"""A line of text with the CAM values under the mouse pointer."""
 
 from typing import Any
 

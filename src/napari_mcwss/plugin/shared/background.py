@@ -136,7 +136,7 @@ class Background(QObject):  # type: ignore[misc]
 
     @property
     def running(self) -> bool:
-        """Whether a job is under way, also a paused or cancelled one."""
+        """Whether a job is running, which includes a paused or cancelled one."""
         return self._worker is not None
 
     @property
@@ -155,7 +155,7 @@ class Background(QObject):  # type: ignore[misc]
         return self._worker is not None and self._worker.steering.cancelled
 
     def start(self, job: Job) -> None:
-        """Start a job; raise McwssError if another one is under way."""
+        """Start a job; raise McwssError if another one is running."""
         self._refuse_second()
         self._work(job, create_worker)
 
@@ -175,7 +175,7 @@ class Background(QObject):  # type: ignore[misc]
 
     def _refuse_second(self) -> None:
         if self._worker is not None:
-            raise McwssError(f"the {self.title} is under way: wait or cancel it")
+            raise McwssError(f"the {self.title} is still running: wait or cancel it")
 
     def _work(self, job: Job, create: Callable[..., JobWorker]) -> None:
         self._worker = create(

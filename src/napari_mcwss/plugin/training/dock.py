@@ -172,7 +172,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
     def _start(self, study: "Study", beginning: Beginning) -> None:
         if self.background.running or self._follow_left_run():
-            raise McwssError(f"the {self.background.title} is under way: wait or cancel it")
+            raise McwssError(f"the {self.background.title} is still running: wait or cancel it")
         name, config = self.settings.model, self.estimate.fitted(self.settings.config)
         run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()

@@ -31,7 +31,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self._asked = asked
         self._config: TrainingConfig | None = None
         self._found: Estimate | None = None
-        tip = "Train some steps, to estimate time and memory of the training"
+        tip = "Run a few training steps to estimate time and memory"
         self.button = QPushButton(ASK, toolTip=tip, clicked=self.measure_or_cancel)
         self.answer = QLabel(wordWrap=True)
         self.answer.hide()

@@ -28,7 +28,7 @@ class LeftRunning(Closing):
             return True
         box = QMessageBox(window)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("A training is under way")
+        box.setWindowTitle("A training is still running")
         box.setTextFormat(Qt.TextFormat.PlainText)
         paused = ", paused" if runner.paused else ""
         box.setText(

@@ -44,7 +44,7 @@ class ProcessRunner(Background):
         return self.running and self._cancelled
 
     def start(self, job: ProcessJob) -> None:  # type: ignore[override]
-        """Start a process, unless one is under way, here or of the same model elsewhere."""
+        """Start a process, unless one is running, here or of the same model elsewhere."""
         self._refuse_second()
         job.run.make()
         self._follow(job.run, lambda: run_process(job.command, job.run))

@@ -36,8 +36,8 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         }
         self.trust = QCheckBox(
             "From corrected masks",
-            toolTip="The second stage takes masks as they are that were corrected in the Results "
-            "dock and marked as right",
+            toolTip="The second stage learns from masks that were corrected in the Results dock "
+            "and marked as right, and takes them unchanged",
         )
         self.length = QSpinBox(
             maximum=LARGEST,

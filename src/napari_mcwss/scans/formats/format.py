@@ -1,4 +1,4 @@
-"""What a file format of scans is, and what its files say of themselves."""
+"""The interface of a file format of scans, and the header that its files have."""
 
 from __future__ import annotations
 

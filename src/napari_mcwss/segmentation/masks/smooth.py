@@ -22,7 +22,7 @@ def smooth_across(mask: Mask, context: StepContext, deviation: float) -> Mask:
     if part is None:
         return smooth
     view = mask[part]
-    # Beyond its ends the scan is taken to go on as its last slices.
+    # The end slices are repeated beyond the scan.
     shares = [
         ndimage.gaussian_filter1d(
             (view == label).astype(np.float32), sigma, axis=0, mode="nearest", truncate=REACH

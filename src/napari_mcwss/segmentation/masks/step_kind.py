@@ -12,7 +12,7 @@ from napari_mcwss.segmentation.masks.exclusive import Thresholds
 
 @dataclass(frozen=True, eq=False)
 class StepContext:
-    """What steps may look at beside the mask.
+    """What a step can read besides the mask.
 
     `allowed` comes from `allowed_slices`, and `precedence` is that of `exclusive_mask`.
 

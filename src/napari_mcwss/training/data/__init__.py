@@ -1,4 +1,4 @@
 """What a training learns from: slices, references, labels and views of them.
 
-It imports what lies below `training`, and its `config` and `events`.
+It imports what lies below `training`, and its `config`, `events` and `memory`.
 """

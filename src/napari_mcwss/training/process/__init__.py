@@ -1,4 +1,5 @@
 """A training in a process of its own: how it is started, followed and steered.
 
-It imports what lies below `training`, and its `config` and `events`. It loads no torch.
+It imports what lies below `training`, and its `config`, `events` and `cpu_priority`.
+It loads no torch.
 """

@@ -72,7 +72,7 @@ class RunFolder:
         """Create the folder for a new process, in place of that of an ended one."""
         if self.live:
             raise McwssError(
-                f"the training of {self.model} is under way in a separate process"
+                f"the training of {self.model} is still running in a separate process"
                 f"{f' ({self.began.holder})' if self.began else ''}: wait or cancel it"
                 f"{'' if self.here else f'; if it no longer runs, remove {str(self.folder)!r}'}"
             )
