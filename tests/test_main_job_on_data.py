@@ -67,8 +67,9 @@ def test_a_folder_of_pictures(monkeypatch, tmp_path):
         if number % 2:
             pixels[10:20, 5:15] = 220
         Image.fromarray(pixels).save(folder / f"picture{number}.png")
-    run(monkeypatch, "new", study, "--scans", folder, "--channels", "grey", "--class", "spot")
+    run(monkeypatch, "new", study, "--scans", folder, "--class", "spot")
     opened = Study.open(study)
+    assert opened.channels == ("image",)
     assert len(opened.scan_names) == 8
     for number, name in enumerate(opened.scan_names):
         table = opened.tags.read(name)

@@ -121,15 +121,21 @@ def demo(
 def new(
     study: StudyFolder,
     scans: Annotated[Path, typer.Option(help="Folder of scans: one sub-folder or file per scan.")],
-    channels: Annotated[str, typer.Option(help="Channel names, separated by commas.")],
     classes: Annotated[list[str], typer.Option("--class", help="A class to look for.")],
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            help="Channel names, separated by commas; by default red,green,blue of coloured "
+            "pictures, else the ends of the file names."
+        ),
+    ] = None,
 ) -> None:
     """Make a study of scans where they are.
 
     In a sub-folder a channel is the file whose stem is or ends in its name.
     """
-    names = names_in(channels)
-    if not names:
+    names = None if channels is None else names_in(channels)
+    if names is not None and not names:
         raise McwssError(
             f"--channels {channels!r} names no channel: name them, separated by commas"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
 from napari_mcwss.scans.formats.registry import format_of, formats_text
-from napari_mcwss.scans.scan import Scan
+from napari_mcwss.scans.scan import COLOURS, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,8 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
         Names of the channels.
     paths : sequence of Path
         One file for each channel, in the same order, or one file with all channels.
-        A coloured picture is one channel, its luminance, unless three channels are named.
+        A coloured picture is one channel, its luminance, unless three channels are named. A grey
+        picture is repeated if these are `COLOURS`.
 
     Returns
     -------
@@ -80,6 +81,8 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     formats = [_known_format(path) for path in paths]
     headers = [kind.read_header(path) for kind, path in zip(formats, paths, strict=True)]
     counts = [1 if h.coloured and len(channels) != 3 else h.channels for h in headers]
+    if counts == [1] and tuple(channels) == COLOURS and not formats[0].spatial:
+        counts = [len(COLOURS)]
     if sum(counts) != len(channels) or (len(paths) > 1 and set(counts) != {1}):
         found = ", ".join(
             f"{header.path.name} ({count})" for header, count in zip(headers, counts, strict=True)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from napari_mcwss.scans.geometry import Geometry
 
+COLOURS = ("red", "green", "blue")
+"""The channels of coloured pictures."""
+
 
 class Scan:
     """A scan whose voxels are read on first use.

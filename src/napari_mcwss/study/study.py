@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan, refuse_time
 from napari_mcwss.study.description import ClassSpec as ClassSpec
@@ -51,8 +52,8 @@ class Study(StudyLayout):
         folder: Path | str,
         *,
         scans: Mapping[str, Sequence[Path]] | Path | str,
-        channels: Sequence[str],
         classes: Sequence[str | ClassSpec],
+        channels: Sequence[str] | None = None,
     ) -> Self:
         """Create a study in a folder that holds none yet.
 
@@ -64,10 +65,12 @@ class Study(StudyLayout):
             A folder in which `find_scans` finds the scans; or the name of each
             scan with its files, one for each channel or one for all. The files
             stay where they are.
-        channels : sequence of str
-            Names of the channels, the same for every scan.
         classes : sequence of str or ClassSpec
             The classes; plain names get colours of a palette.
+        channels : sequence of str, optional
+            Names of the channels, the same for every scan. By default ``red``, ``green`` and
+            ``blue`` if the scans are coloured pictures, ``image`` if they are other single
+            files, and the ends of the file names in sub-folders of several files.
 
         Raises
         ------
@@ -88,6 +91,9 @@ class Study(StudyLayout):
         folder = Path(os.path.realpath(folder))
         if (folder / STUDY_FILE).exists():
             raise McwssError(f"'{folder}' holds a study already: open it, or name another folder")
+        scans = Path(scans) if isinstance(scans, str) else scans
+        if channels is None:
+            channels = default_channels([scans]) if isinstance(scans, Path) else channels_of(scans)
         if not channels or not classes:
             raise McwssError(
                 f"a study of {len(channels)} channels and {len(classes)} classes: name at least "
@@ -95,9 +101,7 @@ class Study(StudyLayout):
             )
         description = Description(channels=tuple(channels), classes=class_specs(classes), scans=())
         study = cls(folder, description)
-        if isinstance(scans, Path | str):
-            scans = find_scans(Path(scans), channels)
-        study.add_scans(scans)
+        study.add_scans(find_scans(scans, channels) if isinstance(scans, Path) else scans)
         return study
 
     @classmethod

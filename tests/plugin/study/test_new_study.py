@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from napari.qt.threading import WorkerBase
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -184,3 +185,13 @@ def test_the_dialog_can_be_closed_during_a_search(qtbot, dialog, searches):
     with qtbot.captureExceptions() as errors:
         QApplication.processEvents()
     assert not errors
+
+
+def test_coloured_pictures_are_three_channels(qtbot, parent, searches, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "scans").mkdir(exist_ok=True)
+        Image.new("RGB", (9, 6), (200, 20, 10)).save(tmp_path / "scans" / f"{name}.png")
+    dialog = ScansDialog(parent, sources=[tmp_path / "scans"])
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
+    assert dialog.channels.text() == "red, green, blue"
+    assert dialog.table.horizontalHeaderItem(1).text() == "all channels"

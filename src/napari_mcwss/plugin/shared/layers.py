@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_mcwss.scans.geometry import Geometry
-from napari_mcwss.scans.scan import Scan
+from napari_mcwss.scans.scan import COLOURS, Scan
 from napari_mcwss.study.study import ClassSpec
 
 KEY = "napari_mcwss"
@@ -87,18 +87,32 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
     """Show one image layer for each channel; at first, only the last one is visible.
 
+    A coloured picture is one layer.
+
     After a scan with the same channels, the layers keep the look that the user has given them,
     except contrast: scans differ in intensities. Layers of results are emptied.
     """
     old = {layer.metadata["channel"]: layer for layer in study_layers(viewer, "scan")}
     # New layers take long to make; and none may be removed while others stay: see `empty_layers`.
-    if old.keys() == set(scan.channels) and not study_layers(viewer, "corrected"):
-        _move_layers(viewer, scan, old)
+    images = _images(scan)
+    if old.keys() == images.keys() and not study_layers(viewer, "corrected"):
+        _move_layers(viewer, scan.geometry, images, old)
     else:
         looks = {channel: _look(layer) for channel, layer in old.items()}
         remove_study_layers(viewer)
-        _add_scan_layers(viewer, scan, looks)
+        _add_scan_layers(viewer, scan.geometry, images, looks)
     viewer.reset_view()
+
+
+def _images(scan: Scan) -> dict[str, NDArray[np.generic]]:
+    """Return what the scan's layers show: their channels by name, or colours ``(z, y, x, 3)``."""
+    volume = scan.volume()
+    # Three files can be anything; one file with these channels is a picture.
+    if scan.channels != COLOURS or len(scan.paths) != 1:
+        return dict(zip(scan.channels, volume, strict=True))
+    highest = float(volume.max())
+    scale = 1 if 1 < highest <= 255 else 255 / max(highest, 1)
+    return {"colours": np.moveaxis(scale * volume, 0, -1).clip(0, 255).astype(np.uint8)}
 
 
 def _look(layer: Layer) -> dict[str, Any]:
@@ -107,35 +121,46 @@ def _look(layer: Layer) -> dict[str, Any]:
     return {name: getattr(layer, name) for name in names}
 
 
-def _add_scan_layers(viewer: Viewer, scan: Scan, looks: Mapping[str, dict[str, Any]]) -> None:
-    for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
-        look = {"visible": channel == scan.channels[-1], "colormap": "gray"}
+def _add_scan_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    images: Mapping[str, NDArray[np.generic]],
+    looks: Mapping[str, dict[str, Any]],
+) -> None:
+    for channel, voxels in images.items():
+        look = {"visible": channel == list(images)[-1], "colormap": "gray"}
         layer = viewer.add_image(
             voxels,
             name=channel,
+            rgb=voxels.ndim == 4,
             contrast_limits=contrast(voxels),
             **looks.get(channel, look),
-            **placement(scan.geometry, "scan"),
+            **placement(geometry, "scan"),
         )
         layer.metadata["channel"] = channel
         _claim(layer)
 
 
-def _move_layers(viewer: Viewer, scan: Scan, channels: Mapping[str, Layer]) -> None:
-    """Show this scan in the layers of another one, and empty the layers of results."""
+def _move_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    images: Mapping[str, NDArray[np.generic]],
+    layers: Mapping[str, Layer],
+) -> None:
+    """Show a scan in the layers of another one, and empty the layers of results."""
     for layer in study_layers(viewer, *RESULTS):
         layer.metadata[EMPTY] = True
-        _move(layer, np.zeros(scan.geometry.shape, layer.data.dtype), scan.geometry)
+        _move(layer, np.zeros(geometry.shape, layer.data.dtype), geometry)
         layer.editable = False  # new data makes a layer editable
-    for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
-        layer = channels[channel]
-        _move(layer, voxels, scan.geometry)
+    for channel, voxels in images.items():
+        layer = layers[channel]
+        _move(layer, voxels, geometry)
         layer.contrast_limits_range = layer.contrast_limits = contrast(voxels)
 
 
 def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None:
     layer.data = values
-    layer.affine = np.eye(values.ndim + 1)  # the user may have dragged the other scan
+    layer.affine = np.eye(layer.ndim + 1)  # the user may have dragged the other scan
     for name, value in placement(geometry, layer.metadata[KEY]).items():
         setattr(layer, name, layer.metadata | value if name == "metadata" else value)
 
@@ -145,8 +170,13 @@ def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
     layer.data = values
 
 
-def contrast(voxels: NDArray[np.float32]) -> tuple[float, float]:
-    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels above the minimum."""
+def contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
+    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels above the minimum.
+
+    Colours ``(z, y, x, 3)`` are shown as they are.
+    """
+    if voxels.ndim == 4:
+        return 0.0, 255.0
     sample = voxels[::4, ::4, ::4]
     sample = sample[sample > sample.min()]
     if not sample.size:

@@ -21,7 +21,8 @@ from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
-from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+from napari_mcwss.scans.default_channels import default_channels
+from napari_mcwss.scans.finding import find_scans, scans_among
 from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
 
@@ -193,7 +194,7 @@ class ScansDialog(StudyDialog):
 def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
     """Find the scans; guess the channels if none are named."""
     try:
-        channels = channels or _guess(sources)
+        channels = channels or default_channels(sources)
         if not channels:
             return _Scans(reason=NO_CHANNELS)
         return _Scans(tuple(channels), _find(sources, channels))
@@ -215,13 +216,3 @@ def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Pa
             raise McwssError(f"scan {twice[0]} occurs twice: rename one, or add them separately")
         found |= more
     return found
-
-
-def _guess(sources: Sequence[Path]) -> list[str]:
-    """Guess the channels from the first scan's files."""
-    first = sources[0]
-    if not first.is_dir():
-        return guess_channels(sources) if len(sources) > 1 else ["image"]
-    subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
-    of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
-    return guess_channels(of_a_scan) if of_a_scan else ["image"]

@@ -51,6 +51,8 @@ class Format:
         that readers multiply stored voxels by, and a note. None if the format is only read.
     is_scan : callable, optional
         Tells whether a folder is a scan of this format.
+    spatial : bool
+        Whether files say how large and where their voxels are; pictures do not.
     """
 
     name: str

@@ -1,0 +1,107 @@
+"""The channels of scans, where nobody has named them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+from napari_mcwss.scans.formats.registry import format_of
+from napari_mcwss.scans.scan import COLOURS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_SINGLE = "image"
+"""Name of the only channel."""
+
+_LOOKED_AT = 8
+"""Files stored in colours whose pixels are looked at: many that look grey are stored so."""
+
+
+def default_channels(sources: Sequence[Path]) -> list[str]:
+    """Name the channels of scans that are about to be searched for.
+
+    Scans of one file each have the channels `COLOURS` if any of them is a coloured picture, and
+    ``image`` if none is. Of scans in sub-folders with several files, the channels are the ends of
+    the first scan's file names.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Folders of scans as `find_scans` takes them, or files.
+
+    Returns
+    -------
+    list of str
+        Empty if no name can be guessed.
+
+    Raises
+    ------
+    McwssError
+        If a folder or a picture cannot be read.
+    """
+    guessed = _from_names(sources)
+    if len(guessed) > 1 and sources[0].is_dir():
+        return guessed
+    return list(COLOURS) if _any_coloured(_single_files(sources)) else guessed
+
+
+def channels_of(scans: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Name the channels of scans whose files are known, one each, as `default_channels` does.
+
+    Raises
+    ------
+    McwssError
+        If a scan has several files, whose channels only their owner can name, or a picture cannot
+        be read.
+    """
+    for name, files in scans.items():
+        if len(files) > 1:
+            raise McwssError(
+                f"scan {name} has {len(files)} files: name their channels in the order of the files"
+            )
+    files = [file for files in scans.values() for file in files]
+    return list(COLOURS) if _any_coloured(files) else [_SINGLE]
+
+
+def _from_names(sources: Sequence[Path]) -> list[str]:
+    first = sources[0]
+    if not first.is_dir():
+        return guess_channels(sources) if len(sources) > 1 else [_SINGLE]
+    subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
+    of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
+    return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
+
+
+def _single_files(sources: Sequence[Path]) -> list[Path]:
+    """Find the files that are a scan each."""
+    found = []
+    try:
+        for source in sources:
+            if source.is_dir():
+                scans = find_scans(source, ())
+            else:
+                scans = scans_among([source], source.stem, ())
+            found += [file for files in scans.values() for file in files]
+    except McwssError:
+        return []  # The search with names says what is wrong.
+    return found
+
+
+def _any_coloured(files: Iterable[Path]) -> bool:
+    """Tell whether pictures look coloured: their three channels differ in one of the first."""
+    coloured = (
+        (kind, path)
+        for path in files
+        # The headers of other formats take longer to read.
+        if (kind := format_of(path)) and not kind.spatial and kind.read_header(path).coloured
+    )
+    return any(
+        np.ptp(kind.read_voxels(path, len(COLOURS)), axis=0).any()
+        for kind, path in islice(coloured, _LOOKED_AT)
+    )
