@@ -9,6 +9,7 @@ LIGHT = (
     "napari_mcwss.study.description",
     "napari_mcwss.study.tag_exchange",
     "napari_mcwss.base.files",
+    "napari_mcwss.model.encoders.registry",
     "napari_mcwss.model.presets.registry",
     "napari_mcwss.study.study",
     "napari_mcwss.scans.finding",
