@@ -82,6 +82,7 @@ def written(
     values = {
         "title": "A report",
         "summary": "What it shows.",
+        "missed": (),
         "training": {"Epochs": "12"},
         "losses": {"total": [2.0, 1.0, 0.5]},
     }

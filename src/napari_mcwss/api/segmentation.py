@@ -133,6 +133,19 @@ class Segmentation:
         volumes = volumes_of(self.mask, len(self.classes), self.source.geometry.spacing)
         return dict(zip(self.classes, volumes, strict=True))
 
+    @property
+    def missed_classes(self) -> tuple[str, ...]:
+        """Classes tagged present in the scan whose mask is empty: the model has missed them.
+
+        A volume of 0 mL is no result then. Empty if the result belongs to no study.
+        """
+        from napari_mcwss.segmentation.missed_classes import missed_classes
+
+        if self.home is None:
+            return ()
+        held = [self.volumes_ml[name] > 0 for name in self.classes]
+        return tuple(missed.name for missed in missed_classes(self.home.study, {self.scan: held}))
+
     def remask(
         self,
         *,

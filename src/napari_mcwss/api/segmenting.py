@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,11 @@ class SegmentingStudy(on_disk.Study):
             If there is no such scan or model, they do not fit each other, a value is
             out of range, or a file cannot be read or written.
 
+        Warns
+        -----
+        UserWarning
+            If the model has missed a class that is tagged present in the scan.
+
         Examples
         --------
         >>> import napari_mcwss as mcwss
@@ -101,6 +107,7 @@ class SegmentingStudy(on_disk.Study):
         settings = self._mask_settings(mask, None if ignore_tags else scan)
         with progress_bar(shown=progress) as bar:
             show_slices(bar, scan, segment_scan(self, used.name, used.trained, scan, settings))
+        self._warn_of_missed(used.name, [scan])
         return self.result(scan, used)
 
     def segment_all(
@@ -132,6 +139,11 @@ class SegmentingStudy(on_disk.Study):
             If there is no such scan or model, or a value is out of range; and at the
             end, if a scan could not be segmented.
 
+        Warns
+        -----
+        UserWarning
+            If the model has missed a class in scans where it is tagged present, or in all.
+
         Examples
         --------
         >>> import napari_mcwss as mcwss
@@ -156,6 +168,7 @@ class SegmentingStudy(on_disk.Study):
         )
         with progress_bar(shown=progress) as bar, closing(steps):
             ended = show_batch(bar, steps)
+        self._warn_of_missed(used.name, [end.scan for end in ended if not end.problem])
         refuse_problems(ended)
         return [end.scan for end in ended if not end.skipped]
 
@@ -197,6 +210,12 @@ class SegmentingStudy(on_disk.Study):
         settings = MaskSettings.of_record(record, self.tags.read(scan).values, self.class_names)
         precedence = study_precedence(self, used.info)
         return Segmentation(mask, settings, prediction, source, precedence, Home(self, used.name))
+
+    def _warn_of_missed(self, model: str, scans: Sequence[str]) -> None:
+        from napari_mcwss.segmentation.missed_classes import missed_in_results
+
+        for missed in missed_in_results(self, model, scans):
+            warnings.warn(missed.text, stacklevel=3)
 
     def _own(self, model: str | Model) -> Model:
         """Return a model of this study."""

@@ -1,5 +1,6 @@
 """The commands that make masks anew from stored CAMs, and choose their threshold."""
 
+import warnings
 from dataclasses import replace
 from statistics import fmean
 
@@ -43,6 +44,7 @@ def mask(
     """Make masks from stored CAMs with other settings, without running a network."""
     from napari_mcwss.base.text import counted
     from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.missed_classes import missed_in_results
     from napari_mcwss.segmentation.results import has_result
     from napari_mcwss.segmentation.segment import remake_mask
 
@@ -57,6 +59,8 @@ def mask(
             remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} written anew")
+    for missed in missed_in_results(opened, model, names):
+        warnings.warn(missed.text, stacklevel=1)
 
 
 def threshold(

@@ -1,5 +1,6 @@
 """The command that measures masks: how large they are, and how they agree with reference masks."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def measure(
     With reference masks also Dice, distances, sensitivity and precision, beside two baselines:
     the empty mask, and the mean of the reference masks of scans that are not measured.
     """
-    from napari_mcwss.measurement.compare_masks import Row, compare_masks
+    from napari_mcwss.measurement.compare_masks import Row, compare_masks, missed_in_rows
     from napari_mcwss.measurement.sources import MaskSource
     from napari_mcwss.measurement.tables import comparison_table, write_rows
 
@@ -69,6 +70,9 @@ def measure(
                 show_problem(bar, found.scan, found.problem)
     if rows:
         Console().print(comparison_table(rows))
+    for source in sources:
+        for missed in missed_in_rows(opened, source, rows):
+            warnings.warn(f"model {source.name}: {missed.text}", stacklevel=1)
     if rows and csv_file is not None:
         write_rows(csv_file, rows)
     if not names:

@@ -1,5 +1,6 @@
 """The command that segments scans, one after the other."""
 
+import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,6 +62,7 @@ def segment(
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device
     from napari_mcwss.segmentation.batch import add_found, segment_scans
+    from napari_mcwss.segmentation.missed_classes import missed_in_results
 
     opened, launch = Study.open(study), Launch.of_environment()
     volumes = parse_ranges(volume or [], opened.class_names)
@@ -101,4 +103,7 @@ def segment(
             ended = problems + show_batch(bar, done)
     share = "" if launch.size == 1 else f"process {launch.rank} of {launch.size}: "
     typer.echo(f"{share}{summary(ended)}: {opened.folder / 'results' / model}")
+    segmented = [end.scan for end in ended if not end.problem]
+    for missed in missed_in_results(opened, model, segmented):
+        warnings.warn(missed.text, stacklevel=1)
     refuse_problems(ended)

@@ -88,6 +88,7 @@ def write_report(
     *,
     title: str,
     summary: str,
+    missed: Sequence[str],
     classes: Mapping[str, str],
     scans: Sequence[ScanSection],
     evaluation: Evaluation | None,
@@ -96,7 +97,8 @@ def write_report(
 ) -> None:
     """Write a report that needs no other file and no network.
 
-    Colours are ``#rrggbb`` by class, in the order of the masks' values. The evaluation can be of
+    Colours are ``#rrggbb`` by class, in the order of the masks' values. `missed` are lines about
+    classes that the model should have found. The evaluation can be of
     more scans than those shown. Training is texts by label, losses are curves with one value an
     epoch.
     """
@@ -109,6 +111,7 @@ def write_report(
     page = environment.get_template("report.html.j2").render(
         title=title,
         summary=summary,
+        missed=missed,
         classes=classes,
         scans=scans,
         columns=[HEADINGS[measure] for measure in MEASURES],

@@ -64,6 +64,8 @@ def report_study(
     from napari_mcwss.measurement.evaluation import evaluate
     from napari_mcwss.measurement.references import ReferenceMasks
     from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.corrected import is_corrected
+    from napari_mcwss.segmentation.missed_classes import missed_classes
 
     if masks is None and (values or unions):
         raise McwssError("--map and --union are about reference masks: name these with --masks")
@@ -75,6 +77,7 @@ def report_study(
     info = read_info(study.model_folder(model))
     colours = {spec.name: spec.colour for spec in study.classes}
     sections: list[ScanSection] = []
+    found: dict[str, list[bool]] = {}
 
     def draw(case: ExportCase) -> None:
         truth = None
@@ -91,6 +94,8 @@ def report_study(
             background=background,
         )
         sections.append(draw_scan(shown, colours))
+        if not is_corrected(study, shown.name):
+            found[shown.name] = [bool((case.mask == k).any()) for k, _ in enumerate(colours, 1)]
 
     done = yield from each_case(study, model, names, draw)
     evaluation = None
@@ -100,6 +105,7 @@ def report_study(
         out,
         title=title or study.folder.name,
         summary=_summary(study, model, info, done),
+        missed=[missed.text for missed in missed_classes(study, found)],
         classes=colours,
         scans=sections,
         evaluation=evaluation,

@@ -1,6 +1,6 @@
 """Masks of several sources, measured side by side and against reference masks."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 
@@ -13,6 +13,7 @@ from napari_mcwss.measurement.class_masks import class_masks, with_unions
 from napari_mcwss.measurement.measure import Measurement, measure
 from napari_mcwss.measurement.sizes import Size, size_of
 from napari_mcwss.measurement.sources import MaskSource
+from napari_mcwss.segmentation.missed_classes import MissedClass, missed_classes
 from napari_mcwss.study.study import Study
 
 EMPTY, PRIOR = "empty mask", "location prior"
@@ -129,6 +130,27 @@ def compare_masks(
         if rows and reference is not None and not reference.has(scan):
             problem = f"it has no mask of {reference.name} to be compared with"
         yield ScanComparison(scan, rows, problem)
+
+
+def missed_in_rows(study: Study, source: MaskSource, rows: Iterable[Row]) -> list[MissedClass]:
+    """Find the classes that a model has missed, from the rows of its masks; other masks have none.
+
+    Parameters
+    ----------
+    study : Study
+        With the tags.
+    source : MaskSource
+        The masks that were measured.
+    rows : iterable of Row
+        What was measured; rows of other masks do not count.
+    """
+    found: dict[str, dict[str, bool]] = {}
+    for row in rows:
+        if source.predicted and row.mask == source.name and row.size is not None:
+            found.setdefault(row.scan, {})[row.class_name] = row.size.volume_ml > 0
+    return missed_classes(
+        study, {scan: [held[name] for name in study.class_names] for scan, held in found.items()}
+    )
 
 
 def _rows(

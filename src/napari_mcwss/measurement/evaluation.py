@@ -13,7 +13,14 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import names_text
 from napari_mcwss.measurement.class_masks import ClassValues, as_tuples
-from napari_mcwss.measurement.compare_masks import EMPTY, PRIOR, Row, Value, compare_masks
+from napari_mcwss.measurement.compare_masks import (
+    EMPTY,
+    PRIOR,
+    Row,
+    Value,
+    compare_masks,
+    missed_in_rows,
+)
 from napari_mcwss.measurement.measure import MEASURES, Measurement
 from napari_mcwss.measurement.references import ReferenceMasks
 from napari_mcwss.measurement.sources import MaskSource
@@ -170,8 +177,8 @@ def evaluate(
     Warns
     -----
     UserWarning
-        About scans that are left out, and why; and about those whose own tags
-        helped to make their masks.
+        About scans that are left out, and why; about those whose own tags
+        helped to make their masks; and about classes that the model has missed.
     """
     model = source if isinstance(source, str) else None
     source = MaskSource.of_model(study, source) if isinstance(source, str) else source
@@ -195,6 +202,8 @@ def evaluate(
     references.check()
     if not rows:
         raise McwssError("there is no scan to measure: name scans that have a reference mask")
+    for missed in missed_in_rows(study, source, rows):
+        warnings.warn(missed.text, stacklevel=2)
     evaluation = Evaluation(tuple(rows))
     if model is not None:
         _write(study, model, evaluation)

@@ -26,12 +26,15 @@ class MaskSource:
         that says what is missing.
     trained_on : tuple of str
         Scans that the maker of the masks was trained on.
+    predicted : bool
+        Whether a model has made the masks.
     """
 
     name: str
     has: Callable[[str], bool]
     read: Callable[[str], NDArray[np.bool_]]
     trained_on: tuple[str, ...] = ()
+    predicted: bool = False
 
     @classmethod
     def of_model(cls, study: Study, model: str) -> "MaskSource":
@@ -47,6 +50,7 @@ class MaskSource:
             lambda scan: has_result(study, model, scan),
             lambda scan: class_masks(load_mask(study, model, scan), study.class_names),
             info.scans,
+            predicted=True,
         )
 
     @classmethod

@@ -216,3 +216,15 @@ def test_one_damaged_mask_does_not_stop_the_others(qtbot, dock, tagged_study):
     measure(qtbot, dock)
     assert {line["Scan"] for line in table(dock)} == {whole}
     assert damaged in dock.status.text()
+
+
+def test_a_missed_class_is_told_below_the_table(qtbot, dock, tagged_study, give_results):
+    scan = dock.session.scan
+    give_results(tagged_study, {scan: np.zeros(tagged_study.scan(scan).geometry.shape, np.uint8)})
+    dock.session.models_changed.emit()
+    choose(dock.first, "model model-1")
+    measure(qtbot, dock)
+    assert f"model-1: TC: not found in {scan}, though tagged present on" in dock.status.text()
+    choose(dock.first, "corrected masks")
+    measure(qtbot, dock)
+    assert "not found" not in dock.status.text()

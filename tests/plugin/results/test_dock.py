@@ -367,3 +367,20 @@ def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study, told):
 def click_box(qtbot, box) -> None:
     # The middle of a wide box is beyond its label, where it takes no click.
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+
+
+def test_a_class_that_the_threshold_empties_is_missed_until_slider_or_tags_change(qtbot, dock):
+    segment(qtbot, dock)
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(1.0)
+    assert dock.volumes.text().count("missed") == 2
+    assert "tagged present on" in dock.volumes.text()
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(0.01)
+    assert "missed" not in dock.volumes.text()
+    with qtbot.waitSignal(dock.state.mask_changed, timeout=PATIENCE):
+        dock.threshold.setValue(1.0)
+    dock.use_tags.setChecked(False)
+    for index in range(len(dock.session.table.values)):
+        dock.session.change_tags(set_all_absent(dock.session.table, index))
+    assert "missed" not in dock.volumes.text()

@@ -199,7 +199,8 @@ class MeasureDock(QWidget):  # type: ignore[misc]
     def _end(self, outcome: JobOutcome) -> None:
         ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
         text = "Failed." if outcome.error else ends[outcome.cancelled]
-        self.status.setText("\n".join([text, *self._problems]))
+        missed = [self.session.order.hide(line) for line in outcome.value or ()]
+        self.status.setText("\n".join([text, *self._problems, *missed]))
         self.table.resizeColumnsToContents()
         self._refresh()
         self.ended.emit()
@@ -227,9 +228,9 @@ def _comparison(
     scans: Sequence[str] | None,
     makers: Sequence[MakeSource],
     reference: MakeSource | None,
-) -> "Generator[ScanComparison | None, None, None]":
-    """Measure scans; None stands for all that have one of the masks."""
-    from napari_mcwss.measurement.compare_masks import compare_masks
+) -> "Generator[ScanComparison | None, None, list[str]]":
+    """Measure scans, None for all that have one of the masks; returns what models have missed."""
+    from napari_mcwss.measurement.compare_masks import compare_masks, missed_in_rows
 
     yield None
     sources = [make() for make in makers]
@@ -237,4 +238,12 @@ def _comparison(
     names = scans or [s for s in study.scan_names if any(source.has(s) for source in sources)]
     if not names:
         raise McwssError("no scan has such a mask: segment scans first")
-    yield from compare_masks(study, names, sources, right)
+    rows: list[Row] = []
+    for found in compare_masks(study, names, sources, right):
+        rows += found.rows
+        yield found
+    return [
+        f"{source.name}: {missed.text}"
+        for source in sources
+        for missed in missed_in_rows(study, source, rows)
+    ]

@@ -85,11 +85,13 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             return None
         given = _values_in(values, study.class_names)
         if option.kind == "layer" and scan is not None:
+            ours = study_layers(self._session.viewer, "mask")
             for layer in self._layers():
                 if layer.name == option.name:
                     data = np.array(layer.data)
                     data = data[None] if data.ndim == 2 else data
-                    return partial(_of_layer, study, scan, option.name, data, given)
+                    made = partial(_of_layer, study, scan, option.name, data, given)
+                    return partial(made, predicted=layer in ours)
         if option.kind == "model":
             return partial(MaskSource.of_model, study, option.name)
         if option.kind == CORRECTED:
@@ -170,5 +172,10 @@ def _of_layer(
     name: str,
     data: NDArray[np.integer],
     values: Mapping[str, Sequence[int]] | None,
+    *,
+    predicted: bool,
 ) -> MaskSource:
-    return MaskSource(name, scan.__eq__, lambda _: class_masks(data, study.class_names, values))
+    def read(_: str) -> NDArray[np.bool_]:
+        return class_masks(data, study.class_names, values)
+
+    return MaskSource(name, scan.__eq__, read, predicted=predicted)

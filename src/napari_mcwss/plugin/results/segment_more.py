@@ -189,6 +189,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def _end(self, outcome: JobOutcome) -> None:
         self._tell_added()
+        order = self._session.order
         if outcome.cancelled:
             text = "Cancelled."
         elif outcome.error is not None:
@@ -198,8 +199,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             name = outcome.value.scan.name
             text = f"{name} is segmented. The new layers are stored only if you save them."
         else:
-            text = f"{outcome.value}."
-        order = self._session.order
+            text = order.hide(outcome.value)
         problems = [
             f"{order.label(done.scan)}: {order.hide(done.problem)}"
             for done in self._ended
@@ -247,6 +247,7 @@ def _segment(
     yield "Loading the network …"
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.segmentation.batch import segment_scans
+    from napari_mcwss.segmentation.missed_classes import missed_in_results
 
     ended = yield from segment_scans(
         study,
@@ -256,7 +257,8 @@ def _segment(
         tags=lambda scan: study.tags.read(scan).values if use_tags else None,
         settings=settings,
     )
-    return summary([*problems, *ended])
+    missed = missed_in_results(study, model, [end.scan for end in ended if not end.problem])
+    return "\n".join([f"{summary([*problems, *ended])}.", *(found.text for found in missed)])
 
 
 def _is_frequent(event: object) -> bool:
