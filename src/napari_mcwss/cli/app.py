@@ -17,6 +17,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.base.version import __version__
+from napari_mcwss.cli.encoders import encoders
 from napari_mcwss.cli.export import export_app
 from napari_mcwss.cli.masks import mask, threshold
 from napari_mcwss.cli.measure import measure
@@ -63,6 +64,9 @@ app.command(epilog="Example: napari-mcwss segment my-study --model first --scans
 app.command(
     epilog="Example: napari-mcwss measure my-study --model first --model second --csv sizes.csv"
 )(measure)
+app.command(
+    epilog="Example: napari-mcwss encoders --download timm/vit_small_patch14_dinov2.lvd142m"
+)(encoders)
 
 
 def main() -> None:

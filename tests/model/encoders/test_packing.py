@@ -30,10 +30,10 @@ def test_three_channels_at_a_time(values, expected):
 
 def test_features_of_groups_lie_side_by_side_for_each_image():
     encoder = load_encoder()
-    images = torch.rand(2, 4, 40, 33)
+    images = torch.rand(2, 4, 40, 33, generator=torch.Generator().manual_seed(0))
     together = encode(encoder, images)
     for image, features in zip(images, zip(*together, strict=True), strict=True):
-        for level, first, last in zip(
-            features, encoder(image[None, :3]), encoder(image[3].expand(1, 3, -1, -1)), strict=True
-        ):
-            torch.testing.assert_close(level, torch.cat([first[0], last[0]]), atol=1e-4, rtol=1e-4)
+        alone = encoder(image[None, :3]), encoder(image[3].expand(1, 3, -1, -1))
+        for level, *groups_alone in zip(features, *alone, strict=True):
+            expected = torch.cat(groups_alone, dim=1)[0]
+            torch.testing.assert_close(level, expected, atol=1e-3, rtol=1e-3)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from napari_mcwss.model.encoders.encoder import Encoder
 
 
+HUB_SOURCE = "napari_mcwss.model.encoders.timm_models:load"
+"""Loads every encoder of the hub, those not in the table too."""
+
+
 @dataclass(frozen=True)
 class EncoderEntry:
     """An encoder as the command line shows it, and what loads it.
@@ -25,13 +29,16 @@ class EncoderEntry:
         Of the weights, in MB.
     source : str
         ``package.module:function`` that loads the encoder of a name.
+    embedded : bool
+        Whether its weights are installed with this package; others are downloaded on request.
     """
 
     title: str
     summary: str
     licence: str
     size: float
-    source: str
+    source: str = HUB_SOURCE
+    embedded: bool = False
 
 
 ENCODERS: dict[str, EncoderEntry] = {
@@ -41,9 +48,31 @@ ENCODERS: dict[str, EncoderEntry] = {
         "Apache-2.0",
         18.8,
         "napari_mcwss.model.encoders.efficientnet_lite:load",
+        embedded=True,
+    ),
+    "timm/vit_small_patch14_dinov2.lvd142m": EncoderEntry(
+        "DINOv2, small",
+        "a vision transformer, trained on photographs without labels",
+        "Apache-2.0",
+        88.2,
+    ),
+    "timm/vit_small_patch16_dinov3.lvd1689m": EncoderEntry(
+        "DINOv3, small",
+        "a vision transformer, trained on more photographs without labels",
+        "DINOv3 License",
+        86.4,
+    ),
+    "1aurent/vit_small_patch16_224.lunit_dino": EncoderEntry(
+        "Lunit DINO, small",
+        "a vision transformer, trained on histology without labels",
+        "research only, not commercial",
+        86.7,
     ),
 }
-"""Entries by the names that files and options use; the first one is the default."""
+"""Entries by the names that files and options use; the first one is the default.
+
+A name ``owner/model`` is that of the Hugging Face Hub.
+"""
 
 DEFAULT_ENCODER = next(iter(ENCODERS))
 
@@ -54,7 +83,7 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str = "cpu") -> Encoder:
     Parameters
     ----------
     name : str
-        As in `ENCODERS`.
+        As in `ENCODERS`, or another model for timm on the hub: ``owner/model``.
     device : str
         Name of a torch device.
 
@@ -63,13 +92,17 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str = "cpu") -> Encoder:
     McwssError
         If it is unknown or its weights are not on this computer.
     """
-    if name not in ENCODERS:
-        raise McwssError(f"unknown encoder {name!r}: choose one of {', '.join(ENCODERS)}")
+    if name not in ENCODERS and "/" not in name:
+        raise McwssError(
+            f"unknown encoder {name!r}: choose one of {', '.join(ENCODERS)}, or the owner/model of "
+            "another on the hub"
+        )
     return _load(name, device)
 
 
 @cache
 def _load(name: str, device: str) -> Encoder:
-    module, _, function = ENCODERS[name].source.partition(":")
+    source = ENCODERS[name].source if name in ENCODERS else HUB_SOURCE
+    module, _, function = source.partition(":")
     encoder: Encoder = getattr(import_module(module), function)(name)
     return encoder.to(device)
