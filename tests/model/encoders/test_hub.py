@@ -1,6 +1,7 @@
 """Encoders are downloaded on request, checked, and never half there."""
 
 import hashlib
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -111,6 +112,20 @@ def test_without_a_network_it_says_so_in_one_line(server):
     server.server_close()
     with pytest.raises(McwssError, match=r"^[^\n]*cannot be downloaded[^\n]*network[^\n]*$"):
         fetch()
+
+
+@pytest.mark.parametrize("endpoint", ["nowhere", "http://[", "http://127.0.0.1:x"])
+def test_an_endpoint_that_is_no_address_is_told_in_one_line(server, monkeypatch, endpoint):
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    with pytest.raises(McwssError, match=r"^[^\n]*cannot be downloaded[^\n]*$"):
+        fetch()
+
+
+def test_a_model_without_a_licence_says_so(server):
+    address = f"/api/models/{NAME}?blobs=true"
+    answer = json.loads(server.files[address]) | {"cardData": {"license": None}}
+    server.files[address] = json.dumps(answer).encode()
+    assert find_download(NAME).licence == "not stated"
 
 
 def test_a_disk_too_small_is_told_before_the_download(server, monkeypatch):

@@ -58,8 +58,8 @@ class Download(BaseModel):
 
 
 class _Card(BaseModel):
-    license: str = "not stated"
-    license_name: str = ""
+    license: str | None = None
+    license_name: str | None = None
 
 
 class _Lfs(BaseModel):
@@ -115,7 +115,7 @@ def find_download(name: str) -> Download:
     return Download(
         name=name,
         revision=answer.sha,
-        licence=card.license_name or card.license,
+        licence=card.license_name or card.license or "not stated",
         size=weights.size,
         sha256=weights.lfs.sha256 if weights.lfs else "",
     )
@@ -200,8 +200,9 @@ def _hub() -> str:
 
 @contextmanager
 def _opened(name: str, address: str) -> Iterator[HTTPResponse]:
-    request = Request(f"{_hub()}/{address}", headers={"User-Agent": f"napari-mcwss/{__version__}"})
+    headers = {"User-Agent": f"napari-mcwss/{__version__}"}
     try:
+        request = Request(f"{_hub()}/{address}", headers=headers)
         reply: HTTPResponse = urlopen(request, timeout=_TIMEOUT)
     except HTTPError as error:
         with error:
@@ -209,7 +210,7 @@ def _opened(name: str, address: str) -> Iterator[HTTPResponse]:
                 f"{_hub()} does not give out {name} (HTTP {error.code} {error.reason}): check the "
                 "name; models that need an account cannot be used"
             ) from error
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise _unreachable(name, error) from error
     with reply:
         yield reply

@@ -52,7 +52,7 @@ class _Levels(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        with torch.inference_mode():
+        with torch.no_grad():
             maps = self._maps(torch.zeros(1, 3, _PROBE, _PROBE), None)
         last = {_PROBE // level.shape[-1]: index for index, level in enumerate(maps)}
         self.strides, self._indices = list(last), list(last.values())
