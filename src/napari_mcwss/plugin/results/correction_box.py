@@ -6,6 +6,7 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QLabel, QMessageBox, QPushButton
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
@@ -38,7 +39,8 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         )
         self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
-        stack(self, buttons, marks, self.status, margins=True)
+        self.next = NextToCorrect(state)
+        stack(self, buttons, marks, self.status, self.next, margins=True)
         self._correcting.changed.connect(self.refresh)
         for signal in (state.changed, state.shown):
             signal.connect(self.refresh)
