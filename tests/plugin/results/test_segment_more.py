@@ -173,6 +173,21 @@ def test_layers_that_do_not_fit_are_refused_in_the_dialog(qtbot, dock):
     assert dialog.scan is None
 
 
+def test_a_coloured_layer_gives_three_channels(qtbot, dock):
+    colours = np.random.default_rng(0).integers(0, 256, (8, 9, 3)).astype(np.uint8)
+    dock.viewer.add_image(colours, name="wound", rgb=True, scale=(2, 2))
+    dialog = LayerChannelsDialog(dock, dock.viewer, ["red", "green", "blue"])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    proposed = {channel: box.currentText() for channel, box in dialog.choices.items()}
+    assert proposed == {name: f"wound {name}" for name in ("red", "green", "blue")}
+    qtbot.mouseClick(dialog.ok_button, LEFT)
+    assert dialog.scan.name == "wound"
+    np.testing.assert_array_equal(dialog.scan.data, colours.transpose(2, 0, 1))
+    assert dialog.scan.geometry.shape == (1, 8, 9)
+    assert dialog.scan.geometry.spacing == (1, 2, 2)
+
+
 def test_without_open_layers_it_says_what_to_do(qtbot, dock, trained_study, told):
     dock.session.open(trained_study)
     click(qtbot, dock.more.layers_button)

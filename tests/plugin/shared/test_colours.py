@@ -48,11 +48,11 @@ def test_beside_scans_with_other_channels(make_napari_viewer, tmp_path, phantom_
     assert [layer.name for layer in study_layers(viewer, "scan")] == list(scan.channels)
 
 
-def test_three_files_named_after_colours_are_three_layers(make_napari_viewer, tmp_path):
+def test_more_than_eight_bits_are_three_layers_with_contrast(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
     files = []
     for name in COLOURS:
-        Image.new("L", (60, 40), 90).save(tmp_path / f"{name}.png")
+        Image.new("I;16", (60, 40), 900).save(tmp_path / f"{name}.png")
         files.append(tmp_path / f"{name}.png")
     show_scan_layers(viewer, read_scan("a", COLOURS, files))
     assert [layer.rgb for layer in study_layers(viewer, "scan")] == [False] * 3

@@ -11,6 +11,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog
 
+from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.study import lost_scans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
@@ -157,6 +158,20 @@ def make_of_layers(qtbot, dock, folder) -> OpenLayersDialog:
     dialog.study_folder.setText(str(folder))
     click(qtbot, dialog.ok_button)
     return dialog
+
+
+def test_a_study_of_a_coloured_layer_has_three_channels_and_shows_its_colours(
+    qtbot, dock, tmp_path
+):
+    colours = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    dock.viewer.add_image(colours, name="wound", rgb=True)
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        make_of_layers(qtbot, dock, tmp_path / "made")
+    study = Study.open(tmp_path / "made")
+    assert study.channels == ("red", "green", "blue")
+    np.testing.assert_array_equal(study.scan("scan1").volume()[:, 0], colours.transpose(2, 0, 1))
+    (layer,) = study_layers(dock.viewer, "scan")
+    np.testing.assert_array_equal(layer.data[0], colours)
 
 
 @pytest.mark.parametrize("changed", [False, True])

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QComboBox, QDialog, QFormLayout, QLabel, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import size_text
-from napari_mcwss.plugin.shared.layer_geometry import geometry_of
+from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
 from napari_mcwss.plugin.shared.layers import (
     class_colormap,
     mask_colormap,
@@ -54,10 +54,10 @@ class OpenScan:
     place: dict[str, Any]
 
     @classmethod
-    def of(cls, layers: Sequence[Image]) -> "OpenScan":
-        """Take layers as channels; they need one shape, of 2 or 3 axes."""
-        first, shape = layers[0], tuple(layers[0].data.shape)
-        shapes = {tuple(layer.data.shape) for layer in layers}
+    def of(cls, first: Image, data: Sequence[Any]) -> "OpenScan":
+        """Take the arrays of layers as channels; they need one shape, of 2 or 3 axes."""
+        shape = tuple(data[0].shape)
+        shapes = {tuple(array.shape) for array in data}
         if len(shapes) != 1 or len(shape) not in (2, 3):
             raise McwssError(
                 f"the layers have the shapes {', '.join(map(size_text, sorted(shapes)))}: channels "
@@ -68,7 +68,7 @@ class OpenScan:
         names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
         place = {name: getattr(first, name) for name in names}
         place["metadata"] = {"geometry": geometry, "affine": geometry.affine}
-        return cls(first.name, tuple(layer.data for layer in layers), geometry, place)
+        return cls(first.name, tuple(data), geometry, place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +117,8 @@ class LayerChannelsDialog(QDialog):  # type: ignore[misc]
         super().__init__(parent)
         self.setWindowTitle("Which layer is which channel?")
         self.scan: OpenScan | None = None
-        self._layers = layers
-        names = [layer.name for layer in layers]
+        self._parts = [(layer, *part) for layer in layers for part in channels_of(layer)]
+        names = [name for _, name, _ in self._parts]
         remembered = remembered_layers()
         self.choices: dict[str, QComboBox] = {}
         form = QFormLayout()
@@ -134,30 +134,29 @@ class LayerChannelsDialog(QDialog):  # type: ignore[misc]
 
     def accept(self) -> None:
         """Take the layers; stay open and tell why if they cannot be channels of one scan."""
-        chosen = {
-            channel: self._layers[choice.currentIndex()] for channel, choice in self.choices.items()
-        }
+        places = [choice.currentIndex() for choice in self.choices.values()]
+        chosen = [self._parts[place] for place in places]
         try:
-            if len({layer.unique_id for layer in chosen.values()}) < len(chosen):
+            if len(set(places)) < len(places):
                 raise McwssError("one layer is chosen for two channels: choose another")
-            self.scan = OpenScan.of(list(chosen.values()))
+            self.scan = OpenScan.of(chosen[0][0], [data for _, _, data in chosen])
         except McwssError as error:
             self.reason.setText(str(error))
             return
         # If the disk is full, only the proposal is lost.
         with suppress(McwssError):
-            remember_layers({channel: layer.name for channel, layer in chosen.items()})
+            remember_layers(dict(zip(self.choices, (name for _, name, _ in chosen), strict=True)))
         super().accept()
 
 
 def open_images(viewer: Viewer) -> list[Image]:
-    """List the grey image layers that the user has opened, without CAMs."""
+    """List the image layers that the user has opened, without CAMs."""
     ours = study_layers(viewer, "cam", "map", "preview")
     return [
         layer
         for layer in viewer.layers
         if isinstance(layer, Image)
-        and not (layer.rgb or layer.multiscale or layer in ours)
+        and not (layer.multiscale or layer in ours)
         and not layer.name.startswith("CAM ")
     ]
 

@@ -1,11 +1,20 @@
-"""The geometry of an image layer."""
+"""The geometry and the channels of an image layer."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 
 from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.scan import COLOURS
+
+
+def channels_of(layer: Image) -> list[tuple[str, Any]]:
+    """Return name and array of a layer; of a coloured one, those of its red, green and blue."""
+    if not layer.rgb:
+        return [(layer.name, layer.data)]
+    return [(f"{layer.name} {name}", layer.data[..., k]) for k, name in enumerate(COLOURS)]
 
 
 def geometry_of(shape: Sequence[int], attributes: dict[str, Any]) -> Geometry:

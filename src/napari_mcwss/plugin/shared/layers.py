@@ -107,12 +107,12 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
 def _images(scan: Scan) -> dict[str, NDArray[np.generic]]:
     """Return what the scan's layers show: their channels by name, or colours ``(z, y, x, 3)``."""
     volume = scan.volume()
-    # Three files can be anything; one file with these channels is a picture.
-    if scan.channels != COLOURS or len(scan.paths) != 1:
-        return dict(zip(scan.channels, volume, strict=True))
-    highest = float(volume.max())
-    scale = 1 if 1 < highest <= 255 else 255 / max(highest, 1)
-    return {"colours": np.moveaxis(scale * volume, 0, -1).clip(0, 255).astype(np.uint8)}
+    if scan.channels == COLOURS:
+        colours = volume.clip(0, 255).astype(np.uint8)
+        # Other values need contrast limits, which napari has for single channels alone.
+        if np.array_equal(colours, volume):
+            return {"colours": np.moveaxis(colours, 0, -1)}
+    return dict(zip(scan.channels, volume, strict=True))
 
 
 def _look(layer: Layer) -> dict[str, Any]:

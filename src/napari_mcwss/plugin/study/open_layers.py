@@ -15,12 +15,13 @@ from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
-from napari_mcwss.plugin.shared.layer_geometry import geometry_of
+from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.scans.formats.registry import format_named
 from napari_mcwss.scans.reading import read_scan
+from napari_mcwss.scans.scan import COLOURS
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.layout import STUDY_FILE
 from napari_mcwss.study.study import Study
@@ -38,7 +39,7 @@ class _Open:
 class OpenLayersDialog(StudyDialog):
     """Asks for the channels that open image layers show, and for the classes.
 
-    The layers become one scan.
+    The layers become one scan; a coloured layer is three channels.
 
     Raises
     ------
@@ -51,7 +52,8 @@ class OpenLayersDialog(StudyDialog):
         layers = [
             layer for layer in viewer.layers if isinstance(layer, Image) and layer not in known
         ]
-        shapes = {layer.data.shape for layer in layers}
+        parts = [(layer, *part) for layer in layers for part in channels_of(layer)]
+        shapes = {data.shape for _, _, data in parts}
         if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
             raise McwssError(
                 "a scan needs image layers of one shape with 2 or 3 axes, found "
@@ -60,8 +62,9 @@ class OpenLayersDialog(StudyDialog):
                 "tagged"
             )
         super().__init__(parent, "Study of the open layers", "Make study")
-        self._layers = layers
-        self.channels.setText(", ".join(layer.name for layer in layers))
+        self._parts = parts
+        names = COLOURS if len(layers) == 1 and layers[0].rgb else [name for _, name, _ in parts]
+        self.channels.setText(", ".join(names))
         self.scan_name = QLineEdit("scan1")
         self.study_folder.propose(Path(layers[0].name).name)
         self.reason.setText(
@@ -83,9 +86,9 @@ class OpenLayersDialog(StudyDialog):
         classes, text = names_in(self.classes.text()), self.study_folder.text().strip()
         folder = Path(text).expanduser()
         try:
-            if not text or len(channels) != len(self._layers):
+            if not text or len(channels) != len(self._parts):
                 raise McwssError(
-                    f"found {len(channels)} channel names for {len(self._layers)} layers and the "
+                    f"found {len(channels)} channel names for {len(self._parts)} channels and the "
                     f"folder {text!r}: name each layer's channel and a study folder"
                 )
             if not classes:
@@ -100,11 +103,11 @@ class OpenLayersDialog(StudyDialog):
             return
         layers = [
             _Open(
-                layer.data,
+                data,
                 {"metadata": dict(layer.metadata), "scale": tuple(layer.scale)},
                 Path(layer.source.path) if layer.source.path else None,
             )
-            for layer in self._layers
+            for layer, _, data in self._parts
         ]
 
         def create() -> Study:
