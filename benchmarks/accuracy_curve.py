@@ -14,7 +14,7 @@ from statistics import fmean, pstdev
 import numpy as np
 import pyqtgraph as pg
 from accuracy import FIGURES
-from accuracy_table import Row, read_rows
+from accuracy_records import Row, read_rows
 from pyqtgraph.exporters import ImageExporter
 
 COHORTS = ("glioma", "hippocampus")

@@ -1,8 +1,8 @@
 """The methods that `accuracy.py` compares: how each learns, and what predicts a scan then."""
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,14 +27,62 @@ from napari_mcwss.training.events import Epoch, Finished
 from napari_mcwss.training.loop import train
 from napari_mcwss.training.run import Run
 
-METHODS = ("empty", "location_prior", "cam", "published", "mcwss", "local", "supervised")
-UNTRAINED = ("empty", "location_prior")
+
+@dataclass(frozen=True)
+class Method:
+    """What a method is.
+
+    Attributes
+    ----------
+    settings : mapping
+        What it sets of a `TrainingConfig`: its preset, or the stage that learns from masks.
+    trained : bool
+        Whether a network is trained.
+    masks : bool
+        Whether it learns from the masks of all scans, and not from tags.
+    ceiling : str
+        The method that does the same with masks: its figures are given as shares of that one's.
+    """
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    trained: bool = True
+    masks: bool = False
+    ceiling: str = "supervised"
+
+
+METHODS = {
+    "empty": Method(trained=False),
+    "location_prior": Method(trained=False, masks=True),
+    "cam": Method(),
+    "published": Method({"preset": "published"}),
+    "mcwss": Method({"preset": "mcwss"}),
+    "local": Method({"preset": "local"}),
+    "supervised": Method({"refine": True}, masks=True),
+}
+"""Methods in the order of the table: a line each, also for the same network with masks."""
 
 Labels = NDArray[np.integer]
 """Label image ``(z, y, x)``: 0 background, k + 1 class k."""
 
-Predictor = Callable[[str], tuple[Labels, Labels]]
-"""Gives a scan's label images by its name: its tags unused, and with them as gate."""
+
+class Found(NamedTuple):
+    """What a method finds in a scan.
+
+    Attributes
+    ----------
+    free, gated : array
+        Label images: the scan's tags unused, and with them as gate.
+    scores : (slices, classes) array, optional
+        Probability that the slice holds the class, if the method gives one.
+    """
+
+    free: Labels
+    gated: Labels
+    scores: NDArray[np.floating] | None = None
+
+
+Predictor = Callable[[str], Found]
+"""Gives what is found in a scan by its name."""
 
 TAG_SECONDS, MASK_SECONDS = 1.0, 600.0
 """A reader's time for the tags of a slice, and for the mask of a scan."""
@@ -73,8 +121,8 @@ def reader_hours(method: str, bench: Bench, training: Sequence[str], given: Give
         As for `learn`.
     """
     training = training[: given.scans]
-    masks = len(training) if method in ("location_prior", "supervised") else given.masks
-    tagged = () if method in ("empty", "location_prior", "supervised") else training
+    masks = len(training) if METHODS[method].masks else given.masks
+    tagged = () if method == "empty" or METHODS[method].masks else training
     slices = sum(bench.study.scan(scan).slices for scan in tagged)
     return (slices * TAG_SECONDS + masks * MASK_SECONDS) / 3600
 
@@ -96,12 +144,12 @@ def learn(
     """
     training = training[: given.scans]
     if method == "empty":
-        return 0, lambda scan: (np.zeros(bench.study.scan(scan).geometry.shape, np.uint8),) * 2
+        return 0, lambda scan: Found(*[_nothing(bench, scan)] * 2)
     if method == "location_prior":
         return 0, _prior_of(bench, training)
     if method == "cam":
         return _learn_classic(bench.study, config, training)
-    masks = training if method == "supervised" else training[: given.masks]
+    masks = training if METHODS[method].masks else training[: given.masks]
     trusted = read_labels(bench.study, bench.masks, bench.cohort.values, masks) if masks else {}
     return _learn_with_product(bench.study, config, training, trusted)
 
@@ -121,9 +169,10 @@ def _learn_with_product(
             epochs = event.epochs
     model = load_model(study.model_folder(_MODEL), device=config.device)
 
-    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+    def predict_scan(scan: str) -> Found:
         prediction = finish(segment_scan(study, _MODEL, model, scan))
-        return load_mask(study, _MODEL, scan), _gated(study, model, prediction)
+        free = load_mask(study, _MODEL, scan)
+        return Found(free, _gated(study, model, prediction), prediction.scores)
 
     return epochs, predict_scan
 
@@ -156,10 +205,11 @@ def _learn_classic(
     )
     model = TrainedModel(info, preset.eval(), device)
 
-    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+    def predict_scan(scan: str) -> Found:
         prediction = finish(predict(model, study.scan(scan)))
         study.scan(scan).release()
-        return mask_of(study, info, prediction), _gated(study, model, prediction)
+        free = mask_of(study, info, prediction)
+        return Found(free, _gated(study, model, prediction), prediction.scores)
 
     return epochs, predict_scan
 
@@ -170,16 +220,20 @@ def _gated(study: Study, model: TrainedModel, prediction: Prediction) -> Labels:
     return mask_of(study, model.info, prediction, rules)
 
 
+def _nothing(bench: Bench, scan: str) -> Labels:
+    return np.zeros(bench.study.scan(scan).geometry.shape, np.uint8)
+
+
 def _prior_of(bench: Bench, training: Sequence[str]) -> Predictor:
     """Make the location prior: the mean of the training masks, no image at all."""
     prior = LocationPrior(masks for _, masks in bench.references(training))
 
-    def predict_scan(scan: str) -> tuple[Labels, Labels]:
+    def predict_scan(scan: str) -> Found:
         free = prior.mask(bench.study.scan(scan).geometry.shape)
         gated = free.copy()
         for label, tags in enumerate(bench.study.tags.read(scan).values.T, 1):
             gated[tags == 0] *= gated[tags == 0] != label
-        return free, gated
+        return Found(free, gated)
 
     return predict_scan
 
