@@ -98,6 +98,14 @@ def test_files_of_one_scan_are_named_after_their_ends(tmp_path):
     assert default_channels([tmp_path]) == ["flair", "t1"]
 
 
+def test_many_pictures_in_a_sub_folder_are_not_taken_for_channels(tmp_path):
+    for n in range(21):
+        grey(tmp_path, f"images/{n}.png")
+    with pytest.raises(McwssError, match=r"images' holds 21 images.*choose this folder"):
+        default_channels([tmp_path])
+    assert default_channels([tmp_path / "images"]) == ["image"]
+
+
 def test_of_files_that_are_known(tmp_path):
     scans = {"a": [coloured(tmp_path, "a.png")], "b": [grey(tmp_path, "b.png")]}
     assert channels_of(scans) == COLOURS

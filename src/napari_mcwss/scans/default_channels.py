@@ -22,6 +22,9 @@ _SINGLE = "image"
 _LOOKED_AT = 8
 """Files stored in colours whose pixels are looked at: many that look grey are stored so."""
 
+_MOST_CHANNELS = 20
+"""More images than this in a sub-folder are not the channels of one scan."""
+
 
 def default_channels(sources: Sequence[Path]) -> list[str]:
     """Name the channels of scans that are about to be searched for.
@@ -43,7 +46,7 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
     Raises
     ------
     McwssError
-        If a folder or a picture cannot be read.
+        If a folder or a picture cannot be read, or a sub-folder holds many images.
     """
     guessed = _from_names(sources)
     if len(guessed) > 1 and sources[0].is_dir():
@@ -75,6 +78,12 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
         return guess_channels(sources) if len(sources) > 1 else [_SINGLE]
     subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
     of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
+    if len(of_a_scan) > _MOST_CHANNELS:
+        folder = of_a_scan[0].parent
+        raise McwssError(
+            f"'{folder}' holds {len(of_a_scan)} images: expected those of one scan: if each is a "
+            "scan, choose this folder; else name the channels"
+        )
     return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
 
 
