@@ -45,8 +45,9 @@ figures were made:
   Dice and cross-entropy, the same slices, preparation, augmentation, optimiser, schedule, smoothing
   and borders. It is not a tuned segmentation system. *2 mm*: the network reads 2 mm pixels, which
   is about six times as fast as the default (the pixels of the scans, but not below 1 mm); masks
-  have the scan's own voxels. *place*: the network also reads the position of a pixel. Of ten or
-  more training scans a fifth are validation scans, but none whose mask is given.
+  have the scan's own voxels. A pixel of a picture counts as 1 mm. *place*: the network also reads
+  the position of a pixel. Of ten or more training scans a fifth are validation scans, but none
+  whose mask is given.
 - **Figures.** Means over the tested scans, measured as by `napari-mcwss evaluate`: *Dice*, in 3-D;
   *HD95* in mm, over the scans where it is defined (`[3/5]`: three of five); *worst*, the Dice of
   the worst scan; *slice Dice*, the mean of a scan's 2-D Dice over the slices where the class is;
