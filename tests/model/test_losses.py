@@ -63,6 +63,19 @@ def test_mutual_exclusion_prefers_separate_maps_to_equal_ones():
     assert separate < equal / 10
 
 
+def test_mutual_exclusion_does_not_drive_a_class_out_of_the_map_that_it_lies_in():
+    # One class is found; nothing is known yet about the other, which only one slice has.
+    evidence = torch.zeros(2, 2, 7, 9)
+    evidence[:, 1] = -8.0
+    evidence[:, 1, 2:5, 3:7] = 8.0
+    evidence.requires_grad_()
+    tags, foreground = torch.tensor([[1, 1], [0, 1]]), torch.ones(2, 1, 7, 9)
+    mutual_exclusion_loss(evidence, foreground, tags, torch.tensor([0.5, 0.8])).backward()
+    present, absent = -evidence.grad[:, 0, 2:5, 3:7].sum((-2, -1))
+    assert absent < 0 < present
+    assert abs(present + absent) < present / 10
+
+
 def test_mutual_exclusion_of_one_class_is_nothing():
     evidence = random_evidence(2, 1)
     loss = mutual_exclusion_loss(

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from napari_mcwss.model.counts import count
 from napari_mcwss.model.maps import mean_within, smooth_maximum
-from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
+from napari_mcwss.model.preset import PRESENT, UNKNOWN
 
 EXTENT_PRIOR = 0.05
 """Weight of present slices in `extent_loss`.
@@ -133,8 +133,10 @@ def mutual_exclusion_loss(
 
     - outside: where j is present and not the more frequent of the two, the evidence
       of k, pooled outside the map of j (detached), must still explain the tag of k;
-    - inside: where j is present and k absent, the pixels in the map of j (detached)
-      are certainly not k, and the most easily mistaken for it;
+    - inside: where j is present and the more frequent of the two, the evidence of k,
+      pooled within the map of j (detached), must explain the tag of k: pixels of j
+      are the most easily mistaken for k. Both tags count, because negatives alone
+      drive k out of the map of j before k is found;
     - overlap: where both are present, the share of the union of their maps that they
       have in common.
 
@@ -154,22 +156,17 @@ def mutual_exclusion_loss(
     maps = evidence.sigmoid() * foreground
     other = maps[:, j].detach()
 
-    pooled = smooth_maximum(evidence[:, k], (1 - other) * foreground)
-    target = present[:, k].to(pooled.dtype)
-    outside = F.binary_cross_entropy_with_logits(pooled, target, reduction="none")
-    # Unknown tags of k have weight 0.
-    outside = outside * tag_weights(tags, frequency)[:, k]
-    outside = outside * (present[:, j] & (frequency[k] >= frequency[j]))
-
-    inside = mean_within(F.softplus(evidence[:, k]), other)
-    inside = inside * ((tags[:, k] == ABSENT) & present[:, j])
+    rarer = frequency[k] < frequency[j]
+    where = torch.where(rarer[:, None, None], other, 1 - other) * foreground
+    pooled = smooth_maximum(evidence[:, k], where)
+    explained = weighted_cross_entropy(pooled, tags[:, k], frequency[k]) * present[:, j]
+    weights = torch.where(rarer, INSIDE, OUTSIDE)
 
     common = (maps[:, first] * maps[:, second]).sum((-2, -1))
     union = (maps[:, first] + maps[:, second]).sum((-2, -1)) - common
     overlap = common / union.clamp_min(1e-6) * (present[:, first] & present[:, second])
 
-    parts = OUTSIDE * outside.sum(1) + INSIDE * inside.sum(1) + OVERLAP * overlap.sum(1)
-    return parts.mean()
+    return ((weights * explained).sum(1) + OVERLAP * overlap.sum(1)).mean()
 
 
 def _mean(losses: Tensor, applies: Tensor) -> Tensor:
