@@ -43,6 +43,11 @@ PRESETS: dict[str, PresetEntry] = {
         "a network that sees too little to explain a tag by the surroundings",
         "napari_mcwss.model.presets.local:Local",
     ),
+    "features": PresetEntry(
+        "features",
+        "heads on the features of an encoder that has learnt from photographs",
+        "napari_mcwss.model.presets.features:Features",
+    ),
     "mcwss": PresetEntry(
         "mcwss (the paper's)",
         "the paper's network and losses, corrected",

@@ -1,0 +1,198 @@
+"""The ``features`` preset: small heads on the features of an encoder that has seen the world.
+
+Some hundred tags cannot teach a network from nothing what most findings look like. Here a
+frozen encoder, trained on photographs, supplies the features, and heads learn to combine them.
+Large features locate a finding, but smear it; the details, which see little, sharpen it.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.encoders.encoder import Encoder
+from napari_mcwss.model.encoders.packing import groups
+from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER, load_encoder
+from napari_mcwss.model.encoders.slices import MULTIPLE, encode_slices, feature_strides
+from napari_mcwss.model.guided_filter import guided_filter
+from napari_mcwss.model.heads import FeatureHeads
+from napari_mcwss.model.maps import smooth_maximum
+from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
+
+HEADS = 4
+"""Heads of each reach. Each holds other scans back, on whose tags it is judged."""
+
+HIDDEN = 32
+"""Features of the hidden layer of a head."""
+
+REGION_STRIDE, DETAIL_STRIDE = 8, 4
+"""Pixels of the slice per pixel of the evidence of regions, and of details."""
+
+SMALL_REACH = 8
+"""Largest stride of the levels that see little."""
+
+EDGE_RADIUS = 6
+"""Radius in pixels of the guided filter, which fits maps to the image."""
+
+
+class Features(Preset):
+    """Heads of a large and a small reach, and the details of the regions that they find.
+
+    Parameters
+    ----------
+    encoder : str
+        Name of the encoder, see `ENCODERS`.
+
+    Attributes
+    ----------
+    large, small : FeatureHeads
+        Heads that learn from tags, with `HEADS` heads each.
+    details : FeatureHeads
+        One head of the small reach, which learns what the regions of the large reach have in
+        common.
+    local : Tensor
+        Bool ``(classes,)``: whether the small reach predicts the tags of a class as well as the
+        large one, and so gives its regions.
+    share : Tensor
+        ``(classes,)``: log-odds of the share of pixels in regions, which details start from.
+    """
+
+    compares_pairs: ClassVar[bool] = False
+    keeps_last_epoch: ClassVar[bool] = True
+    no_other_maps: ClassVar[str] = "its encoder is frozen, so no gradient leads through it"
+
+    local: Tensor
+    share: Tensor
+    digest: Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        width: int,
+        pixel: float = 1.0,
+        encoder: str = DEFAULT_ENCODER,
+    ) -> None:
+        super().__init__(channels, classes, width, pixel)
+        self.encoder_name = encoder
+        network = load_encoder(encoder)
+        self.strides = feature_strides(network)
+        widths = [groups(channels) * width for width in network.widths]
+        self.large_levels, self.small_levels = _reaches(self.strides)
+        large, small = (
+            [widths[k] for k in some] for some in (self.large_levels, self.small_levels)
+        )
+        self.large = FeatureHeads(large, classes, HEADS, HIDDEN)
+        self.small = FeatureHeads(small, classes, HEADS, HIDDEN)
+        self.details = FeatureHeads(small, classes, 1, 2 * HIDDEN)
+        self.register_buffer("local", torch.zeros(classes, dtype=torch.bool))
+        self.register_buffer("share", torch.zeros(classes))
+        self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
+        self.register_load_state_dict_post_hook(_check_digest)  # type: ignore[no-untyped-call]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, on the device of the heads; its weights are no part of the model."""
+        return load_encoder(self.encoder_name, str(self.local.device))
+
+    def encode(self, images: Tensor) -> list[Tensor]:
+        """Return the features of slices ``(slices, channels, h, w)``, see `encode_slices`."""
+        return encode_slices(self.encoder, images)
+
+    def regions(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the evidence of all heads of the large and the small reach.
+
+        Parameters
+        ----------
+        levels : sequence of Tensor
+            From `encode`.
+
+        Returns
+        -------
+        tuple of Tensor
+            Each ``(slices, heads, classes, h, w)``, one pixel for `REGION_STRIDE` pixels.
+        """
+        size = self._grid(levels, REGION_STRIDE)
+        large, small = (
+            [levels[k] for k in some] for some in (self.large_levels, self.small_levels)
+        )
+        return self.large(large, size), self.small(small, size)
+
+    def detail(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the evidence of details ``(slices, classes, h, w)`` at `DETAIL_STRIDE`."""
+        size = self._grid(levels, DETAIL_STRIDE)
+        evidence: Tensor = self.details([levels[k] for k in self.small_levels], size)[:, 0]
+        return evidence
+
+    def region(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the evidence ``(slices, classes, h, w)``, of each class in its reach."""
+        large, small = (heads.mean(1) for heads in self.regions(levels))
+        return torch.where(self.local[:, None, None], small, large)
+
+    def evidence(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the pooled evidence ``(slices, classes)`` and that of pixels, at `DETAIL_STRIDE`.
+
+        Regions are the prior of the details, whose own log-odds are taken relative to their
+        mean share.
+        """
+        region = self.region(levels)
+        fine = F.interpolate(region, self._grid(levels, DETAIL_STRIDE), mode="bilinear")
+        return region, fine + self.detail(levels) - self.share[:, None, None]
+
+    def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
+        """Refuse: its heads learn from the features of all slices at once, see `fit_heads`."""
+        raise NotImplementedError
+
+    def predict(self, images: Tensor, foreground: Tensor) -> Maps:
+        """Return scores and CAMs, fitted to the edges of the image."""
+        height, width = images.shape[-2:]
+        region, fine = self.evidence(self.encode(images))
+        inside = foreground.to(images.dtype)
+        scores = smooth_maximum(region, foreground_at_stride(foreground, REGION_STRIDE)).sigmoid()
+        cams = F.interpolate(fine, scale_factor=DETAIL_STRIDE, mode="bilinear")
+        cams = cams[..., :height, :width].sigmoid() * inside
+        return Maps(scores, guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * inside)
+
+    def score(self, images: Tensor, foreground: Tensor) -> Tensor:
+        """Return the scores of regions alone."""
+        region = self.region(self.encode(images))
+        weights = foreground_at_stride(foreground, REGION_STRIDE)
+        return smooth_maximum(region, weights).sigmoid()
+
+    @property
+    def inspected(self) -> nn.Module:
+        """The heads of the large reach."""
+        return self.large
+
+    def _grid(self, levels: Sequence[Tensor], stride: int) -> tuple[int, int]:
+        height, width = levels[0].shape[-2:]
+        return height * self.strides[0] // stride, width * self.strides[0] // stride
+
+
+def foreground_at_stride(foreground: Tensor, stride: int) -> Tensor:
+    """Reduce a foreground ``(slices, 1, h, w)`` to its share in the pixels of a stride, 0..1."""
+    height, width = foreground.shape[-2:]
+    padded = F.pad(foreground.float(), (0, -width % MULTIPLE, 0, -height % MULTIPLE))
+    return F.avg_pool2d(padded, stride)
+
+
+def _reaches(strides: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the levels that the large and the small reach read."""
+    # The finest level of several says little of what a pixel shows.
+    large = list(range(len(strides)))[1 if len(strides) > 2 else 0 :]
+    small = [k for k, stride in enumerate(strides) if stride <= SMALL_REACH] or large
+    return large, small
+
+
+def _check_digest(preset: nn.Module, _incompatible: object) -> None:
+    assert isinstance(preset, Features)
+    found = load_encoder(preset.encoder_name).digest
+    needed = bytes(preset.digest.tolist()).hex()
+    if found != needed:
+        raise McwssError(
+            f"the model was trained with other weights of the encoder {preset.encoder_name!r} "
+            f"({needed}, found {found}): train it again, or restore those weights"
+        )

@@ -1,0 +1,200 @@
+"""Fitting the heads of the preset ``features`` to tags: all reaches and held-out parts at once."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_mcwss.model.losses import classification_loss, extent_loss
+from napari_mcwss.model.maps import smooth_maximum
+from napari_mcwss.model.preset import ABSENT, UNKNOWN
+from napari_mcwss.model.presets.features import DETAIL_STRIDE, HEADS, REGION_STRIDE, Features
+from napari_mcwss.training.features.feature_set import FeatureBatch, FeatureSet
+
+BATCH = 16
+RATE, DETAIL_RATE = 2e-3, 3e-3
+DECAY = 1e-4
+WARM_UP = 20
+
+REGION_STEPS, DETAIL_STEPS = 400, 60
+"""Steps of `BATCH` slices for the regions, and for their details."""
+
+PRIOR = 0.05
+"""Weight of present slices in the extent loss, see `extent_loss`."""
+
+MAXIMUM = 0.5
+"""Weight of the cross-entropy of the smooth maximum, relative to that of the pixels."""
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """A step of the fit: its loss terms by name, and the share that is done, 0..1."""
+
+    losses: dict[str, float]
+    progress: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the fit found out.
+
+    Attributes
+    ----------
+    large, small : Tensor
+        Scores ``(slices, classes)``, log-odds: the probability of each tag by the heads that
+        have not learnt from its scan, for both reaches.
+    """
+
+    large: Tensor
+    small: Tensor
+
+
+def fit_heads(
+    preset: Features,
+    data: FeatureSet,
+    *,
+    seed: int = 0,
+    region_steps: int = REGION_STEPS,
+    detail_steps: int = DETAIL_STEPS,
+) -> Generator[FitProgress, None, Fitted]:
+    """Fit all heads of a preset, which is on the device to train on.
+
+    Every head holds a part of the scans back, and is judged by their tags; the regions are the
+    mean of all. Yield after every step; closing the generator stops.
+    """
+    device = preset.local.device
+    generator = torch.Generator().manual_seed(seed)
+    _standardise(preset, data, generator)
+    held = _held_back(data, generator).to(device)
+    total = region_steps + detail_steps
+    regions = [*preset.large.parameters(), *preset.small.parameters()]
+    optimiser = torch.optim.AdamW([p for p in regions if p.requires_grad], RATE, weight_decay=DECAY)
+    frequency = data.frequency.to(device)
+    preset.train()
+    for step, rows in enumerate(_draws(len(data), region_steps, generator)):
+        _set_rate(optimiser, RATE, step, region_steps)
+        batch = _on(device, data.take(rows))
+        tags = batch.tags[:, None].expand(-1, HEADS, -1)
+        tags = tags.masked_fill(held[rows][..., None], UNKNOWN).flatten(0, 1)
+        inside = _pooled(batch.foreground, REGION_STRIDE, data.strides[0])
+        inside = inside[:, None].expand(-1, HEADS, -1, -1, -1).flatten(0, 1)
+        losses = {}
+        for reach, evidence in zip(("large", "small"), preset.regions(batch.levels), strict=True):
+            maps = evidence.flatten(0, 1)
+            scores = smooth_maximum(maps, inside)
+            losses[reach] = extent_loss(
+                maps, inside, tags, frequency, PRIOR
+            ) + MAXIMUM * classification_loss(scores, tags, frequency)
+        _step(optimiser, torch.stack(list(losses.values())).sum())
+        yield FitProgress({k: float(v.detach()) for k, v in losses.items()}, (step + 1) / total)
+    fitted = _judge(preset, data, held)
+    yield from _fit_details(preset, data, generator, detail_steps, region_steps / total)
+    preset.eval()
+    return fitted
+
+
+def _fit_details(
+    preset: Features, data: FeatureSet, generator: torch.Generator, steps: int, begun: float
+) -> Generator[FitProgress, None, None]:
+    device = preset.local.device
+    optimiser = torch.optim.AdamW(
+        [p for p in preset.details.parameters() if p.requires_grad], DETAIL_RATE, weight_decay=DECAY
+    )
+    shares: list[Tensor] = []
+    for step, rows in enumerate(_draws(len(data), steps, generator)):
+        _set_rate(optimiser, DETAIL_RATE, step, steps)
+        batch = _on(device, data.take(rows))
+        preset.eval()
+        with torch.no_grad():
+            region = preset.region(batch.levels)
+        preset.train()
+        evidence = preset.detail(batch.levels)
+        target = F.interpolate(region, evidence.shape[-2:], mode="bilinear").sigmoid()
+        target = target * (batch.tags != ABSENT)[..., None, None]
+        inside = _pooled(batch.foreground, DETAIL_STRIDE, data.strides[0])
+        weights = inside.expand_as(evidence)
+        loss = F.binary_cross_entropy_with_logits(evidence, target, weights, reduction="sum")
+        loss = loss / inside.sum().clamp_min(1)
+        shares.append((target * inside).sum((0, 2, 3)) / inside.sum().clamp_min(1))
+        _step(optimiser, loss)
+        yield FitProgress(
+            {"details": float(loss.detach())}, begun + (1 - begun) * (step + 1) / steps
+        )
+    if shares:
+        preset.share.copy_(torch.stack(shares).mean(0).clamp(1e-4, 1 - 1e-4).logit())
+
+
+@torch.no_grad()
+def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Fitted:
+    preset.eval()
+    found = []
+    for rows in torch.arange(len(data)).split(BATCH):
+        batch = _on(preset.local.device, data.take(rows))
+        inside = _pooled(batch.foreground, REGION_STRIDE, data.strides[0])
+        both = []
+        for evidence in preset.regions(batch.levels):
+            # With a single scan there is nothing to hold back, and every head is judged.
+            judging = held[rows] | ~held[rows].any(1, keepdim=True)
+            weights = judging / judging.sum(1, keepdim=True)
+            maps = (evidence * weights[..., None, None, None]).sum(1)
+            both.append(smooth_maximum(maps, inside))
+        found.append(torch.stack(both).cpu())
+    large, small = torch.cat(found, 1)
+    return Fitted(large, small)
+
+
+def _held_back(data: FeatureSet, generator: torch.Generator) -> Tensor:
+    """Return which heads hold each slice back: bool ``(slices, HEADS)``."""
+    scans = len(data.scans)
+    part = torch.arange(scans)[torch.randperm(scans, generator=generator).argsort()] % HEADS
+    if scans == 1:
+        part = torch.full((1,), -1)
+    return part[data.scan][:, None] == torch.arange(HEADS)
+
+
+def _standardise(preset: Features, data: FeatureSet, generator: torch.Generator) -> None:
+    """Take the mean and deviation of features from some slices."""
+    some = torch.randperm(len(data), generator=generator)[:64]
+    # One by one: padding is no sample of anything.
+    levels = [data.take(row[None]).levels for row in some]
+    means, deviations = [], []
+    for maps in zip(*levels, strict=True):
+        values = torch.cat([part[0].flatten(1).float() for part in maps], 1)
+        means.append(values.mean(1))
+        deviations.append(values.std(1) + 1e-3)
+    for heads, chosen in (
+        (preset.large, preset.large_levels),
+        (preset.small, preset.small_levels),
+        (preset.details, preset.small_levels),
+    ):
+        heads.standardise([means[k] for k in chosen], [deviations[k] for k in chosen])
+
+
+def _draws(count: int, steps: int, generator: torch.Generator) -> list[Tensor]:
+    """Return the rows of each step, in shuffled rounds of all slices."""
+    rounds = -(-steps * BATCH // count)
+    order = torch.cat([torch.randperm(count, generator=generator) for _ in range(rounds)])
+    return list(order[: steps * BATCH].split(BATCH))
+
+
+def _on(device: torch.device, batch: FeatureBatch) -> FeatureBatch:
+    levels = [level.to(device).float() for level in batch.levels]
+    labels = None if batch.labels is None else batch.labels.to(device).float()
+    return FeatureBatch(levels, batch.foreground.to(device).float(), batch.tags.to(device), labels)
+
+
+def _pooled(foreground: Tensor, stride: int, finest: int) -> Tensor:
+    return F.avg_pool2d(foreground, stride // finest) if stride > finest else foreground
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
+
+
+def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
