@@ -1,0 +1,304 @@
+"""Features of scans in the user's cache folder: each scan is encoded once."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import platformdirs
+import psutil
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import replacing
+from napari_mcwss.model.encoders.encoder import Encoder
+from napari_mcwss.model.encoders.packing import groups
+from napari_mcwss.model.encoders.registry import load_encoder
+from napari_mcwss.model.encoders.slices import encode_slices, feature_strides
+from napari_mcwss.model.inputs import Inputs, InputSpec, prepare
+from napari_mcwss.model.presets.features import foreground_at_stride
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.training.features.feature_set import ScanFeatures
+
+PREPARATION = 1
+"""Version of what happens to voxels before the encoder; files of other versions are not read."""
+
+BATCH = 4
+"""Slices that are encoded at once, between two moments to cancel."""
+
+BUDGET = 20 * 2**30
+"""Most bytes of all files together."""
+
+FREE_SHARE = 0.5
+"""Share of the free space that the files may take at most."""
+
+_SUFFIX = ".safetensors"
+
+
+def cache_folder() -> Path:
+    """Return the folder for features, in the user's cache folder."""
+    return platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "features"
+
+
+class Encoding(NamedTuple):
+    """How many slices of a scan are encoded, and of how many."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EncodedScan:
+    """Features of the slices with foreground of one scan.
+
+    Attributes
+    ----------
+    features : ScanFeatures
+        Without labels; not to be written to.
+    position : Tensor
+        Index of each slice in its scan, int64 ``(slices,)``, ascending.
+    window : tuple of slice
+        Rows and columns of the scan's slice that the features cover, see `Inputs`.
+    size : tuple of int
+        Height and width in pixels of the slices that were encoded.
+    shape : tuple of int
+        Height and width of the scan's slice.
+    """
+
+    features: ScanFeatures
+    position: Tensor
+    window: tuple[slice, slice]
+    size: tuple[int, int]
+    shape: tuple[int, int]
+
+
+class FeatureStore:
+    """Features of scans by one encoder, in memory-mapped files.
+
+    A file is found by the voxels of the scan, by the weights of the encoder, and by the preparation
+    of its input. Files used least recently make room for others. What cannot be written stays in
+    memory, as long as that suffices.
+
+    Parameters
+    ----------
+    encoder : str
+        Name of the encoder, see `ENCODERS`.
+    input_spec : InputSpec
+        How scans are read.
+    device : str
+        Name of the torch device to encode on.
+    folder : Path, optional
+        By default `cache_folder`.
+    budget : int
+        Most bytes of the files in the folder.
+
+    Attributes
+    ----------
+    problem : str
+        Why features could not be written; empty if they could.
+    """
+
+    def __init__(
+        self,
+        encoder: str,
+        input_spec: InputSpec,
+        *,
+        device: str = "cpu",
+        folder: Path | None = None,
+        budget: int = BUDGET,
+    ) -> None:
+        self.encoder_name, self.input_spec = encoder, input_spec
+        self.folder = cache_folder() if folder is None else folder
+        self.problem = ""
+        self._device, self._budget = device, budget
+        self._keys: dict[object, str] = {}
+        self._open: dict[str, EncodedScan] = {}
+
+    @property
+    def strides(self) -> list[int]:
+        """Pixels per pixel of each level."""
+        return feature_strides(self._encoder)
+
+    @property
+    def _encoder(self) -> Encoder:
+        return load_encoder(self.encoder_name, self._device)
+
+    def get(self, scan: Scan) -> EncodedScan | None:
+        """Return the features of a scan; None if they are not in the store.
+
+        This reads the voxels, unless the store has seen the files before.
+
+        Raises
+        ------
+        McwssError
+            If a file of the scan or the encoder cannot be read.
+        """
+        key = self._key(scan)
+        if key not in self._open:
+            found = _read(self._path(key), key, self._widths(scan))
+            if found is None:
+                return None
+            self._open[key] = found
+        return self._open[key]
+
+    def compute(self, scan: Scan) -> Generator[Encoding, None, EncodedScan]:
+        """Return the features of a scan, from the store or computed now.
+
+        Closing the generator cancels; nothing is written then.
+
+        Raises
+        ------
+        McwssError
+            If a file of the scan or the encoder cannot be read.
+        """
+        found = self.get(scan)
+        if found is None:
+            inputs = prepare(scan.volume(), scan.geometry.spacing, self.input_spec)
+            found = yield from self._encode(inputs)
+            found = self._keep(self._key(scan), found)
+        return found
+
+    def _encode(self, inputs: Inputs) -> Generator[Encoding, None, EncodedScan]:
+        encoder, position = self._encoder, inputs.occupied
+        parts: list[list[Tensor]] = []
+        for rows in position.split(BATCH):
+            with torch.inference_mode():
+                levels = encode_slices(encoder, inputs.images[rows].to(self._device).float())
+            parts.append([level.half().cpu() for level in levels])
+            yield Encoding(sum(len(part[0]) for part in parts), len(position))
+        levels = [torch.cat(maps) for maps in zip(*parts, strict=True)]
+        foreground = foreground_at_stride(inputs.foreground[position], feature_strides(encoder)[0])
+        height, width = inputs.images.shape[-2:]
+        return EncodedScan(
+            ScanFeatures(tuple(levels), foreground.half()),
+            position,
+            inputs.window,
+            (height, width),
+            inputs.size,
+        )
+
+    def _key(self, scan: Scan) -> str:
+        # Files that look unchanged need not be read again as long as the program runs.
+        stats = [path.stat() for path in scan.paths if path.is_file()]
+        seen = scan.paths, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+        known = self._keys.get(seen) if stats and len(stats) == len(scan.paths) else None
+        if known is None:
+            volume = np.ascontiguousarray(scan.volume())
+            digest = hashlib.blake2b(volume.data, digest_size=16)
+            geometry = volume.shape, scan.geometry.spacing
+            encoder = self.encoder_name, self._encoder.digest
+            digest.update(repr((geometry, encoder, self.input_spec, PREPARATION)).encode())
+            known = self._keys[seen] = digest.hexdigest()
+        return known
+
+    def _widths(self, scan: Scan) -> list[int]:
+        channels = self.input_spec.channels(len(scan.channels))
+        return [groups(channels) * width for width in self._encoder.widths]
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}{_SUFFIX}"
+
+    def _keep(self, key: str, found: EncodedScan) -> EncodedScan:
+        """Write features, and return them from the file; keep them in memory if that fails."""
+        needed = _bytes(found)
+        try:
+            self._make_room(needed)
+            _write(self._path(key), key, found)
+        except McwssError as error:
+            self.problem = self.problem or str(error)
+        else:
+            widths = [level.shape[1] for level in found.features.levels]
+            found = _read(self._path(key), key, widths) or found
+            self._open[key] = found
+            return found
+        if needed < psutil.virtual_memory().available * FREE_SHARE:
+            self._open[key] = found
+        return found
+
+    def _make_room(self, needed: int) -> None:
+        """Remove the files used least recently, except those that this store uses."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            files = [(path, path.stat()) for path in self.folder.glob(f"*{_SUFFIX}")]
+            taken = sum(stat.st_size for _, stat in files)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise McwssError(f"features cannot be kept in '{self.folder}': {error}") from error
+        budget = min(self._budget, taken + int(free * FREE_SHARE))
+        for path, stat in sorted(files, key=lambda file: file[1].st_mtime_ns):
+            if taken + needed <= budget:
+                break
+            if path.name.removesuffix(_SUFFIX) in self._open:
+                continue
+            # Another program may read it: Windows then keeps it, elsewhere the reader does.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                taken -= stat.st_size
+        if taken + needed > budget:
+            raise McwssError(
+                f"features of this study need more than {budget / 2**30:.1f} GiB in "
+                f"'{self.folder}': the rest is kept in memory as long as that suffices"
+            )
+
+
+def _bytes(found: EncodedScan) -> int:
+    return sum(tensor.nbytes for tensor in _tensors(found).values())
+
+
+def _tensors(found: EncodedScan) -> dict[str, Tensor]:
+    rows, columns = found.window
+    place = [rows.start, rows.stop, columns.start, columns.stop, *found.size, *found.shape]
+    levels = {f"level {k}": level.contiguous() for k, level in enumerate(found.features.levels)}
+    return levels | {
+        "foreground": found.features.foreground.contiguous(),
+        "position": found.position,
+        "place": torch.tensor(place),
+    }
+
+
+def _write(path: Path, key: str, found: EncodedScan) -> None:
+    with replacing(path) as temporary:
+        try:
+            save_file(_tensors(found), temporary, {"key": key})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+
+def _read(path: Path, key: str, widths: list[int]) -> EncodedScan | None:
+    """Return the features in a file; None if it is missing, damaged or of another kind."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("key") != key:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found = _found(tensors, widths)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+    with suppress(OSError):
+        os.utime(path)
+    return found
+
+
+def _found(tensors: Mapping[str, Tensor], widths: list[int]) -> EncodedScan:
+    """Return what the tensors of a file say; raise an error if they do not fit."""
+    levels = tuple(tensors[f"level {k}"] for k in range(len(widths)))
+    position, foreground = tensors["position"], tensors["foreground"]
+    top, bottom, left, right, *sizes = tensors["place"].tolist()
+    height, width, rows, columns = sizes
+    if [level.shape[:2] for level in levels] != [(len(position), w) for w in widths]:
+        raise ValueError
+    return EncodedScan(
+        ScanFeatures(levels, foreground),
+        position,
+        (slice(top, bottom), slice(left, right)),
+        (height, width),
+        (rows, columns),
+    )
