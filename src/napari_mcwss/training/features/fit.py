@@ -73,26 +73,29 @@ def fit_heads(
     optimiser = torch.optim.AdamW([p for p in regions if p.requires_grad], RATE, weight_decay=DECAY)
     frequency = data.frequency.to(device)
     preset.train()
-    for step, rows in enumerate(_draws(len(data), region_steps, generator)):
-        _set_rate(optimiser, RATE, step, region_steps)
-        batch = _on(device, data.take(rows))
+    for step, rows in enumerate(draw_rows(len(data), region_steps, generator)):
+        set_rate(optimiser, RATE, step, region_steps)
+        batch = batch_on(device, data.take(rows))
         tags = batch.tags[:, None].expand(-1, HEADS, -1)
         tags = tags.masked_fill(held[rows][..., None], UNKNOWN).flatten(0, 1)
-        inside = _pooled(batch.foreground, REGION_STRIDE, data.strides[0])
+        inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
         inside = inside[:, None].expand(-1, HEADS, -1, -1, -1).flatten(0, 1)
         losses = {}
         for reach, evidence in zip(("large", "small"), preset.regions(batch.levels), strict=True):
-            maps = evidence.flatten(0, 1)
-            scores = smooth_maximum(maps, inside)
-            losses[reach] = extent_loss(
-                maps, inside, tags, frequency, PRIOR
-            ) + MAXIMUM * classification_loss(scores, tags, frequency)
-        _step(optimiser, torch.stack(list(losses.values())).sum())
+            losses[reach] = region_loss(evidence.flatten(0, 1), inside, tags, frequency)
+        take_step(optimiser, torch.stack(list(losses.values())).sum())
         yield FitProgress({k: float(v.detach()) for k, v in losses.items()}, (step + 1) / total)
     fitted = _judge(preset, data, held)
     yield from _fit_details(preset, data, generator, detail_steps, region_steps / total)
     preset.eval()
     return fitted
+
+
+def region_loss(maps: Tensor, inside: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
+    """Return the loss of evidence ``(slices, classes, h, w)``, see `extent_loss`."""
+    scores = smooth_maximum(maps, inside)
+    extent = extent_loss(maps, inside, tags, frequency, PRIOR)
+    return extent + MAXIMUM * classification_loss(scores, tags, frequency)
 
 
 def _fit_details(
@@ -103,9 +106,9 @@ def _fit_details(
         [p for p in preset.details.parameters() if p.requires_grad], DETAIL_RATE, weight_decay=DECAY
     )
     shares: list[Tensor] = []
-    for step, rows in enumerate(_draws(len(data), steps, generator)):
-        _set_rate(optimiser, DETAIL_RATE, step, steps)
-        batch = _on(device, data.take(rows))
+    for step, rows in enumerate(draw_rows(len(data), steps, generator)):
+        set_rate(optimiser, DETAIL_RATE, step, steps)
+        batch = batch_on(device, data.take(rows))
         preset.eval()
         with torch.no_grad():
             region = preset.region(batch.levels)
@@ -113,12 +116,12 @@ def _fit_details(
         evidence = preset.detail(batch.levels)
         target = F.interpolate(region, evidence.shape[-2:], mode="bilinear").sigmoid()
         target = target * (batch.tags != ABSENT)[..., None, None]
-        inside = _pooled(batch.foreground, DETAIL_STRIDE, data.strides[0])
+        inside = foreground_at(batch.foreground, DETAIL_STRIDE, data.strides[0])
         weights = inside.expand_as(evidence)
         loss = F.binary_cross_entropy_with_logits(evidence, target, weights, reduction="sum")
         loss = loss / inside.sum().clamp_min(1)
         shares.append((target * inside).sum((0, 2, 3)) / inside.sum().clamp_min(1))
-        _step(optimiser, loss)
+        take_step(optimiser, loss)
         yield FitProgress(
             {"details": float(loss.detach())}, begun + (1 - begun) * (step + 1) / steps
         )
@@ -131,8 +134,8 @@ def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Fitted:
     preset.eval()
     found = []
     for rows in torch.arange(len(data)).split(BATCH):
-        batch = _on(preset.local.device, data.take(rows))
-        inside = _pooled(batch.foreground, REGION_STRIDE, data.strides[0])
+        batch = batch_on(preset.local.device, data.take(rows))
+        inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
         both = []
         for evidence in preset.regions(batch.levels):
             # With a single scan there is nothing to hold back, and every head is judged.
@@ -155,15 +158,7 @@ def _held_back(data: FeatureSet, generator: torch.Generator) -> Tensor:
 
 
 def _standardise(preset: Features, data: FeatureSet, generator: torch.Generator) -> None:
-    """Take the mean and deviation of features from some slices."""
-    some = torch.randperm(len(data), generator=generator)[:64]
-    # One by one: padding is no sample of anything.
-    levels = [data.take(row[None]).levels for row in some]
-    means, deviations = [], []
-    for maps in zip(*levels, strict=True):
-        values = torch.cat([part[0].flatten(1).float() for part in maps], 1)
-        means.append(values.mean(1))
-        deviations.append(values.std(1) + 1e-3)
+    means, deviations = feature_statistics(data, generator)
     for heads, chosen in (
         (preset.large, preset.large_levels),
         (preset.small, preset.small_levels),
@@ -172,29 +167,48 @@ def _standardise(preset: Features, data: FeatureSet, generator: torch.Generator)
         heads.standardise([means[k] for k in chosen], [deviations[k] for k in chosen])
 
 
-def _draws(count: int, steps: int, generator: torch.Generator) -> list[Tensor]:
+def feature_statistics(
+    data: FeatureSet, generator: torch.Generator
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the means and deviations of features of each level, ``(width,)``, in some slices."""
+    some = torch.randperm(len(data), generator=generator)[:64]
+    # One by one: padding is no sample of anything.
+    levels = [data.take(row[None]).levels for row in some]
+    means, deviations = [], []
+    for maps in zip(*levels, strict=True):
+        values = torch.cat([part[0].flatten(1).float() for part in maps], 1)
+        means.append(values.mean(1))
+        deviations.append(values.std(1) + 1e-3)
+    return means, deviations
+
+
+def draw_rows(count: int, steps: int, generator: torch.Generator) -> list[Tensor]:
     """Return the rows of each step, in shuffled rounds of all slices."""
     rounds = -(-steps * BATCH // count)
     order = torch.cat([torch.randperm(count, generator=generator) for _ in range(rounds)])
     return list(order[: steps * BATCH].split(BATCH))
 
 
-def _on(device: torch.device, batch: FeatureBatch) -> FeatureBatch:
+def batch_on(device: torch.device, batch: FeatureBatch) -> FeatureBatch:
+    """Return a batch on a device, in float32."""
     levels = [level.to(device).float() for level in batch.levels]
     labels = None if batch.labels is None else batch.labels.to(device).float()
     return FeatureBatch(levels, batch.foreground.to(device).float(), batch.tags.to(device), labels)
 
 
-def _pooled(foreground: Tensor, stride: int, finest: int) -> Tensor:
+def foreground_at(foreground: Tensor, stride: int, finest: int) -> Tensor:
+    """Reduce the share of foreground at the finest stride to a larger one."""
     return F.avg_pool2d(foreground, stride // finest) if stride > finest else foreground
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
+    """Set the rate of a step: it rises at first, then falls to 0."""
     for group in optimiser.param_groups:
         group["lr"] = rate * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
 
 
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+def take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take a step down the loss."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
