@@ -170,7 +170,7 @@ class FeatureStore:
         encoder, position = self._encoder, inputs.occupied
         parts: list[list[Tensor]] = []
         for rows in position.split(BATCH):
-            with torch.inference_mode():
+            with torch.no_grad():
                 levels = encode_slices(encoder, inputs.images[rows].to(self._device).float())
             parts.append([level.half().cpu() for level in levels])
             yield Encoding(sum(len(part[0]) for part in parts), len(position))
