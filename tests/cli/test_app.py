@@ -206,8 +206,14 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--trust", "seg"), "train with refine"),
         (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
-        (("train", "{study}", "--model", "m", "--preset", "u"), "one of local, mcwss, published"),
-        (("train", "{study}", "--model", "m", "--preset", "refined"), "one of local, mcwss"),
+        (
+            ("train", "{study}", "--model", "m", "--preset", "u"),
+            "one of local, features, mcwss, published",
+        ),
+        (
+            ("train", "{study}", "--model", "m", "--preset", "refined"),
+            "one of local, features, mcwss",
+        ),
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
         (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),
         (("train", "{study}", "--model", "m", "--device", "meta"), "device 'meta' cannot"),

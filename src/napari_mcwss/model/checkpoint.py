@@ -34,6 +34,8 @@ class ModelInfo(BaseModel):
         Names, in the order of the network's outputs and inputs.
     width : int
         Features of the first block.
+    encoder : str
+        Name of the encoder whose features it reads; empty if it needs none.
     pixel, place
         `InputSpec.pixel` and `InputSpec.coordinates`.
     precedence : tuple of tuple of bool
@@ -76,6 +78,7 @@ class ModelInfo(BaseModel):
     classes: tuple[str, ...]
     channels: tuple[str, ...]
     width: int
+    encoder: str = ""
     pixel: float = Field(default=1.0, gt=0)
     place: bool = False
     precedence: tuple[tuple[bool, ...], ...]
@@ -149,6 +152,13 @@ class TrainedModel:
     device: torch.device
 
 
+def untrained(info: ModelInfo) -> Preset:
+    """Make the network of a model, without its weights."""
+    channels = info.input_spec.channels(len(info.channels))
+    made = PRESETS[info.preset].preset_class
+    return made.build(channels, len(info.classes), info.width, info.pixel, info.encoder)
+
+
 def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
     """Write a model, each file atomically, the weights first.
 
@@ -210,7 +220,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     Raises
     ------
     McwssError
-        If the model is missing, damaged or of a newer format.
+        If the model is missing, damaged or of a newer format, or its encoder is missing.
 
     Warns
     -----
@@ -221,8 +231,7 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     if info.shortcoming:
         warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
-    channels = info.input_spec.channels(len(info.channels))
-    preset = PRESETS[info.preset].preset_class(channels, len(info.classes), info.width, info.pixel)
+    preset = untrained(info)
     try:
         preset.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, SafetensorError, RuntimeError) as error:

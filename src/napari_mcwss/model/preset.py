@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from torch import Tensor, nn
 
@@ -101,6 +101,9 @@ class Preset(nn.Module):
         consist of whole slabs, and `predict` gets a single one, which may be shorter.
     no_other_maps : str
         Why `other_maps` returns none; empty if it returns some.
+    fits_features : bool
+        Whether its heads are fitted to the features of an encoder, each slice encoded
+        once, in place of a training by epochs.
     """
 
     needs_complete_tags: ClassVar[bool] = False
@@ -113,6 +116,7 @@ class Preset(nn.Module):
     adapts_to_scan: ClassVar[bool] = False
     depth: ClassVar[int] = 1
     no_other_maps: ClassVar[str] = ""
+    fits_features: ClassVar[bool] = False
 
     def __init__(self, channels: int, classes: int, width: int, pixel: float = 1.0) -> None:
         super().__init__()
@@ -120,6 +124,18 @@ class Preset(nn.Module):
         self.classes = classes
         self.width = width
         self.pixel = pixel
+
+    @classmethod
+    def build(
+        cls,
+        channels: int,
+        classes: int,
+        width: int,
+        pixel: float,
+        encoder: str,  # noqa: ARG003
+    ) -> Self:
+        """Make a preset out of the settings of any, with an encoder if it needs one."""
+        return cls(channels, classes, width, pixel)
 
     @property
     def nesting(self) -> list[int]:

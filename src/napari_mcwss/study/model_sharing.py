@@ -17,9 +17,8 @@ from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.version import __version__
-from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info
+from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info, untrained
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.json", "weights.safetensors"
@@ -249,11 +248,9 @@ def _check_config(path: Path, card: ModelCard, config: ModelInfo) -> None:
 
 def _check_weights(path: Path, folder: Path, info: ModelInfo) -> None:
     """Refuse weights that are not finite, or of other names, shapes or types than the config."""
-    channels = info.input_spec.channels(len(info.channels))
     # On the meta device the network has shapes, but takes no memory.
     with torch.device("meta"):
-        made = PRESETS[info.preset].preset_class
-        network = made(channels, len(info.classes), info.width, info.pixel)
+        network = untrained(info)
     expected = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.settings import Shown
+from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER
 from napari_mcwss.model.presets.registry import DEFAULT_PRESET, FirstStageName, first_stages
 
 DEFAULT_EPOCHS = 20
@@ -59,6 +60,12 @@ class TrainingConfig(BaseModel):
         title="Patience",
         description="Train each stage until this many epochs have not improved it, for example 5.",
     )
+    encoder: Annotated[str, Shown(form=False)] = Field(
+        default=DEFAULT_ENCODER,
+        title="Encoder",
+        description="Encoder whose features the method 'features' reads, as the command encoders "
+        "lists them.",
+    )
     width: int = Field(
         default=16,
         ge=1,
@@ -72,7 +79,8 @@ class TrainingConfig(BaseModel):
         le=10,
         title="Pixels",
         description="Pixel size in mm that the network reads: 2 is about six times as fast as 1, "
-        "and less exact. By default that of the scans, but at least 1.",
+        "and less exact. By default that of the scans, but at least 1; pictures and the method "
+        "'features' have sizes in pixels that suit them.",
     )
     place: Annotated[bool, Shown(form=False)] = Field(
         default=False,

@@ -20,6 +20,7 @@ from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data.pixels import own_pixel
 from napari_mcwss.training.data.slice_stack import SliceStack
 from napari_mcwss.training.data.slice_store import MEMORY_SHARE
 from napari_mcwss.training.data.slices import (
@@ -27,7 +28,6 @@ from napari_mcwss.training.data.slices import (
     SliceDataset,
     Usable,
     load_scan,
-    own_pixel,
 )
 from napari_mcwss.training.data.training_data import Task, volume_input_spec
 from napari_mcwss.training.events import Message

@@ -44,6 +44,7 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
+from napari_mcwss.training.features.stage import FeatureStage, Place, run_stage
 from napari_mcwss.training.memory import BatchSize, peak_memory, within_memory
 from napari_mcwss.training.preview import Previewer, Watched
 from napari_mcwss.training.run import Run
@@ -91,8 +92,7 @@ class Training:
     def work(self) -> Generator[Event, None, None]:
         """Train all remaining stages; closing the generator keeps what was learnt."""
         new = not self.state.digests
-        complete = PRESETS[self.stages[0]].preset_class.needs_complete_tags
-        data = yield from self.data.tagged(complete=complete)
+        data = yield from self.data.tagged(self.stages[0])
         validation = yield from self.data.validation()
         draws = len(data)
         self.config = self.config.with_length(draws)
@@ -133,19 +133,31 @@ class Training:
         yield Finished(self.folder.name, folder, self.state.epochs, self.clock.seconds)
 
     def _started(self, slices: int) -> Started:
-        epochs, split, ranks = self.config.known_epochs, self.task.split, self.ranks.size
+        split, ranks = self.task.split, self.ranks.size
         return Started(
             self.folder.name,
             str(self.device) if ranks == 1 else f"{self.device} and {ranks - 1} more like it",
             split.training,
             split.validation,
             slices,
-            None if epochs is None else epochs * len(self.stages),
+            self._epochs,
         )
+
+    @property
+    def _epochs(self) -> int | None:
+        """Epochs of all stages; None if minutes or patience decide."""
+        known = self.config.known_epochs
+        epochs = [
+            1 if PRESETS[stage].preset_class.fits_features else known for stage in self.stages
+        ]
+        return None if None in epochs else sum(filter(None, epochs))
 
     def _stage(
         self, data: SliceDataset, validation: SliceDataset | None
     ) -> Generator[Event, None, None]:
+        if PRESETS[self.stages[self.state.stage]].preset_class.fits_features:
+            yield from self._feature_stage(data)
+            return
         run = self._begin(data)
         over = False
         while not over:
@@ -160,10 +172,33 @@ class Training:
             run.length.judge(epoch, losses, aucs)
             over = run.over(epoch)
             # Written first: a training that is stopped at one of these events has all on disk.
-            written = list(self._ended(run, losses, aucs, over=over))
+            written = list(self._ended(run.preset, run.batches, losses, aucs, over=over))
             yield Epoch(self.state.epochs, losses, aucs, str(self.device), peak_memory(self.device))
             yield from self._warnings(aucs)
             yield from written
+
+    def _feature_stage(self, data: SliceDataset) -> Generator[Event, None, None]:
+        """Fit the heads of the stage; other processes have nothing to do meanwhile."""
+        preset = self._network(self.stages[self.state.stage])
+        yield from self._written(self._write_state, "state")
+        place = Place(self.state.epochs + 1, self.state.stage, len(self.stages))
+        names, seed = self.task.split.training, self.config.seed
+        preset.to(self.device)
+
+        def work() -> Generator[Event, None, FeatureStage]:
+            return run_stage(preset, data, names, self.batch, seed, place, self.clock)
+
+        steps = Returning(within_memory(work, self.batch))
+        for event in steps:
+            if isinstance(event, Batch):
+                self.state.progress = event.progress
+            yield event
+        found = steps.value
+        aucs = evaluate_tags(found.scores, data, self.study.class_names)
+        written = list(self._ended(preset, found.steps, found.losses, aucs, over=True))
+        memory = peak_memory(self.device)
+        yield Epoch(self.state.epochs, found.losses, aucs, str(self.device), memory)
+        yield from written
 
     def _warnings(self, aucs: Mapping[str, float]) -> Iterator[Advice]:
         """Warn once of each class that is not learnt."""
@@ -226,11 +261,17 @@ class Training:
         return steps.value
 
     def _ended(
-        self, run: Run, losses: Mapping[str, float], aucs: Mapping[str, float], *, over: bool
+        self,
+        preset: Preset,
+        batches: int,
+        losses: Mapping[str, float],
+        aucs: Mapping[str, float],
+        *,
+        over: bool,
     ) -> Iterator[Event]:
         """Write the model of an epoch, if it is good, and the state."""
-        state, preset = self.state, run.preset
-        state.epochs, state.batches = state.epochs + 1, run.batches
+        state = self.state
+        state.epochs, state.batches = state.epochs + 1, batches
         state.history.append(
             {"epoch": state.epochs, **losses, **{f"auc_{k}": v for k, v in aucs.items()}}
         )
@@ -240,7 +281,7 @@ class Training:
         if over if state.stage else good:
             state.best = max(state.best, score)
             for event in self._written(
-                lambda: self._write_model(run, over=over), "model", needed=over
+                lambda: self._write_model(preset, over=over), "model", needed=over
             ):
                 state.saved = state.saved or isinstance(event, Checkpoint)
                 yield event
@@ -278,11 +319,11 @@ class Training:
         """Keep what was learnt, if anything, as a state and as a model."""
         state, run = self.state, self.run
         if not (state.epochs or state.run or (run and run.batches)):
-            self.folder.clear()
+            self.folder.keep(state.key)
             return
         last_counts = run and (run.preset.keeps_last_epoch or not self.task.split.validation)
         if run and not (state.saved and (state.stage or not last_counts)):
-            self._write_model(run, over=False)
+            self._write_model(run.preset, over=False)
         self._write_state()
         folder = self.folder.keep(state.key)
         if folder is not None and (shortcoming := read_info(folder).shortcoming):
@@ -295,12 +336,11 @@ class Training:
         state = replace(
             self.state, run=run, seconds=self.clock.seconds, batch_size=self.batch.slices
         )
-        epochs = self.config.known_epochs
         summary = Unfinished(
             name=self.folder.name,
             epoch=epoch,
             batch=batch,
-            epochs=None if epochs is None else epochs * len(self.stages),
+            epochs=self._epochs,
             progress=state.progress,
             seconds=state.seconds,
             saved=datetime.now().astimezone(),
@@ -309,12 +349,13 @@ class Training:
         with self.cadence.writing():
             self.folder.write_state(state, summary)
 
-    def _write_model(self, run: Run, *, over: bool) -> None:
-        classes = self.study.class_names
-        late = [] if over else run.preset.divided_last
+    def _write_model(self, preset: Preset, *, over: bool) -> None:
+        classes, stage = self.study.class_names, self.stages[self.state.stage]
+        late = [] if over else preset.divided_last
         rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
         info = ModelInfo(
-            preset=self.stages[self.state.stage],
+            preset=stage,
+            encoder=self.config.encoder if PRESETS[stage].preset_class.fits_features else "",
             classes=classes,
             channels=self.study.channels,
             width=self.config.width,
@@ -342,7 +383,7 @@ class Training:
             software=__version__,
             key=self.state.key,
         )
-        self.folder.write_model(run.preset, info, self.state.history)
+        self.folder.write_model(preset, info, self.state.history)
 
     def _network(self, preset: str) -> Preset:
         with torch.random.fork_rng(devices=[]):
@@ -350,4 +391,5 @@ class Training:
             channels = self.data.input_spec.channels(len(self.study.channels))
             classes, config = len(self.study.classes), self.config
             made = PRESETS[preset].preset_class
-            return made(channels, classes, config.width, self.data.input_spec.pixel)
+            pixel = self.data.input_spec.pixel
+            return made.build(channels, classes, config.width, pixel, config.encoder)

@@ -39,7 +39,7 @@ def trial(tmp_path, monkeypatch) -> None:
 def test_each_entry_names_a_class_and_the_default_can_be_chosen():
     for entry in PRESETS.values():
         assert entry.preset_class.__name__ == entry.source.partition(":")[2]
-    assert list(first_stages()) == ["local", "mcwss", "published"]
+    assert list(first_stages()) == ["local", "features", "mcwss", "published"]
     assert DEFAULT_PRESET == TrainingConfig().preset == "local"
     assert second_stage(volumetric=False) == "refined"
     assert second_stage(volumetric=True) == "refined_volume"
@@ -49,7 +49,7 @@ def test_an_added_preset_is_an_option_and_trains_and_is_loaded(trial, run, tagge
     app = typer.Typer()
     app.command()(with_settings(TrainingConfig)(lambda settings: None))
     text = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
-    assert "local; mcwss (the paper's); published (to compare); trial (new)." in text
+    assert "local; features; mcwss (the paper's); published (to compare); trial (new)." in text
     options = ("--preset", "trial", "--epochs", 1, "--width", 2, "--pixel", 4, "--device", "cpu")
     code, _, _ = run("train", tagged_study.folder, "--model", "m", *options)
     assert code == 0
@@ -66,6 +66,7 @@ def test_an_added_preset_can_be_chosen_in_the_dock(trial, qtbot):
     assert isinstance(box, QComboBox)
     assert [box.itemText(index) for index in range(box.count())] == [
         "local",
+        "features",
         "mcwss (the paper's)",
         "published (to compare)",
         "trial (new)",
@@ -77,5 +78,7 @@ def test_an_added_preset_can_be_chosen_in_the_dock(trial, qtbot):
 
 
 def test_unknown_names_are_refused_with_those_that_are_known(trial):
-    with pytest.raises(McwssError, match=r"expected one of local, mcwss, published, trial$"):
+    with pytest.raises(
+        McwssError, match=r"expected one of local, features, mcwss, published, trial$"
+    ):
         training_config(preset="magic")

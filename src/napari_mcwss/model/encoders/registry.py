@@ -102,7 +102,11 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str = "cpu") -> Encoder:
 
 @cache
 def _load(name: str, device: str) -> Encoder:
+    import torch
+
     source = ENCODERS[name].source if name in ENCODERS else HUB_SOURCE
     module, _, function = source.partition(":")
-    encoder: Encoder = getattr(import_module(module), function)(name)
-    return encoder.to(device)
+    # Not on the meta device, if a network is made there to learn its shapes.
+    with torch.device("cpu"):
+        encoder: Encoder = getattr(import_module(module), function)(name)
+        return encoder.to(device)

@@ -6,7 +6,7 @@ Large features locate a finding, but smear it; the details, which see little, sh
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,7 @@ class Features(Preset):
 
     compares_pairs: ClassVar[bool] = False
     keeps_last_epoch: ClassVar[bool] = True
+    fits_features: ClassVar[bool] = True
     no_other_maps: ClassVar[str] = "its encoder is frozen, so no gradient leads through it"
 
     local: Tensor
@@ -92,6 +93,11 @@ class Features(Preset):
         self.register_buffer("share", torch.zeros(classes))
         self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
         self.register_load_state_dict_post_hook(_check_digest)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def build(cls, channels: int, classes: int, width: int, pixel: float, encoder: str) -> Self:
+        """Make a preset with an encoder."""
+        return cls(channels, classes, width, pixel, encoder)
 
     @property
     def encoder(self) -> Encoder:

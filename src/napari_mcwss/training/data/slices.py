@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,9 +16,6 @@ from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.slabs import slab_stride
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.data.slice_stack import SliceStack
-
-FINEST_PIXEL = 1.0
-"""Pixel size in mm that scans with finer pixels are read with by default."""
 
 Usable = Literal["complete", "tagged", "all"]
 """Which slices with a foreground are read: those with known tags of all classes, of any, or all."""
@@ -69,6 +65,13 @@ class SliceDataset:
         """Share of present among the known tags of each class, 0..1."""
         present = (self.tags == PRESENT).sum(0)
         return present / (self.tags != UNKNOWN).sum(0).clamp_min(1)
+
+    def of_scan(self, index: int) -> tuple[Tensor, Tensor]:
+        """Return images and foreground of the slices of one scan, in its own size."""
+        if isinstance(self.images, SliceStack) and isinstance(self.foreground, SliceStack):
+            return self.images.scans[index], self.foreground.scans[index]
+        own = (self.scan == index).nonzero().squeeze(1)
+        return self.images[own], self.foreground[own]
 
     def draw_references(self, anchors: Tensor, generator: torch.Generator) -> Tensor:
         """Draw the indices of a reference slice for each slice; the generator is on the CPU.
@@ -144,12 +147,6 @@ def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict
         name: {word: int((tags[:, index] == tag).sum()) for word, tag in words.items()}
         for index, name in enumerate(classes)
     }
-
-
-def own_pixel(study: Study, scans: Sequence[str]) -> float:
-    """Return the median pixel size of scans in mm, at least `FINEST_PIXEL`."""
-    sides = [min(study.scan(name).geometry.spacing[1:]) for name in scans]
-    return max(FINEST_PIXEL, median(sides))
 
 
 def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
@@ -14,7 +15,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec
-from napari_mcwss.model.presets.registry import second_stage
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.presets.registry import PRESETS, second_stage
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
@@ -23,6 +25,7 @@ from napari_mcwss.training.data.digests import (
     scan_digest,
     study_digests,
 )
+from napari_mcwss.training.data.pixels import feature_pixel, own_pixel
 from napari_mcwss.training.data.pseudo_labels import (
     GOOD_ENOUGH,
     label_agreement,
@@ -37,7 +40,6 @@ from napari_mcwss.training.data.slices import (
     check_tags,
     gather,
     load_scan,
-    own_pixel,
     tagged_scans,
 )
 from napari_mcwss.training.data.split import Split, split_scans
@@ -114,7 +116,10 @@ class Task:
                     "give a mask of the scan's own voxels"
                 )
         tags = {scan: study.tags.read(scan).values for scan in tagged}
-        split = split_scans(tags, config.validation_share, config.seed, keep=keep)
+        # Heads on features hold parts of the scans back themselves.
+        validates = not PRESETS[config.preset].preset_class.fits_features
+        share = config.validation_share if validates else 0.0
+        split = split_scans(tags, share, config.seed, keep=keep)
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
 
@@ -158,6 +163,8 @@ class TrainingData:
         self.study, self.task, self.config = study, task, config
         scans = (*task.split.training, *task.split.validation)
         self.input_spec = InputSpec(config.pixel or own_pixel(study, scans), config.place)
+        self._own_pixel = self.input_spec.pixel
+        self._told_of_pixel = 0.0
         self._known = known
         self._side = 0.0
         self._told_of_disk = False
@@ -166,9 +173,12 @@ class TrainingData:
         for scan, labels in task.trusted.items():
             self._note(mask_digest(scan, labels))
 
-    def tagged(self, *, complete: bool) -> Generator[Event, None, SliceDataset]:
-        """Read the slices to train on, if `complete` without those with an unknown tag."""
+    def tagged(self, preset: str) -> Generator[Event, None, SliceDataset]:
+        """Read the slices that a preset trains on, and from now on as it reads scans."""
         names = self.task.split.training
+        made = PRESETS[preset].preset_class
+        complete = made.needs_complete_tags
+        yield from self._read_for(made)
         data = yield from self._load(names, "complete" if complete else "tagged")
         self._side = self.input_spec.pixel * max(data.images.shape[-2:])
         if not len(data):
@@ -179,6 +189,10 @@ class TrainingData:
             )
         check_tags(data.tags.numpy(), self.study.class_names, names)
         return data
+
+    def reads_alike(self, preset: str) -> bool:
+        """Return whether a preset reads scans as those were read that came last."""
+        return self._pixel(PRESETS[preset].preset_class) == self.input_spec.pixel
 
     def validation(self) -> Generator[Event, None, SliceDataset | None]:
         """Read the validation slices, if there are any."""
@@ -205,11 +219,29 @@ class TrainingData:
                     "the masks of the first stage differ much from those given: the second stage "
                     f"learns from the masks of {', '.join(names)} alone"
                 )
+        second = second_stage(volumetric=self.config.volumetric)
+        yield from self._read_for(PRESETS[second].preset_class)
         if self.config.volumetric:
             self.input_spec = volume_input_spec(self.input_spec, self._side)
         usable: Usable = "all" if self.config.volumetric else "tagged"
         data = yield from self._load(names, usable, labels)
         return replace(self._balanced(data, names), draws=draws)
+
+    def _read_for(self, preset: type[Preset]) -> Generator[Event, None, None]:
+        pixel = self._pixel(preset)
+        self.input_spec = replace(self.input_spec, pixel=pixel)
+        if self.config.pixel is None and pixel != self._told_of_pixel:
+            self._told_of_pixel = pixel
+            yield Message(f"slices are read with pixels of {pixel:.2g} mm")
+
+    def _pixel(self, preset: type[Preset]) -> float:
+        if self.config.pixel is not None or not preset.fits_features:
+            return self._own_pixel
+        return self._feature_pixel
+
+    @cached_property
+    def _feature_pixel(self) -> float:
+        return feature_pixel(self.study, self.task.split.training, self.config.encoder)
 
     def _load(
         self,

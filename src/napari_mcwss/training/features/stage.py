@@ -1,0 +1,114 @@
+"""The stage of a training whose preset learns from features: slices are encoded, heads fitted.
+
+It takes seconds to minutes. There are no epochs, and no state within it: after an interruption it
+starts again.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from napari_mcwss.base.generators import Returning
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.model.presets.features import Features
+from napari_mcwss.training.clock import Clock, Pace
+from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.events import Batch, Event
+from napari_mcwss.training.features.encode import encode_scans
+from napari_mcwss.training.features.fit import FitProgress, Fitted, fit_heads
+from napari_mcwss.training.memory import BatchSize
+
+
+@dataclass(frozen=True)
+class FeatureStage:
+    """What the stage has learnt, beside the heads.
+
+    Attributes
+    ----------
+    losses : dict of str to float
+        Means of each term and of ``total`` over the steps that have it.
+    scores : Tensor or None
+        Scores ``(slices, classes)``, log-odds, by heads that have not learnt from the scan of the
+        slice; None if there is a single scan, of which nothing can be held out.
+    steps : int
+        Number of steps.
+    """
+
+    losses: dict[str, float]
+    scores: Tensor | None
+    steps: int
+
+
+class Place(NamedTuple):
+    """Where the stage is in the training: its epoch, from 1, and its number of all, from 0."""
+
+    epoch: int
+    stage: int
+    stages: int
+
+
+def run_stage(
+    preset: Preset,
+    data: SliceDataset,
+    names: Sequence[str],
+    batch: BatchSize,
+    seed: int,
+    place: Place,
+    clock: Clock,
+) -> Generator[Event, None, FeatureStage]:
+    """Encode the slices of some scans, and fit the heads of a preset with `fits_features`.
+
+    The preset is on the device to train on.
+    """
+    heads = cast("Features", preset)
+    features = yield from encode_scans(heads, data, names, batch.slices)
+    pace, last, before = Pace(), clock.seconds, 0.0
+    steps: Returning[FitProgress, Fitted] = Returning(
+        _seeded(fit_heads(heads, features, seed=seed), seed)
+    )
+    losses: dict[str, list[float]] = {}
+    count = 0
+    for step in steps:
+        count += 1
+        terms = step.losses | {"total": sum(step.losses.values())}
+        for name, value in terms.items():
+            losses.setdefault(name, []).append(value)
+        pace.add(clock.seconds - last, step.progress - before, 0)
+        last, before = clock.seconds, step.progress
+        yield Batch(
+            place.epoch,
+            count,
+            round(count / step.progress),
+            terms,
+            (place.stage + step.progress) / place.stages,
+            pace.seconds_left(step.progress),
+        )
+    means = {name: fmean(values) for name, values in losses.items()}
+    held_out = len(features.scans) > 1
+    return FeatureStage(means, held_out_scores(heads, steps.value) if held_out else None, count)
+
+
+def held_out_scores(preset: Features, fitted: Fitted) -> Tensor:
+    """Return the scores of the reach that each class has, on the CPU."""
+    return torch.where(preset.local.cpu(), fitted.small, fitted.large)
+
+
+def _seeded(
+    steps: Generator[FitProgress, None, Fitted], seed: int
+) -> Generator[FitProgress, None, Fitted]:
+    """Run steps with random numbers of their own, which dropout draws."""
+    state = torch.Generator().manual_seed(seed).get_state()
+    while True:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(state)
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                fitted: Fitted = end.value
+                return fitted
+            state = torch.get_rng_state()
+        yield step
