@@ -22,7 +22,8 @@ from napari_mcwss.segmentation.segment import mask_of, segment_scan
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import precedence
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.data.slices import gather, load_scan, own_pixel
+from napari_mcwss.training.data.pixels import own_pixel
+from napari_mcwss.training.data.slices import gather, load_scan
 from napari_mcwss.training.events import Epoch, Finished
 from napari_mcwss.training.loop import train
 from napari_mcwss.training.run import Run

@@ -270,7 +270,10 @@ def test_a_model_of_scans_tagged_by_hand_is_evaluated_without_their_masks(
     [
         ({"pixel": 0}, "pixel: "),
         ({"precedence": []}, "precedence is not 2 x 2"),
-        ({"preset": "magic"}, "preset: unknown preset, expected one of local, mcwss, published,"),
+        (
+            {"preset": "magic"},
+            "preset: unknown preset, expected one of local, features, mcwss, published,",
+        ),
     ],
 )
 def test_a_model_description_that_no_training_writes_is_refused(

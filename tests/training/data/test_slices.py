@@ -9,7 +9,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.data.augmentation import draw_views
-from napari_mcwss.training.data.slices import SliceDataset, own_pixel, tagged_scans
+from napari_mcwss.training.data.pixels import own_pixel
+from napari_mcwss.training.data.slices import SliceDataset, tagged_scans
 
 
 def slices_of(tags: list[list[int]], scan: list[int]) -> SliceDataset:
@@ -83,7 +84,7 @@ def test_pixels_are_read_as_the_scans_have_them_but_not_finer_than_a_millimetre(
 ):
     names = tagged_study.scan_names
     assert own_pixel(tagged_study, names) == tagged_study.scan(names[0]).geometry.spacing[1]
-    monkeypatch.setattr("napari_mcwss.training.data.slices.FINEST_PIXEL", 3.0)
+    monkeypatch.setattr("napari_mcwss.training.data.pixels.FINEST_PIXEL", 3.0)
     assert own_pixel(tagged_study, names) == 3.0
 
 

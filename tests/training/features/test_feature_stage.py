@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.model.encoders import registry
 from napari_mcwss.segmentation.prediction.predict import predict
@@ -52,11 +53,9 @@ def test_a_model_is_loaded_and_segments(tagged_study: Study):
     list(train(tagged_study, "m", CONFIG))
     model = load_model(tagged_study.model_folder("m"), device="cpu")
     scan = tagged_study.scan(tagged_study.scan_names[0])
-    steps = predict(model, scan)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(steps)
-    cams = end.value.value.cams
+    steps = Returning(predict(model, scan))
+    list(steps)
+    cams = steps.value.cams
     assert cams.shape == (2, *scan.geometry.shape)
     assert np.isfinite(cams).all()
     assert cams.std() > 0
