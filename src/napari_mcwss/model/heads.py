@@ -48,7 +48,7 @@ class FeatureHeads(nn.Module):
         `levels` are maps ``(slices, width, h, w)`` that cover the same area.
         """
         mixed = [
-            _resized(mix((level.to(mean.dtype) - mean) / deviation), size)
+            _enlarged(mix((_reduced(level, size).to(mean.dtype) - mean) / deviation), size)
             for mix, level, mean, deviation in zip(
                 self.mix, levels, self.means, self.deviations, strict=True
             )
@@ -59,13 +59,48 @@ class FeatureHeads(nn.Module):
         return evidence
 
 
+class PixelHead(nn.Module):
+    """A head with two hidden layers, for features that are all of a pixel's own surroundings.
+
+    `widths` are the features of each level that is read.
+    """
+
+    def __init__(self, widths: Sequence[int], classes: int, hidden: int) -> None:
+        super().__init__()
+        self.means = _fixed(torch.zeros(sum(widths), 1, 1))
+        self.deviations = _fixed(torch.ones(sum(widths), 1, 1))
+        self.layers = nn.Sequential(
+            nn.Conv2d(sum(widths), hidden, 1),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Conv2d(hidden, hidden, 1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, classes, 1),
+        )
+
+    def standardise(self, means: Sequence[Tensor], deviations: Sequence[Tensor]) -> None:
+        """Set the mean and standard deviation of the features of each level, ``(width,)``."""
+        self.means.copy_(torch.cat(list(means))[:, None, None])
+        self.deviations.copy_(torch.cat(list(deviations))[:, None, None])
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the evidence ``(slices, classes, h, w)`` of joined levels, see `join_levels`."""
+        evidence: Tensor = self.layers((features - self.means) / self.deviations)
+        return evidence
+
+
+def join_levels(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Resize maps ``(slices, width, h, w)`` that cover the same area, and join their features."""
+    return torch.cat([_enlarged(_reduced(level.float(), size), size) for level in levels], 1)
+
+
 def _fixed(values: Tensor) -> nn.Parameter:
     return nn.Parameter(values, requires_grad=False)
 
 
-def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(maps.shape[-2:]) == size:
-        return maps
-    if maps.shape[-2] > size[0]:
-        return F.adaptive_avg_pool2d(maps, size)
-    return F.interpolate(maps, size, mode="bilinear")
+def _reduced(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return maps if maps.shape[-2] <= size[0] else F.adaptive_avg_pool2d(maps, size)
+
+
+def _enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return maps if tuple(maps.shape[-2:]) == size else F.interpolate(maps, size, mode="bilinear")

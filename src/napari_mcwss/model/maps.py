@@ -68,10 +68,10 @@ def fuse(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     return torch.stack([upsample(level, size).sigmoid() for level in levels]).prod(0)
 
 
-def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
+def smooth_maximum(evidence_map: Tensor, weights: Tensor, sharpness: float = SHARPNESS) -> Tensor:
     """Pool evidence over a slice by the smooth maximum of its probabilities.
 
-    This is the mean of the probabilities p, weighted with ``softmax(20 p)``. A
+    This is the mean of the probabilities p, weighted with ``softmax(sharpness * p)``. A
     small region suffices for a high value; a few outlying pixels do not.
 
     Parameters
@@ -80,6 +80,8 @@ def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
         ``(slices, classes, h, w)``.
     weights : Tensor
         Weight of each pixel in 0..1, broadcastable to the evidence.
+    sharpness : float
+        0 gives the mean, infinity the maximum.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def smooth_maximum(evidence_map: Tensor, weights: Tensor) -> Tensor:
     """
     probability = evidence_map.float().sigmoid()
     prior = weights.float().clamp_min(1e-6).log()
-    attention = (SHARPNESS * probability + prior).flatten(2).softmax(-1)
+    attention = (sharpness * probability + prior).flatten(2).softmax(-1)
     pooled = (attention * probability.flatten(2)).sum(-1)
     # Clamping keeps the pooled evidence, and so the losses, finite.
     return pooled.clamp(1e-4, 1 - 1e-4).logit()

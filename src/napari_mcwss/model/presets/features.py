@@ -18,15 +18,18 @@ from napari_mcwss.model.encoders.packing import groups
 from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER, load_encoder
 from napari_mcwss.model.encoders.slices import MULTIPLE, encode_slices, feature_strides
 from napari_mcwss.model.guided_filter import guided_filter
-from napari_mcwss.model.heads import FeatureHeads
+from napari_mcwss.model.heads import FeatureHeads, PixelHead, join_levels
 from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
-HEADS = 4
-"""Heads of each reach. Each holds other scans back, on whose tags it is judged."""
+JUDGED, HEADS = 4, 6
+"""Heads of each reach, and how many of them hold scans back, on whose tags they are judged."""
 
-HIDDEN = 32
-"""Features of the hidden layer of a head."""
+LARGE_HIDDEN, SMALL_HIDDEN, DETAIL_HIDDEN = 32, 16, 64
+"""Features of the hidden layer of a head of each kind."""
+
+SHARPNESS = 8.0
+"""Sharpness of the smooth maximum: gentler than for images, as heads begin with no evidence."""
 
 REGION_STRIDE, DETAIL_STRIDE = 8, 4
 """Pixels of the slice per pixel of the evidence of regions, and of details."""
@@ -50,9 +53,8 @@ class Features(Preset):
     ----------
     large, small : FeatureHeads
         Heads that learn from tags, with `HEADS` heads each.
-    details : FeatureHeads
-        One head of the small reach, which learns what the regions of the large reach have in
-        common.
+    details : PixelHead
+        A head of the small reach, which learns what the pixels of regions have in common.
     local : Tensor
         Bool ``(classes,)``: whether the small reach predicts the tags of a class as well as the
         large one, and so gives its regions.
@@ -86,9 +88,9 @@ class Features(Preset):
         large, small = (
             [widths[k] for k in some] for some in (self.large_levels, self.small_levels)
         )
-        self.large = FeatureHeads(large, classes, HEADS, HIDDEN)
-        self.small = FeatureHeads(small, classes, HEADS, HIDDEN)
-        self.details = FeatureHeads(small, classes, 1, 2 * HIDDEN)
+        self.large = FeatureHeads(large, classes, HEADS, LARGE_HIDDEN)
+        self.small = FeatureHeads(small, classes, HEADS, SMALL_HIDDEN)
+        self.details = PixelHead(small, classes, DETAIL_HIDDEN)
         self.register_buffer("local", torch.zeros(classes, dtype=torch.bool))
         self.register_buffer("share", torch.zeros(classes))
         self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
@@ -129,9 +131,13 @@ class Features(Preset):
 
     def detail(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the evidence of details ``(slices, classes, h, w)`` at `DETAIL_STRIDE`."""
-        size = self._grid(levels, DETAIL_STRIDE)
-        evidence: Tensor = self.details([levels[k] for k in self.small_levels], size)[:, 0]
+        evidence: Tensor = self.details(self.pixel_features(levels))
         return evidence
+
+    def pixel_features(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the features ``(slices, features, h, w)`` that details are made of."""
+        size = self._grid(levels, DETAIL_STRIDE)
+        return join_levels([levels[k] for k in self.small_levels], size)
 
     def region(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the evidence ``(slices, classes, h, w)``, of each class in its reach."""
@@ -157,21 +163,23 @@ class Features(Preset):
         height, width = images.shape[-2:]
         region, fine = self.evidence(self.encode(images))
         inside = foreground.to(images.dtype)
-        scores = smooth_maximum(region, foreground_at_stride(foreground, REGION_STRIDE)).sigmoid()
+        scores = self._scores(region, foreground)
         cams = F.interpolate(fine, scale_factor=DETAIL_STRIDE, mode="bilinear")
         cams = cams[..., :height, :width].sigmoid() * inside
         return Maps(scores, guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * inside)
 
     def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Return the scores of regions alone."""
-        region = self.region(self.encode(images))
-        weights = foreground_at_stride(foreground, REGION_STRIDE)
-        return smooth_maximum(region, weights).sigmoid()
+        return self._scores(self.region(self.encode(images)), foreground)
 
     @property
     def inspected(self) -> nn.Module:
         """The heads of the large reach."""
         return self.large
+
+    def _scores(self, region: Tensor, foreground: Tensor) -> Tensor:
+        weights = foreground_at_stride(foreground, REGION_STRIDE)
+        return smooth_maximum(region, weights, SHARPNESS).sigmoid()
 
     def _grid(self, levels: Sequence[Tensor], stride: int) -> tuple[int, int]:
         height, width = levels[0].shape[-2:]

@@ -10,21 +10,31 @@ from torch.nn import functional as F
 from napari_mcwss.model.losses import classification_loss, extent_loss
 from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import ABSENT, UNKNOWN
-from napari_mcwss.model.presets.features import DETAIL_STRIDE, HEADS, REGION_STRIDE, Features
+from napari_mcwss.model.presets.features import (
+    DETAIL_STRIDE,
+    HEADS,
+    JUDGED,
+    REGION_STRIDE,
+    SHARPNESS,
+    Features,
+)
 from napari_mcwss.training.features.feature_set import FeatureBatch, FeatureSet
 
 BATCH = 16
-RATE, DETAIL_RATE = 2e-3, 3e-3
+RATE, DETAIL_RATE = 5e-3, 3e-3
 DECAY = 1e-4
 WARM_UP = 20
 
-REGION_STEPS, DETAIL_STEPS = 400, 60
-"""Steps of `BATCH` slices for the regions, and for their details."""
+REGION_STEPS, DETAIL_STEPS = 120, 300
+"""Steps of `BATCH` slices for the regions, and of `PIXELS` pixels for their details."""
+
+PIXELS, PIXELS_OF_SLICE, MOST_PIXELS = 4096, 800, 400_000
+"""Pixels of a step, those sampled from a slice, and from all slices, for details."""
 
 PRIOR = 0.05
 """Weight of present slices in the extent loss, see `extent_loss`."""
 
-MAXIMUM = 0.5
+MAXIMUM = 1.0
 """Weight of the cross-entropy of the smooth maximum, relative to that of the pixels."""
 
 
@@ -61,8 +71,8 @@ def fit_heads(
 ) -> Generator[FitProgress, None, Fitted]:
     """Fit all heads of a preset, which is on the device to train on.
 
-    Every head holds a part of the scans back, and is judged by their tags; the regions are the
-    mean of all. Yield after every step; closing the generator stops.
+    `JUDGED` heads hold a part of the scans back, and are judged by their tags; regions are the
+    mean of all heads. Yield after every step; closing the generator stops.
     """
     device = preset.local.device
     generator = torch.Generator().manual_seed(seed)
@@ -93,7 +103,7 @@ def fit_heads(
 
 def region_loss(maps: Tensor, inside: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
     """Return the loss of evidence ``(slices, classes, h, w)``, see `extent_loss`."""
-    scores = smooth_maximum(maps, inside)
+    scores = smooth_maximum(maps, inside, SHARPNESS)
     extent = extent_loss(maps, inside, tags, frequency, PRIOR)
     return extent + MAXIMUM * classification_loss(scores, tags, frequency)
 
@@ -101,32 +111,49 @@ def region_loss(maps: Tensor, inside: Tensor, tags: Tensor, frequency: Tensor) -
 def _fit_details(
     preset: Features, data: FeatureSet, generator: torch.Generator, steps: int, begun: float
 ) -> Generator[FitProgress, None, None]:
-    device = preset.local.device
+    """Let details learn the regions, as probabilities, from pixels of all slices.
+
+    What also lies outside of regions, on any slice, becomes improbable within them.
+    """
+    preset.eval()
+    parts = []
+    for rows in torch.arange(len(data)).split(BATCH):
+        parts.append(_sample_pixels(preset, data, rows, generator))
+        yield FitProgress({}, begun)
+    features, targets = (torch.cat(part) for part in zip(*parts, strict=True))
+    preset.share.copy_(targets.mean(0).clamp(1e-4, 1 - 1e-4).logit())
     optimiser = torch.optim.AdamW(
         [p for p in preset.details.parameters() if p.requires_grad], DETAIL_RATE, weight_decay=DECAY
     )
-    shares: list[Tensor] = []
-    for step, rows in enumerate(draw_rows(len(data), steps, generator)):
+    preset.train()
+    for step in range(steps):
         set_rate(optimiser, DETAIL_RATE, step, steps)
-        batch = batch_on(device, data.take(rows))
-        preset.eval()
-        with torch.no_grad():
-            region = preset.region(batch.levels)
-        preset.train()
-        evidence = preset.detail(batch.levels)
-        target = F.interpolate(region, evidence.shape[-2:], mode="bilinear").sigmoid()
-        target = target * (batch.tags != ABSENT)[..., None, None]
-        inside = foreground_at(batch.foreground, DETAIL_STRIDE, data.strides[0])
-        weights = inside.expand_as(evidence)
-        loss = F.binary_cross_entropy_with_logits(evidence, target, weights, reduction="sum")
-        loss = loss / inside.sum().clamp_min(1)
-        shares.append((target * inside).sum((0, 2, 3)) / inside.sum().clamp_min(1))
+        rows = torch.randint(0, len(features), (PIXELS,), generator=generator)
+        evidence = preset.details(features[rows, :, None, None])[..., 0, 0]
+        loss = F.binary_cross_entropy_with_logits(evidence, targets[rows])
         take_step(optimiser, loss)
         yield FitProgress(
             {"details": float(loss.detach())}, begun + (1 - begun) * (step + 1) / steps
         )
-    if shares:
-        preset.share.copy_(torch.stack(shares).mean(0).clamp(1e-4, 1 - 1e-4).logit())
+
+
+@torch.no_grad()
+def _sample_pixels(
+    preset: Features, data: FeatureSet, rows: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return features ``(pixels, features)`` and regions ``(pixels, classes)`` of some pixels."""
+    batch = batch_on(preset.local.device, data.take(rows))
+    features = preset.pixel_features(batch.levels)
+    region = F.interpolate(preset.region(batch.levels), features.shape[-2:], mode="bilinear")
+    target = region.sigmoid() * (batch.tags != ABSENT)[..., None, None]
+    inside = foreground_at(batch.foreground, DETAIL_STRIDE, data.strides[0])[:, 0] > 0.5
+    pixels = inside.flatten().nonzero().squeeze(1)
+    few = max(1, min(PIXELS_OF_SLICE, MOST_PIXELS // len(data))) * len(rows)
+    chosen = pixels[torch.randperm(len(pixels), generator=generator)[:few].to(pixels.device)]
+    return (
+        features.movedim(1, -1).flatten(0, 2)[chosen],
+        target.movedim(1, -1).flatten(0, 2)[chosen],
+    )
 
 
 @torch.no_grad()
@@ -142,7 +169,7 @@ def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Fitted:
             judging = held[rows] | ~held[rows].any(1, keepdim=True)
             weights = judging / judging.sum(1, keepdim=True)
             maps = (evidence * weights[..., None, None, None]).sum(1)
-            both.append(smooth_maximum(maps, inside))
+            both.append(smooth_maximum(maps, inside, SHARPNESS))
         found.append(torch.stack(both).cpu())
     large, small = torch.cat(found, 1)
     return Fitted(large, small)
@@ -151,7 +178,7 @@ def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Fitted:
 def _held_back(data: FeatureSet, generator: torch.Generator) -> Tensor:
     """Return which heads hold each slice back: bool ``(slices, HEADS)``."""
     scans = len(data.scans)
-    part = torch.arange(scans)[torch.randperm(scans, generator=generator).argsort()] % HEADS
+    part = torch.randperm(scans, generator=generator) % JUDGED
     if scans == 1:
         part = torch.full((1,), -1)
     return part[data.scan][:, None] == torch.arange(HEADS)
