@@ -40,7 +40,7 @@ MAXIMUM = 1.0
 
 @dataclass(frozen=True)
 class FitProgress:
-    """A step of the fit: its loss terms by name, and the share that is done, 0..1."""
+    """A step of the fit: its loss terms by name, if it has any, and the share done, 0..1."""
 
     losses: dict[str, float]
     progress: float

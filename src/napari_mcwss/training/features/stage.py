@@ -17,7 +17,7 @@ from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.presets.features import Features
 from napari_mcwss.training.clock import Clock, Pace
 from napari_mcwss.training.data.slices import SliceDataset
-from napari_mcwss.training.events import Batch, Event
+from napari_mcwss.training.events import Batch, Event, Message
 from napari_mcwss.training.features.encode import encode_scans
 from napari_mcwss.training.features.fit import FitProgress, Fitted, fit_heads
 from napari_mcwss.training.memory import BatchSize
@@ -73,6 +73,9 @@ def run_stage(
     losses: dict[str, list[float]] = {}
     count = 0
     for step in steps:
+        if not step.losses:
+            yield Message("sampling pixels")  # a moment to stop
+            continue
         count += 1
         terms = step.losses | {"total": sum(step.losses.values())}
         for name, value in terms.items():
