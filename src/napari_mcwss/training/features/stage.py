@@ -74,7 +74,7 @@ def run_stage(
     count = 0
     for step in steps:
         if not step.losses:
-            yield Message("sampling pixels")  # a moment to stop
+            yield Message("looking at details")  # a moment to stop
             continue
         count += 1
         terms = step.losses | {"total": sum(step.losses.values())}
