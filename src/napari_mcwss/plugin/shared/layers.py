@@ -24,7 +24,7 @@ OWN = "napari_mcwss_layer"
 EMPTY = "napari_mcwss_empty"
 """Metadata key of whether a layer was emptied: its zeros are no result."""
 
-RESULTS = ("cam", "mask", "map", "preview")
+RESULTS = ("cam", "mask", "map", "preview", "live")
 """Kinds of layers that show the results of a model in the scan on screen."""
 
 
@@ -261,6 +261,42 @@ def show_preview_layers(
             _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
 
 
+def show_live_layers(
+    viewer: Viewer,
+    geometry: Geometry,
+    classes: Sequence[ClassSpec],
+    slice_index: int,
+    maps: NDArray[np.uint8],
+) -> None:
+    """Show the maps of one slice that follow its tags; other slices, out of date, are emptied.
+
+    `maps` are uint8 ``(classes, y, x)``, 255 for 1.
+    """
+    old = _layers_by_class(viewer, "live")
+    for name, layer in old.items():
+        layer.visible = any(spec.name == name for spec in classes)
+    for spec, values in zip(classes, maps, strict=True):
+        layer = old.get(spec.name)
+        if layer is not None and layer.data.flags.writeable:
+            layer.data[layer.metadata["slice"]] = 0
+            layer.data[slice_index] = values
+            layer.metadata[EMPTY] = False
+            layer.refresh()
+        elif layer is not None:
+            _refill(layer, _on_slices(geometry, [slice_index], values))
+        else:
+            volume = _on_slices(geometry, [slice_index], values)
+            layer = _add_cam(viewer, geometry, spec, volume, f"live: {spec.name}", 255, "live")
+        layer.metadata["slice"] = slice_index
+
+
+def hide_live_layers(viewer: Viewer) -> None:
+    """Hide the live maps, and free their memory; `empty_layers` says why they are not removed."""
+    empty_layers(viewer, "live")
+    for layer in study_layers(viewer, "live"):
+        layer.visible = False
+
+
 def show_map_layers(
     viewer: Viewer,
     geometry: Geometry,
@@ -300,7 +336,7 @@ def _add_cam(
     name: str,
     highest: float,
     kind: str,
-) -> None:
+) -> Layer:
     """Add the layer of a class's CAM ``(z, y, x)`` in 0..highest."""
     layer = viewer.add_image(
         cam,
@@ -314,6 +350,7 @@ def _add_cam(
     )
     layer.metadata["class"] = spec.name
     _claim(layer)
+    return layer
 
 
 def class_colormap(spec: ClassSpec) -> Colormap:

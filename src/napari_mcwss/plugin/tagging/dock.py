@@ -28,6 +28,7 @@ from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.tagging.comparison import Comparison
+from napari_mcwss.plugin.tagging.live_maps import LiveMaps
 from napari_mcwss.plugin.tagging.menu import TagMenu
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.slice_tagging import SliceTagging
@@ -115,6 +116,8 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.comparison.place_wanted.connect(self._go_to)
         self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
         self.suggesting.place_wanted.connect(self._go_to)
+        self.live = LiveMaps(self.session, self.scans, self.slices.preferences)
+        self.slices.slice_row.layout().addWidget(self.live.box)
         self.tag_menu = TagMenu(self.session, self.comparison)
         self.lost = LostScans(self.session.order)
         self.lost.found.connect(self._lost_found)
@@ -133,6 +136,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
             self.scans,
             side_by_side(self.order_boxes, self.tag_menu),
             self.slices,
+            self.live,
             self.suggesting,
             self.comparison,
             self.status,

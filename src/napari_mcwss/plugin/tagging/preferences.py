@@ -1,4 +1,4 @@
-"""The user's preferences: keys, and the name of the reader that the journal records."""
+"""The user's preferences: keys, live maps, and the name of the reader that the journal records."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +29,8 @@ class Preferences(BaseModel):
         Who tags, for the journal; by default, no name is recorded.
     keys : mapping, optional
         Name of an action to its key; the file has only those that differ from the defaults.
+    live_maps : bool
+        Whether maps follow the tags.
 
     Raises
     ------
@@ -39,6 +41,7 @@ class Preferences(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     reader: str = ""
+    live_maps: bool = False
     keys: Mapping[str, str] = Field(default={}, validate_default=True)
 
     @field_validator("keys")
@@ -52,8 +55,10 @@ class Preferences(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the file; if that fails, raise McwssError and leave an existing one untouched."""
+        # Versions without live maps refuse the file of a user who has switched them on, no other.
+        text = self.model_dump_json(indent=2, exclude=None if self.live_maps else {"live_maps"})
         with replacing(path) as temporary:
-            temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Preferences":

@@ -179,7 +179,10 @@ class PreferencesDialog(QDialog):  # type: ignore[misc]
     def accept(self) -> None:
         """Save the preferences and close; if that fails, show why and stay open."""
         try:
-            self._preferences.save(Preferences(reader=self.reader.text(), keys=self._keys))
+            live_maps = self._preferences.current.live_maps
+            self._preferences.save(
+                Preferences(reader=self.reader.text(), keys=self._keys, live_maps=live_maps)
+            )
         except McwssError as error:
             self.reason.setText(str(error))
             return

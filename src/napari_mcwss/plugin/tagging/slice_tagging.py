@@ -102,7 +102,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.note, self.saved = QLabel(wordWrap=True), QLabel(wordWrap=True)
         self.undoing.said.connect(self.note.setText)
         options = side_by_side(self.overlay, self.preferences_button)
-        above = self.switch, options, self.slice_label, self.strip, self.buttons
+        self.slice_row = side_by_side(self.slice_label)
+        above = self.switch, options, self.slice_row, self.strip, self.buttons
         stack(self, *above, grid, self.note, self.progress_label, self.saved)
 
     def _actions(self) -> dict[str, Callable[[], object]]:

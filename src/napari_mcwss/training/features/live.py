@@ -18,7 +18,6 @@ from napari_mcwss.training.features.feature_set import FeatureSet, ScanFeatures
 from napari_mcwss.training.features.fit import (
     BATCH,
     DECAY,
-    RATE,
     batch_on,
     draw_rows,
     feature_statistics,
@@ -32,10 +31,10 @@ from napari_mcwss.training.features.store import EncodedScan
 HEADS, HIDDEN = 2, 32
 """Heads, and features of the hidden layer of each."""
 
-LARGEST_STRIDE = 16
-"""Of the levels that live heads read: deeper ones explain few tags by all that is around."""
+LIVE_RATE = 5e-3
+"""Higher than that of long fits: the steps are few."""
 
-FIRST_STEPS, NEXT_STEPS = 80, 40
+FIRST_STEPS, NEXT_STEPS = 80, 30
 """Steps of heads that begin anew, and of those that know the tags but for the last ones."""
 
 
@@ -116,11 +115,11 @@ def fit_live(
         heads = deepcopy(previous)
     heads.train()
     optimiser = torch.optim.AdamW(
-        [p for p in heads.parameters() if p.requires_grad], RATE, weight_decay=DECAY
+        [p for p in heads.parameters() if p.requires_grad], LIVE_RATE, weight_decay=DECAY
     )
     device, frequency = heads.bias.device, data.frequency
     for step, rows in enumerate(draw_rows(len(data), steps, generator)):
-        set_rate(optimiser, RATE, step, steps)
+        set_rate(optimiser, LIVE_RATE, step, steps)
         batch = batch_on(device, data.take(rows))
         evidence = _evidence(heads, batch.levels, data.strides)
         inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
@@ -186,5 +185,4 @@ def _evidence(heads: FeatureHeads, levels: Sequence[Tensor], strides: Sequence[i
 
 def _chosen(strides: Sequence[int]) -> list[int]:
     """Return the levels that live heads read: finer ones cost time and say little."""
-    middle = [k for k, stride in enumerate(strides) if REGION_STRIDE <= stride <= LARGEST_STRIDE]
-    return middle or [len(strides) - 1]
+    return [k for k, stride in enumerate(strides) if stride >= REGION_STRIDE] or [len(strides) - 1]
