@@ -108,7 +108,7 @@ def _encode(
     yield None
     from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER
     from napari_mcwss.model.inputs import InputSpec
-    from napari_mcwss.training.data.slices import own_pixel
+    from napari_mcwss.training.data.pixels import own_pixel
     from napari_mcwss.training.features.store import FeatureStore
 
     pixel = own_pixel(study, study.scan_names)
