@@ -45,6 +45,10 @@ class ModelInfo(BaseModel):
         Scans trained on, validation scans, and those trained on whose masks were given.
     undivided : tuple of tuple of str
         Pairs (class, parent) that the training was stopped before learning to tell apart.
+    choice : str
+        Why the preset was chosen, with the AUCs, if it was not the user's choice.
+    unpredictable : tuple of str
+        Classes whose tags the model did not predict on held-back scans.
     epochs : int
         Epochs trained.
     training : dict
@@ -86,6 +90,8 @@ class ModelInfo(BaseModel):
     validation_scans: tuple[str, ...] = ()
     trusted_scans: tuple[str, ...] = ()
     undivided: tuple[tuple[str, str], ...] = ()
+    choice: str = ""
+    unpredictable: tuple[str, ...] = ()
     epochs: int
     training: dict[str, Any] = {}
     slices: int = 0
@@ -114,7 +120,12 @@ class ModelInfo(BaseModel):
 
     @property
     def shortcoming(self) -> str:
-        """What the model has not learnt, if its training was stopped too early; else empty."""
+        """What the model has not learnt: its training was stopped, or failed; else empty."""
+        reasons = self._undivided_text, *map(means_nothing, self.unpredictable)
+        return "; ".join(filter(None, reasons))
+
+    @property
+    def _undivided_text(self) -> str:
         if not self.undivided:
             return ""
         pairs = " and ".join(f"{inner} from {outer}" for inner, outer in self.undivided)
@@ -152,6 +163,14 @@ class TrainedModel:
     device: torch.device
 
 
+def means_nothing(name: str) -> str:
+    """Return the warning of a class whose tags are not predicted."""
+    return (
+        f"the tags of {name} cannot be predicted from these images: its map means nothing, until "
+        "more slices are tagged"
+    )
+
+
 def untrained(info: ModelInfo) -> Preset:
     """Make the network of a model, without its weights."""
     channels = info.input_spec.channels(len(info.channels))
@@ -176,6 +195,11 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
             save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
         except SafetensorError as error:
             raise OSError(str(error)) from error
+    save_info(folder, info)
+
+
+def save_info(folder: Path, info: ModelInfo) -> None:
+    """Write the description of a model atomically."""
     with replacing(folder / "config.json") as path:
         path.write_text(info.model_dump_json(indent=2), encoding="utf-8")
 

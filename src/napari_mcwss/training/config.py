@@ -17,6 +17,9 @@ DEFAULT_EPOCHS = 20
 DEFAULT_DRAWS = 10_000
 """Slices that such a stage draws at least: a network needs steps, however few the slices."""
 
+AUTO_MINUTES = 3.0
+"""Longest training of a preset that was not the user's choice, if the user sets no length."""
+
 DEFAULT_PATIENCE = 5
 """Epochs without improvement that a training waits if the user sets no number."""
 
@@ -136,6 +139,11 @@ class TrainingConfig(BaseModel):
     def known_epochs(self) -> int | None:
         """Epochs of each stage; None if minutes or patience decide."""
         return self.epochs if self.patience is None else None
+
+    @property
+    def has_length(self) -> bool:
+        """Whether epochs, minutes or patience are set."""
+        return (self.epochs, self.minutes, self.patience) != (None, None, None)
 
     def with_length(self, slices: int) -> "TrainingConfig":
         """Return the settings with a length for so many slices, if they have none."""

@@ -1,36 +1,34 @@
 """The stages of a training, epoch by epoch, and what is written after each."""
 
 import math
-import platform
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import fmean
 from typing import Literal
 
 import numpy as np
-import torch
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
-from napari_mcwss.base.version import __version__
-from napari_mcwss.model.checkpoint import ModelInfo, read_info
-from napari_mcwss.model.devices import choose_device, describe_device
+from napari_mcwss.model.checkpoint import means_nothing, read_info
+from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.presets.registry import PRESETS
+from napari_mcwss.model.presets.registry import PRESETS, tried
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import advise
-from napari_mcwss.tags.relations import parents, precedence
+from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.checkpoints.state import TrainingState
 from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
 from napari_mcwss.training.checkpoints.unfinished import Unfinished
 from napari_mcwss.training.clock import Cadence, Clock, Pace
-from napari_mcwss.training.config import training_config
-from napari_mcwss.training.data.slices import SliceDataset, count_tags
+from napari_mcwss.training.config import AUTO_MINUTES, training_config
+from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.data.training_data import Task, TrainingData
+from napari_mcwss.training.description import describe
 from napari_mcwss.training.diagnostics import poorly_learnt
 from napari_mcwss.training.distributed.following import Stage, begin
 from napari_mcwss.training.distributed.ranks import Ranks
@@ -44,11 +42,13 @@ from napari_mcwss.training.events import (
     Message,
     Started,
 )
+from napari_mcwss.training.features.auto import try_smaller
 from napari_mcwss.training.features.stage import FeatureStage, Place, run_stage
+from napari_mcwss.training.first_weights import new_network
 from napari_mcwss.training.memory import BatchSize, peak_memory, within_memory
 from napari_mcwss.training.preview import Previewer, Watched
 from napari_mcwss.training.run import Run
-from napari_mcwss.training.validation import evaluate_tags, score_slices
+from napari_mcwss.training.validation import evaluate_tags, validate
 
 AUC_TOLERANCE = 0.01
 """A later epoch replaces an earlier one that is better by less than this."""
@@ -89,12 +89,24 @@ class Training:
         """Presets of the stages, in their order."""
         return self.task.stages(self.config)
 
+    @cached_property
+    def tries(self) -> tuple[str, ...]:
+        """Presets of the first stages, of which one is kept."""
+        return tuple(name for name in tried(self.config.preset) if name in self.stages)
+
+    @property
+    def current(self) -> str:
+        """Preset of the current stage."""
+        return self.stages[self.state.stage]
+
     def work(self) -> Generator[Event, None, None]:
         """Train all remaining stages; closing the generator keeps what was learnt."""
         new = not self.state.digests
         data = yield from self.data.tagged(self.stages[0])
         validation = yield from self.data.validation()
         draws = len(data)
+        if new:
+            self.state.limited = not self.config.has_length
         self.config = self.config.with_length(draws)
         self.state.config = self.config.model_dump()
         self.state.digests = self.data.digests
@@ -103,11 +115,7 @@ class Training:
         used = {scan: self.study.tags.read(scan).values for scan in split.training}
         for text in advise(used, self.study.class_names):
             yield Advice(text)
-        if self.task.unused:
-            yield Advice(
-                f"the masks of {', '.join(self.task.unused)} are not used, since their scans have "
-                "no tags: tag slices of them"
-            )
+        yield from map(Advice, self.task.advice)
         self.tags = data.tags.numpy()
         if new:
             self.folder.clear()
@@ -116,7 +124,12 @@ class Training:
             yield Message(f"continuing after {self.state.epochs} epochs")
         try:
             while self.state.stage < len(self.stages):
-                if PRESETS[self.stages[self.state.stage]].second_stage:
+                preset = self.current
+                if preset in self.tries[1:]:
+                    if not (yield from self._choose(preset)):
+                        continue
+                    data, validation = (yield from self.data.tagged(preset)), None
+                elif PRESETS[preset].second_stage:
                     del data, validation
                     data = yield from self.data.labelled(self.folder.working, draws, self.batch)
                     validation = yield from self.data.validation()
@@ -147,15 +160,16 @@ class Training:
     def _epochs(self) -> int | None:
         """Epochs of all stages; None if minutes or patience decide."""
         known = self.config.known_epochs
-        epochs = [
-            1 if PRESETS[stage].preset_class.fits_features else known for stage in self.stages
-        ]
-        return None if None in epochs else sum(filter(None, epochs))
+        fitted = sum(PRESETS[stage].preset_class.fits_features for stage in self.stages)
+        rest = len(self.stages) - fitted
+        if rest and (known is None or len(self.tries) > 1):
+            return None
+        return fitted + rest * (known or 0)
 
     def _stage(
         self, data: SliceDataset, validation: SliceDataset | None
     ) -> Generator[Event, None, None]:
-        if PRESETS[self.stages[self.state.stage]].preset_class.fits_features:
+        if PRESETS[self.current].preset_class.fits_features:
             yield from self._feature_stage(data)
             return
         run = self._begin(data)
@@ -164,9 +178,8 @@ class Training:
             losses = yield from within_memory(lambda: self._epoch(run, data), self.batch)
             scores = None
             if validation is not None:
-                scores = yield from within_memory(
-                    lambda: self._scores(run.preset, validation), self.batch
-                )
+                scoring = partial(validate, run.preset, validation, self.device, self.batch)
+                scores = yield from within_memory(scoring, self.batch)
             aucs = evaluate_tags(scores, validation, self.study.class_names)
             epoch = self.state.epochs + 1 - self.state.before
             run.length.judge(epoch, losses, aucs)
@@ -179,14 +192,15 @@ class Training:
 
     def _feature_stage(self, data: SliceDataset) -> Generator[Event, None, None]:
         """Fit the heads of the stage; other processes have nothing to do meanwhile."""
-        preset = self._network(self.stages[self.state.stage])
+        preset = new_network(self.current, self.study, self.config, self.data.input_spec)
         yield from self._written(self._write_state, "state")
         place = Place(self.state.epochs + 1, self.state.stage, len(self.stages))
-        names, seed = self.task.split.training, self.config.seed
+        names, classes = self.task.split.training, self.study.class_names
+        seed = self.config.seed
         preset.to(self.device)
 
         def work() -> Generator[Event, None, FeatureStage]:
-            return run_stage(preset, data, names, self.batch, seed, place, self.clock)
+            return run_stage(preset, data, names, classes, self.batch, seed, place, self.clock)
 
         steps = Returning(within_memory(work, self.batch))
         for event in steps:
@@ -194,11 +208,32 @@ class Training:
                 self.state.progress = event.progress
             yield event
         found = steps.value
-        aucs = evaluate_tags(found.scores, data, self.study.class_names)
-        written = list(self._ended(preset, found.steps, found.losses, aucs, over=True))
+        self.state.held_out, self.state.unpredictable = found.held_out, found.unpredictable
+        written = list(self._ended(preset, found.steps, found.losses, found.aucs, over=True))
         memory = peak_memory(self.device)
-        yield Epoch(self.state.epochs, found.losses, aucs, str(self.device), memory)
+        yield Epoch(self.state.epochs, found.losses, found.aucs, str(self.device), memory)
+        if len(self.tries) == 1:
+            yield from (Advice(means_nothing(name)) for name in found.unpredictable)
         yield from written
+
+    def _choose(self, preset: str) -> Generator[Event, None, bool]:
+        """Try the preset of the next stage, unless that is done; leave it out if it is worse."""
+        state = self.state
+        if state.choice:
+            return True
+        presets = (self.stages[state.stage - 1], preset)
+        scans, device = self.task.split.training, self.device
+        choice = yield from try_smaller(
+            self.study, state, presets, scans, self.config, device, self.batch, self.clock
+        )
+        if not choice.smaller:
+            self.folder.amend_model(choice=state.choice, unpredictable=state.unpredictable)
+            state.stage += 1
+            state.progress = state.stage / len(self.stages)
+        yield from self._written(self._write_state, "state")
+        yield Advice(choice.reason)
+        yield from (Advice(means_nothing(name)) for name in state.unpredictable)
+        return choice.smaller
 
     def _warnings(self, aucs: Mapping[str, float]) -> Iterator[Advice]:
         """Warn once of each class that is not learnt."""
@@ -210,11 +245,14 @@ class Training:
 
     def _begin(self, data: SliceDataset) -> Run:
         """Make the network of the stage and its run, in the state that is resumed."""
-        preset = self._network(self.stages[self.state.stage])
+        preset = new_network(self.current, self.study, self.config, self.data.input_spec)
         preset.learn_relations(parents(self.tags).tolist())
         self.previewer = Previewer(self.study, self.data.input_spec, self.device, self.watched)
-        begin(self.ranks, Stage(preset, self.config, self.device.type, self.state.run), data)
-        run = Run(preset, self.config, self.device, self.clock, self.batch, self.ranks)
+        config = self.config
+        if self.state.limited and self.current in self.tries[1:]:
+            config = config.model_copy(update={"minutes": AUTO_MINUTES})
+        begin(self.ranks, Stage(preset, config, self.device.type, self.state.run), data)
+        run = Run(preset, config, self.device, self.clock, self.batch, self.ranks)
         if self.state.run is not None:
             run.restore(self.state.run)
         self.run, self.state.run = run, None
@@ -249,15 +287,6 @@ class Training:
                 yield preview
             if self.cadence.due(epoch_done=False):
                 yield from self._written(self._write_state, "state")
-        return steps.value
-
-    def _scores(
-        self, preset: Preset, validation: SliceDataset
-    ) -> Generator[Event, None, torch.Tensor]:
-        # Without gradients, twice as many slices fit into memory.
-        steps = Returning(score_slices(preset, validation, self.device, 2 * self.batch.slices))
-        for done in steps:
-            yield Message(f"validating ({done} of {len(validation)} slices)")
         return steps.value
 
     def _ended(
@@ -350,46 +379,20 @@ class Training:
             self.folder.write_state(state, summary)
 
     def _write_model(self, preset: Preset, *, over: bool) -> None:
-        classes, stage = self.study.class_names, self.stages[self.state.stage]
-        late = [] if over else preset.divided_last
-        rules = tuple(tuple(row) for row in precedence(self.tags).tolist())
-        info = ModelInfo(
-            preset=stage,
-            encoder=self.config.encoder if PRESETS[stage].preset_class.fits_features else "",
-            classes=classes,
-            channels=self.study.channels,
-            width=self.config.width,
-            pixel=self.data.input_spec.pixel,
-            place=self.data.input_spec.coordinates,
-            precedence=rules,
-            scans=self.task.split.training,
-            validation_scans=self.task.split.validation,
-            trusted_scans=tuple(self.task.trusted),
-            undivided=tuple((classes[inner], classes[outer]) for inner, outer in late),
+        info = describe(
+            self.study,
+            self.task,
+            self.config,
+            self.state,
+            self.current,
+            preset,
+            self.tags,
+            self.data.input_spec,
+            self.device,
             epochs=self._position()[0],
-            training=self.config.model_dump(),
-            slices=len(self.tags),
-            tags=count_tags(self.tags, self.study.class_names),
-            seconds=round(self.clock.seconds, 1),
-            device=describe_device(self.device),
+            seconds=self.clock.seconds,
             processes=self.ranks.size,
             backend=self.ranks.backend(self.device),
-            finished=datetime.now().astimezone().isoformat(timespec="seconds"),
-            versions={
-                "napari-mcwss": __version__,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
-            software=__version__,
-            key=self.state.key,
+            over=over,
         )
         self.folder.write_model(preset, info, self.state.history)
-
-    def _network(self, preset: str) -> Preset:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.seed)
-            channels = self.data.input_spec.channels(len(self.study.channels))
-            classes, config = len(self.study.classes), self.config
-            made = PRESETS[preset].preset_class
-            pixel = self.data.input_spec.pixel
-            return made.build(channels, classes, config.width, pixel, config.encoder)

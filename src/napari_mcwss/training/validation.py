@@ -5,10 +5,13 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
 from napari_mcwss.model.slabs import weighted_batches
 from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.events import Message
+from napari_mcwss.training.memory import BatchSize
 
 
 def score_slices(
@@ -34,6 +37,17 @@ def score_slices(
     return scores
 
 
+def validate(
+    preset: Preset, slices: SliceDataset, device: torch.device, batch: BatchSize
+) -> Generator[Message, None, Tensor]:
+    """Score slices as `score_slices` does, and say how many are done."""
+    # Without gradients, twice as many slices fit into memory.
+    steps = Returning(score_slices(preset, slices, device, 2 * batch.slices))
+    for done in steps:
+        yield Message(f"validating ({done} of {len(slices)} slices)")
+    return steps.value
+
+
 def evaluate_tags(
     scores: Tensor | None, slices: SliceDataset | None, classes: Sequence[str]
 ) -> dict[str, float]:
@@ -43,12 +57,17 @@ def evaluate_tags(
     """
     if scores is None or slices is None:
         return {}
+    return tag_aucs(scores, slices.tags, classes)
+
+
+def tag_aucs(scores: Tensor, known_tags: Tensor, classes: Sequence[str]) -> dict[str, float]:
+    """Return the area under the ROC curve as `evaluate_tags`, of tags ``(slices, classes)``."""
     # MONAI takes seconds to load; trainings without validation do not need it.
     from monai.metrics import compute_roc_auc
 
     aucs = {}
     for index, name in enumerate(classes):
-        tags = slices.tags[:, index]
+        tags = known_tags[:, index]
         if (tags == PRESENT).any() and (tags == ABSENT).any():
             known = tags != UNKNOWN
             aucs[name] = float(compute_roc_auc(scores[known, index], tags[known].float()))

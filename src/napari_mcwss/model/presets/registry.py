@@ -23,12 +23,16 @@ class PresetEntry:
     second_stage : {"2-D", "3-D"}, optional
         Which second stage it is: it learns from masks, and follows a first
         stage. A user chooses among the others, which learn from tags.
+    tries : tuple of str
+        Presets of which it trains one after the other, and keeps one by the tags of held-back
+        scans: the one with the larger reach first. It then has no class of its own.
     """
 
     title: str
     summary: str
     source: str
     second_stage: Literal["2-D", "3-D"] | None = None
+    tries: tuple[str, ...] = ()
 
     @property
     def preset_class(self) -> type[Preset]:
@@ -47,6 +51,12 @@ PRESETS: dict[str, PresetEntry] = {
         "features",
         "heads on the features of an encoder that has learnt from photographs",
         "napari_mcwss.model.presets.features:Features",
+    ),
+    "auto": PresetEntry(
+        "auto",
+        "features, or local if that predicts the tags of other scans as well",
+        "",
+        tries=("features", "local"),
     ),
     "mcwss": PresetEntry(
         "mcwss (the paper's)",
@@ -81,6 +91,11 @@ def first_stages() -> dict[str, PresetEntry]:
     return {name: entry for name, entry in PRESETS.items() if entry.second_stage is None}
 
 
+def tried(name: str) -> tuple[str, ...]:
+    """Return the presets that a preset tries, or itself."""
+    return PRESETS[name].tries or (name,)
+
+
 def second_stage(*, volumetric: bool) -> str:
     """Return the name of the preset that learns from the masks of a first stage."""
     kind = "3-D" if volumetric else "2-D"
@@ -88,7 +103,7 @@ def second_stage(*, volumetric: bool) -> str:
 
 
 def _known(name: str) -> str:
-    return _among(name, PRESETS)
+    return _among(name, {name: entry for name, entry in PRESETS.items() if not entry.tries})
 
 
 def _first_stage(name: str) -> str:

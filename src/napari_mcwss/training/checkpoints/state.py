@@ -26,7 +26,9 @@ class TrainingState:
     finished stages, `before` that of the epochs in them, `batches` the steps of the last finished
     epoch, `progress` the share of the training that is done, 0..1, `best` the best validation of
     the stage, and `saved` whether a model was written because it was good. `run` is the state of
-    the stage, see `Run.state`; None between stages.
+    the stage, see `Run.state`; None between stages. `held_out` is a `HeldOut.state` until a
+    preset is chosen; `choice` and `unpredictable` are those of `ModelInfo`. `limited` says
+    whether the user set no length.
     """
 
     key: str
@@ -46,6 +48,10 @@ class TrainingState:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     run: dict[str, Any] | None = None
+    held_out: dict[str, Any] | None = None
+    choice: str = ""
+    limited: bool = False
+    unpredictable: tuple[str, ...] = ()
 
 
 def write_state(path: Path, state: TrainingState) -> None:

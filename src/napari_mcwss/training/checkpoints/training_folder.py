@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
-from napari_mcwss.model.checkpoint import ModelInfo, read_info, save_model
+from napari_mcwss.model.checkpoint import ModelInfo, read_info, save_info, save_model
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.state import TrainingState, read_state, write_state
@@ -92,6 +92,10 @@ class TrainingFolder:
             writer.writeheader()
             writer.writerows(history)
         save_model(self.working, preset, info)
+
+    def amend_model(self, **changes: object) -> None:
+        """Change fields of the description of the written model."""
+        save_info(self.working, read_info(self.working).model_copy(update=changes))
 
     def clear(self) -> None:
         """Remove all that the training has written."""

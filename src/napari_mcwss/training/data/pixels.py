@@ -36,9 +36,14 @@ def own_pixel(study: Study, scans: Sequence[str]) -> float:
     It is the median of the scans, at least `FINEST_PIXEL`; pictures are reduced to `PICTURE_SIDE`.
     """
     own = max(FINEST_PIXEL, _median_pixel(study, scans))
-    if any(study.scan(name).geometry.shape[0] > 1 for name in scans):
+    if not are_pictures(study, scans):
         return own
     return max(own, round(_median_side(study, scans) / PICTURE_SIDE, 3))
+
+
+def are_pictures(study: Study, scans: Sequence[str]) -> bool:
+    """Return whether each scan has a single slice."""
+    return all(study.scan(name).geometry.shape[0] == 1 for name in scans)
 
 
 def feature_pixel(study: Study, scans: Sequence[str], encoder: str) -> float:

@@ -21,15 +21,20 @@ class Split:
 
 
 def split_scans(
-    tags: Mapping[str, NDArray[np.int8]], share: float, seed: int, *, keep: Collection[str] = ()
+    tags: Mapping[str, NDArray[np.int8]],
+    share: float,
+    seed: int,
+    *,
+    keep: Collection[str] = (),
+    least: int = MIN_SCANS_TO_VALIDATE,
 ) -> Split:
     """Choose whole scans for validation, such that the others show each class present and absent.
 
     `tags` are ``(slices, classes)`` by scan. `share` of the scans validate, none of fewer than
-    `MIN_SCANS_TO_VALIDATE`, and none of those to `keep`.
+    `least`, and none of those to `keep`.
     """
     count = max(1, round(share * len(tags))) if share else 0
-    if len(tags) < MIN_SCANS_TO_VALIDATE:
+    if len(tags) < least:
         count = 0
     shows = {
         scan: np.stack([(values == tag).any(0) for tag in (ABSENT, PRESENT)]).astype(int)

@@ -16,7 +16,7 @@ from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.presets.registry import PRESETS, second_stage
+from napari_mcwss.model.presets.registry import PRESETS, second_stage, tried
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
@@ -117,18 +117,28 @@ class Task:
                 )
         tags = {scan: study.tags.read(scan).values for scan in tagged}
         # Heads on features hold parts of the scans back themselves.
-        validates = not PRESETS[config.preset].preset_class.fits_features
-        share = config.validation_share if validates else 0.0
+        first = PRESETS[tried(config.preset)[0]].preset_class
+        share = 0.0 if first.fits_features else config.validation_share
         split = split_scans(tags, share, config.seed, keep=keep)
         unused = tuple(scan for scan in trusted if scan not in tagged)
         return cls(split, {scan: trusted[scan] for scan in keep}, unused)
+
+    @property
+    def advice(self) -> list[str]:
+        """Problems of the scans and masks, and what to do."""
+        scans = ", ".join(self.unused)
+        text = (
+            f"the masks of {scans} are not used, since their scans have no tags: tag slices of them"
+        )
+        return [text] if scans else []
 
     def stages(self, config: TrainingConfig) -> list[str]:
         """Return the presets of the stages, in their order."""
         second = second_stage(volumetric=config.volumetric)
         if len(self.trusted) == len(self.split.training):
             return [second]
-        return [config.preset, second] if config.refine else [config.preset]
+        first = list(tried(config.preset))
+        return [*first, second] if config.refine else first
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
@@ -189,10 +199,6 @@ class TrainingData:
             )
         check_tags(data.tags.numpy(), self.study.class_names, names)
         return data
-
-    def reads_alike(self, preset: str) -> bool:
-        """Return whether a preset reads scans as those were read that came last."""
-        return self._pixel(PRESETS[preset].preset_class) == self.input_spec.pixel
 
     def validation(self) -> Generator[Event, None, SliceDataset | None]:
         """Read the validation slices, if there are any."""

@@ -7,7 +7,7 @@ starts again.
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -18,9 +18,12 @@ from napari_mcwss.model.presets.features import Features
 from napari_mcwss.training.clock import Clock, Pace
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Batch, Event, Message
+from napari_mcwss.training.features.choice import unpredictable
 from napari_mcwss.training.features.encode import encode_scans
 from napari_mcwss.training.features.fit import FitProgress, Fitted, fit_heads
+from napari_mcwss.training.features.pilot import HeldOut
 from napari_mcwss.training.memory import BatchSize
+from napari_mcwss.training.validation import tag_aucs
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,21 @@ class FeatureStage:
     ----------
     losses : dict of str to float
         Means of each term and of ``total`` over the steps that have it.
-    scores : Tensor or None
-        Scores ``(slices, classes)``, log-odds, by heads that have not learnt from the scan of the
-        slice; None if there is a single scan, of which nothing can be held out.
+    aucs : dict of str to float
+        AUC of the tags of each class, of scans from which the heads that are judged have not
+        learnt; empty if there is a single scan.
+    unpredictable : tuple of str
+        Classes whose tags are not predicted.
+    held_out : dict, optional
+        `HeldOut.state` of the scores.
     steps : int
         Number of steps.
     """
 
     losses: dict[str, float]
-    scores: Tensor | None
+    aucs: dict[str, float]
+    unpredictable: tuple[str, ...]
+    held_out: dict[str, Any] | None
     steps: int
 
 
@@ -55,6 +64,7 @@ def run_stage(
     preset: Preset,
     data: SliceDataset,
     names: Sequence[str],
+    classes: Sequence[str],
     batch: BatchSize,
     seed: int,
     place: Place,
@@ -91,8 +101,12 @@ def run_stage(
             pace.seconds_left(step.progress),
         )
     means = {name: fmean(values) for name, values in losses.items()}
-    held_out = len(features.scans) > 1
-    return FeatureStage(means, held_out_scores(heads, steps.value) if held_out else None, count)
+    if len(features.scans) == 1:
+        return FeatureStage(means, {}, (), None, count)
+    scores = held_out_scores(heads, steps.value)
+    aucs = tag_aucs(scores, data.tags, classes)
+    failed = unpredictable([aucs], data.tags.numpy(), classes)
+    return FeatureStage(means, aucs, failed, HeldOut.of(scores, data, names).state(), count)
 
 
 def held_out_scores(preset: Features, fitted: Fitted) -> Tensor:
