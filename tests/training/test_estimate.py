@@ -138,3 +138,19 @@ def test_tags_that_cannot_be_learnt_from_are_refused(tagged_study: Study):
         tagged_study.tags.write({name: table})
     with pytest.raises(McwssError, match="absent"):
         value(estimate(tagged_study, TINY))
+
+
+@pytest.mark.parametrize("preset", ["features", "auto"])
+def test_heads_on_features_are_measured_too(tagged_study: Study, preset):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    found = value(estimate(tagged_study, TINY.model_copy(update={"preset": preset})))
+    assert torch.equal(torch.rand(3), expected)
+    assert found.fitting_seconds > 0
+    assert found.seconds >= found.fitting_seconds + found.epochs * found.epoch_seconds
+    assert "encoded" in found.text
+    trains = preset == "auto"
+    assert ("an epoch" in found.text) == trains
+    assert ("local is trained only if" in found.text) == trains
+    assert (found.epochs, found.tried) == ((3, "local") if trains else (0, ""))

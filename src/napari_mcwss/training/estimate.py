@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -16,11 +16,11 @@ from napari_mcwss.base.text import counted, duration
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import UNKNOWN
-from napari_mcwss.model.presets.registry import PRESETS
+from napari_mcwss.model.presets.registry import PRESETS, tried
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
-from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.data.pixels import own_pixel
+from napari_mcwss.training.config import AUTO_MINUTES, TrainingConfig
+from napari_mcwss.training.data.pixels import feature_pixel, own_pixel
 from napari_mcwss.training.data.slice_stack import SliceStack
 from napari_mcwss.training.data.slice_store import MEMORY_SHARE
 from napari_mcwss.training.data.slices import (
@@ -31,6 +31,9 @@ from napari_mcwss.training.data.slices import (
 )
 from napari_mcwss.training.data.training_data import Task, volume_input_spec
 from napari_mcwss.training.events import Message
+from napari_mcwss.training.features.estimate import feature_cost
+from napari_mcwss.training.features.pilot import PILOT_MINUTES
+from napari_mcwss.training.first_weights import new_network
 from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import score_slices
@@ -58,7 +61,9 @@ class Estimate:
     `epochs` of all stages are as configured, as the minutes allow, or the least number with
     patience; an `open_ended` training takes longer if it improves. `epoch_seconds` include
     validation and are the mean over the stages, `seconds` include reading. `batch_size` is smaller
-    than configured if a GPU has too little memory. Memory is in bytes: of all slices in the
+    than configured if a GPU has too little memory. `fitting_seconds`, part
+    of `seconds`, are those of stages without epochs; `tried` is a preset that is trained wholly
+    only if it is taken. Memory is in bytes: of all slices in the
     computer's, of network and step on the device, and free there. `advice` says why it does not
     fit, and what to do; then there is no time. It is empty if it fits.
     """
@@ -75,23 +80,31 @@ class Estimate:
     step_memory: int
     free_memory: int
     advice: str = ""
+    fitting_seconds: float = 0.0
+    tried: str = ""
 
     @property
     def text(self) -> str:
         """The estimate in lines of text."""
         scans = counted(self.scans, "scan")
         slices = f"{counted(self.slices, 'tagged slice')} of {scans}, on {self.device}."
+        steps = f", {_size(self.step_memory)} for steps of {self.batch_size}"
         memory = (
-            f"Memory: about {_size(self.slice_memory)} for the slices, "
-            f"{_size(self.step_memory)} for steps of {self.batch_size}; "
-            f"{_size(self.free_memory)} are free."
+            f"Memory: about {_size(self.slice_memory)} for the slices"
+            f"{steps if self.step_memory else ''}; {_size(self.free_memory)} are free."
         )
         if self.advice:
             return f"{slices}\n{memory}\nIt does not fit: {self.advice}."
         whole = f"{'at least' if self.open_ended else 'about'} {duration(self.seconds)}"
         epochs = counted(self.epochs, "epoch")
         each = duration(self.epoch_seconds)
-        return f"{slices}\nAbout {each} an epoch, {whole} for {epochs}.\n{memory}"
+        time = [f"About {each} an epoch, {whole} for {epochs}."] if self.epochs else []
+        if self.fitting_seconds:
+            fitting = duration(self.fitting_seconds)
+            time.insert(0, f"About {fitting} for slices to be encoded and heads to be fitted.")
+        if self.tried:
+            time.append(f"That is the longest: {self.tried} is trained only if it is as good.")
+        return "\n".join([slices, *time, memory])
 
 
 def estimate(
@@ -120,6 +133,7 @@ def estimate(
     usable: Usable = "complete" if complete else "tagged"
     name, scan, reading_seconds = yield from _largest(study, names, input_spec, usable)
     data = _like(scan, tags)
+    limited = not config.has_length
     config = config.with_length(len(tags))
     validation = task.split.validation
     scored = len(_usable_tags(study, validation, complete=False)) if validation else 0
@@ -128,7 +142,21 @@ def estimate(
     if device.type == "cpu":
         room -= min(slice_memory, int(MEMORY_SHARE * free))
     batch, needed, epochs, epoch_seconds = BatchSize(config.batch_size), 0, 0, 0.0
-    for stage in stages:
+    fitted = [stage for stage in stages if PRESETS[stage].preset_class.fits_features]
+    trained = [stage for stage in stages if stage not in fitted]
+    fitting_seconds = 0.0
+    for stage in fitted:
+        pixel = config.pixel or feature_pixel(study, names, config.encoder)
+        spec = replace(input_spec, pixel=pixel)
+        few = _like(load_scan(study, name, spec, usable=usable), tags[:FEW])
+        yield (message := Message(f"measuring steps of {stage}"))
+        preset = new_network(stage, study, config, spec).to(device)
+        cost = yield from feature_cost(preset, few, len(tags), FEW, message)
+        fitting_seconds += cost.seconds
+        slice_memory += cost.memory
+    tried_ones = [stage for stage in trained if stage in tried(config.preset)[1:]]
+    fitting_seconds += 60 * PILOT_MINUTES * len(tried_ones)
+    for stage in trained:
         preset_class = PRESETS[stage].preset_class
         if preset_class.depth > 1:
             side = input_spec.pixel * max(scan.images.shape[-2:])
@@ -136,10 +164,7 @@ def estimate(
             scan = load_scan(study, name, input_spec, usable="all")
             data = _like(scan, tags)
         yield (message := Message(f"measuring steps of {stage}"))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            channels = input_spec.channels(len(study.channels))
-            preset = preset_class(channels, len(study.classes), config.width, input_spec.pixel)
+        preset = new_network(stage, study, config, input_spec)
         preset.learn_relations(parents(tags).tolist())
         run = Run(preset, config, device)
         memory = _memory(run, data)
@@ -155,8 +180,11 @@ def estimate(
             one = _like(scan, tags[: len(scan.images)])
             each = yield from _scoring_seconds(run, one, device, 2 * batch.slices, message)
             stage_seconds += scored * each
-        epoch_seconds += stage_seconds / len(stages)
-        epochs += _epochs(config, stage_seconds, len(preset.phase_starts))
+        epoch_seconds += stage_seconds / len(trained)
+        own = config
+        if limited and stage in tried_ones:
+            own = config.model_copy(update={"minutes": AUTO_MINUTES})
+        epochs += _epochs(own, stage_seconds, len(preset.phase_starts))
     read = len(names) + len(validation)
     return Estimate(
         device=str(device),
@@ -165,12 +193,14 @@ def estimate(
         epochs=epochs,
         open_ended=config.patience is not None,
         epoch_seconds=epoch_seconds,
-        seconds=epochs * epoch_seconds + reading_seconds * len(stages) * read,
+        seconds=epochs * epoch_seconds + fitting_seconds + reading_seconds * len(stages) * read,
         batch_size=batch.slices,
         slice_memory=slice_memory,
         step_memory=needed,
         free_memory=free,
         advice=_advice(needed, room, batch.slices, input_spec.pixel),
+        fitting_seconds=fitting_seconds,
+        tried=", ".join(tried_ones),
     )
 
 

@@ -78,7 +78,7 @@ def run_stage(
     features = yield from encode_scans(heads, data, names, batch.slices)
     pace, last, before = Pace(), clock.seconds, 0.0
     steps: Returning[FitProgress, Fitted] = Returning(
-        _seeded(fit_heads(heads, features, seed=seed), seed)
+        seeded(fit_heads(heads, features, seed=seed), seed)
     )
     losses: dict[str, list[float]] = {}
     count = 0
@@ -114,7 +114,7 @@ def held_out_scores(preset: Features, fitted: Fitted) -> Tensor:
     return torch.where(preset.local.cpu(), fitted.small, fitted.large)
 
 
-def _seeded(
+def seeded(
     steps: Generator[FitProgress, None, Fitted], seed: int
 ) -> Generator[FitProgress, None, Fitted]:
     """Run steps with random numbers of their own, which dropout draws."""

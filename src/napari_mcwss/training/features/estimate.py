@@ -1,0 +1,56 @@
+"""The time and memory that a stage on features would take, measured on some slices."""
+
+import time
+from collections.abc import Generator
+from itertools import islice
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from napari_mcwss.base.generators import Returning
+from napari_mcwss.model.preset import Preset
+from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.events import Message
+from napari_mcwss.training.features.encode import encode_scans
+from napari_mcwss.training.features.fit import fit_heads
+from napari_mcwss.training.features.stage import seeded
+
+if TYPE_CHECKING:
+    from napari_mcwss.model.presets.features import Features
+
+STEPS = 3
+"""Steps of the fit that are timed, after a first one, which takes longer."""
+
+
+class FeatureCost(NamedTuple):
+    """Seconds of encoding and fitting, and bytes of the features."""
+
+    seconds: float
+    memory: int
+
+
+def feature_cost(
+    preset: Preset, few: SliceDataset, slices: int, batch_size: int, message: Message
+) -> Generator[Message, None, FeatureCost]:
+    """Measure the encoding of a few slices and some steps of the fit, for so many slices.
+
+    The preset is on the device to train on.
+    """
+    heads = cast("Features", preset)
+    list(encode_scans(heads, few, [""], len(few)))  # the first time takes longer
+    began = time.monotonic()
+    encoding = Returning(encode_scans(heads, few, [""], batch_size))
+    for _ in encoding:
+        yield message
+    seconds = (time.monotonic() - began) / len(few) * slices
+    features = encoding.value
+    steps = seeded(fit_heads(heads, features), 0)
+    done, last, times = next(steps).progress, time.monotonic(), []
+    for step in islice(steps, STEPS):
+        yield message
+        now = time.monotonic()
+        times.append((now - last) / (step.progress - done))
+        last, done = now, step.progress
+    steps.close()
+    levels = [level for scan in features.scans for level in (*scan.levels, scan.foreground)]
+    memory = sum(level.nbytes for level in levels) // len(few) * slices
+    return FeatureCost(seconds + median(times), memory)
