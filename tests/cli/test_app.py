@@ -208,11 +208,11 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
         (
             ("train", "{study}", "--model", "m", "--preset", "u"),
-            "one of local, features, mcwss, published",
+            "one of local, features, auto, mcwss, published",
         ),
         (
             ("train", "{study}", "--model", "m", "--preset", "refined"),
-            "one of local, features, mcwss",
+            "one of local, features, auto, mcwss",
         ),
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
         (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),

@@ -26,15 +26,15 @@ def split_scans(
     seed: int,
     *,
     keep: Collection[str] = (),
-    least: int = MIN_SCANS_TO_VALIDATE,
+    least: int | None = None,
 ) -> Split:
     """Choose whole scans for validation, such that the others show each class present and absent.
 
     `tags` are ``(slices, classes)`` by scan. `share` of the scans validate, none of fewer than
-    `least`, and none of those to `keep`.
+    `least`, by default `MIN_SCANS_TO_VALIDATE`, and none of those to `keep`.
     """
     count = max(1, round(share * len(tags))) if share else 0
-    if len(tags) < least:
+    if len(tags) < (MIN_SCANS_TO_VALIDATE if least is None else least):
         count = 0
     shows = {
         scan: np.stack([(values == tag).any(0) for tag in (ABSENT, PRESENT)]).astype(int)
