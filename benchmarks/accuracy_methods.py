@@ -58,6 +58,7 @@ METHODS = {
     "published": Method({"preset": "published"}),
     "mcwss": Method({"preset": "mcwss"}),
     "local": Method({"preset": "local"}),
+    "features": Method({"preset": "features"}),
     "supervised": Method({"refine": True}, masks=True),
 }
 """Methods in the order of the table: a line each, also for the same network with masks."""

@@ -44,6 +44,7 @@ PICTURES: dict[str, Mapping[str, object]] = {
     "published": {"minutes": 5, "pixel": 3},
     "mcwss": {"minutes": 5, "pixel": 3},
     "local": {"minutes": 5, "pixel": 3},
+    "features": {},
     "supervised": {"epochs": 40, "pixel": 3},
 }
 """The same for folders of pictures. The ceiling is no matter of minutes."""
