@@ -62,7 +62,7 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
                 bar.console.print(
                     f"{counted(len(event.scans), 'scan')}, "
                     f"{counted(event.slices, 'tagged slice')}, on {event.device}; "
-                    f"validation on {', '.join(event.validation_scans) or 'none (too few scans)'}"
+                    f"validation on {', '.join(event.validation_scans) or 'no scan'}"
                 )
             case kinds.Advice():
                 bar.console.print(f"note: {event.text}", style="yellow", markup=False)
