@@ -23,9 +23,9 @@ from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
 JUDGED, HEADS = 4, 6
-"""Heads of each reach, and how many of them hold scans back, on whose tags they are judged."""
+"""Heads that hold scans back, on whose tags they are judged, and all heads of the regions."""
 
-LARGE_HIDDEN, SMALL_HIDDEN, DETAIL_HIDDEN = 32, 16, 64
+REGION_HIDDEN, DETAIL_HIDDEN = 32, 64
 """Features of the hidden layer of a head of each kind."""
 
 SHARPNESS = 8.0
@@ -42,7 +42,7 @@ EDGE_RADIUS = 6
 
 
 class Features(Preset):
-    """Heads of a large and a small reach, and the details of the regions that they find.
+    """Heads that find regions, and a head of a small reach for the details of regions.
 
     Parameters
     ----------
@@ -51,13 +51,10 @@ class Features(Preset):
 
     Attributes
     ----------
-    large, small : FeatureHeads
-        Heads that learn from tags, with `HEADS` heads each.
+    heads : FeatureHeads
+        `HEADS` heads of the large reach, which learn regions from tags.
     details : PixelHead
         A head of the small reach, which learns what the pixels of regions have in common.
-    local : Tensor
-        Bool ``(classes,)``: whether the small reach predicts the tags of a class as well as the
-        large one, and so gives its regions.
     share : Tensor
         ``(classes,)``: log-odds of the share of pixels in regions, which details start from.
     """
@@ -67,7 +64,6 @@ class Features(Preset):
     fits_features: ClassVar[bool] = True
     no_other_maps: ClassVar[str] = "its encoder is frozen, so no gradient leads through it"
 
-    local: Tensor
     share: Tensor
     digest: Tensor
 
@@ -88,10 +84,8 @@ class Features(Preset):
         large, small = (
             [widths[k] for k in some] for some in (self.large_levels, self.small_levels)
         )
-        self.large = FeatureHeads(large, classes, HEADS, LARGE_HIDDEN)
-        self.small = FeatureHeads(small, classes, HEADS, SMALL_HIDDEN)
+        self.heads = FeatureHeads(large, classes, HEADS, REGION_HIDDEN)
         self.details = PixelHead(small, classes, DETAIL_HIDDEN)
-        self.register_buffer("local", torch.zeros(classes, dtype=torch.bool))
         self.register_buffer("share", torch.zeros(classes))
         self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
         self.register_load_state_dict_post_hook(_check_digest)  # type: ignore[no-untyped-call]
@@ -104,14 +98,14 @@ class Features(Preset):
     @property
     def encoder(self) -> Encoder:
         """The encoder, on the device of the heads; its weights are no part of the model."""
-        return load_encoder(self.encoder_name, str(self.local.device))
+        return load_encoder(self.encoder_name, str(self.share.device))
 
     def encode(self, images: Tensor) -> list[Tensor]:
         """Return the features of slices ``(slices, channels, h, w)``, see `encode_slices`."""
         return encode_slices(self.encoder, images)
 
-    def regions(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the evidence of all heads of the large and the small reach.
+    def regions(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the evidence of all heads for the regions.
 
         Parameters
         ----------
@@ -120,14 +114,13 @@ class Features(Preset):
 
         Returns
         -------
-        tuple of Tensor
-            Each ``(slices, heads, classes, h, w)``, one pixel for `REGION_STRIDE` pixels.
+        Tensor
+            ``(slices, heads, classes, h, w)``, one pixel for `REGION_STRIDE` pixels.
         """
-        size = self._grid(levels, REGION_STRIDE)
-        large, small = (
-            [levels[k] for k in some] for some in (self.large_levels, self.small_levels)
+        evidence: Tensor = self.heads(
+            [levels[k] for k in self.large_levels], self._grid(levels, REGION_STRIDE)
         )
-        return self.large(large, size), self.small(small, size)
+        return evidence
 
     def detail(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the evidence of details ``(slices, classes, h, w)`` at `DETAIL_STRIDE`."""
@@ -139,18 +132,13 @@ class Features(Preset):
         size = self._grid(levels, DETAIL_STRIDE)
         return join_levels([levels[k] for k in self.small_levels], size)
 
-    def region(self, levels: Sequence[Tensor]) -> Tensor:
-        """Return the evidence ``(slices, classes, h, w)``, of each class in its reach."""
-        large, small = (heads.mean(1) for heads in self.regions(levels))
-        return torch.where(self.local[:, None, None], small, large)
-
     def evidence(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the pooled evidence ``(slices, classes)`` and that of pixels, at `DETAIL_STRIDE`.
 
         Regions are the prior of the details, whose own log-odds are taken relative to their
         mean share.
         """
-        region = self.region(levels)
+        region = self.regions(levels).mean(1)
         fine = F.interpolate(region, self._grid(levels, DETAIL_STRIDE), mode="bilinear")
         return region, fine + self.detail(levels) - self.share[:, None, None]
 
@@ -170,12 +158,12 @@ class Features(Preset):
 
     def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Return the scores of regions alone."""
-        return self._scores(self.region(self.encode(images)), foreground)
+        return self._scores(self.regions(self.encode(images)).mean(1), foreground)
 
     @property
     def inspected(self) -> nn.Module:
-        """The heads of the large reach."""
-        return self.large
+        """The heads of the regions."""
+        return self.heads
 
     def _scores(self, region: Tensor, foreground: Tensor) -> Tensor:
         weights = foreground_at_stride(foreground, REGION_STRIDE)

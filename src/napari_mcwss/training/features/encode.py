@@ -39,7 +39,7 @@ def encode_scans(
 
 
 def _encode(preset: Features, images: torch.Tensor, foreground: torch.Tensor) -> ScanFeatures:
-    device = preset.local.device
+    device = preset.share.device
     with torch.no_grad(), autocast(device):
         levels = preset.encode(images.to(device).float())
     shares = foreground_at_stride(foreground, preset.strides[0])

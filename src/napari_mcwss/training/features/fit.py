@@ -1,4 +1,4 @@
-"""Fitting the heads of the preset ``features`` to tags: all reaches and held-out parts at once."""
+"""Fitting the heads of the preset ``features`` to tags: all heads at once."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -46,21 +46,6 @@ class FitProgress:
     progress: float
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What the fit found out.
-
-    Attributes
-    ----------
-    large, small : Tensor
-        Scores ``(slices, classes)``, log-odds: the probability of each tag by the heads that
-        have not learnt from its scan, for both reaches.
-    """
-
-    large: Tensor
-    small: Tensor
-
-
 def fit_heads(
     preset: Features,
     data: FeatureSet,
@@ -68,19 +53,21 @@ def fit_heads(
     seed: int = 0,
     region_steps: int = REGION_STEPS,
     detail_steps: int = DETAIL_STEPS,
-) -> Generator[FitProgress, None, Fitted]:
+) -> Generator[FitProgress, None, Tensor]:
     """Fit all heads of a preset, which is on the device to train on.
 
     `JUDGED` heads hold a part of the scans back, and are judged by their tags; regions are the
-    mean of all heads. Yield after every step; closing the generator stops.
+    mean of all heads. Yield after every step; closing the generator stops. Return the scores
+    ``(slices, classes)``, log-odds, of the tags by the heads that hold back the slice's scan.
     """
-    device = preset.local.device
+    device = preset.share.device
     generator = torch.Generator().manual_seed(seed)
     _standardise(preset, data, generator)
     held = _held_back(data, generator).to(device)
     total = region_steps + detail_steps
-    regions = [*preset.large.parameters(), *preset.small.parameters()]
-    optimiser = torch.optim.AdamW([p for p in regions if p.requires_grad], RATE, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(
+        [p for p in preset.heads.parameters() if p.requires_grad], RATE, weight_decay=DECAY
+    )
     frequency = data.frequency.to(device)
     preset.train()
     for step, rows in enumerate(draw_rows(len(data), region_steps, generator)):
@@ -90,15 +77,13 @@ def fit_heads(
         tags = tags.masked_fill(held[rows][..., None], UNKNOWN).flatten(0, 1)
         inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
         inside = inside[:, None].expand(-1, HEADS, -1, -1, -1).flatten(0, 1)
-        losses = {}
-        for reach, evidence in zip(("large", "small"), preset.regions(batch.levels), strict=True):
-            losses[reach] = region_loss(evidence.flatten(0, 1), inside, tags, frequency)
-        take_step(optimiser, torch.stack(list(losses.values())).sum())
-        yield FitProgress({k: float(v.detach()) for k, v in losses.items()}, (step + 1) / total)
-    fitted = _judge(preset, data, held)
+        loss = region_loss(preset.regions(batch.levels).flatten(0, 1), inside, tags, frequency)
+        take_step(optimiser, loss)
+        yield FitProgress({"regions": float(loss.detach())}, (step + 1) / total)
+    scores = _judge(preset, data, held)
     yield from _fit_details(preset, data, generator, detail_steps, region_steps / total)
     preset.eval()
-    return fitted
+    return scores
 
 
 def region_loss(maps: Tensor, inside: Tensor, tags: Tensor, frequency: Tensor) -> Tensor:
@@ -142,9 +127,11 @@ def _sample_pixels(
     preset: Features, data: FeatureSet, rows: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return features ``(pixels, features)`` and regions ``(pixels, classes)`` of some pixels."""
-    batch = batch_on(preset.local.device, data.take(rows))
+    batch = batch_on(preset.share.device, data.take(rows))
     features = preset.pixel_features(batch.levels)
-    region = F.interpolate(preset.region(batch.levels), features.shape[-2:], mode="bilinear")
+    region = F.interpolate(
+        preset.regions(batch.levels).mean(1), features.shape[-2:], mode="bilinear"
+    )
     target = region.sigmoid() * (batch.tags != ABSENT)[..., None, None]
     inside = foreground_at(batch.foreground, DETAIL_STRIDE, data.strides[0])[:, 0] > 0.5
     pixels = inside.flatten().nonzero().squeeze(1)
@@ -157,22 +144,18 @@ def _sample_pixels(
 
 
 @torch.no_grad()
-def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Fitted:
+def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Tensor:
     preset.eval()
-    found = []
+    scores = []
     for rows in torch.arange(len(data)).split(BATCH):
-        batch = batch_on(preset.local.device, data.take(rows))
+        batch = batch_on(preset.share.device, data.take(rows))
         inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
-        both = []
-        for evidence in preset.regions(batch.levels):
-            # With a single scan there is nothing to hold back, and every head is judged.
-            judging = held[rows] | ~held[rows].any(1, keepdim=True)
-            weights = judging / judging.sum(1, keepdim=True)
-            maps = (evidence * weights[..., None, None, None]).sum(1)
-            both.append(smooth_maximum(maps, inside, SHARPNESS))
-        found.append(torch.stack(both).cpu())
-    large, small = torch.cat(found, 1)
-    return Fitted(large, small)
+        # With a single scan there is nothing to hold back, and every head is judged.
+        judging = held[rows] | ~held[rows].any(1, keepdim=True)
+        weights = judging / judging.sum(1, keepdim=True)
+        maps = (preset.regions(batch.levels) * weights[..., None, None, None]).sum(1)
+        scores.append(smooth_maximum(maps, inside, SHARPNESS).cpu())
+    return torch.cat(scores)
 
 
 def _held_back(data: FeatureSet, generator: torch.Generator) -> Tensor:
@@ -187,8 +170,7 @@ def _held_back(data: FeatureSet, generator: torch.Generator) -> Tensor:
 def _standardise(preset: Features, data: FeatureSet, generator: torch.Generator) -> None:
     means, deviations = feature_statistics(data, generator)
     for heads, chosen in (
-        (preset.large, preset.large_levels),
-        (preset.small, preset.small_levels),
+        (preset.heads, preset.large_levels),
         (preset.details, preset.small_levels),
     ):
         heads.standardise([means[k] for k in chosen], [deviations[k] for k in chosen])

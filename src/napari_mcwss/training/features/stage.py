@@ -7,23 +7,25 @@ starts again.
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.preset import Preset
-from napari_mcwss.model.presets.features import Features
 from napari_mcwss.training.clock import Clock, Pace
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Batch, Event, Message
 from napari_mcwss.training.features.choice import unpredictable
 from napari_mcwss.training.features.encode import encode_scans
-from napari_mcwss.training.features.fit import FitProgress, Fitted, fit_heads
+from napari_mcwss.training.features.fit import FitProgress, fit_heads
 from napari_mcwss.training.features.pilot import HeldOut
 from napari_mcwss.training.memory import BatchSize
 from napari_mcwss.training.validation import tag_aucs
+
+if TYPE_CHECKING:
+    from napari_mcwss.model.presets.features import Features
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_stage(
     heads = cast("Features", preset)
     features = yield from encode_scans(heads, data, names, batch.slices)
     pace, last, before = Pace(), clock.seconds, 0.0
-    steps: Returning[FitProgress, Fitted] = Returning(
+    steps: Returning[FitProgress, Tensor] = Returning(
         seeded(fit_heads(heads, features, seed=seed), seed)
     )
     losses: dict[str, list[float]] = {}
@@ -103,20 +105,15 @@ def run_stage(
     means = {name: fmean(values) for name, values in losses.items()}
     if len(features.scans) == 1:
         return FeatureStage(means, {}, (), None, count)
-    scores = held_out_scores(heads, steps.value)
+    scores = steps.value
     aucs = tag_aucs(scores, data.tags, classes)
     failed = unpredictable([aucs], data.tags.numpy(), classes)
     return FeatureStage(means, aucs, failed, HeldOut.of(scores, data, names).state(), count)
 
 
-def held_out_scores(preset: Features, fitted: Fitted) -> Tensor:
-    """Return the scores of the reach that each class has, on the CPU."""
-    return torch.where(preset.local.cpu(), fitted.small, fitted.large)
-
-
 def seeded(
-    steps: Generator[FitProgress, None, Fitted], seed: int
-) -> Generator[FitProgress, None, Fitted]:
+    steps: Generator[FitProgress, None, Tensor], seed: int
+) -> Generator[FitProgress, None, Tensor]:
     """Run steps with random numbers of their own, which dropout draws."""
     state = torch.Generator().manual_seed(seed).get_state()
     while True:
@@ -125,7 +122,7 @@ def seeded(
             try:
                 step = next(steps)
             except StopIteration as end:
-                fitted: Fitted = end.value
-                return fitted
+                scores: Tensor = end.value
+                return scores
             state = torch.get_rng_state()
         yield step
