@@ -144,14 +144,14 @@ def test_too_little_memory_for_the_scans_ends_with_advice(tagged_study: Study, m
 @pytest.mark.parametrize("how", ["cancel", "failure"])
 def test_nothing_is_kept_alive_after_the_end(tagged_study: Study, monkeypatch, how):
     alive = []
-    network = stages.Training._network
+    network = stages.new_network
 
-    def watched(self, preset):
-        made = network(self, preset)
+    def watched(*arguments):
+        made = network(*arguments)
         alive.append(weakref.ref(made))
         return made
 
-    monkeypatch.setattr(stages.Training, "_network", watched)
+    monkeypatch.setattr(stages, "new_network", watched)
     events = train(tagged_study, "m", TINY)
     next(event for event in events if isinstance(event, Batch))
     failure = None

@@ -38,7 +38,8 @@ def test_scans_are_shared_out(run, trained_study: Study, monkeypatch):
     folder = trained_study.result_folder("model-1", names[0]).parent
     place(monkeypatch, 1, 3, 1)
     code, out, err = run("segment", trained_study.folder, "--model", "model-1", "--device", "cpu")
-    assert (code, err) == (0, ""), "only the first process draws a bar"
+    told = [line for line in err.splitlines() if not line.startswith("warning: TC: not found in")]
+    assert (code, told) == (0, []), "only the first process draws a bar"
     assert out.startswith("process 1 of 3: 1 scan segmented")
     assert [path.name for path in folder.iterdir()] == [names[1]]
     place(monkeypatch, 0, 3, 0)

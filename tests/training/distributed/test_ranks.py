@@ -71,7 +71,7 @@ def of(kind: type, events: list[Any]) -> list[Any]:
 
 
 def test_two_processes_learn_what_one_does(tagged_study: Study, monkeypatch):
-    config = TINY.model_copy(update={"preset": "mcwss"})
+    config = TINY.model_copy(update={"preset": "mcwss", "seed": 1})
     together = Processes(learn, tagged_study.folder, config, -1)
     one = alone(tagged_study, config, monkeypatch)
     two = list(together.tells(0))

@@ -100,9 +100,13 @@ def test_files_that_change_on_the_disk_are_read_again(store, phantom_study):
     name = phantom_study.scan_names[0]
     compute(store, phantom_study.scan(name))
     path = phantom_study.files(name)[0]
-    path.write_bytes(phantom_study.files(name)[1].read_bytes())
-    phantom_study.scan(name).release()
-    assert store.get(phantom_study.scan(name)) is None
+    before = path.read_bytes()
+    try:
+        path.write_bytes(phantom_study.files(name)[1].read_bytes())
+        phantom_study.scan(name).release()
+        assert store.get(phantom_study.scan(name)) is None
+    finally:  # other tests read the same scans
+        path.write_bytes(before)
 
 
 @pytest.mark.parametrize("damage", ["cut off", "no file of features", "foreign", "misnamed"])
