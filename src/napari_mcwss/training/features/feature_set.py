@@ -17,7 +17,6 @@ class FeatureBatch(NamedTuple):
     levels: list[Tensor]
     foreground: Tensor
     tags: Tensor
-    labels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,10 @@ class ScanFeatures:
         One map per level, float16 ``(slices, features, h, w)``, see `encode_slices`.
     foreground : Tensor
         Share of foreground, float16 ``(slices, 1, h, w)`` at the finest stride.
-    labels : Tensor, optional
-        Share of each class, float16 ``(slices, classes, h, w)`` at the finest stride, of slices
-        whose mask is known.
     """
 
     levels: tuple[Tensor, ...]
     foreground: Tensor
-    labels: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -84,19 +79,13 @@ class FeatureSet:
             for axis in (-2, -1)
         ]
         size = (sides[0] + -sides[0] % MULTIPLE, sides[1] + -sides[1] % MULTIPLE)
-        with_labels = all(self.scans[s].labels is not None for s, _ in places)
-        levels, rest = [], []
+        levels, foreground = [], []
         for s, k in places:
             found = self.scans[s]
             levels.append(pad_levels([level[k] for level in found.levels], size, self.strides))
-            maps = [found.foreground[k]] + (
-                [found.labels[k]] if with_labels and found.labels is not None else []
-            )
-            rest.append(pad_levels(maps, size, [finest] * len(maps)))
-        foreground, *labels = (torch.stack(maps) for maps in zip(*rest, strict=True))
+            foreground += pad_levels([found.foreground[k]], size, [finest])
         return FeatureBatch(
             [torch.stack(maps) for maps in zip(*levels, strict=True)],
-            foreground,
+            torch.stack(foreground),
             self.tags[indices],
-            labels[0] if labels else None,
         )

@@ -201,8 +201,7 @@ def draw_rows(count: int, steps: int, generator: torch.Generator) -> list[Tensor
 def batch_on(device: torch.device, batch: FeatureBatch) -> FeatureBatch:
     """Return a batch on a device, in float32."""
     levels = [level.to(device).float() for level in batch.levels]
-    labels = None if batch.labels is None else batch.labels.to(device).float()
-    return FeatureBatch(levels, batch.foreground.to(device).float(), batch.tags.to(device), labels)
+    return FeatureBatch(levels, batch.foreground.to(device).float(), batch.tags.to(device))
 
 
 def foreground_at(foreground: Tensor, stride: int, finest: int) -> Tensor:

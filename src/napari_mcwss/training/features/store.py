@@ -62,7 +62,7 @@ class EncodedScan:
     Attributes
     ----------
     features : ScanFeatures
-        Without labels; not to be written to.
+        Not to be written to.
     position : Tensor
         Index of each slice in its scan, int64 ``(slices,)``, ascending.
     window : tuple of slice
