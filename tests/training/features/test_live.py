@@ -77,6 +77,18 @@ def test_heads_continue_from_earlier_ones_and_leave_them_alone(store, encoded):
         assert torch.equal(value, before[name])
 
 
+def test_a_fit_is_repeated_whatever_else_draws_random_numbers(store, encoded):
+    data = live_data(encoded, [blob_tags(), blob_tags()], store.strides)
+    fits = [fit_live(data, None, 2, seed) for seed in (1, 1, 2)]
+    for _ in range(2):
+        for fit in fits:
+            next(fit)
+            torch.rand(1)
+    first, again, other = (end_of(fit).weight for fit in fits)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_a_fit_can_be_stopped_after_each_step(store, encoded):
     data = live_data(encoded, [blob_tags(), blob_tags()], store.strides)
     steps = fit_live(data, None, 4)

@@ -12,7 +12,6 @@ from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Message
 from napari_mcwss.training.features.encode import encode_scans
 from napari_mcwss.training.features.fit import fit_heads
-from napari_mcwss.training.features.stage import seeded
 
 if TYPE_CHECKING:
     from napari_mcwss.model.presets.features import Features
@@ -43,7 +42,7 @@ def feature_cost(
         yield message
     seconds = (time.monotonic() - began) / len(few) * slices
     features = encoding.value
-    steps = seeded(fit_heads(heads, features), 0)
+    steps = fit_heads(heads, features)
     done, last, times = next(steps).progress, time.monotonic(), []
     for step in islice(steps, STEPS):
         yield message

@@ -19,6 +19,7 @@ from napari_mcwss.model.presets.features import (
     Features,
 )
 from napari_mcwss.training.features.feature_set import FeatureBatch, FeatureSet
+from napari_mcwss.training.features.seeding import seeded
 
 BATCH = 16
 RATE, DETAIL_RATE = 5e-3, 3e-3
@@ -60,8 +61,18 @@ def fit_heads(
     mean of all heads. Yield after every step; closing the generator stops. Return the scores
     ``(slices, classes)``, log-odds, of the tags by the heads that hold back the slice's scan.
     """
-    device = preset.share.device
     generator = torch.Generator().manual_seed(seed)
+    return seeded(_fit_all(preset, data, generator, region_steps, detail_steps), seed)
+
+
+def _fit_all(
+    preset: Features,
+    data: FeatureSet,
+    generator: torch.Generator,
+    region_steps: int,
+    detail_steps: int,
+) -> Generator[FitProgress, None, Tensor]:
+    device = preset.share.device
     _standardise(preset, data, generator)
     held = _held_back(data, generator).to(device)
     total = region_steps + detail_steps

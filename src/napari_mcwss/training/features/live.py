@@ -26,6 +26,7 @@ from napari_mcwss.training.features.fit import (
     set_rate,
     take_step,
 )
+from napari_mcwss.training.features.seeding import seeded
 from napari_mcwss.training.features.store import EncodedScan
 
 HEADS, HIDDEN = 2, 32
@@ -87,9 +88,9 @@ def missing_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, st
 
 
 def fit_live(
-    data: FeatureSet, previous: FeatureHeads | None, steps: int
+    data: FeatureSet, previous: FeatureHeads | None, steps: int, seed: int = 0
 ) -> Generator[float, None, FeatureHeads]:
-    """Fit heads to tags; closing the generator stops.
+    """Fit heads to tags; closing the generator stops. The seed alone decides random numbers.
 
     Parameters
     ----------
@@ -105,8 +106,13 @@ def fit_live(
     float
         The share that is done, 0..1.
     """
-    generator = torch.Generator()
-    generator.seed()
+    generator = torch.Generator().manual_seed(seed)
+    return seeded(_fit(data, previous, steps, generator), seed)
+
+
+def _fit(
+    data: FeatureSet, previous: FeatureHeads | None, steps: int, generator: torch.Generator
+) -> Generator[float, None, FeatureHeads]:
     if previous is None:
         widths = [level.shape[1] for level in data.scans[0].levels]
         heads = FeatureHeads(widths, data.tags.shape[1], HEADS, HIDDEN)

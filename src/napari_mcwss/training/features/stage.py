@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-import torch
-from torch import Tensor
-
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.training.clock import Clock, Pace
@@ -19,7 +16,7 @@ from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Batch, Event, Message
 from napari_mcwss.training.features.choice import unpredictable
 from napari_mcwss.training.features.encode import encode_scans
-from napari_mcwss.training.features.fit import FitProgress, fit_heads
+from napari_mcwss.training.features.fit import fit_heads
 from napari_mcwss.training.features.pilot import HeldOut
 from napari_mcwss.training.memory import BatchSize
 from napari_mcwss.training.validation import tag_aucs
@@ -79,9 +76,7 @@ def run_stage(
     heads = cast("Features", preset)
     features = yield from encode_scans(heads, data, names, batch.slices)
     pace, last, before = Pace(), clock.seconds, 0.0
-    steps: Returning[FitProgress, Tensor] = Returning(
-        seeded(fit_heads(heads, features, seed=seed), seed)
-    )
+    steps = Returning(fit_heads(heads, features, seed=seed))
     losses: dict[str, list[float]] = {}
     count = 0
     for step in steps:
@@ -109,20 +104,3 @@ def run_stage(
     aucs = tag_aucs(scores, data.tags, classes)
     failed = unpredictable([aucs], data.tags.numpy(), classes)
     return FeatureStage(means, aucs, failed, HeldOut.of(scores, data, names).state(), count)
-
-
-def seeded(
-    steps: Generator[FitProgress, None, Tensor], seed: int
-) -> Generator[FitProgress, None, Tensor]:
-    """Run steps with random numbers of their own, which dropout draws."""
-    state = torch.Generator().manual_seed(seed).get_state()
-    while True:
-        with torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(state)
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                scores: Tensor = end.value
-                return scores
-            state = torch.get_rng_state()
-        yield step
