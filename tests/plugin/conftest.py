@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from helpers.strips import PATIENCE, Asked, specs, unknown, watch
+from napari.qt.threading import WorkerBase
 from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QWidget
 
+from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 
 
@@ -34,6 +36,19 @@ def told() -> Iterator[list[Notification]]:
     notification_manager.notification_ready.connect(notifications.append)
     yield notifications
     notification_manager.notification_ready.disconnect(notifications.append)
+
+
+@pytest.fixture
+def tagging_dock(make_napari_viewer, qtbot) -> Iterator[TaggingDock]:
+    """The Tagging dock in a window that has the keyboard."""
+    viewer = make_napari_viewer(show=True)
+    dock = TaggingDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Tagging")
+    window = dock.window()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
+    yield dock
+    WorkerBase.await_workers(PATIENCE)
 
 
 @pytest.fixture

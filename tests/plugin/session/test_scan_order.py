@@ -1,11 +1,9 @@
 """Scans in a shuffled order, and without their names."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QLabel
 
@@ -35,15 +33,8 @@ def many(many_folder, tmp_path) -> Study:
 
 
 @pytest.fixture
-def dock(make_napari_viewer, qtbot) -> Iterator[TaggingDock]:
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+def dock(tagging_dock) -> TaggingDock:
+    return tagging_dock
 
 
 def open_study(qtbot, dock, folder) -> None:

@@ -1,10 +1,7 @@
 """Beside layers of other kinds, with sliders of their own, no wrong slice is tagged."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 
 from napari_mcwss.plugin.shared.layers import study_layers
@@ -17,19 +14,12 @@ PATIENCE = 30_000
 
 
 @pytest.fixture
-def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, phantom_study, qtbot) -> TaggingDock:
     """The dock on a study, in a window that has the keyboard, tagging switched on."""
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(phantom_study.folder)
-    click(qtbot, dock.slices.switch)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    with qtbot.waitSignal(tagging_dock.settled, timeout=PATIENCE):
+        tagging_dock.open_study(phantom_study.folder)
+    click(qtbot, tagging_dock.slices.switch)
+    return tagging_dock
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -28,19 +26,12 @@ HEADER = "scan,slice,class,tag\n"
 
 
 @pytest.fixture
-def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, phantom_study, qtbot) -> TaggingDock:
     """The dock on a study in which slice 12 of the first scan has TC."""
     phantom_study.tags.change("phantom01", 12, "TC", Tag.PRESENT)
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(phantom_study.folder)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    with qtbot.waitSignal(tagging_dock.settled, timeout=PATIENCE):
+        tagging_dock.open_study(phantom_study.folder)
+    return tagging_dock
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """A second reader's tags beside those of the study."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.strips import cell, tooltip
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -22,23 +20,16 @@ HEADER = "scan,slice,class,tag\n"
 
 
 @pytest.fixture
-def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, phantom_study, qtbot) -> TaggingDock:
     """The dock on a study: TC on slices 0 to 9 of both scans, absent on all others."""
     for scan in phantom_study.scan_names:
         table = TagTable.empty(25, phantom_study.class_names)
         table.values[:, 0] = np.arange(25) < 10
         phantom_study.tags.write({scan: table})
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(phantom_study.folder)
-    qtbot.waitUntil(lambda: len(dock.scans.tables) == 2, timeout=PATIENCE)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    with qtbot.waitSignal(tagging_dock.settled, timeout=PATIENCE):
+        tagging_dock.open_study(phantom_study.folder)
+    qtbot.waitUntil(lambda: len(tagging_dock.scans.tables) == 2, timeout=PATIENCE)
+    return tagging_dock
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
@@ -26,16 +24,9 @@ PATIENCE = 30_000
 
 
 @pytest.fixture
-def dock(make_napari_viewer, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock) -> TaggingDock:
     """The dock in a window that has the keyboard."""
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    return tagging_dock
 
 
 @pytest.fixture

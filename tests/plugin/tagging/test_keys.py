@@ -1,10 +1,7 @@
 """The whole table of keys, pressed for real, whatever layer is active."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
@@ -18,19 +15,12 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def dock(make_napari_viewer, phantom_study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, phantom_study, qtbot) -> TaggingDock:
     """The dock on a study, in a window that has the keyboard, tagging switched on."""
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(phantom_study.folder)
-    qtbot.mouseClick(dock.slices.switch, Qt.MouseButton.LeftButton)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    with qtbot.waitSignal(tagging_dock.settled, timeout=PATIENCE):
+        tagging_dock.open_study(phantom_study.folder)
+    qtbot.mouseClick(tagging_dock.slices.switch, Qt.MouseButton.LeftButton)
+    return tagging_dock
 
 
 class Keyboard:

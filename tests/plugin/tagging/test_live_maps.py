@@ -1,11 +1,8 @@
 """Maps that follow the tags while keys are pressed."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from helpers.blobs import SLICES, blob_scan
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.plugin.shared.layers import study_layers
@@ -35,19 +32,12 @@ def study(tmp_path, monkeypatch) -> Study:
 
 
 @pytest.fixture
-def dock(make_napari_viewer, study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, study, qtbot) -> TaggingDock:
     """The dock on the study, in a window that has the keyboard, tagging switched on."""
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    window = dock.window()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE)
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(study.folder)
-    qtbot.mouseClick(dock.slices.switch, Qt.MouseButton.LeftButton)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    with qtbot.waitSignal(tagging_dock.settled, timeout=PATIENCE):
+        tagging_dock.open_study(study.folder)
+    qtbot.mouseClick(tagging_dock.slices.switch, Qt.MouseButton.LeftButton)
+    return tagging_dock
 
 
 def press(qtbot, dock, *keys, modifier=PLAIN) -> None:
