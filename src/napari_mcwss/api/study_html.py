@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.api.html import html_table
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.study.model_states import model_states
 from napari_mcwss.tags.table import Tag
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def study_html(study: Study) -> str:
     headings = ["Scan", "Slices", *(f"{name}: {counted}" for name in study.class_names)]
     title = (
         f"Study {study.folder.name}: channels {', '.join(study.channels)}; "
-        f"models {', '.join(study.model_names()) or 'none'}"
+        f"models {', '.join(state.label for state in model_states(study)) or 'none'}"
     )
     return html_table(title, [*headings, "Segmented by"], _rows(study))
 

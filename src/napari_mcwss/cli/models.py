@@ -11,6 +11,7 @@ from rich.table import Table
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
 from napari_mcwss.cli.options import ModelName, StudyFolder
+from napari_mcwss.study.model_states import model_states
 from napari_mcwss.study.study import Study
 
 models_app = typer.Typer(help="Share models.", no_args_is_help=True)
@@ -81,7 +82,7 @@ def _trained(folder: Path, model: str | None) -> Iterator[tuple[str, str]]:
 
     study = Study.open(folder)
     if model is None:
-        names = names_text(study.model_names())
+        names = names_text([state.label for state in model_states(study)])
         raise McwssError(f"'{folder}' is a study: name one of its models with --model ({names})")
     found = read_info(study.model_folder(model))
     yield from _described(model, found.preset, found.classes, found.channels, found.pixel)

@@ -45,6 +45,8 @@ class ModelInfo(BaseModel):
         Scans trained on, validation scans, and those trained on whose masks were given.
     undivided : tuple of tuple of str
         Pairs (class, parent) that the training was stopped before learning to tell apart.
+    stopped : str
+        Where the training was stopped, such as ``epoch 6 of 10``; empty if it was finished.
     choice : str
         Why the preset was chosen, with the AUCs, if it was not the user's choice.
     unpredictable : tuple of str
@@ -90,6 +92,7 @@ class ModelInfo(BaseModel):
     validation_scans: tuple[str, ...] = ()
     trusted_scans: tuple[str, ...] = ()
     undivided: tuple[tuple[str, str], ...] = ()
+    stopped: str = ""
     choice: str = ""
     unpredictable: tuple[str, ...] = ()
     epochs: int
@@ -121,13 +124,13 @@ class ModelInfo(BaseModel):
     @property
     def shortcoming(self) -> str:
         """What the model has not learnt: its training was stopped, or failed; else empty."""
-        reasons = self._undivided_text, *map(means_nothing, self.unpredictable)
+        reasons = self._stopped_text, *map(means_nothing, self.unpredictable)
         return "; ".join(filter(None, reasons))
 
     @property
-    def _undivided_text(self) -> str:
+    def _stopped_text(self) -> str:
         if not self.undivided:
-            return ""
+            return f"the training was stopped in {self.stopped}" if self.stopped else ""
         pairs = " and ".join(f"{inner} from {outer}" for inner, outer in self.undivided)
         classes = ", ".join(inner for inner, _ in self.undivided)
         return (

@@ -1,5 +1,6 @@
 """The state of the Results dock, without a window."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -8,11 +9,13 @@ from napari.components import ViewerModel
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QObject
 
+from napari_mcwss.model.checkpoint import read_info, save_info
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import Step
 from napari_mcwss.segmentation.masks.volume_ranges import VolumeRange
+from napari_mcwss.study.model_states import ModelState
 
 pytestmark = pytest.mark.gui
 
@@ -29,9 +32,10 @@ def state(qapp, trained_study) -> Iterator[ResultState]:
 
 
 def test_a_new_model_is_chosen_and_else_the_choice_stays(state, trained_study):
-    assert (state.models, state.model) == (("model-1",), "model-1")
+    assert (state.models, state.model) == ((ModelState("model-1"),), "model-1")
     for name in ("model-2", "model-0"):
         shutil.copytree(trained_study.model_folder("model-1"), trained_study.model_folder(name))
+        os.utime(trained_study.model_folder(name) / "config.json")
         state.session.models_changed.emit()
         assert state.model == name
     state.choose_model("model-1")
@@ -40,6 +44,22 @@ def test_a_new_model_is_chosen_and_else_the_choice_stays(state, trained_study):
     shutil.rmtree(trained_study.model_folder("model-1"))
     state.session.models_changed.emit()
     assert state.model == "model-0"
+
+
+def test_a_stopped_training_leaves_the_chosen_model_where_it_is(state, trained_study):
+    stopped = trained_study.model_folder("stopped")
+    shutil.copytree(trained_study.model_folder("model-1"), stopped)
+    info = read_info(stopped).model_copy(update={"stopped": "epoch 1 of 10"})
+    save_info(stopped, info)
+    state.session.models_changed.emit()
+    assert [found.label for found in state.models] == [
+        "model-1",
+        "stopped (stopped in epoch 1 of 10)",
+    ]
+    assert state.model == "model-1"
+    save_info(stopped, info.model_copy(update={"stopped": ""}))
+    state.session.models_changed.emit()
+    assert state.model == "stopped", "it was continued to its end"
 
 
 def test_the_settings_of_a_stored_mask_come_back(qtbot, state):

@@ -10,6 +10,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.checkpoint import read_info, save_info
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.segmentation.prediction import predict
 from napari_mcwss.tags.table import TagTable
@@ -144,6 +145,19 @@ def test_a_new_model_is_the_one_that_is_asked_and_a_choice_is_kept_otherwise(qtb
     shutil.rmtree(models / "model-1")
     dock.session.models_changed.emit()
     assert dock.suggesting.model.currentText() == "anew"
+
+
+def test_a_stopped_model_says_so_and_is_not_asked_unless_it_is_chosen(qtbot, dock):
+    models = dock.session.study.folder / "models"
+    shutil.copytree(models / "model-1", models / "half")
+    info = read_info(models / "half").model_copy(update={"stopped": "epoch 1 of 10"})
+    save_info(models / "half", info)
+    dock.session.models_changed.emit()
+    assert dock.suggesting.model.model == "model-1"
+    dock.suggesting.model.setCurrentIndex(1)
+    assert dock.suggesting.model.currentText() == "half (stopped in epoch 1 of 10)"
+    dock.session.models_changed.emit()
+    assert dock.suggesting.model.model == "half"
 
 
 def test_a_scan_that_cannot_be_read_is_told_and_a_blind_reader_sees_no_name(

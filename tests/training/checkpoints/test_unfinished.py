@@ -152,6 +152,21 @@ def test_a_stopped_training_takes_its_own_place_again(tagged_study: Study):
     assert read_info(tagged_study.model_folder("m")).epochs == 2
 
 
+def test_a_model_says_where_its_training_was_stopped_until_it_is_finished(tagged_study: Study):
+    def stopped(name: str) -> str:
+        return read_info(tagged_study.model_folder(name)).stopped
+
+    with pytest.warns(UserWarning, match="model m: the training was stopped"):
+        stop(train(tagged_study, "m", TINY))
+    assert stopped("m") == "epoch 1 of 2"
+    stop(resume(tagged_study, "m"), Epoch)
+    assert stopped("m") == "epoch 1 of 2"
+    list(resume(tagged_study, "m"))
+    assert stopped("m") == ""
+    stop(train(tagged_study, "m", TINY.model_copy(update={"seed": 1})))
+    assert (stopped("m"), stopped("m-stopped")) == ("", "epoch 1 of 2")
+
+
 def test_an_older_model_stays_until_a_resumed_training_is_done(tagged_study: Study):
     list(train(tagged_study, "m", TINY))
     run = read_info(tagged_study.model_folder("m")).run

@@ -17,6 +17,7 @@ from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
 from napari_mcwss.segmentation.corrected import CORRECTED
+from napari_mcwss.study.model_states import model_states
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -108,7 +109,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         if study is None:
             return options
         options += [_Option(f"layer {layer.name}", "layer", layer.name) for layer in self._layers()]
-        options += [_Option(f"model {name}", "model", name) for name in study.model_names()]
+        options += [_Option(f"model {m.label}", "model", m.name) for m in model_states(study)]
         options.append(_Option("corrected masks", CORRECTED))
         options += [_Option(f"folder {path.name}", "folder", str(path)) for path in self._folders]
         options.append(_Option(FOLDER, FOLDER))

@@ -3,11 +3,12 @@
 from functools import partial
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.results.correction_box import CorrectionBox
 from napari_mcwss.plugin.results.hover_line import HoverLine
+from napari_mcwss.plugin.results.models_dialog import ModelsDialog
 from napari_mcwss.plugin.results.more_maps import MoreMapsBox
 from napari_mcwss.plugin.results.reference_dialog import ChooseButton
 from napari_mcwss.plugin.results.refining import RefiningBox
@@ -19,7 +20,8 @@ from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.rows import stack
+from napari_mcwss.plugin.shared.model_choice import ModelChoice
+from napari_mcwss.plugin.shared.rows import open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
@@ -44,10 +46,12 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _make_widgets(self) -> None:
         state = self.state
-        self.model = QComboBox(
-            toolTip="The model whose results are shown, and with which you segment",
-            currentTextChanged=state.choose_model,
+        self.model = ModelChoice("The model whose results are shown, and with which you segment")
+        self.model.model_chosen.connect(state.choose_model)
+        self.models_button = QPushButton(
+            "Models …", toolTip="Describe, rename and delete models", clicked=self.show_models
         )
+        self.model_note = QLabel(wordWrap=True)
         self.one = SegmentOne(state)
         self.more = SegmentMore(state)
         self.threshold = ratio_slider(THRESHOLD, lambda value: state.change(threshold=value))
@@ -78,7 +82,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.more_maps = MoreMapsBox(state)
         self.correction = CorrectionBox(state)
         choice = QFormLayout()
-        choice.addRow("Model", self.model)
+        choice.addRow("Model", side_by_side(self.model, self.models_button))
+        choice.addRow(self.model_note)
         self.settings = QWidget()
         form = QFormLayout(self.settings)
         form.setContentsMargins(0, 0, 0, 0)
@@ -105,11 +110,16 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         inside.layout().addStretch(1)
         scroll(self, inside)
 
+    def show_models(self) -> None:
+        """Show the models of the study, to rename or delete some."""
+        study = self.session.study
+        if study is not None:
+            dialog = ModelsDialog(self, study, self.state.model)
+            dialog.models_changed.connect(self.session.models_changed.emit)
+            open_dialog(dialog)
+
     def _list_models(self) -> None:
-        with signals_blocked(self.model):
-            self.model.clear()
-            self.model.addItems(self.state.models)
-            self.model.setCurrentText(self.state.model)
+        self.model.show_models(self.state.models, self.state.model)
 
     def _show_settings(self) -> None:
         settings = self.state.settings
@@ -120,3 +130,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
 
     def _refresh(self) -> None:
         self.settings.setEnabled(self.state.result is not None)
+        lack = next((m.lack for m in self.state.models if m.name == self.state.model), "")
+        self.model_note.setText(f"This model is not finished: {lack}." if lack else "")
+        self.model_note.setVisible(bool(lack))
+        self.models_button.setEnabled(bool(self.state.models))

@@ -20,6 +20,7 @@ from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
+from napari_mcwss.study.model_states import ModelState, default_model, model_states
 
 
 class ResultState(QObject):  # type: ignore[misc]
@@ -63,7 +64,7 @@ class ResultState(QObject):  # type: ignore[misc]
     def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)
         self.session = session
-        self.models: tuple[str, ...] = ()
+        self.models: tuple[ModelState, ...] = ()
         self.classes: tuple[str, ...] = ()
         self.model = ""
         self.settings = MaskSettings()
@@ -161,14 +162,13 @@ class ResultState(QObject):  # type: ignore[misc]
         self.step_changed.emit()
 
     def follow_study(self) -> None:
-        """Take over models and classes of the study; a new model is chosen."""
+        """Take over models and classes of the study; a new model that is finished is chosen."""
         study = self.session.study
-        names = () if study is None else tuple(study.model_names())
+        models = () if study is None else tuple(model_states(study))
         classes = () if study is None else study.class_names
-        if names != self.models:
-            new = [name for name in names if name not in self.models]
-            kept = self.model if self.model in names else next(iter(names), "")
-            self.models, self.model = names, new[-1] if new else kept
+        if models != self.models:
+            known = {state.name for state in self.models if state.finished}
+            self.models, self.model = models, default_model(models, self.model, known)
             self.models_changed.emit()
         if classes != self.classes:
             self.classes, self.settings = classes, replace(self.settings, volumes={})

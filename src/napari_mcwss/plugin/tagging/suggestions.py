@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
@@ -15,9 +15,11 @@ from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.model_choice import ModelChoice
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
+from napari_mcwss.study.model_states import default_model, model_states
 from napari_mcwss.tags.suggestions import Probabilities, accepted, most_uncertain, open_suggestions
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._study: Study | None = None
         self._found: dict[str, Probabilities] = {}
         self._visited: set[tuple[str, int]] = set()
+        self._known: set[str] = set()
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._ended)
@@ -54,9 +57,8 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _make_widgets(self) -> None:
-        self.model = QComboBox(
-            toolTip="The model that suggests tags", currentTextChanged=self.forget
-        )
+        self.model = ModelChoice("The model that suggests tags")
+        self.model.model_chosen.connect(self.forget)
         self.suggest_button = QPushButton(
             "Suggest tags",
             toolTip="For the slices of all scans that have no tag yet",
@@ -99,7 +101,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def suggest(self) -> None:
         """Predict the unknown tags of all scans, of the one on screen first."""
-        study, model = self._session.study, self.model.currentText()
+        study, model = self._session.study, self.model.model
         if study is None or not model:
             return
         tables, here = self._scans.tables, self._session.scan
@@ -114,7 +116,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
             show_error(str(error))
         self.show_slice()
 
-    def forget(self) -> None:
+    def forget(self, _: str = "") -> None:
         """Drop all suggestions."""
         self.background.cancel()
         self._found, self._visited = {}, set()
@@ -192,18 +194,12 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _study_changed(self) -> None:
-        study, chosen = self._session.study, self.model.currentText()
-        models: list[str] = [] if study is None else study.model_names()
-        new = any(self.model.findText(name) < 0 for name in models)
-        self.model.blockSignals(True)
-        self.model.clear()
-        self.model.addItems(models)
-        # The user has just waited for a new model; the newest is last.
-        keep = chosen in models and not new
-        self.model.setCurrentIndex(models.index(chosen) if keep else len(models) - 1)
-        self.model.blockSignals(False)
-        self.setVisible(bool(models))
-        if study is not self._study or self.model.currentText() != chosen:
+        study, chosen = self._session.study, self.model.model
+        states = [] if study is None else model_states(study)
+        self.model.show_models(states, default_model(states, chosen, self._known))
+        self._known = {state.name for state in states if state.finished}
+        self.setVisible(bool(states))
+        if study is not self._study or self.model.model != chosen:
             self._study = study
             self.forget()
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QDialog,
     QHeaderView,
     QLabel,
@@ -16,8 +15,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.model_choice import ModelChoice
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.plugin.training.curves import Curves
+from napari_mcwss.study.model_states import model_states
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -33,12 +34,11 @@ class RunComparison(QDialog):  # type: ignore[misc]
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(720, 640)
         self._study = study
-        self.first, self.second = QComboBox(), QComboBox()
-        names = study.model_names()
-        for choice, index in ((self.first, len(names) - 1), (self.second, len(names) - 2)):
-            choice.addItems(names)
-            choice.setCurrentIndex(max(0, index))
-            choice.currentIndexChanged.connect(self._ask)
+        self.first, self.second = ModelChoice(), ModelChoice()
+        states = model_states(study)
+        for choice, index in ((self.first, len(states) - 1), (self.second, len(states) - 2)):
+            choice.show_models(states, states[max(0, index)].name)
+            choice.model_chosen.connect(self._ask)
         self.curves = Curves(theme)
         read_only = QAbstractItemView.EditTrigger.NoEditTriggers
         self.facts = QTableWidget(0, 3, editTriggers=read_only, wordWrap=True)
@@ -56,8 +56,8 @@ class RunComparison(QDialog):  # type: ignore[misc]
         self._latest.answered.connect(self._show)
         self._ask()
 
-    def _ask(self) -> None:
-        study, names = self._study, (self.first.currentText(), self.second.currentText())
+    def _ask(self, _: str = "") -> None:
+        study, names = self._study, (self.first.model, self.second.model)
 
         def read() -> "tuple[RunRecord, RunRecord]":
             from napari_mcwss.training.checkpoints.records import read_run

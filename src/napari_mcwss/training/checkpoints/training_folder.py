@@ -119,22 +119,26 @@ class TrainingFolder:
         It takes the model's name if that is free or, by the key, the training's own. Otherwise it
         takes the name with ``-stopped``: an old model stays until a new one is finished.
         """
-        if not (self.working / STATE).exists():
+        unfinished = unfinished_training(self.study, self.name)
+        if unfinished is None:
             # It failed before there was anything to keep.
             self.clear()
-        if not (self.working / "config.json").exists():
+        if unfinished is None or not (self.working / "config.json").exists():
             return None
         own = not self.target.exists() or _key(self.target) == key
         target = self.target if own else self._stopped
-        self._publish(target)
+        self._publish(target, stopped=unfinished.position)
         return target
 
     @property
     def _stopped(self) -> Path:
         return self.target.with_name(self.name + STOPPED)
 
-    def _publish(self, target: Path) -> None:
-        """Copy the model to its place; a kill between the two renames is mended by `_mend`."""
+    def _publish(self, target: Path, *, stopped: str = "") -> None:
+        """Copy the model to its place, with the epoch if its training was stopped.
+
+        A kill between the two renames is mended by `_mend`.
+        """
         new, old = target.with_name(f".{target.name}.new"), _old(target)
         try:
             for folder in (new, old):
@@ -143,6 +147,8 @@ class TrainingFolder:
                 if (self.working / name).exists():
                     with replacing(new / name) as path:
                         shutil.copyfile(self.working / name, path)
+            if stopped:
+                save_info(new, read_info(new).model_copy(update={"stopped": stopped}))
             if target.exists():
                 target.rename(old)
             new.rename(target)

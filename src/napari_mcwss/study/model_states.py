@@ -1,0 +1,79 @@
+"""How far the models of a study are trained, read without torch."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
+
+from napari_mcwss.study.layout import StudyLayout
+
+
+class _Description(BaseModel):
+    """The fields of `napari_mcwss.model.checkpoint.ModelInfo` that tell how far a model is."""
+
+    stopped: str = ""
+    undivided: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """A model, and what is missing in words: empty if its training was finished."""
+
+    name: str
+    lack: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training was finished."""
+        return not self.lack
+
+    @property
+    def label(self) -> str:
+        """The name, with what is missing."""
+        return f"{self.name} ({self.lack})" if self.lack else self.name
+
+
+def model_states(study: StudyLayout) -> list[ModelState]:
+    """Return the states of all models, the newest last."""
+    return [_state(study, name) for name in study.model_names()]
+
+
+def default_model(
+    states: Sequence[ModelState], chosen: str = "", known: Collection[str] = ()
+) -> str:
+    """Return the model to be used until the user chooses another.
+
+    Parameters
+    ----------
+    states : sequence of ModelState
+        All models, the newest last.
+    chosen : str
+        The model that was used before.
+    known : collection of str
+        Models that there were before. A new one that is finished takes the place of the chosen
+        one: the user has just waited for it.
+
+    Returns
+    -------
+    str
+        A stopped model only if it was chosen, or no other is finished; empty if there is none.
+    """
+    finished = [state.name for state in states if state.finished]
+    new = [name for name in finished if name not in known]
+    if new:
+        return new[-1]
+    names = [state.name for state in states]
+    if chosen in names:
+        return chosen
+    return next(reversed(finished or names), "")
+
+
+def _state(study: StudyLayout, name: str) -> ModelState:
+    try:
+        content = (study.model_folder(name) / "config.json").read_bytes()
+        found = _Description.model_validate_json(content)
+    except (OSError, ValidationError):
+        return ModelState(name, "cannot be read")
+    lacks = [f"stopped in {found.stopped}"] if found.stopped else []
+    lacks += [f"{inner} and {outer} not told apart" for inner, outer in found.undivided]
+    return ModelState(name, ", ".join(lacks))
