@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.questions import User
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
@@ -122,6 +123,42 @@ def test_an_end_without_a_start_tags_nothing_and_says_why(dock, keys):
     assert "Press [" in dock.slices.note.text()
 
 
+def test_undo_leaves_other_scans_alone_unless_the_user_says_so(dock, keys, qtbot):
+    keys(Key.Key_1)
+    before = dock.session.scan
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        keys(Key.Key_N)
+    user = User(qtbot, "Keep")
+    keys(Key.Key_Z, modifier=CONTROL)
+    assert user.questions == ["The step to undo changed 1 tag of phantom01. Undo it?"]
+    assert dock.session.study.tags.read(before).values[12].tolist() == [1, -1]
+    assert dock.slices.note.text() == "Nothing was changed."
+
+
+def test_undo_takes_a_stroke_back_if_that_came_last(dock, keys):
+    keys(Key.Key_1)
+    dock.session.correcting.begin("")
+    layer = dock.session.correcting.layer
+    layer.paint((12, 40, 40), 1)
+    keys(Key.Key_Z, modifier=CONTROL)
+    assert not layer.data.any()
+    assert tags(dock, 12) == [1, -1]
+    assert dock.slices.note.text() == "Undone: a stroke in corrected mask."
+    keys(Key.Key_Z, modifier=CONTROL)
+    assert tags(dock, 12) == [-1, -1]
+    assert dock.slices.note.text() == "Undone: 1 tag of phantom01."
+    keys(Key.Key_Z, Key.Key_Z, modifier=CONTROL | SHIFT)
+    assert layer.data.any()
+    assert tags(dock, 12) == [1, -1]
+
+
+def test_an_undo_is_saved_and_says_so(dock, keys):
+    keys(Key.Key_1)
+    dock.slices.saved.clear()
+    keys(Key.Key_Z, modifier=CONTROL)
+    assert dock.slices.saved.text().startswith("saved")
+
+
 def test_undo_reaches_other_scans_and_earlier_sessions(dock, keys, qtbot):
     keys(Key.Key_1)
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
@@ -131,6 +168,7 @@ def test_undo_reaches_other_scans_and_earlier_sessions(dock, keys, qtbot):
     dock.session.close()
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(folder)
+    user = User(qtbot, "Undo", "Redo")
     keys(Key.Key_Z, Key.Key_Z, modifier=CONTROL)
     qtbot.waitUntil(
         lambda: all("(0 of 25" in dock.scans.item(row).text() for row in range(2)),
@@ -138,6 +176,7 @@ def test_undo_reaches_other_scans_and_earlier_sessions(dock, keys, qtbot):
     )
     study = dock.session.study
     assert all((study.tags.read(scan).values == -1).all() for scan in study.scan_names)
+    assert len(user.questions) == 1
     assert "phantom01" in dock.slices.note.text()
     keys(Key.Key_Z, Key.Key_Z, modifier=CONTROL | SHIFT)
     assert [study.tags.read(scan).values[12].tolist() for scan in study.scan_names] == [

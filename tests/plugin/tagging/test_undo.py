@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from helpers.questions import User
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog
@@ -43,9 +44,13 @@ def click(qtbot, button) -> None:
 
 
 def turn(qtbot, dock, name: str) -> None:
-    """Click on Undo or Redo, and wait until all is written."""
+    """Click on Undo or Redo, say yes, and wait until all is written."""
+    user = User(qtbot, name)
     with qtbot.waitSignal(dock.slices.undoing.background.ended, timeout=PATIENCE):
         click(qtbot, dock.slices.edit_buttons[name])
+    assert user.questions == [
+        f"The step to {name.lower()} changed 100 tags of phantom01, phantom02. {name} it?"
+    ]
 
 
 def tags(dock) -> list[int]:
@@ -75,7 +80,9 @@ def test_the_screen_does_not_wait_and_nobody_tags_meanwhile(qtbot, dock, monkeyp
         return undo(book)
 
     monkeypatch.setattr(TagStore, "undo", slow)
+    user = User(qtbot, "Undo")
     click(qtbot, dock.slices.edit_buttons["Undo"])
+    assert user.satisfied
     (dialog,) = (d for d in dock.slices.findChildren(QDialog) if d.isVisible())
     assert dialog.isModal()
     qtbot.waitUntil(lambda: bool(threads), timeout=PATIENCE)

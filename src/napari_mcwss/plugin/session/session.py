@@ -10,6 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.acts import Acts
 from napari_mcwss.plugin.session.correcting import Correcting
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.tag_saving import TagSaving
@@ -70,6 +71,7 @@ class Session:
         self.saving = TagSaving()
         self.order = ScanOrder()
         self.correcting = Correcting(self)
+        self.acts = Acts(self)
         self.window_closed = False
         self._counted_millimetres = self.in_millimetres
         self._to_be_drawn_again = False
@@ -195,6 +197,7 @@ class Session:
             return
         self.table = with_changes(self.table, changes)
         self.saving.save(self.study.tags, self.scan, changes)
+        self.acts.note_tags()
         self.tags_changed.emit(self.scan)
 
     def reload_tags(self, scans: Iterable[str]) -> None:
@@ -207,6 +210,7 @@ class Session:
 
     def show_step(self, step: UndoStep) -> None:
         """Show a step that was undone or redone on the disk."""
+        self.saving.note_saved()
         self.reload_tags(step.changes)
         if self.scan in step.changes:
             self.go_to(step.changes[self.scan][0].slice_index)

@@ -65,6 +65,11 @@ class TagSaving(QObject):  # type: ignore[misc]
         self._waiting.append((store, scan, changes))
         self.retry()
 
+    def note_saved(self) -> None:
+        """Note that all is on the disk, as after an undo, which writes there itself."""
+        self.saved_at = datetime.now()
+        self.changed.emit()
+
     def retry(self) -> None:
         """Save the steps that wait, until one fails."""
         while self._waiting:

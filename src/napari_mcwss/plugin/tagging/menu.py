@@ -68,6 +68,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
         self.compare_action.setEnabled(opened)
 
     def _take_over(self, applied: Applied) -> None:
+        self._session.acts.note_tags()
         self._session.reload_tags(applied.scans)
         if not applied.reason:
             show_info(f"{applied.changed} tags imported. Undo reverts this.")

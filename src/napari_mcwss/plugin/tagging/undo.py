@@ -1,11 +1,12 @@
-"""Undo and redo of tagging."""
+"""Undo and redo of tagging, and of painting between."""
 
 from collections.abc import Callable, Generator
 from functools import partial
 
+from napari.layers import Labels
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QWidget
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QDialog, QLabel, QMessageBox, QProgressBar, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, names_text
@@ -21,10 +22,10 @@ AT_ONCE = 4
 
 
 class Undoing(QObject):  # type: ignore[misc]
-    """Undo and redo, over all scans.
+    """Undo and redo of what was done last: a step of tags, or a stroke in the active layer.
 
-    A step of many scans, as of an import, is written in a thread; meanwhile a dialog keeps the user
-    from tagging.
+    Before tags of scans that are not on screen are changed, it asks. A step of many scans, as of an
+    import, is written in a thread; meanwhile a dialog keeps the user from tagging.
 
     Attributes
     ----------
@@ -41,18 +42,25 @@ class Undoing(QObject):  # type: ignore[misc]
         self.background = Background(self)
 
     def undo(self) -> None:
-        """Undo the latest step."""
-        self._apply(lambda store: store.to_undo, TagStore.undo, "Undone", "Nothing to undo.")
+        """Undo the latest step, or the latest stroke if that came later."""
+        if not self._said_stroke(self._session.acts.undo_stroke(), "Undone"):
+            self._apply(lambda store: store.to_undo, TagStore.undo, "Undo", "Nothing to undo.")
 
     def redo(self) -> None:
-        """Redo the step that was undone last."""
-        self._apply(lambda store: store.to_redo, TagStore.redo, "Redone", "Nothing to redo.")
+        """Redo the step or the stroke that was undone last."""
+        if not self._said_stroke(self._session.acts.redo_stroke(), "Redone"):
+            self._apply(lambda store: store.to_redo, TagStore.redo, "Redo", "Nothing to redo.")
+
+    def _said_stroke(self, layer: Labels | None, done: str) -> bool:
+        if layer is not None:
+            self.said.emit(f"{done}: a stroke in {layer.name}.")
+        return layer is not None
 
     def _apply(
         self,
         next_step: Callable[[TagStore], UndoStep | None],
         apply: Callable[[TagStore], object],
-        done: str,
+        verb: str,
         nothing: str,
     ) -> None:
         study, order = self._session.study, self._session.order
@@ -65,20 +73,47 @@ class Undoing(QObject):  # type: ignore[misc]
             step = next_step(study.tags)
             if step is None:
                 self.said.emit(nothing)
+            elif not self._wanted(step, verb):
+                self.said.emit("Nothing was changed.")
             elif len(step.changes) > AT_ONCE:
-                self._apply_in_thread(step, partial(apply, study.tags), done)
+                self._apply_in_thread(step, partial(apply, study.tags), verb)
             else:
                 apply(study.tags)
-                self._show(step, done)
+                self._show(step, verb)
         except McwssError as error:
             show_error(order.hide(str(error)))
 
-    def _apply_in_thread(self, step: UndoStep, apply: Callable[[], object], done: str) -> None:
+    def _wanted(self, step: UndoStep, verb: str) -> bool:
+        """Ask if the step changes tags that are not on screen."""
+        if step.changes.keys() <= {self._session.scan}:
+            return True
+        others = "another scan" if len(step.changes) == 1 else "scans that are not on screen"
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            f"{verb} tags of {others}",
+            f"The step to {verb.lower()} changed {self._text(step)}. {verb} it?",
+            parent=self.parent(),
+            textFormat=Qt.TextFormat.PlainText,
+        )
+        act = box.addButton(verb, QMessageBox.ButtonRole.AcceptRole)
+        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.exec()
+        wanted = box.clickedButton() is act
+        box.deleteLater()
+        return wanted
+
+    def _text(self, step: UndoStep) -> str:
+        tags = counted(sum(map(len, step.changes.values())), "tag")
+        return f"{tags} of {names_text([self._session.order.label(scan) for scan in step.changes])}"
+
+    def _apply_in_thread(self, step: UndoStep, apply: Callable[[], object], verb: str) -> None:
         def end(outcome: JobOutcome) -> None:
             self.background.ended.disconnect(end)
             self._dialog.accept()
             if outcome.error is None:
-                self._show(step, done)
+                self._show(step, verb)
             else:
                 # Some of the scans may be written.
                 self._session.reload_tags(step.changes)
@@ -88,11 +123,9 @@ class Undoing(QObject):  # type: ignore[misc]
         self.background.ended.connect(end)
         self._dialog.say(f"Writing the tags of {len(step.changes)} scans …")
 
-    def _show(self, step: UndoStep, done: str) -> None:
+    def _show(self, step: UndoStep, verb: str) -> None:
         self._session.show_step(step)
-        tags = counted(sum(map(len, step.changes.values())), "tag")
-        scans = names_text([self._session.order.label(scan) for scan in step.changes])
-        self.said.emit(f"{done}: {tags} of {scans}.")
+        self.said.emit(f"{verb}ne: {self._text(step)}.")
 
 
 class _Waiting(QDialog):  # type: ignore[misc]
