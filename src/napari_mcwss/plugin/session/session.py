@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.acts import Acts
 from napari_mcwss.plugin.session.correcting import Correcting
+from napari_mcwss.plugin.session.radiological_view import RadiologicalView
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.tag_saving import TagSaving
 from napari_mcwss.plugin.shared.layers import remove_study_layers, show_scan_layers
@@ -72,6 +73,7 @@ class Session:
         self.order = ScanOrder()
         self.correcting = Correcting(self)
         self.acts = Acts(self)
+        self._view = RadiologicalView(self)
         self.window_closed = False
         self._counted_millimetres = self.in_millimetres
         self._to_be_drawn_again = False
@@ -110,6 +112,7 @@ class Session:
         self._leave_scan()
         if not self.window_closed:
             remove_study_layers(self.viewer)
+            self._view.refresh()
         if self.saving.waiting:
             self.saving.retry()
         if self.study is not None and self.study.tags.lock.held:
@@ -130,6 +133,7 @@ class Session:
         source = self.study.scan(scan)
         show_scan_layers(self.viewer, source)
         self.scan = scan
+        self._view.refresh()
         self._read_tags()
         self.go_to(source.slices // 2)
         self.scan_changed.emit(scan)
