@@ -59,6 +59,7 @@ METHODS = {
     "mcwss": Method({"preset": "mcwss"}),
     "local": Method({"preset": "local"}),
     "features": Method({"preset": "features"}),
+    "auto": Method({"preset": "auto"}),
     "supervised": Method({"refine": True}, masks=True),
 }
 """Methods in the order of the table: a line each, also for the same network with masks."""

@@ -45,6 +45,7 @@ PICTURES: dict[str, Mapping[str, object]] = {
     "mcwss": {"minutes": 5, "pixel": 3},
     "local": {"minutes": 5, "pixel": 3},
     "features": {},
+    "auto": {},
     "supervised": {"epochs": 40, "pixel": 3},
 }
 """The same for folders of pictures. The ceiling is no matter of minutes."""

@@ -101,7 +101,7 @@ def trained_folder(tagged_folder: Path, tmp_path_factory: pytest.TempPathFactory
 
     folder = tmp_path_factory.mktemp("trained") / "copy"
     shutil.copytree(tagged_folder, folder)
-    config = TrainingConfig(width=4, epochs=4, device="cpu")
+    config = TrainingConfig(preset="local", width=4, epochs=4, device="cpu")
     for _ in train(Study.open(folder / "study"), "model-1", config):
         pass
     return folder

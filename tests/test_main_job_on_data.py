@@ -11,7 +11,7 @@ from PIL import Image
 from napari_mcwss.cli import app as cli
 from napari_mcwss.study.study import Study
 
-TINY = ("--epochs", 1, "--width", 2, "--device", "cpu")
+TINY = ("--preset", "local", "--epochs", 1, "--width", 2, "--device", "cpu")
 
 
 def run(monkeypatch, *arguments: object) -> None:

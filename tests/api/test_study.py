@@ -5,7 +5,7 @@ import pytest
 import napari_mcwss as mcwss
 from napari_mcwss.study import study as on_disk
 
-QUICK = {"epochs": 1, "width": 2, "device": "cpu", "progress": False}
+QUICK = {"preset": "local", "epochs": 1, "width": 2, "device": "cpu", "progress": False}
 VALUES = {"TC": (1, 4), "ED": 2}
 
 

@@ -20,7 +20,7 @@ accuracy = importlib.import_module("accuracy")
 methods = importlib.import_module("accuracy_methods")
 scores = importlib.import_module("accuracy_scores")
 
-MOMENT = TrainingConfig(epochs=1, minutes=0.01, width=2, device="cpu")
+MOMENT = TrainingConfig(preset="local", epochs=1, minutes=0.01, width=2, device="cpu")
 
 
 def run(monkeypatch, *arguments):
@@ -170,7 +170,7 @@ def test_table_gives_spread_and_shares_of_the_ceiling(tmp_path):
 @pytest.mark.slow
 def test_ceiling_learns_from_masks(tmp_path):
     bench = accuracy.make_bench(accuracy.COHORTS["quick"], tmp_path)
-    config = TrainingConfig(epochs=15, width=8, device="cpu", validation_share=0)
+    config = TrainingConfig(preset="local", epochs=15, width=8, device="cpu", validation_share=0)
     config = accuracy.configured("supervised", config)
     training, tested = bench.study.scan_names[:6], bench.study.scan_names[6]
     _, predict = methods.learn("supervised", bench, config, training, methods.TAGS_ALONE)

@@ -74,8 +74,9 @@ def test_a_second_stage_with_a_corrected_mask(run, tagged_study: Study, tmp_path
     truth = tagged_study.files(name)[0].with_name("seg.nii.gz")
     shutil.copy(truth, corrected / f"{name}.nii.gz")
     options = ("--epochs", 1, "--width", 2, "--device", "cpu", "--pixel", 2, "--place")
+    local = ("--preset", "local")
     refine = ("--refine", "--trust", corrected)
-    code, _, err = run("train", tagged_study.folder, "--model", "m", *options, *refine)
+    code, _, err = run("train", tagged_study.folder, "--model", "m", *local, *options, *refine)
     assert code == 0
     assert "epoch 2: loss" in err
     info = read_info(tagged_study.model_folder("m"))
@@ -208,11 +209,11 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
         (
             ("train", "{study}", "--model", "m", "--preset", "u"),
-            "one of local, features, auto, mcwss, published",
+            "one of auto, local, features, mcwss, published",
         ),
         (
             ("train", "{study}", "--model", "m", "--preset", "refined"),
-            "one of local, features, auto, mcwss",
+            "one of auto, local, features, mcwss",
         ),
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
         (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),

@@ -28,5 +28,6 @@ def make_example(folder: Path) -> None:
         classes=["TC", "ED"],
     )
     study.tags.import_masks("seg", {"TC": 1, "ED": 2})
-    study.train("first", scans=["pat0001"], epochs=1, width=2, device="cpu", progress=False)
+    quick = {"preset": "local", "epochs": 1, "width": 2, "device": "cpu"}
+    study.train("first", scans=["pat0001"], progress=False, **quick)
     study.segment("pat0006", "first", ignore_tags=True, progress=False)

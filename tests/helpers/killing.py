@@ -26,7 +26,7 @@ from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Checkpoint, Event, Finished
 from napari_mcwss.training.loop import resume, train
 
-CONFIG = TrainingConfig(width=2, epochs=2, batch_size=4, device="cpu", refine=True)
+CONFIG = TrainingConfig(preset="local", width=2, epochs=2, batch_size=4, device="cpu", refine=True)
 LATER = 0.03
 """A kill comes up to so many seconds after an event."""
 

@@ -101,7 +101,7 @@ def test_a_mask_that_was_put_there_by_hand_is_not_trusted_unasked(tagged_study, 
 
 
 def test_the_second_stage_learns_from_corrected_masks(tagged_study, blocks, run, refused):
-    options = ("--model", "m", "--epochs", 1, "--width", 2, "--device", "cpu")
+    options = ("--model", "m", "--preset", "local", "--epochs", 1, "--width", 2, "--device", "cpu")
     command = ("train", tagged_study.folder, *options, "--trust", "corrected")
     assert "no corrected mask" in refused(*command, "--refine")
     for scan, image in blocks.items():

@@ -18,7 +18,7 @@ from napari_mcwss.training.memory import saved_memory
 
 T = TypeVar("T")
 
-TINY = TrainingConfig(width=2, epochs=3, batch_size=8, pixel=4, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=3, batch_size=8, pixel=4, device="cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -123,8 +123,8 @@ def test_what_gradients_need_is_counted_once_and_weights_are_not():
 
 
 def test_the_command_says_it_and_trains_nothing(run, tagged_study: Study):
-    options = ("--model", "m", "--width", 2, "--pixel", 4, "--epochs", 2, "--dry-run")
-    code, out, _ = run("train", tagged_study.folder, *options)
+    options = ("--model", "m", "--preset", "local", "--width", 2, "--pixel", 4, "--epochs", 2)
+    code, out, _ = run("train", tagged_study.folder, *options, "--dry-run")
     assert code == 0
     assert "36 tagged slices of 4 scans" in out
     assert "Memory: about" in out

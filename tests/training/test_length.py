@@ -15,8 +15,8 @@ from napari_mcwss.training.events import Batch, Epoch, Started
 from napari_mcwss.training.length import Length
 from napari_mcwss.training.loop import resume, train
 
-PATIENT = TrainingConfig(epochs=10, patience=3)
-TINY = TrainingConfig(width=2, epochs=2, patience=2, batch_size=8, device="cpu")
+PATIENT = TrainingConfig(preset="local", epochs=10, patience=3)
+TINY = TrainingConfig(preset="local", width=2, epochs=2, patience=2, batch_size=8, device="cpu")
 
 
 def shares(

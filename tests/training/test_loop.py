@@ -25,7 +25,7 @@ from napari_mcwss.training.events import (
 from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.run import Run
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 
 
 def weights(study: Study, name: str) -> dict[str, torch.Tensor]:
@@ -171,7 +171,7 @@ def test_a_failing_run_leaves_the_old_model_in_place(tagged_study: Study, monkey
 def test_minutes_end_a_run_in_the_middle_of_an_epoch(tagged_study: Study, monkeypatch):
     clock = itertools.count()
     monkeypatch.setattr(clocks.time, "monotonic", lambda: float(next(clock)))
-    config = TrainingConfig(width=2, minutes=0.1, batch_size=2, device="cpu")
+    config = TrainingConfig(preset="local", width=2, minutes=0.1, batch_size=2, device="cpu")
     events = list(train(tagged_study, "m", config))
     batches = [event for event in events if isinstance(event, Batch)]
     assert batches[-1].progress == 1

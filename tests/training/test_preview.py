@@ -13,7 +13,7 @@ from napari_mcwss.training.events import Preview
 from napari_mcwss.training.loop import train
 from napari_mcwss.training.preview import Previewer
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 
 
 @pytest.fixture

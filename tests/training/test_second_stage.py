@@ -29,7 +29,7 @@ from napari_mcwss.training.run import Run
 
 DATA = "napari_mcwss.training.data.training_data"
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu", refine=True)
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu", refine=True)
 
 
 def blocks(study: Study, *scans: str) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ from napari_mcwss.training.events import (
 from napari_mcwss.training.loop import resume, train
 from napari_mcwss.training.memory import ran_out
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork and no SIGKILL")
 
 ALLOCATORS = [
@@ -260,7 +260,7 @@ from napari_mcwss.training.loop import resume, train
 
 clock.SHARE = 1e9
 study, told = Study.open(Path(sys.argv[1])), []
-config = TrainingConfig(width=2, epochs=4, batch_size=8, device="cpu")
+config = TrainingConfig(preset="local", width=2, epochs=4, batch_size=8, device="cpu")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 error = ""

@@ -127,7 +127,8 @@ def estimate(
     task = Task.of(study, config, scans, trusted or {})
     device = choose_device(config.device)
     names, stages = task.split.training, task.stages(config)
-    input_spec = InputSpec(config.pixel or own_pixel(study, names), config.place)
+    own = own_pixel(study, names, quick=bool(PRESETS[config.preset].tries))
+    input_spec = InputSpec(config.pixel or own, config.place)
     complete = PRESETS[stages[0]].preset_class.needs_complete_tags
     tags = _usable_tags(study, names, complete=complete)
     usable: Usable = "complete" if complete else "tagged"
@@ -181,10 +182,10 @@ def estimate(
             each = yield from _scoring_seconds(run, one, device, 2 * batch.slices, message)
             stage_seconds += scored * each
         epoch_seconds += stage_seconds / len(trained)
-        own = config
+        length = config
         if limited and stage in tried_ones:
-            own = config.model_copy(update={"minutes": AUTO_MINUTES})
-        epochs += _epochs(own, stage_seconds, len(preset.phase_starts))
+            length = config.model_copy(update={"minutes": AUTO_MINUTES})
+        epochs += _epochs(length, stage_seconds, len(preset.phase_starts))
     read = len(names) + len(validation)
     return Estimate(
         device=str(device),

@@ -43,8 +43,8 @@ def test_each_entry_names_a_class_and_the_default_can_be_chosen():
             source = PRESETS[tried_name]
             assert source.preset_class.__name__ == source.source.partition(":")[2]
         assert not entry.tries or not entry.source
-    assert list(first_stages()) == ["local", "features", "auto", "mcwss", "published"]
-    assert DEFAULT_PRESET == TrainingConfig().preset == "local"
+    assert list(first_stages()) == ["auto", "local", "features", "mcwss", "published"]
+    assert DEFAULT_PRESET == TrainingConfig().preset == "auto"
     assert second_stage(volumetric=False) == "refined"
     assert second_stage(volumetric=True) == "refined_volume"
 
@@ -54,7 +54,7 @@ def test_an_added_preset_is_an_option_and_trains_and_is_loaded(trial, run, tagge
     app.command()(with_settings(TrainingConfig)(lambda settings: None))
     text = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
     assert (
-        "local; features; auto; mcwss (the paper's); published (to compare); trial (new)." in text
+        "auto; local; features; mcwss (the paper's); published (to compare); trial (new)." in text
     )
     options = ("--preset", "trial", "--epochs", 1, "--width", 2, "--pixel", 4, "--device", "cpu")
     code, _, _ = run("train", tagged_study.folder, "--model", "m", *options)
@@ -71,9 +71,9 @@ def test_an_added_preset_can_be_chosen_in_the_dock(trial, qtbot):
     box = settings.fields["preset"].native
     assert isinstance(box, QComboBox)
     assert [box.itemText(index) for index in range(box.count())] == [
+        "auto",
         "local",
         "features",
-        "auto",
         "mcwss (the paper's)",
         "published (to compare)",
         "trial (new)",
@@ -86,6 +86,6 @@ def test_an_added_preset_can_be_chosen_in_the_dock(trial, qtbot):
 
 def test_unknown_names_are_refused_with_those_that_are_known(trial):
     with pytest.raises(
-        McwssError, match=r"expected one of local, features, auto, mcwss, published, trial$"
+        McwssError, match=r"expected one of auto, local, features, mcwss, published, trial$"
     ):
         training_config(preset="magic")

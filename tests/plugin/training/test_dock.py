@@ -36,6 +36,7 @@ def ready(dock, tagged_study) -> TrainingDock:
     dock.session.open(tagged_study)
     dock.session.show(tagged_study.scan_names[0])
     dock.settings.length.setValue(2)
+    dock.settings.fields["preset"].value = "local"
     dock.settings.fields["width"].value = 2
     dock.settings.device.setCurrentText("cpu")
     return dock

@@ -28,6 +28,7 @@ def dock(make_napari_viewer, tagged_study) -> Iterator[TrainingDock]:
     dock.session.open(tagged_study)
     dock.session.show(tagged_study.scan_names[0])
     dock.settings.length.setValue(10_000)
+    dock.settings.fields["preset"].value = "local"
     dock.settings.fields["width"].value = 2
     dock.settings.fields["pixel"].value = 4
     dock.settings.device.setCurrentText("cpu")

@@ -171,6 +171,7 @@ def test_a_real_training_in_a_process_by_clicks(qtbot, make_napari_viewer, tagge
     dock.session.viewer.window.add_dock_widget(dock, name="Training")
     dock.session.open(tagged_study)
     dock.settings.length.setValue(2)
+    dock.settings.fields["preset"].value = "local"
     dock.settings.fields["width"].value = 2
     dock.settings.fields["pixel"].value = 4
     dock.settings.device.setCurrentText("cpu")

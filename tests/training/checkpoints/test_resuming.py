@@ -17,7 +17,7 @@ from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Advice, Batch, Checkpoint, Epoch, Event, Message, Started
 from napari_mcwss.training.loop import resume, train
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 
 
 def weights(study: Study, name: str) -> dict[str, torch.Tensor]:
@@ -135,7 +135,7 @@ def test_masks_that_were_given_are_still_there(tagged_study: Study):
 def test_minutes_go_on_where_they_were_and_pauses_do_not_count(tagged_study: Study, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
-    config = TrainingConfig(width=2, minutes=1, batch_size=8, device="cpu")
+    config = TrainingConfig(preset="local", width=2, minutes=1, batch_size=8, device="cpu")
 
     def driven(events, *, stop_after: float = 1e9) -> list[Event]:
         """Each step takes ten seconds; between two the driver pauses for an hour."""

@@ -24,7 +24,7 @@ from napari_mcwss.training.distributed.batch_trainer import BatchTrainer
 from napari_mcwss.training.events import Batch, Checkpoint, Epoch, Event, Finished, Started
 from napari_mcwss.training.loop import resume, train
 
-TINY = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+TINY = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 
 
 def stop(events, kind: type[Event] = Batch) -> None:
@@ -122,7 +122,7 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Checkpoint
 from napari_mcwss.training.loop import train
-config = TrainingConfig(width=2, epochs=2, batch_size=8, device="cpu")
+config = TrainingConfig(preset="local", width=2, epochs=2, batch_size=8, device="cpu")
 for event in train(Study.open(Path(sys.argv[1])), "m", config):
     if isinstance(event, Checkpoint) and event.kind == "state":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -236,7 +236,7 @@ def test_the_command_line_resumes(run, refused, tagged_study: Study):
     folder = tagged_study.folder
     assert "no unfinished training" in refused("train", folder, "--model", "m", "--resume")
     stop(train(tagged_study, "m", TINY))
-    options = ("--epochs", 1, "--width", 2, "--device", "cpu")
+    options = ("--preset", "local", "--epochs", 1, "--width", 2, "--device", "cpu")
     assert "--restart" in refused("train", folder, "--model", "m", *options)
     line = refused("train", folder, "--model", "m", "--resume", "--epochs", 3)
     assert "leave out --epochs" in line
@@ -260,7 +260,8 @@ def interrupted(*arguments):
     os.kill(os.getpid(), signal.SIGINT)
     return learn(*arguments)
 BatchTrainer.learn = interrupted
-sys.argv = ["napari-mcwss", "train", sys.argv[1], "--model", "m", "--epochs", "2", "--width", "2"]
+sys.argv = ["napari-mcwss", "train", sys.argv[1], "--model", "m", "--preset", "local"]
+sys.argv += ["--epochs", "2", "--width", "2"]
 cli.main()
 """
 

@@ -22,7 +22,9 @@ from napari_mcwss.training.data.slices import LoadedScan
 from napari_mcwss.training.events import Advice
 from napari_mcwss.training.loop import train
 
-TINY = TrainingConfig(width=2, epochs=1, batch_size=8, pixel=4, refine=True, device="cpu")
+TINY = TrainingConfig(
+    preset="local", width=2, epochs=1, batch_size=8, pixel=4, refine=True, device="cpu"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.distributed.launch import Launch
 
-TINY = ("--epochs", 1000, "--width", 2, "--pixel", 4, "--device", "cpu", "--batch-size", 8)
+TINY = ("--preset", "local", "--epochs", 1000, "--width", 2, "--pixel", 4)
+TINY += ("--device", "cpu", "--batch-size", 8)
 
 
 def place(monkeypatch, rank: int, size: int, local_rank: int) -> None:

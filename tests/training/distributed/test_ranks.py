@@ -27,7 +27,9 @@ from napari_mcwss.training.distributed.ranks import RankLostError, Ranks, joined
 from napari_mcwss.training.events import Batch, Epoch, Event, Finished
 from napari_mcwss.training.loop import resume, train
 
-TINY = TrainingConfig(width=2, epochs=1, batch_size=8, device="cpu", validation_share=0.5)
+TINY = TrainingConfig(
+    preset="local", width=2, epochs=1, batch_size=8, device="cpu", validation_share=0.5
+)
 
 ROUNDING = 1e-3
 """By how much losses may differ: two processes add up in another order than one."""

@@ -182,3 +182,14 @@ def test_a_model_cannot_have_a_preset_that_only_chooses(tagged_study: Study, cho
     path.write_text(path.read_text().replace('"preset": "features"', '"preset": "auto"'))
     with pytest.raises(McwssError, match="unknown preset"):
         read_info(path.parent)
+
+
+def test_the_smaller_reach_reads_coarser_pixels_unless_the_user_says_otherwise(
+    tagged_study: Study, chosen, monkeypatch
+):
+    monkeypatch.setattr("napari_mcwss.training.data.pixels.QUICK_PIXEL", 5.0)
+    chosen(smaller=True)
+    for pixel, read in ((None, 5.0), (4.0, 4.0)):
+        config = CONFIG.model_copy(update={"pixel": pixel, "epochs": 1})
+        list(train(tagged_study, f"m-{read:g}", config))
+        assert read_info(tagged_study.model_folder(f"m-{read:g}")).pixel == read

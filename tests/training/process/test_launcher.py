@@ -7,7 +7,9 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.process.launcher import Beginning, train_command
 
-CONFIG = TrainingConfig(epochs=1, width=2, pixel=4, device="cpu", learning_rate=1e-3)
+CONFIG = TrainingConfig(
+    preset="local", epochs=1, width=2, pixel=4, device="cpu", learning_rate=1e-3
+)
 
 
 def test_a_process_trains_with_all_settings(run, tagged_study: Study):

@@ -14,7 +14,7 @@ from napari_mcwss.training.events import Epoch, Finished, Message
 from napari_mcwss.training.process.event_json import Began, Cancelled, Error, Line, from_line
 from napari_mcwss.training.process.steering import Paused, Resumed
 
-QUICK = ("--epochs", 1, "--width", 2, "--pixel", 4, "--device", "cpu")
+QUICK = ("--preset", "local", "--epochs", 1, "--width", 2, "--pixel", 4, "--device", "cpu")
 
 Start = Callable[[object], subprocess.Popen[str]]
 STAND_IN = Path(__file__).parents[2] / "helpers" / "stand_in.py"

@@ -42,6 +42,12 @@ class PresetEntry:
 
 
 PRESETS: dict[str, PresetEntry] = {
+    "auto": PresetEntry(
+        "auto",
+        "features, or local if that predicts the tags of other scans as well",
+        "",
+        tries=("features", "local"),
+    ),
     "local": PresetEntry(
         "local",
         "a network that sees too little to explain a tag by the surroundings",
@@ -51,12 +57,6 @@ PRESETS: dict[str, PresetEntry] = {
         "features",
         "heads on the features of an encoder that has learnt from photographs",
         "napari_mcwss.model.presets.features:Features",
-    ),
-    "auto": PresetEntry(
-        "auto",
-        "features, or local if that predicts the tags of other scans as well",
-        "",
-        tries=("features", "local"),
     ),
     "mcwss": PresetEntry(
         "mcwss (the paper's)",

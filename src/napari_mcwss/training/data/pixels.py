@@ -17,6 +17,9 @@ from napari_mcwss.training.memory import available_memory
 FINEST_PIXEL = 1.0
 """Pixel size in mm that scans with finer pixels are read with by default."""
 
+QUICK_PIXEL = 2.0
+"""The same for a network that has minutes to train; finer pixels gained gliomas nothing."""
+
 PICTURE_SIDE = 160
 """Pixels along the longer side of pictures that are trained on by epochs."""
 
@@ -30,15 +33,16 @@ HALF = 2
 """Bytes of a number of the features."""
 
 
-def own_pixel(study: Study, scans: Sequence[str]) -> float:
+def own_pixel(study: Study, scans: Sequence[str], *, quick: bool = False) -> float:
     """Return the pixel size in mm with which networks that are trained by epochs read scans.
 
-    It is the median of the scans, at least `FINEST_PIXEL`; pictures are reduced to `PICTURE_SIDE`.
+    It is the median of the scans, at least `FINEST_PIXEL`, or `QUICK_PIXEL` if a network has
+    minutes to train; pictures are reduced to `PICTURE_SIDE`.
     """
-    own = max(FINEST_PIXEL, _median_pixel(study, scans))
+    pixel = _median_pixel(study, scans)
     if not are_pictures(study, scans):
-        return own
-    return max(own, round(_median_side(study, scans) / PICTURE_SIDE, 3))
+        return max(QUICK_PIXEL if quick else FINEST_PIXEL, pixel)
+    return max(FINEST_PIXEL, pixel, round(_median_side(study, scans) / PICTURE_SIDE, 3))
 
 
 def are_pictures(study: Study, scans: Sequence[str]) -> bool:

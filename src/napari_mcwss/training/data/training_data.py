@@ -172,8 +172,8 @@ class TrainingData:
     ) -> None:
         self.study, self.task, self.config = study, task, config
         scans = (*task.split.training, *task.split.validation)
-        self.input_spec = InputSpec(config.pixel or own_pixel(study, scans), config.place)
-        self._own_pixel = self.input_spec.pixel
+        self._own_pixel = own_pixel(study, scans, quick=bool(PRESETS[config.preset].tries))
+        self.input_spec = InputSpec(config.pixel or self._own_pixel, config.place)
         self._told_of_pixel = 0.0
         self._known = known
         self._side = 0.0
@@ -234,16 +234,14 @@ class TrainingData:
         return replace(self._balanced(data, names), draws=draws)
 
     def _read_for(self, preset: type[Preset]) -> Generator[Event, None, None]:
-        pixel = self._pixel(preset)
+        pixel = self.config.pixel or self._pixel(preset)
         self.input_spec = replace(self.input_spec, pixel=pixel)
         if self.config.pixel is None and pixel != self._told_of_pixel:
             self._told_of_pixel = pixel
             yield Message(f"slices are read with pixels of {pixel:.2g} mm")
 
     def _pixel(self, preset: type[Preset]) -> float:
-        if self.config.pixel is not None or not preset.fits_features:
-            return self._own_pixel
-        return self._feature_pixel
+        return self._feature_pixel if preset.fits_features else self._own_pixel
 
     @cached_property
     def _feature_pixel(self) -> float:

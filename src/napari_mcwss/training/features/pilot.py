@@ -16,7 +16,7 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.data.pixels import are_pictures, own_pixel
+from napari_mcwss.training.data.pixels import own_pixel
 from napari_mcwss.training.data.slices import SliceDataset, gather, load_scan
 from napari_mcwss.training.data.split import MIN_SCANS_TO_VALIDATE, Split, split_scans
 from napari_mcwss.training.events import Event, Message
@@ -27,9 +27,6 @@ from napari_mcwss.training.validation import score_slices, tag_aucs
 
 PILOT_MINUTES = 1.0
 """Longest pilot."""
-
-PILOT_PIXEL = 2.0
-"""Pixel size in mm with which it reads scans, unless theirs are larger."""
 
 FEW_HELD_BACK = 0.25
 """Share of the scans that are held back if they are too few for validation scans."""
@@ -98,10 +95,7 @@ def run_pilot(
     split = hold_back({scan: study.tags.read(scan).values for scan in scans}, config)
     if not split.validation:
         return None
-    pixel = config.pixel or own_pixel(study, scans)
-    if not are_pictures(study, scans):
-        pixel = max(PILOT_PIXEL, pixel)
-    spec = InputSpec(pixel, config.place)
+    spec = InputSpec(config.pixel or own_pixel(study, scans, quick=True), config.place)
     data = yield from _read(study, split.training, spec, preset)
     held = yield from _read(study, split.validation, spec, preset)
     if not len(data) or not len(held):
