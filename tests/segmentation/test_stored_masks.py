@@ -89,6 +89,17 @@ def test_masks_of_older_versions_are_known_without_their_rules(study, scan):
     load_mask(study, "model-1", scan)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"threshold": "x"}, {"threshold": float("inf")}, {"gate": []}, {"steps": 3}, {"tags": "no"}],
+)
+def test_settings_that_are_damaged_are_not_known(study, scan, damage):
+    record = study.result_folder("model-1", scan) / "result.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | damage))
+    assert stored_settings(study, "model-1", scan) == {}
+    load_mask(study, "model-1", scan)
+
+
 def test_only_segmented_scans_get_another_mask(study):
     name = study.scan_names[3]
     geometry = study.scan(name).geometry

@@ -190,13 +190,18 @@ class SegmentingStudy(on_disk.Study):
         McwssError
             If the scan was not segmented by this model, or a file is damaged.
 
+        Warns
+        -----
+        UserWarning
+            If an older version has stored a mask that the stored CAMs do not give.
+
         Examples
         --------
         >>> import napari_mcwss as mcwss
         >>> mcwss.Study.open("my-study").result("pat0006", "first").classes
         ('TC', 'ED')
         """
-        from napari_mcwss.segmentation import results
+        from napari_mcwss.segmentation import older_results, results
         from napari_mcwss.segmentation.masks.settings import MaskSettings
         from napari_mcwss.segmentation.segment import study_precedence
 
@@ -209,6 +214,8 @@ class SegmentingStudy(on_disk.Study):
         record = results.stored_settings(self, used.name, scan)
         settings = MaskSettings.of_record(record, self.tags.read(scan).values, self.class_names)
         precedence = study_precedence(self, used.info)
+        if older_results.differs_from_cams(self, used.name, used.info, scan):
+            warnings.warn(older_results.older_text([scan]), stacklevel=2)
         return Segmentation(mask, settings, prediction, source, precedence, Home(self, used.name))
 
     def _warn_of_missed(self, model: str, scans: Sequence[str]) -> None:

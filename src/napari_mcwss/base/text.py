@@ -35,6 +35,18 @@ def free_name(stem: str, taken: Collection[str]) -> str:
     return f"{stem}-{number}"
 
 
+def number_text(value: float) -> str:
+    """Return a number as short as it can be typed without becoming another.
+
+    Examples
+    --------
+    >>> number_text(60.0), number_text(0.5), number_text(0.12345678)
+    ('60', '0.5', '0.12345678')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 def counted(number: int, unit: str) -> str:
     """Return a number with its unit, in the plural if needed.
 

@@ -1,6 +1,7 @@
 """The commands that make masks anew from stored CAMs, and choose their threshold."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -45,6 +46,7 @@ def mask(
     from napari_mcwss.base.text import counted
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.missed_classes import missed_in_results
+    from napari_mcwss.segmentation.older_results import differs_from_cams
     from napari_mcwss.segmentation.results import has_result
     from napari_mcwss.segmentation.segment import remake_mask
 
@@ -53,12 +55,16 @@ def mask(
     settings = replace(settings, volumes=parse_ranges(volume or [], opened.class_names))
     info = read_info(opened.model_folder(model))
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
+    older = []
     with progress_bar() as bar:
         for name in bar.track(names, description="masks"):
+            if differs_from_cams(opened, model, info, name):
+                older.append(name)
             tags = None if ignore_tags else opened.tags.read(name).values
             remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} written anew")
+    _warn_of_older(older)
     for missed in missed_in_results(opened, model, names):
         warnings.warn(missed.text, stacklevel=1)
 
@@ -82,6 +88,8 @@ def threshold(
         best_threshold,
         dice_by_threshold,
     )
+    from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.older_results import differs_from_cams
 
     opened = Study.open(study)
     settings = MaskSettings(gate=gate, steps=parse_steps(steps))
@@ -97,3 +105,12 @@ def threshold(
         table.add_row(f"{value:g}", *texts, style="bold" if value == best else None)
     Console().print(table)
     typer.echo(f"best: --threshold {best:g}")
+    info = read_info(opened.model_folder(model))
+    _warn_of_older([name for name in found if differs_from_cams(opened, model, info, name)])
+
+
+def _warn_of_older(scans: Sequence[str]) -> None:
+    from napari_mcwss.segmentation.older_results import older_text
+
+    if scans:
+        warnings.warn(older_text(scans), stacklevel=1)

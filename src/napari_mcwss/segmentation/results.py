@@ -14,13 +14,16 @@ from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.settings import VOLUMES, MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.study.study import Study
 
 MASK = "mask.nii.gz"
 SCORES = "scores.csv"
 RECORD = "result.json"
+
+EXACT = "exact_cams"
+_OF_CAMS = ("run", EXACT)
 
 
 def save_result(
@@ -41,7 +44,7 @@ def save_result(
     model, run : str
         Name of the model, and of the training that made it.
     prediction : Prediction
-        CAMs and scores of the scan.
+        CAMs and scores of the scan, as `predict` makes them.
     mask : (z, y, x) array of uint8
         0 background, k + 1 class k.
     settings : MaskSettings
@@ -67,12 +70,13 @@ def save_result(
         writer = csv.writer(file)
         writer.writerow(["slice", *prediction.classes])
         writer.writerows(
-            [index, *(f"{score:.4f}" for score in row)]
+            # Nine digits are all of a float32: a rounded score could pass the gate.
+            [index, *(f"{score:.9g}" for score in row)]
             for index, row in enumerate(prediction.scores)
         )
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
     # The record comes last: it says that all files are of this training.
-    _write_record(folder, {"run": run, **settings.record()})
+    _write_record(folder, {"run": run, EXACT: True, **settings.record()})
     return folder
 
 
@@ -94,18 +98,44 @@ def save_mask(
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)
-    run = _read_record(folder)["run"]
+    record = _read_record(folder)
+    kept = {key: record[key] for key in _OF_CAMS if key in record}
     # A record without settings, in case the write of the mask fails.
-    _write_record(folder, {"run": run})
+    _write_record(folder, kept)
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
-    _write_record(folder, {"run": run, **settings.record()})
+    _write_record(folder, kept | settings.record())
 
 
 def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
     """Return the settings of a stored mask as `MaskSettings.record` does, empty if unknown."""
     record = _read_record(study.result_folder(model, scan))
-    record.pop("run", None)
-    return record
+    settings = {key: value for key, value in record.items() if key not in _OF_CAMS}
+    return settings if _are_settings(settings) else {}
+
+
+def _are_settings(record: dict[str, Any]) -> bool:
+    """Tell whether the values of a record are of the kinds that `MaskSettings.record` writes."""
+    threshold, gate = record.get("threshold"), record.get("gate")
+    return (
+        _is_ratio(threshold)
+        and (gate is None or _is_ratio(gate))
+        and isinstance(record.get("tags"), bool)
+        and isinstance(record.get("steps"), str)
+        and isinstance(record.get(VOLUMES, {}), dict)
+    )
+
+
+def _is_ratio(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def has_exact_cams(study: Study, model: str, scan: str) -> bool:
+    """Tell whether the stored CAMs are those that the first mask was made of.
+
+    Older versions rounded CAMs only as they stored them: masks that are made of these CAMs can be
+    smaller than the mask that was stored with them.
+    """
+    return _read_record(study.result_folder(model, scan)).get(EXACT) is True
 
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:

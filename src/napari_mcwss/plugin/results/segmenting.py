@@ -22,11 +22,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Stored:
+    """The stored mask of a result, uint8 ``(z, y, x)``.
+
+    `record` holds its settings, see `MaskSettings.record`; it is empty if they are not known.
+    `exact` is `results.has_exact_cams`.
+    """
+
+    mask: NDArray[np.uint8]
+    record: dict[str, Any]
+    exact: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """What a model found in a scan of a study.
 
-    `precedence` is bool ``(classes, classes)``, as in `exclusive_mask`. `stored` is the record of
-    the stored mask's settings, see `MaskSettings.record`; empty if unknown.
+    `precedence` is bool ``(classes, classes)``, as in `exclusive_mask`.
     """
 
     model: str
@@ -34,7 +46,7 @@ class Result:
     prediction: "Prediction"
     precedence: NDArray[np.bool_]
     source: "Scan"
-    stored: dict[str, Any]
+    stored: Stored
 
     @property
     def geometry(self) -> Geometry:
@@ -95,7 +107,8 @@ def segment(
     trained = load_model(study.model_folder(model))
     prediction = yield from segment_scan(study, model, trained, scan, settings)
     precedence = study_precedence(study, trained.info)
-    return Result(model, scan, prediction, precedence, study.scan(scan), settings.record())
+    stored = _stored(study, model, scan)
+    return Result(model, scan, prediction, precedence, study.scan(scan), stored)
 
 
 def look_up(study: "Study", model: str, scan: str) -> Result | None:
@@ -106,17 +119,25 @@ def look_up(study: "Study", model: str, scan: str) -> Result | None:
     """
     prepare_labels()
     from napari_mcwss.model.checkpoint import read_info
-    from napari_mcwss.segmentation.results import load_result, stored_settings
+    from napari_mcwss.segmentation.results import load_result
     from napari_mcwss.segmentation.segment import study_precedence
 
     try:
         info = read_info(study.model_folder(model))
         info.check(study.channels, study.class_names)
         prediction = load_result(study, model, scan)
+        if prediction is None:
+            return None
+        stored = _stored(study, model, scan)
     except McwssError:
         return None
-    if prediction is None:
-        return None
     precedence = study_precedence(study, info)
-    stored = stored_settings(study, model, scan)
     return Result(model, scan, prediction, precedence, study.scan(scan), stored)
+
+
+def _stored(study: "Study", model: str, scan: str) -> Stored:
+    from napari_mcwss.segmentation.results import has_exact_cams, load_mask, stored_settings
+
+    mask = load_mask(study, model, scan).astype(np.uint8)
+    record = stored_settings(study, model, scan)
+    return Stored(mask, record, has_exact_cams(study, model, scan))

@@ -73,6 +73,9 @@ class ResultState(QObject):  # type: ignore[misc]
         self.result: Result | None = None
         self.mask: MaskResult | None = None
         self._told: str | None = None
+        # Until the user changes settings, each result comes with those of its stored mask.
+        self._own_settings = False
+        self._study = session.study
         self._lookup = Latest(self, "lookup of a result")
         self._lookup.answered.connect(self._looked_up)
         self._lookup.failed.connect(self.changed)
@@ -133,11 +136,13 @@ class ResultState(QObject):  # type: ignore[misc]
 
     def set_use_tags(self, use_tags: bool) -> None:
         """Choose whether known tags overrule the classifier."""
+        self._own_settings = True
         self.use_tags = use_tags
         self._remake_mask()
 
     def change(self, **fields: Any) -> None:
         """Change some of the settings; the mask follows."""
+        self._own_settings = True
         self.settings = replace(self.settings, **fields)
         self._remake_mask()
 
@@ -149,8 +154,8 @@ class ResultState(QObject):  # type: ignore[misc]
         with suppress(McwssError):
             texts = [f"{name}={text}" for name, text in record.get("volumes", {}).items()]
             volumes = parse_ranges(texts, self.classes)
-        gate = None if record.get("gate", GATE) is None else GATE
-        threshold = record.get("threshold", THRESHOLD)
+        threshold, gate = record.get("threshold", THRESHOLD), record.get("gate", GATE)
+        self._own_settings = False
         self.settings = MaskSettings(threshold, gate, None, steps, volumes)
         self.use_tags = record.get("tags", True)
         self.settings_restored.emit()
@@ -164,6 +169,8 @@ class ResultState(QObject):  # type: ignore[misc]
     def follow_study(self) -> None:
         """Take over models and classes of the study; a new model that is finished is chosen."""
         study = self.session.study
+        if study is not self._study:
+            self._study, self._own_settings = study, False
         models = () if study is None else tuple(model_states(study))
         classes = () if study is None else study.class_names
         if models != self.models:
@@ -202,8 +209,19 @@ class ResultState(QObject):  # type: ignore[misc]
 
     def _looked_up(self, result: Result | None) -> None:
         if result is not None:
+            if result.stored.record and not self._own_settings:
+                self._restore_for(result.stored.record)
             self.take(result)
         self.changed.emit()
+
+    def _restore_for(self, record: dict[str, Any]) -> None:
+        """Take over the settings of a mask that is coming to the screen.
+
+        No tags counted for it, either, if there were none: those to come shall count.
+        """
+        table = self.session.table
+        counted = record.get("tags", True) or table is None or not table.tagged.any()
+        self.restore(record | {"tags": counted})
 
     def _remake_mask(self) -> None:
         """Have the mask of the scan made anew; its slice on screen follows at once."""

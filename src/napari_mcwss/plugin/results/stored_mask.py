@@ -1,16 +1,17 @@
 """The stored mask: whether it is the one on screen, and the way from one to the other."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
+from napari_mcwss.measurement.sizes import volumes_of
+from napari_mcwss.plugin.results.segmenting import MaskResult, Result, Stored
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import row, stack
-
-if TYPE_CHECKING:
-    from napari_mcwss.plugin.results.segmenting import MaskResult, Result
+from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
@@ -21,8 +22,8 @@ class StoredMask(QWidget):  # type: ignore[misc]
         self._state = state
         self._mask: MaskResult | None = None
         self._whole = False
-        self._stored: tuple[Result, dict[str, Any]] | None = None
-        self._saving: tuple[Result, dict[str, Any]] | None = None
+        self._stored: tuple[Result, Stored] | None = None
+        self._saving: tuple[Result, Stored] | None = None
         self.background = Background(self)
         self.background.ended.connect(self._saved)
         self.status = QLabel(wordWrap=True)
@@ -44,14 +45,13 @@ class StoredMask(QWidget):  # type: ignore[misc]
         study, mask = self._state.session.study, self._mask
         if study is None or mask is None or self.background.running:
             return
-        result = mask.result
-        self._saving = result, mask.settings.record()
+        result, last = mask.result, mask.after_steps[-1]
+        self._saving = result, Stored(last, mask.settings.record(), result.stored.exact)
 
         def events() -> Generator[None, None, None]:
             yield
             from napari_mcwss.segmentation.results import save_mask
 
-            last = mask.after_steps[-1]
             save_mask(study, result.model, result.scan, last, mask.settings, result.geometry)
 
         self.background.start(Job("saving of the mask", events))
@@ -76,11 +76,11 @@ class StoredMask(QWidget):  # type: ignore[misc]
 
     def _go_back(self) -> None:
         if self._stored is not None:
-            self._state.restore(self._stored[1])
+            self._state.restore(self._stored[1].record)
 
     def _refresh(self) -> None:
         mask = self._mask
-        stored = {} if mask is None or self._stored is None else self._stored[1]
+        stored = {} if mask is None or self._stored is None else self._stored[1].record
         same = mask is not None and stored == mask.settings.record()
         ready = mask is not None and self._whole
         self.save_button.setEnabled(ready and not self.background.running)
@@ -91,11 +91,34 @@ class StoredMask(QWidget):  # type: ignore[misc]
             text = "Saving …"
         elif same:
             text = "The stored mask was made with these settings."
+            if ready and self._stored is not None:
+                text += _difference(mask, self._stored[1])
         elif stored:
             text = f"The stored mask was made with other settings: {_words(stored)}."
         else:
             text = "The settings of the stored mask are not known."
         self.status.setText(text)
+
+
+def _difference(mask: MaskResult, stored: Stored) -> str:
+    """Say how the stored mask differs from one of the same settings; empty if it does not."""
+    made = mask.after_steps[-1]
+    if np.array_equal(made, stored.mask):
+        return ""
+    classes = mask.result.prediction.classes
+    spacing = mask.result.geometry.spacing
+    before, now = (volumes_of(labels, len(classes), spacing) for labels in (stored.mask, made))
+    volumes = ", ".join(
+        f"{name} {then:.1f} mL ({here:.1f} mL on screen)"
+        for name, then, here in zip(classes, before, now, strict=True)
+    )
+    if not stored.exact:
+        reason = "An older version rounded the CAMs when it stored them: segment this scan again."
+    elif stored.record.get("tags"):
+        reason = "Tags have changed since: save this mask to replace it."
+    else:
+        reason = "Its file has changed since: save this mask to replace it."
+    return f" But it differs: {volumes}. {reason}"
 
 
 def _words(record: dict[str, Any]) -> str:
@@ -105,4 +128,4 @@ def _words(record: dict[str, Any]) -> str:
     ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
     volumes = f", volumes {ranges}" if ranges else ""
     steps = f"steps {record.get('steps')}"
-    return f"threshold {record.get('threshold')}, {gate}, {tags}, {steps}{volumes}"
+    return f"threshold {record.get('threshold', THRESHOLD):g}, {gate}, {tags}, {steps}{volumes}"

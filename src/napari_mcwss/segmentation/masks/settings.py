@@ -56,7 +56,7 @@ class MaskSettings:
         """Return the plain values that are kept beside a mask."""
         volumes = {name: str(found) for name, found in self.volumes.items()}
         return {
-            "threshold": round(self.threshold, 4),
+            "threshold": float(self.threshold),
             "gate": self.gate,
             "tags": self.tags is not None and bool((self.tags != Tag.UNKNOWN).any()),
             "steps": steps_text(self.steps),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import number_text
 from napari_mcwss.segmentation.masks.edges import EDGES
 from napari_mcwss.segmentation.masks.holes import HOLES
 from napari_mcwss.segmentation.masks.small import SMALL
@@ -65,7 +66,7 @@ class Step:
             )
 
     def __str__(self) -> str:
-        return self.name if self.value is None else f"{self.name}={self.value:g}"
+        return self.name if self.value is None else f"{self.name}={number_text(self.value)}"
 
     def apply(self, mask: NDArray[np.uint8], context: StepContext) -> NDArray[np.uint8]:
         """Return a new mask, in which no slice has a class that it cannot hold."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import number_text
 from napari_mcwss.segmentation.masks.exclusive import Thresholds, candidates, exclusive_mask
 from napari_mcwss.segmentation.masks.regions import nested_labels
 
@@ -53,8 +54,8 @@ class VolumeRange:
             )
 
     def __str__(self) -> str:
-        least = f"{self.at_least:g}" if self.at_least else ""
-        most = f"{self.at_most:g}" if self.at_most < math.inf else ""
+        least = number_text(self.at_least) if self.at_least else ""
+        most = number_text(self.at_most) if self.at_most < math.inf else ""
         return f"{least}:{most}"
 
 

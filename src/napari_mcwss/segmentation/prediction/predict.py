@@ -20,6 +20,7 @@ from napari_mcwss.model.slabs import slab_stride, weighted_batches
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.prediction.adaptation import adapted
 from napari_mcwss.segmentation.prediction.borders import follow_image
+from napari_mcwss.segmentation.prediction.levels import round_to_levels
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Prediction:
     scores : (slices, classes) array of float32
         Probability that the slice holds the class.
     cams : (classes, z, y, x) array of float32
-        CAMs in 0..1, in the size of the scan.
+        CAMs in 0..1, in the size of the scan, in the steps of 1/255 that files hold.
     """
 
     scan: str
@@ -140,7 +141,7 @@ def _finish(
     model: TrainedModel,
     scan: Scan,
 ) -> None:
-    """Turn CAMs of slices into CAMs of the scan, in place: smooth, follow its borders, nest."""
+    """Turn CAMs of slices into CAMs of the scan, in place: smooth, follow borders, nest, round."""
     window = (slice(None), slice(None), *inputs.window)
     preset, spacing = model.preset, scan.geometry.spacing
     foreground = inputs.restore(inputs.foreground.float())[:, 0].numpy() > 0.5
@@ -151,6 +152,8 @@ def _finish(
             cams[window], scores, scan.volume()[window], foreground, spacing, preset.nesting
         )
     limit_to_parents(cams, child_parent_pairs(preset.nesting))
+    for cam in cams:
+        round_to_levels(cam)
 
 
 def _smooth(

@@ -1,0 +1,67 @@
+"""Results of older versions, whose stored CAMs do not give the stored mask."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_text
+from napari_mcwss.model.checkpoint import ModelInfo
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.results import (
+    has_exact_cams,
+    load_mask,
+    load_result,
+    no_result,
+    stored_settings,
+)
+from napari_mcwss.segmentation.segment import mask_of
+from napari_mcwss.study.study import Study
+
+
+def differs_from_cams(study: Study, model: str, info: ModelInfo, scan: str) -> bool:
+    """Tell whether an older version has stored a mask that the CAMs beside it do not give.
+
+    Parameters
+    ----------
+    study : Study
+        Of the scan.
+    model, info
+        Name and description of the model.
+    scan : str
+        Name of a segmented scan.
+
+    Raises
+    ------
+    McwssError
+        If the scan was not segmented by this model, or a file is damaged.
+    """
+    prediction = load_result(study, model, scan)
+    if prediction is None:
+        raise no_result(model, scan)
+    record = stored_settings(study, model, scan)
+    if has_exact_cams(study, model, scan) or not record:
+        return False
+    try:
+        settings = MaskSettings.of_record(record, study.tags.read(scan).values, study.class_names)
+    except McwssError:
+        # Steps that this version does not know, or damaged tags: nothing can be said.
+        return False
+    made = mask_of(study, info, prediction, settings)
+    return not np.array_equal(made, load_mask(study, model, scan))
+
+
+def older_text(scans: Sequence[str]) -> str:
+    """Say what is wrong with scans of which `differs_from_cams` is true, and what to do.
+
+    Examples
+    --------
+    >>> older_text(["a"])  # doctest: +ELLIPSIS
+    'a was segmented by an older version, which ... of these CAMs differ...: segment it again'
+    """
+    were, them = ("was", "it") if len(scans) == 1 else ("were", "them")
+    return (
+        f"{names_text(scans)} {were} segmented by an older version, which rounded CAMs when it "
+        "stored them; masks made of these CAMs differ from the mask that was stored with them: "
+        f"segment {them} again"
+    )
