@@ -1,13 +1,23 @@
 """Many scans one after the other: skipping what is done, surviving what is broken."""
 
+import json
+
 import numpy as np
 import pytest
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.segmentation.batch import add_found, segment_scans
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
-from napari_mcwss.segmentation.results import has_result, load_mask
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.results import (
+    RECORD,
+    has_exact_cams,
+    has_result,
+    load_mask,
+    stored_settings,
+)
 
 MODEL = "model-1"
 
@@ -102,7 +112,65 @@ def test_a_batch_is_summed_up_in_a_line(ended, text):
     assert summary(ended) == text
 
 
+def test_masks_by_other_settings_are_told_of_or_made_anew(trained_study, scans):
+    batch(trained_study, scans[:2], settings=MaskSettings(0.4))
+    found = ends(batch(trained_study, scans[:2], settings=MaskSettings(0.3)))
+    assert found[scans[0]] == ScanDone(scans[0], skipped=True, other_settings=True)
+    assert stored_settings(trained_study, MODEL, scans[0])["threshold"] == 0.4
+    found = ends(batch(trained_study, scans[:2], settings=MaskSettings(0.3), remake=True))
+    assert found[scans[0]] == ScanDone(scans[0], skipped=True, remade=True)
+    assert stored_settings(trained_study, MODEL, scans[0])["threshold"] == 0.3
+    found = ends(batch(trained_study, scans[:2], settings=MaskSettings(0.3), remake=True))
+    assert found[scans[0]] == ScanDone(scans[0], skipped=True)
+
+
+def test_masks_of_older_cams_are_made_anew_by_the_network(trained_study, scans):
+    batch(trained_study, scans[:1])
+    record = trained_study.result_folder(MODEL, scans[0]) / RECORD
+    older = json.loads(record.read_text())
+    assert older.pop("exact_cams")
+    record.write_text(json.dumps(older))
+    (end,) = ends(batch(trained_study, scans[:1])).values()
+    assert end.skipped
+    options = {"settings": MaskSettings(0.3), "remake": True}
+    (end,) = ends(batch(trained_study, scans[:1], **options)).values()
+    assert not end.skipped
+    assert has_exact_cams(trained_study, MODEL, scans[0])
+
+
+def test_damaged_tags_of_a_segmented_scan_do_not_stop_the_others(trained_study, scans):
+    batch(trained_study, scans[:2])
+
+    def tags(scan: str) -> None:
+        if scan == scans[0]:
+            raise McwssError("its tags are damaged")
+
+    model = load_model(trained_study.model_folder(MODEL), device="cpu")
+    found = ends(segment_scans(trained_study, MODEL, model, scans[:2], tags=tags))
+    assert found[scans[0]].problem == "its tags are damaged"
+    assert found[scans[1]].skipped
+
+
 class TestCommand:
+    def test_options_count_for_scans_that_are_done_already(self, trained_study, scans, run):
+        command = ("segment", trained_study.folder, "--model", MODEL, "--device", "cpu")
+        assert run(*command)[0] == 0
+        assert stored_settings(trained_study, MODEL, scans[0])["tags"]
+        out = run(*command)[1]
+        assert "4 were done already:" in out
+        code, out, _ = run(*command, "--threshold", 0.3)
+        assert (code, "4 were done already, 4 masks made anew" in out) == (0, True)
+        code, out, _ = run(*command, "--ignore-tags", "--threshold", 0.3)
+        assert (code, "4 were done already, 4 masks made anew" in out) == (0, True)
+        assert stored_settings(trained_study, MODEL, scans[0]) == {
+            "threshold": 0.3,
+            "gate": 0.5,
+            "tags": False,
+            "steps": "holes",
+        }
+        assert "4 were done already, 4 masks with other settings:" in run(*command)[1]
+        assert stored_settings(trained_study, MODEL, scans[0])["threshold"] == 0.3
+
     def test_it_goes_on_after_a_bad_file_and_tells_at_the_end(self, trained_study, scans, run):
         spoil(trained_study, scans[0])
         command = ("segment", trained_study.folder, "--model", MODEL, "--device", "cpu")

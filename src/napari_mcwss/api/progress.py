@@ -107,7 +107,8 @@ def show_batch(
                 tasks[step.scan] = bar.add_task(text, total=None)
             bar.update(tasks[step.scan], completed=step.done, total=step.total or None)
         elif step.problem:
-            bar.remove_task(tasks[step.scan])
+            if step.scan in tasks:
+                bar.remove_task(tasks[step.scan])
             show_problem(bar, step.scan, step.problem)
     return returning.value
 

@@ -124,7 +124,8 @@ class SegmentingStudy(on_disk.Study):
         Parameters
         ----------
         scans : sequence of str, optional
-            Names of the scans; if not given, all without a result of this model.
+            Names of the scans; if not given, all without a result of this model. Masks of other
+            scans are then made anew if they were made in another way than the parameters say.
         model, ignore_tags, progress, **mask
             As for `segment`.
 
@@ -165,6 +166,7 @@ class SegmentingStudy(on_disk.Study):
             tags=lambda scan: None if ignore_tags else self.tags.read(scan).values,
             settings=self._mask_settings(mask),
             again=scans is not None,
+            remake=bool(mask) or ignore_tags,
         )
         with progress_bar(shown=progress) as bar, closing(steps):
             ended = show_batch(bar, steps)

@@ -51,6 +51,8 @@ def measure(
         sources.append(MaskSource.of_corrected(opened))
     if not sources:
         raise McwssError("there is nothing to measure: name a --model, or --corrected masks")
+    if masks is None and values:
+        raise McwssError("--map gives values of reference masks: name these, too, with --masks")
     reference = None
     if masks is not None:
         given = mapping(values, opened.class_names) if values else None

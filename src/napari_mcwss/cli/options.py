@@ -53,6 +53,16 @@ Unions = Annotated[
 STEPS = steps_text(DEFAULT_STEPS)
 
 
+def given_options(context: typer.Context) -> dict[str, str]:
+    """Return the options that the user has typed, by the names of their parameters."""
+    return {
+        parameter.name or "": parameter.opts[0]
+        for parameter in context.command.params
+        if (source := context.get_parameter_source(parameter.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    }
+
+
 def chosen(scans: str | None) -> list[str] | None:
     """Return the names in the option ``--scans``; None if it is not given."""
     if scans is None:

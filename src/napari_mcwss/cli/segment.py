@@ -21,6 +21,7 @@ from napari_mcwss.cli.options import (
     Threshold,
     Volumes,
     chosen,
+    given_options,
 )
 from napari_mcwss.segmentation.batch_progress import ScanDone, refuse_problems, summary
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+MASK_OPTIONS = ("ignore_tags", "threshold", "gate", "steps", "volume")
+"""Parameters that say how masks are made."""
+
+
 def segment(
+    context: typer.Context,
     study: StudyFolder,
     model: ModelName,
     scans: Scans = None,
@@ -55,9 +61,10 @@ def segment(
     """Segment scans: CAMs, scores and exclusive masks in the source geometry.
 
     All scans without a result of the model, or those named with --scans whether they have one or
-    not. Scans that fail are listed at the end, and do not stop the others. Masks that were
-    corrected by hand stay as they are. Started by torchrun, several processes or GPUs share the
-    scans.
+    not. With options that say how masks are made, the masks of other scans are made anew if they
+    were made in another way. Scans that fail are listed at the end, and do not stop the others.
+    Masks that were corrected by hand stay as they are. Started by torchrun, several processes or
+    GPUs share the scans.
     """
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.model.devices import choose_device
@@ -98,6 +105,7 @@ def segment(
             tags=lambda scan: None if ignore_tags else opened.tags.read(scan).values,
             settings=settings,
             again=again,
+            remake=any(name in MASK_OPTIONS for name in given_options(context)),
         )
         with closing(done):
             ended = problems + show_batch(bar, done)

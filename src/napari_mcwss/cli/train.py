@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping
+from napari_mcwss.cli.options import (
+    ModelName,
+    Scans,
+    StudyFolder,
+    chosen,
+    given_options,
+    mapping,
+)
 from napari_mcwss.cli.settings import with_settings
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig, training_config
@@ -90,7 +97,7 @@ def train(
     if launch.rank:
         _follow(launch)
         return
-    given = _given(context)
+    given = given_options(context)
 
     def config() -> TrainingConfig:
         if all_settings is None:
@@ -203,15 +210,6 @@ def _drive(
         if target is None:
             typer.echo("stopped: continue with --resume", err=True)
         raise typer.Exit(CANCELLED) from None
-
-
-def _given(context: typer.Context) -> dict[str, str]:
-    return {
-        parameter.name or "": parameter.opts[0]
-        for parameter in context.command.params
-        if (source := context.get_parameter_source(parameter.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    }
 
 
 def _refuse(given: dict[str, str], names: Collection[str], reason: str) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.model.checkpoint import TrainedModel
+from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress
-from napari_mcwss.segmentation.results import has_result
-from napari_mcwss.segmentation.segment import segment_scan
+from napari_mcwss.segmentation.results import has_exact_cams, has_result, stored_settings
+from napari_mcwss.segmentation.segment import remake_mask, segment_scan
 from napari_mcwss.study.study import Study
 
 Tags = Callable[[str], NDArray[np.int8] | None]
@@ -30,6 +30,7 @@ def segment_scans(
     tags: Tags,
     settings: MaskSettings | None = None,
     again: bool = False,
+    remake: bool = False,
 ) -> Generator[ScanProgress | ScanDone, None, list[ScanDone]]:
     """Segment scans and store their results; an error in one scan does not stop the others.
 
@@ -49,11 +50,14 @@ def segment_scans(
         How masks are made, without tags; by default `MaskSettings()`.
     again : bool
         Also segment scans that have a result of this model.
+    remake : bool
+        Make masks of these scans anew where they were made by other settings: of their stored
+        CAMs, or by the network if an older version has stored the CAMs.
 
     Yields
     ------
     ScanProgress or ScanDone
-        The end of each scan that is skipped, then progress and end of each other scan.
+        The end of each scan that has a result, then progress and end of each other scan.
         Closing the generator cancels, and keeps what is done.
 
     Returns
@@ -67,18 +71,23 @@ def segment_scans(
         If the model does not exist, or has other channels or classes than the study.
     """
     model.info.check(study.channels, study.class_names)
-    ended = []
-    waiting = [scan for scan in scans if again or not has_result(study, name, scan)]
+    chosen = settings or MaskSettings()
+    ended, waiting = [], []
     for scan in scans:
-        if scan not in waiting:
-            ended.append(ScanDone(scan, skipped=True))
-            yield ended[-1]
+        end = None
+        if not again and has_result(study, name, scan):
+            end = _end_of_segmented(study, name, model.info, scan, chosen, tags, remake)
+        if end is None:
+            waiting.append(scan)
+        else:
+            ended.append(end)
+            yield end
     for number, scan in enumerate(waiting, 1):
         yield ScanProgress(scan, number, len(waiting))
         began = time.monotonic()
         problem = ""
         try:
-            own = replace(settings or MaskSettings(), tags=tags(scan))
+            own = replace(chosen, tags=tags(scan))
             for step in segment_scan(study, name, model, scan, own):
                 if isinstance(step, Progress):
                     yield ScanProgress(scan, number, len(waiting), step.done, step.total)
@@ -89,6 +98,31 @@ def segment_scans(
         ended.append(ScanDone(scan, seconds, problem=problem))
         yield ended[-1]
     return ended
+
+
+def _end_of_segmented(
+    study: Study,
+    name: str,
+    info: ModelInfo,
+    scan: str,
+    settings: MaskSettings,
+    tags: Tags,
+    remake: bool,
+) -> ScanDone | None:
+    """Return the end of a scan that has a result; None if only the network can make its mask."""
+    try:
+        own = replace(settings, tags=tags(scan))
+        if stored_settings(study, name, scan) == own.record():
+            return ScanDone(scan, skipped=True)
+        if not remake:
+            return ScanDone(scan, skipped=True, other_settings=True)
+        if not has_exact_cams(study, name, scan):
+            return None
+        remake_mask(study, name, info, scan, own)
+        study.scan(scan).release()
+    except McwssError as error:
+        return ScanDone(scan, problem=str(error))
+    return ScanDone(scan, skipped=True, remade=True)
 
 
 def add_found(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,16 @@ class ScanProgress:
 class ScanDone:
     """The end of one scan.
 
-    `skipped` means that it had a result of this model already; `problem` says why it was not
-    segmented.
+    `skipped` means that it had a result of this model already, `remade` that its mask was then made
+    anew, and `other_settings` that its mask was left, though made by other settings than those
+    asked for; `problem` says why it was not segmented.
     """
 
     scan: str
     seconds: float = 0.0
     skipped: bool = False
+    remade: bool = False
+    other_settings: bool = False
     problem: str = ""
 
 
@@ -59,6 +63,8 @@ def summary(ended: Sequence[ScanDone]) -> str:
     --------
     >>> summary([ScanDone("a", 4.0), ScanDone("b", 6.0), ScanDone("c", skipped=True)])
     '2 scans segmented, 5.0 s each; 1 was done already'
+    >>> summary([ScanDone("a", skipped=True, remade=True), ScanDone("b", skipped=True)])
+    '0 scans segmented; 2 were done already, 1 mask made anew'
     """
     done = [end for end in ended if not (end.skipped or end.problem)]
     skipped = sum(end.skipped for end in ended)
@@ -66,7 +72,12 @@ def summary(ended: Sequence[ScanDone]) -> str:
     each = f", {sum(end.seconds for end in done) / len(done):.1f} s each" if done else ""
     parts = [f"{len(done)} scan{'' if len(done) == 1 else 's'} segmented{each}"]
     if skipped:
-        parts.append(f"{skipped} {'was' if skipped == 1 else 'were'} done already")
+        text = f"{skipped} {'was' if skipped == 1 else 'were'} done already"
+        if remade := sum(end.remade for end in ended):
+            text += f", {counted(remade, 'mask')} made anew"
+        if other := sum(end.other_settings for end in ended):
+            text += f", {counted(other, 'mask')} with other settings"
+        parts.append(text)
     if failed:
         parts.append(f"{failed} could not be segmented")
     return "; ".join(parts)
