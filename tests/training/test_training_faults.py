@@ -292,3 +292,27 @@ def test_a_file_system_that_runs_full(tagged_study: Study):
     assert error.startswith("cannot write")
     assert first == 2
     assert tagged_study.model_names() == ["m"]
+
+
+def test_weights_that_are_not_finite_become_no_model(tagged_study: Study, monkeypatch):
+    """A gradient can be NaN though the loss is not, and the last step has no next loss."""
+    losses, taken = Local.losses, 0
+
+    def spoil(self, batch):
+        nonlocal taken
+        taken += 1
+        found = losses(self, batch)
+        if taken == 36:
+            # The root of 0 has an infinite slope, which times 0 is NaN.
+            zero = next(self.parameters()).flatten()[0] * 0
+            found["extra"] = (zero * zero).sqrt()
+        return found
+
+    monkeypatch.setattr(Local, "losses", spoil)
+    config = TINY.model_copy(update={"batch_size": 8, "epochs": 2})
+    with pytest.raises(McwssError, match="weights are not finite: train again with another seed"):
+        list(train(tagged_study, "m", config))
+    names = tagged_study.model_names()
+    for name in names:
+        load_model(tagged_study.model_folder(name), device="cpu")
+    assert taken == 36, "it was the last step"

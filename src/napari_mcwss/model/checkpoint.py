@@ -1,15 +1,18 @@
 """A trained model on disk: ``config.json`` and ``weights.safetensors``."""
 
+import hashlib
 import secrets
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
@@ -19,6 +22,9 @@ from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.presets.registry import PRESETS, PresetName
 
 FORMAT = 1
+
+DIGEST = "sha256"
+"""Entry of the weights' header with a digest of all weights; older models have none."""
 
 
 class ModelInfo(BaseModel):
@@ -192,10 +198,21 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
         The network, on any device.
     info : ModelInfo
         Its description.
+
+    Raises
+    ------
+    McwssError
+        If weights are not finite, or a file cannot be written.
     """
+    weights = {name: value.cpu().contiguous() for name, value in preset.state_dict().items()}
+    if not _all_finite(weights):
+        raise McwssError(
+            "the training has failed: weights are not finite: train again with another seed, or "
+            "tag more slices"
+        )
     with replacing(folder / "weights.safetensors") as path:
         try:
-            save_file({k: v.contiguous() for k, v in preset.state_dict().items()}, path)
+            save_file(weights, path, {DIGEST: _digest(weights)})
         except SafetensorError as error:
             raise OSError(str(error)) from error
     save_info(folder, info)
@@ -259,12 +276,34 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
         warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
     preset = untrained(info)
+    path = folder / "weights.safetensors"
     try:
-        preset.load_state_dict(load_file(folder / "weights.safetensors"))
+        with safe_open(path, "pt") as file:
+            digest = (file.metadata() or {}).get(DIGEST)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        preset.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise McwssError(
-            f"{folder / 'weights.safetensors'} cannot be read as the weights of this model "
-            f"({type(error).__name__}): train the model again"
+            f"{path} cannot be read as the weights of this model ({type(error).__name__}): train "
+            "the model again"
         ) from error
+    if digest not in (None, _digest(weights)) or not _all_finite(weights):
+        raise McwssError(
+            f"{path} is damaged: its weights are not those that were written: restore the file, or "
+            "train the model again"
+        )
     preset.to(where).eval()
     return TrainedModel(info, preset, where)
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name]
+        found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _all_finite(weights: Mapping[str, Tensor]) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in weights.values())

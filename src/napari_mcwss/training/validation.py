@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN, Preset
@@ -20,7 +21,7 @@ def score_slices(
     """Score slices; the scores ``(slices, classes)``, on the CPU, are the return value.
 
     It switches the network to evaluation mode, and yields before every batch about the number of
-    slices that are done.
+    slices that are done. Scores that are not finite are a `McwssError`.
     """
     preset.eval()
     scores = torch.zeros(slices.tags.shape)
@@ -32,6 +33,11 @@ def score_slices(
             images = slices.images[batch].to(device).float()
             with torch.inference_mode(), autocast(device):
                 found = preset.score(images, slices.foreground[batch].to(device))
+            if not found.isfinite().all():
+                raise McwssError(
+                    "the training has failed: the network returns scores that are not finite: "
+                    "train again with another seed, or tag more slices"
+                )
             scores[batch] += found.float().cpu() * weights[:, None]
             done += float(weights.sum())
     return scores

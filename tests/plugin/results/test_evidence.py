@@ -136,7 +136,8 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
     type_in(qtbot, most, "5")
     qtbot.waitUntil(lambda: len(dock.state.mask.after_steps) == 3, timeout=PATIENCE)
     without, kept, filled = dock.state.mask.after_steps
-    assert (without == 1).sum() * voxel > 5 >= (kept == 1).sum() * voxel > 4
+    # The CAMs of a network that has hardly learnt have many voxels of equal evidence.
+    assert (without == 1).sum() * voxel > 5 >= (kept == 1).sum() * voxel > 1
     assert "TC -" in row.effect.text()
     np.testing.assert_array_equal(mask(dock), filled)
     click(qtbot, row.before)

@@ -90,7 +90,7 @@ def test_tags_to_come_count_where_there_were_none(qtbot, dock, segmented_study):
     scan = segmented_study.scan_names[0]
     table = segmented_study.tags.read(scan)
     table.values[:] = -1
-    segmented_study.tags.update(scan, table)
+    segmented_study.tags.write({scan: table})
     remake(segmented_study, scan, MaskSettings(0.4, tags=table.values))
     show(qtbot, dock, scan)
     assert dock.use_tags.isChecked()

@@ -212,3 +212,21 @@ def test_a_model_for_other_channels_is_refused():
     scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))
     with pytest.raises(McwssError, match="made for the channels t1, flair, found a"):
         run(brightness_model(("t1", "flair")), scan)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_no_prediction(monkeypatch, value):
+    volume = np.ones((1, 3, 20, 20), np.float32)
+    volume[:, :, 5:9] = 4
+    scan = Scan.from_array("s", ("a",), volume, Geometry.from_source((20, 20, 3), np.eye(4)))
+    model, plain = brightness_model(), Brightness.predict
+    for spoilt in ("scores", "cams"):
+
+        def predict(self, images, foreground, spoilt=spoilt):
+            maps = plain(self, images, foreground)
+            return maps._replace(**{spoilt: torch.full_like(getattr(maps, spoilt), value)})
+
+        monkeypatch.setattr(type(model.preset), "predict", predict)
+        with pytest.raises(McwssError, match=r"scan s: .* not finite: .*train the model again"):
+            run(model, scan)
+        monkeypatch.undo()

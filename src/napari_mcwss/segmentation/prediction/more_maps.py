@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.inputs import Inputs, prepare
-from napari_mcwss.segmentation.prediction.predict import Progress
+from napari_mcwss.segmentation.prediction.predict import Progress, refuse_not_finite
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
 
@@ -51,7 +51,7 @@ def more_maps(
     Raises
     ------
     McwssError
-        If the channels of scan and model differ, or a file cannot be read.
+        If the channels of scan and model differ, a file cannot be read, or maps are not finite.
     """
     source = study.scan(scan)
     model.info.check(source.channels, study.class_names)
@@ -63,6 +63,7 @@ def more_maps(
     for begin in range(0, len(slices), BATCH):
         part = slice(begin, min(begin + BATCH, len(slices)))
         for name, maps in _maps(model, inputs, list(slices[part]), reference).items():
+            refuse_not_finite(scan, maps)
             if name not in found:
                 found[name] = np.zeros((maps.shape[1], len(slices), *inputs.size), np.uint8)
             here = np.round(255 * maps.transpose(0, 1).clamp(0, 1).numpy()).astype(np.uint8)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.class_hierarchy import child_parent_pairs, limit_to_parents
@@ -66,7 +67,7 @@ def predict(
     Raises
     ------
     McwssError
-        If the channels of scan and model differ.
+        If the channels of scan and model differ, or the network returns values that are not finite.
     """
     model.info.check(scan.channels, model.info.classes)
     inputs = prepare(scan.volume(), scan.geometry.spacing, model.info.input_spec)
@@ -78,6 +79,7 @@ def predict(
     preset = yield from _adapted(model, inputs, batch_size, Progress(round(done), slices))
     for indices, weights in _windows(model, inputs, scan, batch_size):
         batch_scores, batch_cams = _mirror_mean(preset, model.device, inputs, indices)
+        refuse_not_finite(scan.name, batch_scores, batch_cams)
         where = indices.numpy()
         scores[where] += (batch_scores * weights[:, None]).numpy()
         weighted = batch_cams.transpose(0, 1) * weights[:, None, None]
@@ -107,10 +109,20 @@ def predict_scores(
         foreground = inputs.foreground[indices].to(model.device)
         with torch.inference_mode(), autocast(model.device):
             found = preset.score(images, foreground)
+        refuse_not_finite(scan.name, found)
         scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
         done += float(weights.sum())
         yield Progress(round(done), len(scores))
     return scores
+
+
+def refuse_not_finite(scan: str, *outputs: Tensor) -> None:
+    """Raise a `McwssError` if a network has returned values that are not finite for a scan."""
+    if not all(bool(output.isfinite().all()) for output in outputs):
+        raise McwssError(
+            f"scan {scan}: the network returns values that are not finite: its training has "
+            "failed, or its weights are damaged: train the model again"
+        )
 
 
 def _adapted(
