@@ -9,7 +9,7 @@ from rich.console import Console
 
 from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import Scans, StudyFolder, chosen, mapping
+from napari_mcwss.cli.options import Scans, StudyFolder, Unions, chosen, mapping, unions
 from napari_mcwss.study.study import Study
 
 
@@ -31,6 +31,7 @@ def measure(
     values: Annotated[
         list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
     ] = None,
+    union: Unions = None,
     scans: Scans = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Also write the table here.")
@@ -64,7 +65,7 @@ def measure(
     rows: list[Row] = []
     problems: list[str] = []
     with progress_bar() as bar:
-        steps = compare_masks(opened, names, sources, reference)
+        steps = compare_masks(opened, names, sources, reference, unions=unions(union))
         for found in bar.track(steps, total=len(names), description="measuring"):
             rows += found.rows
             if found.problem:

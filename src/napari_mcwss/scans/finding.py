@@ -128,7 +128,9 @@ def find_masks(
                 f"{names_text([path.name for path in images[folder]])}"
             )
         )
-    if missing and not (partial and found):
+    if missing and partial and not found:
+        raise McwssError(f"no scan has such a mask; for example, {missing[0]}")
+    if missing and not partial:
         raise missing[0]
     return found
 

@@ -1,6 +1,7 @@
 """The measure dock: a table of what is on screen, as it is painted, and of stored masks."""
 
 import csv
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,7 @@ from napari.layers import Labels
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_mcwss.plugin.measure.dock import MeasureDock
 from napari_mcwss.plugin.shared.layers import show_prediction_layers, study_layers
@@ -50,6 +51,7 @@ def choose(choice, text: str) -> None:
     index = choice.findText(text)
     assert index >= 0, [choice.itemText(i) for i in range(choice.count())]
     choice.setCurrentIndex(index)
+    choice.activated.emit(index)
 
 
 def measure(qtbot, dock) -> None:
@@ -104,7 +106,8 @@ def test_a_layer_is_measured_as_it_is_painted_now(qtbot, dock):
     assert (before["Slices"], after["Slices"]) == ("3", "4")
 
 
-def test_a_layer_is_proposed_until_the_user_chooses(qtbot, dock):
+def test_a_layer_is_proposed_until_the_user_chooses(dock, tagged_study):
+    dock.session.show(tagged_study.scan_names[2])  # without a corrected mask
     assert dock.first.currentText() == "corrected masks"
     painted(dock, "mine")
     assert dock.first.currentText() == "layer mine"
@@ -114,12 +117,13 @@ def test_a_layer_is_proposed_until_the_user_chooses(qtbot, dock):
 
 
 def test_a_mask_layer_that_waits_for_its_mask_is_not_measured(qtbot, dock, tagged_study):
+    dock.session.show(tagged_study.scan_names[2])  # without a corrected mask
     geometry, classes = tagged_study.scan(dock.session.scan).geometry, tagged_study.classes
     cams = {spec.name: np.zeros(geometry.shape, np.float32) for spec in classes}
     mask = np.zeros(geometry.shape, np.uint8)
     show_prediction_layers(dock.viewer, geometry, classes, cams, mask)
     assert dock.first.currentText() == "layer mask", "an empty mask is one, too"
-    dock.session.show(tagged_study.scan_names[1])
+    dock.session.show(tagged_study.scan_names[3])
     assert dock.first.findText("layer mask") < 0
     (empty,) = study_layers(dock.viewer, "mask")
     dock.viewer.add_layer(Labels(mask.copy(), name="copy", metadata=empty.metadata))
@@ -131,7 +135,8 @@ def test_a_mask_layer_that_waits_for_its_mask_is_not_measured(qtbot, dock, tagge
     assert dock.first.currentText() == "layer mask"
 
 
-def test_a_proposal_that_the_user_took_stays(qtbot, dock):
+def test_a_proposal_that_the_user_took_stays(qtbot, dock, tagged_study):
+    dock.session.show(tagged_study.scan_names[2])  # without a corrected mask
     dock.first.showPopup()
     qtbot.keyClick(dock.first.view(), Qt.Key.Key_Return)
     assert dock.first.currentText() == "corrected masks"
@@ -228,3 +233,88 @@ def test_a_missed_class_is_told_below_the_table(qtbot, dock, tagged_study, give_
     choose(dock.first, "corrected masks")
     measure(qtbot, dock)
     assert "not found" not in dock.status.text()
+
+
+def test_the_mask_that_is_seen_is_measured_and_named(qtbot, dock, tagged_study):
+    geometry, classes = tagged_study.scan(dock.session.scan).geometry, tagged_study.classes
+    correcting = dock.session.correcting
+    qtbot.waitUntil(lambda: correcting.layer is not None, timeout=PATIENCE)
+    cams = {spec.name: np.zeros(geometry.shape, np.float32) for spec in classes}
+    mask = np.zeros(geometry.shape, np.uint8)
+    mask[0, :3, :3] = 1
+    show_prediction_layers(dock.viewer, geometry, classes, cams, mask)
+    (model,) = study_layers(dock.viewer, "mask")
+    assert not model.visible
+    assert dock.first.currentText() == "layer corrected mask"
+    assert dock.first.findText("layer mask (hidden)") > 0
+    measure(qtbot, dock)
+    assert [line["Slices"] for line in table(dock)] == ["2", "0"]
+    assert dock.title.text() == "layer corrected mask"
+
+    correcting.layer.visible = False
+    model.visible = True
+    assert dock.first.currentText() == "layer mask"
+    measure(qtbot, dock)
+    assert [line["Slices"] for line in table(dock)] == ["1", "0"]
+    assert dock.title.text() == "layer mask"
+    choose(dock.first, "layer corrected mask (hidden)")
+    correcting.layer.visible = True
+    assert dock.first.currentText() == "layer corrected mask", "the user has chosen it"
+
+
+def test_masks_beside_the_scans_are_a_reference(qtbot, dock, tagged_study, monkeypatch):
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("seg", True))
+    choose(dock.first, "corrected masks")
+    choose(dock.reference, "masks beside the scans …")
+    assert dock.reference.currentText() == "seg beside the scans"
+    assert dock.values.isEnabled()
+    dock.unions.setText("whole=TC,ED")
+    measure(qtbot, dock)
+    lines = {(line["Mask"], line["Class"]): line for line in table(dock)}
+    assert float(lines["corrected", "TC"]["Ref. mL"]) > 0
+    parts = [float(lines["corrected", name]["Ref. mL"]) for name in ("TC", "ED")]
+    joined = lines["corrected", "whole"]
+    assert joined["Slices"] == "2"
+    assert float(joined["Ref. mL"]) == pytest.approx(sum(parts), abs=0.11)
+    assert dock.title.text() == "corrected masks, compared with seg beside the scans"
+
+
+def test_scan_class_and_dice_are_seen_without_scrolling(qtbot, dock, tagged_study):
+    painted(dock, "a layer with quite a long name, as people give them")
+    choose(dock.first, "corrected masks")
+    choose(dock.reference, "layer a layer with quite a long name, as people give them")
+    measure(qtbot, dock)
+    header = dock.table.horizontalHeader()
+    order = [
+        header.model().headerData(header.logicalIndex(n), Qt.Orientation.Horizontal)
+        for n in range(4)
+    ]
+    assert order == ["Scan", "Mask", "Class", "Dice"]
+    last = header.logicalIndex(3)
+    right = header.sectionViewportPosition(last) + header.sectionSize(last)
+    assert right < 60 * header.fontMetrics().averageCharWidth()
+
+
+@pytest.mark.parametrize("text", ["whole", "whole=", "=TC"])
+def test_a_union_that_cannot_be_read_is_told(dock, qtbot, told, text):
+    choose(dock.first, "corrected masks")
+    dock.unions.setText(text)
+    qtbot.mouseClick(dock.measure_button, LEFT)
+    assert "such as all=TC,ED" in told[-1].message
+
+
+def test_why_nothing_was_measured_is_told_in_the_dock(qtbot, dock, tagged_study, told):
+    choose(dock.first, "corrected masks")
+    dock.session.show(tagged_study.scan_names[1])
+    dock.reference.take_beside("truth")
+    measure(qtbot, dock)
+    text = dock.status.text()
+    assert text.startswith("Failed: no scan has such a mask; for example, scan ")
+    painted(dock, "mine")  # the lists of masks are refreshed
+    assert dock.status.text() == text
+
+    file = tagged_study.files(tagged_study.scan_names[2])[0]
+    shutil.copyfile(file.with_name("seg.nii.gz"), file.with_name("truth.nii.gz"))
+    measure(qtbot, dock)
+    (problem,) = dock.status.text().splitlines()[1:]
+    assert problem.startswith(f"{tagged_study.scan_names[1]}: it has no mask of truth")

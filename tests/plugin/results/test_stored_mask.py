@@ -124,3 +124,27 @@ def test_a_stored_mask_that_its_cams_do_not_give_is_told(
         click(qtbot, dock.stored_mask.save_button)
     assert dock.stored_mask.status.text() == SAME
     np.testing.assert_array_equal(load_mask(segmented_study, "model-1", scan), made)
+
+
+def test_volumes_are_those_of_the_mask_that_is_seen(qtbot, dock, segmented_study):
+    scan = segmented_study.scan_names[0]
+    made = remake(segmented_study, scan, MaskSettings(0.4))
+    voxel = np.prod(segmented_study.scan(scan).geometry.spacing) / 1000
+    show(qtbot, dock, scan)
+    text = dock.volumes.text()
+    assert "mask of model-1" in text
+    assert f"{np.count_nonzero(made == 1) * voxel:.1f} mL" in text
+
+    correcting = dock.session.correcting
+    correcting.begin("model-1")
+    correcting.layer.data[:] = 0
+    correcting.layer.data[:2] = 1
+    correcting.save_painted()
+    expected = f"{np.count_nonzero(correcting.layer.data) * voxel:.1f} mL"
+    qtbot.waitUntil(lambda: expected in dock.volumes.text(), timeout=PATIENCE)
+    assert "corrected mask" in dock.volumes.text()
+    assert "0.0 mL" in dock.volumes.text()
+    correcting.layer.visible = False
+    assert dock.volumes.text() == text
+    correcting.layer.visible = True
+    qtbot.waitUntil(lambda: expected in dock.volumes.text(), timeout=PATIENCE)

@@ -1,10 +1,11 @@
 """The dock that measures masks, alone, side by side, or against a reference."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
@@ -30,18 +31,22 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.measure.mask_choice import MakeSource, MaskChoice
+from napari_mcwss.plugin.measure.mask_choice import NONE, MakeSource, MaskChoice, unions_in
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from napari_mcwss.measurement.compare_masks import Row, ScanComparison
     from napari_mcwss.study.study import Study
 
 _SORT = Qt.ItemDataRole.UserRole
 _PLACE = Qt.ItemDataRole.UserRole + 1
+_FIRST = ("scan", "mask", "class", "dice")
+_LONGEST = 14
 
 
 class MeasureDock(QWidget):  # type: ignore[misc]
@@ -55,7 +60,9 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.session = Session.of(napari_viewer)
         self._rows: list[Row] = []
         self._problems: list[str] = []
+        self._failure = ""
         self._done = 0
+        self._watched: WeakSet[Layer] = WeakSet()
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
@@ -80,6 +87,10 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.values = QLineEdit(
             placeholderText="as TC=1,4 ED=2; empty: 1, 2, … in the order of the classes"
         )
+        self.unions = QLineEdit(
+            placeholderText="as whole=TC,ED",
+            toolTip="Classes that are also measured as one: a name, and the classes that it joins",
+        )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
         self.measure_button = QPushButton("Measure", clicked=self.measure)
@@ -91,7 +102,9 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             selectionBehavior=QAbstractItemView.SelectionBehavior.SelectRows,
         )
         self.table.setModel(self.model)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.verticalHeader().hide()
+        self.title = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.copy_button = QPushButton(
             "Copy", toolTip="Copy the selected rows, or all, for a spreadsheet", clicked=self.copy
         )
@@ -109,11 +122,12 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         form.addRow("Beside them", self.second)
         form.addRow("Compare with", self.reference)
         form.addRow("Its values", self.values)
+        form.addRow("Also as one", self.unions)
         form.addRow("Of", self.scope)
         work = row(self.measure_button, self.cancel_button)
         output = row(self.copy_button, self.save_button)
-        stack(self, form, work, self.status, self.table, output, margins=True)
-        self.layout().setStretch(3, 1)
+        stack(self, form, work, self.status, self.title, self.table, output, margins=True)
+        self.layout().setStretch(4, 1)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """List the masks that there are now, as layers may have been renamed."""
@@ -125,6 +139,8 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         study, scan = self.session.study, self.session.scan
         if study is None:
             return
+        # What is seen now is proposed.
+        self._refresh()
         try:
             chosen = [self.first.source(""), self.second.source("")]
             reference = self.reference.source(self.values.text())
@@ -135,16 +151,27 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             if scan is None and not everywhere:
                 raise McwssError("no scan is on screen: choose one, or measure all scans")
             scans = None if everywhere or scan is None else [scan]
-            events = partial(_comparison, study, scans, makers, reference)
+            unions = unions_in(self.unions.text(), study.class_names)
+            events = partial(_comparison, study, scans, makers, reference, unions)
             self.background.start(Job("measurement of masks", events))
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
             return
-        self._rows, self._problems, self._done = [], [], 0
+        self._rows, self._problems, self._failure, self._done = [], [], "", 0
         self.model.clear()
+        self.title.setText(self._named())
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.status.setText("Measuring …")
         self._refresh()
+
+    def _named(self) -> str:
+        """Say which masks are measured."""
+        masks, beside, right = (
+            "" if (option := choice.option) is None or option.kind == NONE else option.text
+            for choice in (self.first, self.second, self.reference)
+        )
+        compared = f", compared with {right}" if right else ""
+        return f"{' and '.join(filter(None, (masks, beside)))}{compared}"
 
     def copy(self) -> None:
         """Copy the selected rows, or all, as text separated by tabs."""
@@ -183,6 +210,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             items = []
             for key, value in shown.record().items():
                 item = QStandardItem(text_of(key, value))
+                item.setToolTip(item.text())
                 # Undefined values are sorted last, or first.
                 item.setData(float("-inf") if value is None else value, _SORT)
                 item.setData(len(self._rows), _PLACE)
@@ -198,14 +226,33 @@ class MeasureDock(QWidget):  # type: ignore[misc]
 
     def _end(self, outcome: JobOutcome) -> None:
         ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
-        text = "Failed." if outcome.error else ends[outcome.cancelled]
+        if outcome.error is not None:
+            self._failure = f"Failed: {self.session.order.hide(str(outcome.error))}"
+        text = self._failure or ends[outcome.cancelled]
         missed = [self.session.order.hide(line) for line in outcome.value or ()]
         self.status.setText("\n".join([text, *self._problems, *missed]))
-        self.table.resizeColumnsToContents()
+        self._arrange_columns()
         self._refresh()
         self.ended.emit()
 
+    def _arrange_columns(self) -> None:
+        """Let the first columns tell which mask of which class agrees how well."""
+        from napari_mcwss.measurement.tables import HEADINGS
+
+        self.table.resizeColumnsToContents()
+        header, keys = self.table.horizontalHeader(), list(HEADINGS)
+        most = _LONGEST * header.fontMetrics().averageCharWidth()
+        for place, key in enumerate(_FIRST if self._rows else ()):
+            column = keys.index(key)
+            header.moveSection(header.visualIndex(column), place)
+            if not self.table.isColumnHidden(column):
+                header.resizeSection(column, min(header.sectionSize(column), most))
+
     def _refresh(self) -> None:
+        for layer in self.viewer.layers:
+            if layer not in self._watched:
+                self._watched.add(layer)
+                connect_until_destroyed(self, self._refresh, layer.events.visible)
         for choice in (self.first, self.second, self.reference):
             choice.refresh()
         running, study = self.background.running, self.session.study
@@ -215,12 +262,12 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             button.setEnabled(bool(self._rows) and not running)
         if study is None:
             self.status.setText("Open or make a study in the Tagging dock first.")
-        elif not (running or self._rows or self._problems):
+        elif not (running or self._rows or self._problems or self._failure):
             self.status.clear()
 
     def _reference_changed(self) -> None:
         option = self.reference.option
-        self.values.setEnabled(option is not None and option.kind in ("layer", "folder"))
+        self.values.setEnabled(option is not None and option.kind in ("layer", "folder", "beside"))
 
 
 def _comparison(
@@ -228,6 +275,7 @@ def _comparison(
     scans: Sequence[str] | None,
     makers: Sequence[MakeSource],
     reference: MakeSource | None,
+    unions: Mapping[str, Sequence[str]],
 ) -> "Generator[ScanComparison | None, None, list[str]]":
     """Measure scans, None for all that have one of the masks; returns what models have missed."""
     from napari_mcwss.measurement.compare_masks import compare_masks, missed_in_rows
@@ -239,7 +287,7 @@ def _comparison(
     if not names:
         raise McwssError("no scan has such a mask: segment scans first")
     rows: list[Row] = []
-    for found in compare_masks(study, names, sources, right):
+    for found in compare_masks(study, names, sources, right, unions=unions):
         rows += found.rows
         yield found
     return [

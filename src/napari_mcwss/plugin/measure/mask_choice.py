@@ -1,7 +1,7 @@
 """The choice of masks: of a layer, of a model, corrected ones, or files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QComboBox, QFileDialog
+from qtpy.QtWidgets import QComboBox, QFileDialog, QInputDialog
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import names_in
 from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
 
 NONE, FOLDER = "none", "folder of masks …"
+BESIDE = "masks beside the scans …"
 
 MakeSource = Callable[[], MaskSource]
 """Makes a source in another thread, as some load torch, which takes seconds."""
@@ -32,7 +34,7 @@ MakeSource = Callable[[], MaskSource]
 class _Option:
     """An item of the list: its text, its kind, and the name or path of its masks."""
 
-    text: str
+    text: str = field(compare=False)
     kind: str
     name: str = ""
 
@@ -44,6 +46,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         super().__init__()
         self._session, self._optional = session, optional
         self._folders: list[Path] = []
+        self._beside: list[str] = []
         self._listed: list[_Option] = []
         self._proposed: _Option | None = None
         self.activated.connect(self._chosen)
@@ -62,7 +65,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
     def refresh(self) -> None:
         """List the masks that there are now; the user's choice stays, if it is among them."""
         options = self._options()
-        if options == self._listed:
+        if [option.text for option in options] == [option.text for option in self._listed]:
             return
         before = self.option
         self._listed = options
@@ -71,7 +74,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         if before in options and before != self._proposed:
             self.setCurrentIndex(options.index(before))
         elif options:
-            # Until the user chooses, the first is proposed: layers of the scan on screen.
+            # Until the user chooses, the first is proposed: the mask that is seen.
             self.setCurrentIndex(0)
             self._proposed = options[0]
 
@@ -99,7 +102,7 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             correcting = self._session.correcting
             correcting.save_painted()
             return partial(MaskSource.of_corrected, study, correcting.saving.unsaved(study))
-        if option.kind == "folder":
+        if option.kind in ("folder", "beside"):
             return partial(MaskSource.of_files, study, option.name, given)
         return None
 
@@ -108,12 +111,17 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         options = [_Option(NONE, NONE)] if self._optional else []
         if study is None:
             return options
-        options += [_Option(f"layer {layer.name}", "layer", layer.name) for layer in self._layers()]
+        # What is seen comes first, the uppermost layer above all.
+        layers = self._layers()[::-1]
+        layers.sort(key=lambda layer: not layer.visible)
+        for layer in layers:
+            hidden = "" if layer.visible else " (hidden)"
+            options.append(_Option(f"layer {layer.name}{hidden}", "layer", layer.name))
         options += [_Option(f"model {m.label}", "model", m.name) for m in model_states(study)]
         options.append(_Option("corrected masks", CORRECTED))
         options += [_Option(f"folder {path.name}", "folder", str(path)) for path in self._folders]
-        options.append(_Option(FOLDER, FOLDER))
-        return options
+        options += [_Option(f"{name} beside the scans", "beside", name) for name in self._beside]
+        return [*options, _Option(BESIDE, BESIDE), _Option(FOLDER, FOLDER)]
 
     def _layers(self) -> list[Labels]:
         """List the labels layers of the shape of the scan on screen, without emptied ones."""
@@ -135,22 +143,34 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
 
     def _chosen(self, _: int) -> None:
         option, self._proposed = self.option, None
-        if option is None or option.kind != FOLDER:
-            return
-        name = QFileDialog.getExistingDirectory(self, "Folder of masks, named after the scans")
-        self.take_folder(Path(name) if name else None)
+        if option is not None and option.kind == FOLDER:
+            name = QFileDialog.getExistingDirectory(self, "Folder of masks, named after the scans")
+            self.take_folder(Path(name) if name else None)
+        elif option is not None and option.kind == BESIDE:
+            name, _ = QInputDialog.getText(
+                self, "Masks beside the scans", "Their name beside each scan's files, such as seg"
+            )
+            self.take_beside(name.strip() or None)
 
     def take_folder(self, path: Path | None) -> None:
         """Choose a folder of masks; if None, the first item of the list."""
         if path is not None and path not in self._folders:
             self._folders.append(path)
+        self._choose("folder", None if path is None else str(path))
+
+    def take_beside(self, name: str | None) -> None:
+        """Choose the masks of a name beside the files of each scan; if None, the first item."""
+        if name is not None and name not in self._beside:
+            self._beside.append(name)
+        self._choose("beside", name)
+
+    def _choose(self, kind: str, name: str | None) -> None:
         self.refresh()
-        if path is None:
+        if name is None:
             self.setCurrentIndex(0)
             self._proposed = self.option
         else:
-            wanted = _Option(f"folder {path.name}", "folder", str(path))
-            self.setCurrentIndex(self._listed.index(wanted))
+            self.setCurrentIndex(self._listed.index(_Option("", kind, name)))
 
 
 def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
@@ -165,6 +185,20 @@ def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None
             )
         given.setdefault(name, []).extend(map(int, numbers.split(",")))
     return given or None
+
+
+def unions_in(text: str, classes: Sequence[str]) -> dict[str, list[str]]:
+    """Read the unions of classes that the user has typed."""
+    unions = {}
+    for part in text.split():
+        name, _, members = part.partition("=")
+        if not (name and names_in(members)):
+            raise McwssError(
+                f"found {part!r}: expected the name of a union and its classes, such as "
+                f"all={','.join(classes)}"
+            )
+        unions[name] = names_in(members)
+    return unions
 
 
 def _of_layer(

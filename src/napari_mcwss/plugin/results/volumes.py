@@ -1,54 +1,100 @@
 """The volume of each class, as a small table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_mcwss.base.text import counted
+from napari_mcwss.measurement.sizes import volumes_of
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.missed_classes import REMEDY, missed_classes
 
 if TYPE_CHECKING:
     from napari_mcwss.plugin.results.segmenting import MaskResult
-    from napari_mcwss.study.study import Study
+    from napari_mcwss.study.study import ClassSpec, Study
 
 
 class Volumes(QLabel):  # type: ignore[misc]
-    """Colour, name and volume in mL of each class of the mask, and which classes were missed."""
+    """Colour, name and volume in mL of each class of the mask that is seen, which it names.
+
+    That is the corrected mask if it is visible, else the model's, with the classes that were
+    missed.
+    """
 
     def __init__(self, state: ResultState) -> None:
         super().__init__(textFormat=Qt.TextFormat.RichText, wordWrap=True)
-        self._state = state
-        for signal in (state.shown, state.mask_changed):
+        self._state, self._session = state, state.session
+        self._measured: tuple[NDArray[np.uint8], tuple[float, ...]] | None = None
+        self._measuring = Latest(self, "measurement of a corrected mask")
+        self._measuring.answered.connect(self._take)
+        for signal in (state.shown, state.mask_changed, state.cleared):
             signal.connect(self._show)
-        state.cleared.connect(self.clear)
+        self._session.correcting.changed.connect(self._show)
         connect_until_destroyed(self, self._tags_changed, state.session.tags_changed)
 
     def _show(self) -> None:
-        study, mask = self._state.session.study, self._state.mask
-        if study is not None and mask is not None:
-            self.setText(f"<table>{''.join(self._rows(study, mask))}</table>")
+        study, mask = self._session.study, self._state.mask
+        labels = self._session.correcting.visible_labels
+        if study is None or self._session.scan is None:
+            self.clear()
+        elif labels is not None:
+            if self._measured is None or self._measured[0] is not labels:
+                spacing = study.scan(self._session.scan).geometry.spacing
+                self._measuring.ask(partial(_measure, labels, len(study.classes), spacing))
+                return
+            rows = (_row(*found) for found in zip(study.classes, self._measured[1], strict=True))
+            self._tabulate("corrected mask", rows)
+        elif mask is None:
+            self.clear()
+        else:
+            self._tabulate(f"mask of {mask.result.model}", _rows(study, mask))
 
-    def _rows(self, study: "Study", mask: "MaskResult") -> Iterator[str]:
-        volumes = mask.volumes[-1]
-        found = {mask.result.scan: [volume > 0 for volume in volumes]}
-        missed = {missed.name: missed for missed in missed_classes(study, found)}
-        for spec, volume in zip(study.classes, volumes, strict=True):
-            amount = "missed" if spec.name in missed else f"{volume:.1f} mL"
-            yield (
-                f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
-                f"<td style='padding:0 12px 0 6px'>{escape(spec.name)}</td>"
-                f"<td align='right'>{amount}</td></tr>"
-            )
-            if spec.name in missed:
-                slices = counted(missed[spec.name].slices, "slice")
-                text = f"tagged present on {slices}, but its mask is empty: {REMEDY}"
-                yield f"<tr><td></td><td colspan='2'>{text}</td></tr>"
+    def _tabulate(self, title: str, rows: Iterable[str]) -> None:
+        heading = f"<tr><td></td><td colspan='2'>{escape(title)}</td></tr>"
+        self.setText(f"<table>{heading}{''.join(rows)}</table>")
+
+    def _take(self, measured: tuple[NDArray[np.uint8], tuple[float, ...]]) -> None:
+        self._measured = measured
+        self._show()
 
     def _tags_changed(self, scan: str) -> None:
-        if scan == self._state.session.scan:
+        if scan == self._session.scan:
             self._show()
+
+
+def _measure(
+    labels: NDArray[np.uint8], classes: int, spacing: tuple[float, float, float]
+) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
+    return labels, volumes_of(labels, classes, spacing)
+
+
+def _rows(study: "Study", mask: "MaskResult") -> Iterator[str]:
+    """Return the rows of a model's mask."""
+    volumes = mask.volumes[-1]
+    found = {mask.result.scan: [volume > 0 for volume in volumes]}
+    missed = {missed.name: missed for missed in missed_classes(study, found)}
+    for spec, volume in zip(study.classes, volumes, strict=True):
+        if spec.name not in missed:
+            yield _row(spec, volume)
+            continue
+        yield _row(spec, None)
+        slices = counted(missed[spec.name].slices, "slice")
+        text = f"tagged present on {slices}, but its mask is empty: {REMEDY}"
+        yield f"<tr><td></td><td colspan='2'>{text}</td></tr>"
+
+
+def _row(spec: "ClassSpec", volume: float | None) -> str:
+    amount = "missed" if volume is None else f"{volume:.1f} mL"
+    return (
+        f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
+        f"<td style='padding:0 12px 0 6px'>{escape(spec.name)}</td>"
+        f"<td align='right'>{amount}</td></tr>"
+    )

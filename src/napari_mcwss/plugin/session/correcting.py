@@ -105,6 +105,12 @@ class Correcting(QObject):  # type: ignore[misc]
         """Whether the mask is being read from the disk."""
         return self._wanted is not None
 
+    @property
+    def visible_labels(self) -> NDArray[np.uint8] | None:
+        """The labels that were saved last, uint8 ``(z, y, x)``, if their layer is visible."""
+        shown = self._place == (self.session.study, self.session.scan)
+        return self._last if shown and self.layer is not None and self.layer.visible else None
+
     def show(self) -> None:
         """Show the scan's corrected mask, the unsaved one or that on the disk."""
         study, scan = self.session.study, self.session.scan
@@ -198,7 +204,11 @@ class Correcting(QObject):  # type: ignore[misc]
         layer.editable = not self.session.read_only
         for name in _PAINTED:
             getattr(layer.events, name).connect(self._painted)
+        layer.events.visible.connect(self._visibility_changed)
         self.layer = layer
+        self.changed.emit()
+
+    def _visibility_changed(self, _: Any = None) -> None:
         self.changed.emit()
 
     def _painted(self, _: Any = None) -> None:
