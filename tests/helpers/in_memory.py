@@ -21,7 +21,7 @@ def evaluation_of(
     prior_scans: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate label images of scans that all have the same references."""
-    scan = SimpleNamespace(geometry=SimpleNamespace(spacing=spacing))
+    scan = SimpleNamespace(geometry=SimpleNamespace(spacing=spacing, in_mm=True))
     study = SimpleNamespace(class_names=tuple(classes), scan=lambda _: scan)
     source = MaskSource("m", masks.__contains__, lambda name: class_masks(masks[name], classes))
     reference = MaskSource("seg", lambda _: True, lambda _: references)

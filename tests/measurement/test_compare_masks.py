@@ -1,15 +1,23 @@
 """Masks of models and readers side by side, and the command that measures them."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from napari_mcwss.api.segmentation import Segmentation
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.class_masks import class_masks
-from napari_mcwss.measurement.compare_masks import compare_masks
+from napari_mcwss.measurement.compare_masks import Row, compare_masks
+from napari_mcwss.measurement.sizes import Size
 from napari_mcwss.measurement.sources import MaskSource
+from napari_mcwss.measurement.tables import used_columns
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.prediction.predict import Prediction
+from napari_mcwss.study.study import Study
 
 
 def block(study, scan: str, slices: slice) -> np.ndarray:
@@ -105,3 +113,71 @@ class TestCommand:
     def test_nothing_to_measure_is_a_line(self, tagged_study, refused):
         assert "name a --model" in refused("measure", tagged_study.folder)
         assert "segment scans first" in refused("measure", tagged_study.folder, "--corrected")
+
+
+class TestPictures:
+    """Files of pictures do not say how large pixels are."""
+
+    @pytest.fixture
+    def study(self, tmp_path: Path) -> Study:
+        scans = {}
+        for name in ("a", "b"):
+            file = tmp_path / f"{name}.png"
+            Image.fromarray(np.full((20, 30), 9, np.uint8)).save(file)
+            scans[name] = [file]
+        study = Study.create(
+            tmp_path / "study", scans=scans, channels=["grey"], classes=["TC", "ED"]
+        )
+        labels = np.zeros((1, 20, 30), np.uint8)
+        labels[0, 5:9, 3:6] = 1
+        save_corrected(study, "a", CorrectedMask(labels))
+        return study
+
+    def test_they_are_measured_in_pixels(self, study):
+        corrected = MaskSource.of_corrected(study)
+        (found,) = compare_masks(study, ["a"], [corrected], corrected)
+        first = found.rows[0]
+        diameter = pytest.approx(20**0.5)
+        assert first.size == Size(None, None, 1, pixels=12, diameter_px=diameter)
+        assert first.agreement.dice == 1
+        record = first.record()
+        assert [key for key in record if record[key] is None] == [
+            *("volume_ml", "diameter_mm", "reference_ml", "hd95_mm", "surface_mm")
+        ]
+        assert used_columns(found.rows) == [
+            *("scan", "mask", "class", "slices", "pixels", "diameter_px"),
+            *("dice", "sensitivity", "precision"),
+        ]
+
+    def test_a_spacing_that_the_user_gives_counts(self, study):
+        corrected = MaskSource.of_corrected(study)
+        (found,) = compare_masks(study, ["a"], [corrected], spacing=(5.0, 2.0, 2.0))
+        size = found.rows[0].size
+        assert (size.volume_ml, size.pixels) == (0.24, None)
+        assert size.diameter_mm == pytest.approx(2 * 20**0.5)
+        assert used_columns(found.rows)[3:] == ["volume_ml", "diameter_mm", "slices"]
+
+    def test_the_command_takes_it(self, run, refused, study):
+        command = ("measure", study.folder, "--corrected")
+        code, out, _ = run(*command)
+        assert (code, "Pixels" in out, "mL" in out) == (0, True, False)
+        code, out, _ = run(*command, "--spacing", "5,2,2")
+        assert (code, "Pixels" in out, "mL" in out) == (0, False, True)
+        assert "no voxel size" in refused(*command, "--spacing", "0.2")
+
+    def test_one_study_can_hold_both(self, tagged_study, study):
+        row = Row("x", "m", "TC", Size(1.0, 2.0, 3), None)
+        corrected = MaskSource.of_corrected(study)
+        (found,) = compare_masks(study, ["a"], [corrected])
+        columns = used_columns([row, *found.rows])
+        assert columns[3:] == ["volume_ml", "diameter_mm", "slices", "pixels", "diameter_px"]
+
+    def test_python_gives_no_volume_of_them(self, study):
+        labels = np.zeros((1, 20, 30), np.uint8)
+        labels[0, 5:9, 3:6] = 1
+        cams = np.zeros((2, 1, 20, 30), np.float32)
+        prediction = Prediction("a", ("TC", "ED"), np.zeros((1, 2), np.float32), cams)
+        precedence = np.zeros((2, 2), bool)
+        result = Segmentation(labels, MaskSettings(), prediction, study.scan("a"), precedence)
+        assert np.isnan(list(result.volumes_ml.values())).all()
+        assert repr(result) == "<Segmentation of a: TC 12 pixels, ED 0 pixels>"

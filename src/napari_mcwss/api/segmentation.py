@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -127,9 +128,14 @@ class Segmentation:
 
     @cached_property
     def volumes_ml(self) -> dict[str, float]:
-        """Class to its volume in the mask in mL."""
+        """Class to its volume in the mask in mL; NaN in pictures, which have none.
+
+        ``result.mask`` gives areas in pixels.
+        """
         from napari_mcwss.measurement.sizes import volumes_of
 
+        if not self.source.geometry.in_mm:
+            return dict.fromkeys(self.classes, math.nan)
         volumes = volumes_of(self.mask, len(self.classes), self.source.geometry.spacing)
         return dict(zip(self.classes, volumes, strict=True))
 
@@ -143,7 +149,7 @@ class Segmentation:
 
         if self.home is None:
             return ()
-        held = [self.volumes_ml[name] > 0 for name in self.classes]
+        held = [bool((self.mask == label).any()) for label, _ in enumerate(self.classes, 1)]
         return tuple(missed.name for missed in missed_classes(self.home.study, {self.scan: held}))
 
     def remask(
@@ -242,5 +248,12 @@ class Segmentation:
         return mask.copy() if copy else mask
 
     def __repr__(self) -> str:
-        volumes = ", ".join(f"{name} {found:.1f} mL" for name, found in self.volumes_ml.items())
+        from napari_mcwss.measurement.sizes import amount_text, volumes_of
+
+        geometry = self.source.geometry
+        found = volumes_of(self.mask, len(self.classes), geometry.spacing)
+        volumes = ", ".join(
+            f"{name} {amount_text(volume, in_mm=geometry.in_mm)}"
+            for name, volume in zip(self.classes, found, strict=True)
+        )
         return f"<Segmentation of {self.scan}: {volumes}>"

@@ -32,20 +32,29 @@ def measure(
         list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
     ] = None,
     union: Unions = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(
+            help="Voxel size (z, y, x) in mm of pictures, which say nothing of it: 1,0.2,0.2. "
+            "Without it they are measured in pixels."
+        ),
+    ] = None,
     scans: Scans = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Also write the table here.")
     ] = None,
 ) -> None:
-    """Measure masks: volume, largest diameter on a slice, slices touched.
+    """Measure masks: volume, largest diameter on a slice, slices touched; pictures in pixels.
 
     With reference masks also Dice, distances, sensitivity and precision, beside two baselines:
     the empty mask, and the mean of the reference masks of scans that are not measured.
     """
     from napari_mcwss.measurement.compare_masks import Row, compare_masks, missed_in_rows
+    from napari_mcwss.measurement.sizes import parse_spacing
     from napari_mcwss.measurement.sources import MaskSource
     from napari_mcwss.measurement.tables import comparison_table, write_rows
 
+    size = None if spacing is None else parse_spacing(spacing)
     opened = Study.open(study)
     sources = [MaskSource.of_model(opened, name) for name in models or []]
     if corrected:
@@ -65,7 +74,7 @@ def measure(
     rows: list[Row] = []
     problems: list[str] = []
     with progress_bar() as bar:
-        steps = compare_masks(opened, names, sources, reference, unions=unions(union))
+        steps = compare_masks(opened, names, sources, reference, unions=unions(union), spacing=size)
         for found in bar.track(steps, total=len(names), description="measuring"):
             rows += found.rows
             if found.problem:

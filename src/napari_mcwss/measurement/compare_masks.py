@@ -13,6 +13,7 @@ from napari_mcwss.measurement.class_masks import class_masks, with_unions
 from napari_mcwss.measurement.measure import Measurement, measure
 from napari_mcwss.measurement.sizes import Size, size_of
 from napari_mcwss.measurement.sources import MaskSource
+from napari_mcwss.measurement.surfaces import FloatTriple
 from napari_mcwss.segmentation.missed_classes import MissedClass, missed_classes
 from napari_mcwss.study.study import Study
 
@@ -83,6 +84,7 @@ def compare_masks(
     *,
     unions: Mapping[str, Sequence[str]] | None = None,
     prior_scans: Sequence[str] | None = None,
+    spacing: FloatTriple | None = None,
 ) -> Generator[ScanComparison, None, None]:
     """Measure masks, and compare them with reference masks beside two baselines.
 
@@ -104,6 +106,9 @@ def compare_masks(
         Scans whose reference masks make the location prior. By default those
         that a source was trained on, or else all, of those that are not measured
         and have a readable reference mask.
+    spacing : tuple of float, optional
+        Voxel size (z, y, x) in mm of scans whose files do not say theirs, as pictures; without it
+        they are measured in pixels.
 
     Yields
     ------
@@ -122,7 +127,7 @@ def compare_masks(
         prior = _prior(study, scans, sources, reference, prior_scans)
     for scan in scans:
         try:
-            rows = tuple(_rows(study, scan, sources, reference, members, prior))
+            rows = tuple(_rows(study, scan, sources, reference, members, prior, spacing))
         except McwssError as error:
             yield ScanComparison(scan, problem=str(error))
             continue
@@ -147,7 +152,7 @@ def missed_in_rows(study: Study, source: MaskSource, rows: Iterable[Row]) -> lis
     found: dict[str, dict[str, bool]] = {}
     for row in rows:
         if source.predicted and row.mask == source.name and row.size is not None:
-            found.setdefault(row.scan, {})[row.class_name] = row.size.volume_ml > 0
+            found.setdefault(row.scan, {})[row.class_name] = row.size.slices > 0
     return missed_classes(
         study, {scan: [held[name] for name in study.class_names] for scan, held in found.items()}
     )
@@ -160,11 +165,13 @@ def _rows(
     reference: MaskSource | None,
     members: Mapping[str, Sequence[int]],
     prior: LocationPrior | None,
+    of_pictures: FloatTriple | None,
 ) -> Iterator[Row]:
     there = [source for source in sources if source.has(scan)]
     if not there:
         return
-    spacing = study.scan(scan).geometry.spacing
+    geometry = study.scan(scan).geometry
+    spacing = geometry.spacing if geometry.in_mm else of_pictures
     right = reference.read(scan) if reference is not None and reference.has(scan) else None
 
     def measured(mask: str, masks: NDArray[np.bool_], *, sized: bool = True) -> Iterator[Row]:

@@ -57,15 +57,15 @@ MEASURES = tuple(field.name for field in fields(Measurement))
 
 
 def measure(
-    mask: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: FloatTriple
+    mask: NDArray[np.bool_], reference: NDArray[np.bool_], spacing: FloatTriple | None
 ) -> Measurement:
     """Compare one mask with its reference.
 
     Parameters
     ----------
     mask, reference : ndarray of bool, shape (z, y, x)
-    spacing : tuple of float
-        Voxel size (z, y, x) in mm.
+    spacing : tuple of float or None
+        Voxel size (z, y, x) in mm; None if it is not known: distances and volumes are undefined.
 
     Returns
     -------
@@ -84,16 +84,19 @@ def measure(
     # times faster without them.
     box = bounding_box(mask | reference, (0, 0, 0)) or (slice(0),) * 3
     mask, reference = mask[box], reference[box]
-    millilitres = math.prod(spacing) / 1000
+    millilitres = math.nan if spacing is None else math.prod(spacing) / 1000
     size, reference_size = int(np.count_nonzero(mask)), int(np.count_nonzero(reference))
     both = int(np.count_nonzero(mask & reference))
     ratios = (2 * both, size + reference_size), (both, reference_size), (both, size)
     dice, sensitivity, precision = (_ratio(*r) if size or reference_size else 1.0 for r in ratios)
-    distances = surface_distances(mask, reference, spacing)
+    hausdorff = surface = math.nan
+    if spacing is not None:
+        distances = surface_distances(mask, reference, spacing)
+        hausdorff, surface = distances.hausdorff(95), distances.mean()
     return Measurement(
         dice=dice,
-        hd95_mm=distances.hausdorff(95),
-        surface_mm=distances.mean(),
+        hd95_mm=hausdorff,
+        surface_mm=surface,
         sensitivity=sensitivity,
         precision=precision,
         volume_ml=size * millilitres,

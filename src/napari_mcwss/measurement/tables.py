@@ -19,6 +19,8 @@ HEADINGS = {
     "volume_ml": "mL",
     "diameter_mm": "Diameter mm",
     "slices": "Slices",
+    "pixels": "Pixels",
+    "diameter_px": "Diameter px",
     "reference_ml": "Ref. mL",
     "dice": "Dice",
     "hd95_mm": "HD95 mm",
@@ -27,6 +29,8 @@ HEADINGS = {
     "precision": "Prec.",
 }
 """Headings of the values of a row, in their order."""
+
+_IN_PIXELS = ("pixels", "diameter_px")
 
 NOTE = (
     "The empty mask and the location prior (the mean of the training masks) are baselines: "
@@ -46,7 +50,7 @@ def text_of(key: str, value: Value) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.1f}" if key.endswith(("_mm", "_ml")) else f"{value:.3f}"
+        return f"{value:.1f}" if key.endswith(("_mm", "_ml", "_px")) else f"{value:.3f}"
     return str(value)
 
 
@@ -96,9 +100,18 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 
 
 def used_columns(rows: Iterable[Row]) -> list[str]:
-    """Return the keys of `HEADINGS` that hold values: without a reference, no agreements."""
-    compared = any(row.agreement is not None for row in rows)
-    return [key for key in HEADINGS if compared or key not in AGREEMENTS]
+    """Return the keys of `HEADINGS` that hold values.
+
+    Without a reference there are no agreements, and either mm or pixels may be missing.
+    """
+    rows = list(rows)
+    unused = set() if any(row.agreement is not None for row in rows) else set(AGREEMENTS)
+    sizes = [row.size for row in rows if row.size is not None]
+    if all(size.pixels is None for size in sizes):
+        unused |= set(_IN_PIXELS)
+    elif all(size.pixels is not None for size in sizes):
+        unused |= {key for key in HEADINGS if key.endswith(("_mm", "_ml"))}
+    return [key for key in HEADINGS if key not in unused]
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:

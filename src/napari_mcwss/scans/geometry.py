@@ -58,6 +58,9 @@ class Geometry:
         From voxel ``(i, j, k)`` of the file to right, anterior, superior in mm.
     placement : Placement, optional
         How the file stores that affine, so that masks are written with the same bits.
+    in_mm : bool
+        Whether the file says how large voxels are; if not, as with pictures, they count as 1 mm
+        wide, and volumes and lengths in mm mean nothing.
 
     See Also
     --------
@@ -75,6 +78,7 @@ class Geometry:
     source_shape: tuple[int, int, int]
     source_affine: NDArray[np.float64]
     placement: Placement | None = None
+    in_mm: bool = True
 
     @classmethod
     def from_source(
@@ -84,6 +88,7 @@ class Geometry:
         *,
         spacing: Sequence[float] = (1.0, 1.0, 1.0),
         placement: Placement | None = None,
+        in_mm: bool = True,
     ) -> Geometry:
         """Describe the grid of a file.
 
@@ -98,6 +103,8 @@ class Geometry:
             Voxel sizes in mm along ``(i, j, k)``, for unusable affines.
         placement : Placement, optional
             Header fields to write back.
+        in_mm : bool
+            Whether the file says how large voxels are.
 
         Returns
         -------
@@ -116,7 +123,7 @@ class Geometry:
             )
             matrix = _LPS_FROM_RAS @ np.diag([*sizes, 1.0])
         matrix.flags.writeable = False
-        return cls((i, j, k), matrix, placement)
+        return cls((i, j, k), matrix, placement, in_mm)
 
     @classmethod
     def canonical(cls, shape: Sequence[int], spacing: Sequence[float]) -> Geometry:

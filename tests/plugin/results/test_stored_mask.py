@@ -6,16 +6,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
+from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.segmentation.results import MASK, RECORD, load_mask
 from napari_mcwss.segmentation.segment import remake_mask
+from napari_mcwss.study.study import Study
 
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
@@ -148,3 +151,18 @@ def test_volumes_are_those_of_the_mask_that_is_seen(qtbot, dock, segmented_study
     assert dock.volumes.text() == text
     correcting.layer.visible = True
     qtbot.waitUntil(lambda: expected in dock.volumes.text(), timeout=PATIENCE)
+
+
+def test_areas_in_pictures_are_in_pixels(qtbot, dock, tmp_path):
+    file = tmp_path / "a.png"
+    Image.fromarray(np.full((40, 30), 9, np.uint8)).save(file)
+    study = Study.create(
+        tmp_path / "study", scans={"a": [file]}, channels=["grey"], classes=["TC", "ED"]
+    )
+    labels = np.zeros((1, 40, 30), np.uint8)
+    labels[0, 5:9, 3:6] = 2
+    save_corrected(study, "a", CorrectedMask(labels))
+    dock.session.open(study)
+    dock.session.show("a")
+    qtbot.waitUntil(lambda: "12 pixels" in dock.volumes.text(), timeout=PATIENCE)
+    assert "mL" not in dock.volumes.text()

@@ -31,6 +31,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.measurement.sizes import parse_spacing
 from napari_mcwss.plugin.measure.mask_choice import NONE, MakeSource, MaskChoice, unions_in
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
@@ -91,6 +92,10 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             placeholderText="as whole=TC,ED",
             toolTip="Classes that are also measured as one: a name, and the classes that it joins",
         )
+        self.spacing = QLineEdit(
+            placeholderText="of pictures: (z, y, x) in mm, as 1,0.2,0.2; empty: in pixels",
+            toolTip="Files of pictures do not say how large pixels are",
+        )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
         self.measure_button = QPushButton("Measure", clicked=self.measure)
@@ -123,6 +128,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         form.addRow("Compare with", self.reference)
         form.addRow("Its values", self.values)
         form.addRow("Also as one", self.unions)
+        form.addRow("Voxel size", self.spacing)
         form.addRow("Of", self.scope)
         work = row(self.measure_button, self.cancel_button)
         output = row(self.copy_button, self.save_button)
@@ -152,7 +158,9 @@ class MeasureDock(QWidget):  # type: ignore[misc]
                 raise McwssError("no scan is on screen: choose one, or measure all scans")
             scans = None if everywhere or scan is None else [scan]
             unions = unions_in(self.unions.text(), study.class_names)
-            events = partial(_comparison, study, scans, makers, reference, unions)
+            text = self.spacing.text().strip()
+            spacing = parse_spacing(text) if text else None
+            events = partial(_comparison, study, scans, makers, reference, unions, spacing)
             self.background.start(Job("measurement of masks", events))
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
@@ -276,6 +284,7 @@ def _comparison(
     makers: Sequence[MakeSource],
     reference: MakeSource | None,
     unions: Mapping[str, Sequence[str]],
+    spacing: tuple[float, float, float] | None,
 ) -> "Generator[ScanComparison | None, None, list[str]]":
     """Measure scans, None for all that have one of the masks; returns what models have missed."""
     from napari_mcwss.measurement.compare_masks import compare_masks, missed_in_rows
@@ -287,7 +296,8 @@ def _comparison(
     if not names:
         raise McwssError("no scan has such a mask: segment scans first")
     rows: list[Row] = []
-    for found in compare_masks(study, names, sources, right, unions=unions):
+    steps = compare_masks(study, names, sources, right, unions=unions, spacing=spacing)
+    for found in steps:
         rows += found.rows
         yield found
     return [

@@ -1,21 +1,40 @@
 """The part of the Results dock that chooses the steps that refine a mask."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QGroupBox, QLabel, QToolButton
 from superqt.utils import signals_blocked
 
+from napari_mcwss.measurement.sizes import amount_text
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.volume_ranges import VolumeRanges
 from napari_mcwss.segmentation.masks.settings import VOLUMES
 from napari_mcwss.segmentation.masks.step_kind import Parameter
 from napari_mcwss.segmentation.masks.steps import STEP_KINDS, Step
 
+if TYPE_CHECKING:
+    from napari_mcwss.plugin.results.segmenting import Result
+
 TITLE = "Refine the mask"
 
 NOTHING = 0.05
 """Changes of volume below this, in mL, are not told."""
+
+PIXEL = 0.0005
+"""The same for pictures, below one pixel."""
+
+
+def _changes(result: "Result", before: Sequence[float], after: Sequence[float]) -> str:
+    """Describe changes of the volumes of classes."""
+    in_mm = result.geometry.in_mm
+    changes = [
+        f"{name} {amount_text(now - then, in_mm=in_mm, sign='+')}"
+        for name, then, now in zip(result.prediction.classes, before, after, strict=True)
+        if abs(now - then) >= (NOTHING if in_mm else PIXEL)
+    ]
+    return ", ".join(changes) or "no volume changes"
 
 
 class _Row:
@@ -111,12 +130,7 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
             row.effect.setVisible(row.box.isChecked())
         for index, name in enumerate(mask.settings.step_names):
             before, after = mask.volumes[index : index + 2]
-            changes = [
-                f"{of} {now - then:+.1f}"
-                for of, then, now in zip(mask.result.prediction.classes, before, after, strict=True)
-                if abs(now - then) >= NOTHING
-            ]
-            text = f"{', '.join(changes)} mL" if changes else "no volume changes"
+            text = _changes(mask.result, before, after)
             if name == VOLUMES and mask.out_of_range:
                 text += f"; still out of range: {', '.join(mask.out_of_range)}"
             self.rows[name].effect.setText(text)

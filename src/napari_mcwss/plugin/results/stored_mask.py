@@ -1,12 +1,13 @@
 """The stored mask: whether it is the one on screen, and the way from one to the other."""
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
-from napari_mcwss.measurement.sizes import volumes_of
+from napari_mcwss.measurement.sizes import amount_text, volumes_of
 from napari_mcwss.plugin.results.segmenting import MaskResult, Result, Stored
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
@@ -106,10 +107,13 @@ def _difference(mask: MaskResult, stored: Stored) -> str:
     if np.array_equal(made, stored.mask):
         return ""
     classes = mask.result.prediction.classes
-    spacing = mask.result.geometry.spacing
-    before, now = (volumes_of(labels, len(classes), spacing) for labels in (stored.mask, made))
+    geometry = mask.result.geometry
+    before, now = (
+        volumes_of(labels, len(classes), geometry.spacing) for labels in (stored.mask, made)
+    )
+    text = partial(amount_text, in_mm=geometry.in_mm)
     volumes = ", ".join(
-        f"{name} {then:.1f} mL ({here:.1f} mL on screen)"
+        f"{name} {text(then)} ({text(here)} on screen)"
         for name, then, here in zip(classes, before, now, strict=True)
     )
     if not stored.exact:

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_mcwss.base.text import counted
-from napari_mcwss.measurement.sizes import volumes_of
+from napari_mcwss.measurement.sizes import amount_text, volumes_of
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Volumes(QLabel):  # type: ignore[misc]
-    """Colour, name and volume in mL of each class of the mask that is seen, which it names.
+    """Colour, name and volume of each class of the mask that is seen, which it names.
 
     That is the corrected mask if it is visible, else the model's, with the classes that were
     missed.
@@ -50,7 +50,11 @@ class Volumes(QLabel):  # type: ignore[misc]
                 spacing = study.scan(self._session.scan).geometry.spacing
                 self._measuring.ask(partial(_measure, labels, len(study.classes), spacing))
                 return
-            rows = (_row(*found) for found in zip(study.classes, self._measured[1], strict=True))
+            in_mm = study.scan(self._session.scan).geometry.in_mm
+            rows = (
+                _row(spec, amount_text(volume, in_mm=in_mm))
+                for spec, volume in zip(study.classes, self._measured[1], strict=True)
+            )
             self._tabulate("corrected mask", rows)
         elif mask is None:
             self.clear()
@@ -83,16 +87,15 @@ def _rows(study: "Study", mask: "MaskResult") -> Iterator[str]:
     missed = {missed.name: missed for missed in missed_classes(study, found)}
     for spec, volume in zip(study.classes, volumes, strict=True):
         if spec.name not in missed:
-            yield _row(spec, volume)
+            yield _row(spec, amount_text(volume, in_mm=mask.result.geometry.in_mm))
             continue
-        yield _row(spec, None)
+        yield _row(spec, "missed")
         slices = counted(missed[spec.name].slices, "slice")
         text = f"tagged present on {slices}, but its mask is empty: {REMEDY}"
         yield f"<tr><td></td><td colspan='2'>{text}</td></tr>"
 
 
-def _row(spec: "ClassSpec", volume: float | None) -> str:
-    amount = "missed" if volume is None else f"{volume:.1f} mL"
+def _row(spec: "ClassSpec", amount: str) -> str:
     return (
         f"<tr><td style='color:{spec.colour}'>&#9632;</td>"
         f"<td style='padding:0 12px 0 6px'>{escape(spec.name)}</td>"

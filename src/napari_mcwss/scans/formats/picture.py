@@ -27,7 +27,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 def _read_header(path: Path) -> Header:
     with _opened(path) as picture:
         columns, rows = picture.size
-        geometry = Geometry.from_source((columns, rows, 1), _AFFINE)
+        geometry = Geometry.from_source((columns, rows, 1), _AFFINE, in_mm=False)
         coloured = _is_coloured(picture)
         return Header(path, geometry, 3 if coloured else 1, coloured=coloured)
 
