@@ -17,7 +17,7 @@ DEFAULT_EPOCHS = 20
 DEFAULT_DRAWS = 10_000
 """Slices that such a stage draws at least: a network needs steps, however few the slices."""
 
-AUTO_MINUTES = 3.0
+AUTO_MINUTES = 2.5
 """Longest training of a preset that was not the user's choice, if the user sets no length."""
 
 DEFAULT_PATIENCE = 5

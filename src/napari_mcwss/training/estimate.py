@@ -32,7 +32,7 @@ from napari_mcwss.training.data.slices import (
 from napari_mcwss.training.data.training_data import Task, volume_input_spec
 from napari_mcwss.training.events import Message
 from napari_mcwss.training.features.estimate import feature_cost
-from napari_mcwss.training.features.pilot import PILOT_MINUTES
+from napari_mcwss.training.features.pilot import PILOT_DRAWS, PILOT_MINUTES
 from napari_mcwss.training.first_weights import new_network
 from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
 from napari_mcwss.training.run import Run
@@ -156,7 +156,6 @@ def estimate(
         fitting_seconds += cost.seconds
         slice_memory += cost.memory
     tried_ones = [stage for stage in trained if stage in tried(config.preset)[1:]]
-    fitting_seconds += 60 * PILOT_MINUTES * len(tried_ones)
     for stage in trained:
         preset_class = PRESETS[stage].preset_class
         if preset_class.depth > 1:
@@ -183,8 +182,10 @@ def estimate(
             stage_seconds += scored * each
         epoch_seconds += stage_seconds / len(trained)
         length = config
-        if limited and stage in tried_ones:
-            length = config.model_copy(update={"minutes": AUTO_MINUTES})
+        if stage in tried_ones:
+            fitting_seconds += min(60 * PILOT_MINUTES, stage_seconds * PILOT_DRAWS / len(tags))
+            if limited:
+                length = config.model_copy(update={"minutes": AUTO_MINUTES})
         epochs += _epochs(length, stage_seconds, len(preset.phase_starts))
     read = len(names) + len(validation)
     return Estimate(

@@ -11,7 +11,7 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.config import AUTO_MINUTES, TrainingConfig, training_config
 from napari_mcwss.training.events import Advice, Batch, Epoch, Finished, Message, Started
-from napari_mcwss.training.features import auto, stage
+from napari_mcwss.training.features import auto, pilot, stage
 from napari_mcwss.training.features.choice import Choice
 from napari_mcwss.training.features.fit import fit_heads
 from napari_mcwss.training.features.pilot import hold_back
@@ -193,3 +193,18 @@ def test_the_smaller_reach_reads_coarser_pixels_unless_the_user_says_otherwise(
         config = CONFIG.model_copy(update={"pixel": pixel, "epochs": 1})
         list(train(tagged_study, f"m-{read:g}", config))
         assert read_info(tagged_study.model_folder(f"m-{read:g}")).pixel == read
+
+
+def test_a_pilot_has_as_many_epochs_on_a_slow_machine(tagged_study: Study, chosen, monkeypatch):
+    chosen(smaller=False)
+    monkeypatch.setattr(pilot, "PILOT_DRAWS", 100)
+    seen = []
+    over = Run.over
+
+    def watched(self, epochs):
+        seen.append((self.config.epochs, self.config.minutes))
+        return over(self, epochs)
+
+    monkeypatch.setattr(Run, "over", watched)
+    list(train(tagged_study, "m", CONFIG.model_copy(update={"epochs": None})))
+    assert set(seen) == {(5, pilot.PILOT_MINUTES)}  # of 20 to 24 slices

@@ -1,5 +1,6 @@
 """A pilot: a short training of another preset, judged on the same held-back slices."""
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +26,11 @@ from napari_mcwss.training.memory import BatchSize, within_memory
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import score_slices, tag_aucs
 
-PILOT_MINUTES = 1.0
-"""Longest pilot."""
+PILOT_DRAWS, PILOT_MINUTES = 2500, 2.0
+"""Slices that a pilot draws, about a minute of two cores, and its longest time.
+
+A count makes the choice repeatable, and the same on a busy machine.
+"""
 
 FEW_HELD_BACK = 0.25
 """Share of the scans that are held back if they are too few for validation scans."""
@@ -88,7 +92,7 @@ def run_pilot(
     batch: BatchSize,
     clock: Clock,
 ) -> Generator[Event, None, HeldOut | None]:
-    """Train a preset for a minute at most, and score the slices of scans that are held back.
+    """Train a preset briefly, and score the slices of scans that are held back.
 
     Every event is also a moment to stop. Without a scan to hold back, return None.
     """
@@ -100,8 +104,7 @@ def run_pilot(
     held = yield from _read(study, split.validation, spec, preset)
     if not len(data) or not len(held):
         return None
-    minutes = min(PILOT_MINUTES, config.minutes or PILOT_MINUTES)
-    config = config.model_copy(update={"minutes": minutes, "patience": None})
+    config = config.model_copy(update=_length(config, len(data)) | {"patience": None})
     network = new_network(preset, study, config, spec)
     network.learn_relations(parents(data.tags.numpy()).tolist())
     run = Run(network, config, device, clock, batch)
@@ -115,6 +118,15 @@ def run_pilot(
     for done in scores:
         yield Message(f"trying {preset}: scoring ({done} of {len(held)} slices)")
     return HeldOut.of(scores.value, held, split.validation)
+
+
+def _length(config: TrainingConfig, slices: int) -> dict[str, float]:
+    """Return the epochs and minutes of a pilot: at most those that the user has set."""
+    epochs = math.ceil(PILOT_DRAWS / slices)
+    return {
+        "epochs": min(epochs, config.epochs or epochs),
+        "minutes": min(PILOT_MINUTES, config.minutes or PILOT_MINUTES),
+    }
 
 
 def _read(
