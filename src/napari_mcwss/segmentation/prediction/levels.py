@@ -26,8 +26,8 @@ def round_to_levels(cams: NDArray[np.float32]) -> None:
     --------
     >>> cams = np.array([0.5, np.nextafter(np.float32(0.5), np.float32(0))], np.float32)
     >>> round_to_levels(cams)
-    >>> cams
-    array([0.5019608, 0.4980392], dtype=float32)
+    >>> [round(255 * float(cam), 3) for cam in cams]
+    [128.0, 127.0]
     """
     cams *= np.float32(255)
     cams += np.float32(0.5)
