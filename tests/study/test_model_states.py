@@ -37,6 +37,18 @@ def test_a_model_says_what_its_training_lacks(phantom_study: Study, content, lab
     assert state.finished == (label == "m")
 
 
+def test_a_model_of_an_older_version_is_stopped_if_its_training_can_be_resumed(
+    phantom_study: Study,
+):
+    for name, key in (("m", "one"), ("m-stopped", "two"), ("other", "three")):
+        give_model(phantom_study, name, json.dumps({"key": key}))
+    working = phantom_study.model_folder("m").with_name(".m.training")
+    working.mkdir()
+    (working / "config.json").write_text(json.dumps({"key": "two"}))
+    labels = sorted(state.label for state in model_states(phantom_study))
+    assert labels == ["m", "m-stopped (stopped)", "other"]
+
+
 @pytest.mark.parametrize(
     ("states", "chosen", "known", "model"),
     [

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,6 +12,7 @@ from napari_mcwss.study.layout import StudyLayout
 class _Description(BaseModel):
     """The fields of `napari_mcwss.model.checkpoint.ModelInfo` that tell how far a model is."""
 
+    key: str = ""
     stopped: str = ""
     undivided: tuple[tuple[str, str], ...] = ()
 
@@ -69,11 +71,21 @@ def default_model(
 
 
 def _state(study: StudyLayout, name: str) -> ModelState:
-    try:
-        content = (study.model_folder(name) / "config.json").read_bytes()
-        found = _Description.model_validate_json(content)
-    except (OSError, ValidationError):
+    folder = study.model_folder(name)
+    found = _read(folder)
+    if found is None:
         return ModelState(name, "cannot be read")
     lacks = [f"stopped in {found.stopped}"] if found.stopped else []
+    if not lacks and found.key:
+        # Older versions did not note it, but the same training can still be resumed.
+        unfinished = _read(folder.with_name(f".{name.removesuffix('-stopped')}.training"))
+        lacks = ["stopped"] if unfinished is not None and unfinished.key == found.key else []
     lacks += [f"{inner} and {outer} not told apart" for inner, outer in found.undivided]
     return ModelState(name, ", ".join(lacks))
+
+
+def _read(folder: Path) -> _Description | None:
+    try:
+        return _Description.model_validate_json((folder / "config.json").read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -3,7 +3,7 @@
 from functools import partial
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.results.correction_box import CorrectionBox
@@ -52,6 +52,8 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             "Models …", toolTip="Describe, rename and delete models", clicked=self.show_models
         )
         self.model_note = QLabel(wordWrap=True)
+        # Its words would make the dock wider.
+        self.model_note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.one = SegmentOne(state)
         self.more = SegmentMore(state)
         self.threshold = ratio_slider(THRESHOLD, lambda value: state.change(threshold=value))

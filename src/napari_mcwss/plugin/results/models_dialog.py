@@ -47,7 +47,7 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
         self.setWindowTitle("Models")
         self.resize(640, 420)
         self._study = study
-        self.models = QListWidget(currentItemChanged=self._describe)
+        self.models = QListWidget(wordWrap=True, currentItemChanged=self._describe)
         self.facts = QTextBrowser()
         parts = QSplitter()
         parts.addWidget(self.models)

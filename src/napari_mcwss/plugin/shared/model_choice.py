@@ -25,7 +25,9 @@ class ModelChoice(QComboBox):  # type: ignore[misc]
         # A long name with all that is missing would make the dock wide.
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(10)
+        self._tip = tip
         self.currentIndexChanged.connect(lambda _: self.model_chosen.emit(self.model))
+        self.currentTextChanged.connect(self._show_tip)
 
     @property
     def model(self) -> str:
@@ -39,7 +41,12 @@ class ModelChoice(QComboBox):  # type: ignore[misc]
             for state in states:
                 self.addItem(state.label, state.name)
             self.choose(chosen)
+        self._show_tip()
 
     def choose(self, name: str) -> None:
         """Choose a model by its name."""
         self.setCurrentIndex(self.findData(name))
+
+    def _show_tip(self, _: str = "") -> None:
+        # What is missing may not fit into the box.
+        self.setToolTip("\n".join(filter(None, (self._tip, self.currentText()))))
