@@ -90,6 +90,7 @@ def test_maps_follow_the_slice_on_screen(qtbot, dock, always):
     assert maps(dock) == layers
     cancel(qtbot, dock)
     assert not any(layer.visible for layer in layers)
+    qtbot.waitUntil(lambda: not maps(dock), timeout=PATIENCE)
 
 
 def test_without_the_box_there_are_no_maps(qtbot, dock, always):

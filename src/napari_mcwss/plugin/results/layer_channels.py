@@ -17,13 +17,9 @@ from qtpy.QtWidgets import QComboBox, QDialog, QFormLayout, QLabel, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import size_text
+from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap, prepare_labels
 from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
-from napari_mcwss.plugin.shared.layers import (
-    class_colormap,
-    mask_colormap,
-    prepare_labels,
-    study_layers,
-)
+from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import ok_cancel, stack
 from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.scans.scan import Scan

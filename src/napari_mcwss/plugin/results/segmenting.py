@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.sizes import volumes_of
-from napari_mcwss.plugin.shared.layers import prepare_labels
+from napari_mcwss.plugin.shared.colormaps import prepare_labels
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings

@@ -11,7 +11,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.mask_saving import MaskSaving
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.layers import KEY, show_corrected_layer, study_layers
+from napari_mcwss.plugin.shared.layers import (
+    KEY,
+    select_shown,
+    show_corrected_layer,
+    study_layers,
+)
 from napari_mcwss.segmentation.corrected import (
     CorrectedMask,
     is_corrected,
@@ -228,6 +233,7 @@ class Correcting(QObject):  # type: ignore[misc]
             for layer in self._hidden:
                 layer.visible = True
             self._hidden = []
+            select_shown(self.session.viewer)
             self.changed.emit()
 
 

@@ -1,16 +1,14 @@
 """Layers of scans, CAMs and masks, in the geometry of the scan."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Layer
-from napari.utils.colormaps import Colormap, DirectLabelColormap
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
+from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import COLOURS, Scan
 from napari_mcwss.study.study import ClassSpec
@@ -26,6 +24,9 @@ EMPTY = "napari_mcwss_empty"
 
 RESULTS = ("cam", "mask", "map", "preview", "live")
 """Kinds of layers that show the results of a model in the scan on screen."""
+
+_RANKS = {"scan": 0, "cam": 1, "map": 1, "preview": 1, "live": 1, "mask": 2, "corrected": 3}
+"""Kinds of layers, to their place: a layer lies above those of lower ranks."""
 
 
 def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
@@ -62,8 +63,26 @@ def _layers_by_class(viewer: Viewer, kind: str) -> dict[str, Layer]:
     return {layer.metadata["class"]: layer for layer in study_layers(viewer, kind)}
 
 
-def _claim(layer: Layer) -> None:
+def _claim(viewer: Viewer, layer: Layer) -> None:
+    """Mark a new layer as one of the study, and put it below those that belong above it."""
     layer.metadata[OWN] = layer.unique_id
+    kinds = [kind for kind, rank in _RANKS.items() if rank > _RANKS[layer.metadata[KEY]]]
+    above = [viewer.layers.index(other) for other in study_layers(viewer, *kinds)]
+    if above:
+        viewer.layers.move(viewer.layers.index(layer), min(above))
+
+
+def select_shown(viewer: Viewer) -> None:
+    """Select the highest visible layer of the study, unless the user has selected their own."""
+    active = viewer.layers.selection.active
+    ours = study_layers(viewer, *_RANKS)
+    if active is not None and active not in ours:
+        return
+    for kind in ("corrected", "mask", "scan"):
+        for layer in ours:
+            if layer.metadata[KEY] == kind and layer.visible and not layer.metadata.get(EMPTY):
+                viewer.layers.selection.active = layer
+                return
 
 
 def remove_study_layers(viewer: Viewer) -> None:
@@ -101,6 +120,7 @@ def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
         looks = {channel: _look(layer) for channel, layer in old.items()}
         remove_study_layers(viewer)
         _add_scan_layers(viewer, scan.geometry, images, looks)
+    select_shown(viewer)
     viewer.reset_view()
 
 
@@ -138,7 +158,7 @@ def _add_scan_layers(
             **placement(geometry, "scan"),
         )
         layer.metadata["channel"] = channel
-        _claim(layer)
+        _claim(viewer, layer)
 
 
 def _move_layers(
@@ -206,9 +226,12 @@ def show_prediction_layers(
         _refill(layer, mask)
         layer.editable = False
         return
+    before = viewer.layers.selection.active
     layer = _add_labels(viewer, geometry, classes, mask, "mask", "mask")
     # The mask follows the settings: painted voxels would be lost.
     layer.editable = False
+    viewer.layers.selection.active = before
+    select_shown(viewer)
 
 
 def show_corrected_layer(
@@ -234,7 +257,7 @@ def _add_labels(
         opacity=0.5,
         **placement(geometry, kind),
     )
-    _claim(layer)
+    _claim(viewer, layer)
     return layer
 
 
@@ -337,7 +360,8 @@ def _add_cam(
     highest: float,
     kind: str,
 ) -> Layer:
-    """Add the layer of a class's CAM ``(z, y, x)`` in 0..highest."""
+    """Add the layer of a class's CAM ``(z, y, x)`` in 0..highest; what is selected stays so."""
+    before = viewer.layers.selection.active
     layer = viewer.add_image(
         cam,
         name=name,
@@ -349,27 +373,6 @@ def _add_cam(
         **placement(geometry, kind),
     )
     layer.metadata["class"] = spec.name
-    _claim(layer)
+    _claim(viewer, layer)
+    viewer.layers.selection.active = before
     return layer
-
-
-def class_colormap(spec: ClassSpec) -> Colormap:
-    """Return a colormap from transparent to the class's colour."""
-    return Colormap([f"{spec.colour}00", spec.colour], name=f"mcwss {spec.name}")
-
-
-@cache
-def prepare_labels() -> None:
-    """Do in any thread what napari does for the first labels layer, which takes seconds.
-
-    It loads pandas for the features and, if numba is there, compiles the colouring of labels.
-    """
-    import_module("pandas")
-    mask_colormap([]).map(np.zeros(1, np.uint8))
-
-
-def mask_colormap(classes: Sequence[ClassSpec]) -> DirectLabelColormap:
-    """Return the colours of a mask: 0 transparent, label k + 1 in the colour of class k."""
-    colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    colours.update((label, spec.colour) for label, spec in enumerate(classes, 1))
-    return DirectLabelColormap(color_dict=colours)

@@ -1,6 +1,6 @@
 """Maps of the network in training, on the slice on screen."""
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_mcwss.plugin.session.session import Session
@@ -8,6 +8,9 @@ from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import show_preview_layers, study_layers
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.events import Preview
+
+DRAWN_MILLISECONDS = 200
+"""Time after which hidden layers are surely no longer drawn."""
 
 
 class LiveMaps(QWidget):  # type: ignore[misc]
@@ -22,6 +25,9 @@ class LiveMaps(QWidget):  # type: ignore[misc]
         super().__init__()
         self._session = session
         self._watched: tuple[str, int] | None = None
+        # Removed while they were drawn, layers made Mesa's software OpenGL crash.
+        wait = DRAWN_MILLISECONDS
+        self._removal = QTimer(self, singleShot=True, interval=wait, timeout=self._remove_hidden)
         self.box = QCheckBox(
             "Show maps while it learns",
             toolTip="Show what the network finds on the slice on screen, every few seconds. "
@@ -52,10 +58,17 @@ class LiveMaps(QWidget):  # type: ignore[misc]
         )
 
     def end(self) -> None:
-        """Hide the maps: those of the finished model are better."""
+        """Remove the maps: those of the finished model are better."""
         if not self._session.window_closed:
             for layer in study_layers(self._session.viewer, "preview"):
                 layer.visible = False
+                self._removal.start()
+
+    def _remove_hidden(self) -> None:
+        if not self._session.window_closed:
+            for layer in study_layers(self._session.viewer, "preview"):
+                if not layer.visible:
+                    self._session.viewer.layers.remove(layer)
 
     def _toggled(self, on: bool) -> None:
         self._moved()
