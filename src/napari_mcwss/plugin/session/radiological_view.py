@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari.components.overlays import TextOverlay
 from qtpy.QtCore import QObject
 
-from napari_mcwss.scans.formats.registry import format_of
-
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -55,7 +53,7 @@ class RadiologicalView(QObject):  # type: ignore[misc]
     def refresh(self) -> None:
         """Follow the scan on screen, or the lack of one."""
         study, scan = self._session.study, self._session.scan
-        spatial = study is not None and scan is not None and _is_spatial(study, scan)
+        spatial = study is not None and scan is not None and study.scan(scan).geometry.in_mm
         # Once only: the user may have hidden it since then.
         if spatial != self._spatial:
             self._spatial = spatial
@@ -123,7 +121,3 @@ def _radiological(order: tuple[int, ...]) -> tuple[int, ...]:
 
 def _rolled(order: tuple[int, ...]) -> tuple[int, ...]:
     return order[-1:] + order[:-1]
-
-
-def _is_spatial(study: "Study", scan: str) -> bool:
-    return all((kind := format_of(file)) is not None and kind.spatial for file in study.files(scan))
