@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST, WIDEST = 3, 40
-"""Least and greatest width of a column, in units."""
+"""Least width of a column in a strip that is scrolled, and greatest width of any, in units."""
 
 ROOMY = 5
 """Least width of a column, in units, that leaves a gap to the next one."""
@@ -55,8 +55,9 @@ class Columns:
 
     @property
     def fit(self) -> float:
-        """Width of a column without zoom: all columns are visible, unless they are too narrow."""
-        return self.unit * min(max(self.room / max(self.count, 1) / self.unit, LEAST), WIDEST)
+        """Width of a column without zoom: all are visible, if each has a pixel of the widget."""
+        width = self.room / max(self.count, 1) / self.unit
+        return self.unit * (LEAST if width < 1 else min(width, WIDEST))
 
     @property
     def step(self) -> float:
@@ -194,10 +195,13 @@ def marks(colours: Sequence[int], shades: Shades, height: int, unit: int) -> NDA
     table[_TAGS : 2 * _TAGS, :, _BODY:, :, unit : 4 * unit] = shades.ink
     stripes = (np.arange(_HATCH)[:, None] + np.arange(height) // unit) % _HATCH < _HATCH // 2
     hatched = np.where(stripes, paint, shades.ground)
+    lowest = bottom - 2 * unit
     for level, suggested in enumerate(table[2 * _TAGS :]):
-        upper = bottom - unit - round(level / LEVELS * (bottom - unit - top))
+        upper = lowest - round(level / LEVELS * (lowest - top))
         suggested[:, _BODY:, :, upper:bottom] = hatched[..., upper:bottom]
-        suggested[:, _BODY:, : _HATCH // 2, upper : upper + unit] = shades.ink
+        # Above the bar, and whole in the centre: where columns are narrow, there is nothing else.
+        suggested[:, _BODY, : _HATCH // 2, upper - unit : upper] = shades.ink
+        suggested[:, _CENTRE, :, upper - unit : upper] = shades.ink
     table[..., height - unit :] = shades.parting
     return table.reshape(*shape[:2], -1, height)
 
