@@ -171,6 +171,9 @@ def tagged_text(table: TagTable) -> str:
     >>> tagged_text(TagTable.empty(25, ["TC"]))
     '0 of 25 slices tagged'
     """
+    if len(table.values) == 1:
+        known = table.values != Tag.UNKNOWN
+        return "tagged" if known.all() else "tagged in part" if known.any() else "not tagged"
     part = int((table.tagged & (table.values == Tag.UNKNOWN).any(1)).sum())
     text = f"{int(table.tagged.sum())} of {len(table.values)} slices tagged"
     return f"{text}, {part} in part" if part else text

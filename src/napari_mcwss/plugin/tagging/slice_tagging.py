@@ -185,13 +185,21 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         place = ""
         tags: list[Tag | None] = [None] * len(names)
         if self._usable and table is not None and index is not None:
-            place = f"Slice {index}  (0 to {len(table.values) - 1})"
+            place = self._place(index, len(table.values))
             tags = [table.get(index, name) for name in names]
         self.slice_label.setText(place)
         for button, tag in zip(self.buttons.buttons, tags, strict=True):
             button.show_tag(tag)
         self._show_range()
         self._show_overlay()
+
+    def _place(self, index: int, slices: int) -> str:
+        """Say which slice is on screen; of single pictures, which of them."""
+        if slices > 1:
+            return f"Slice {index}  (0 to {slices - 1})"
+        names = self.session.order.names
+        number = names.index(self.session.scan) + 1 if self.session.scan in names else 1
+        return f"Picture {number} of {len(names)}"
 
     def _tag(self, class_name: str, tag: Tag) -> None:
         self._do(lambda table, index: editing.set_tag(table, index, class_name, tag))
@@ -245,9 +253,11 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             self._do(lambda table, _: editing.set_absent_everywhere(table, selected))
 
     def confirm(self) -> None:
-        """Go to the next slice with unknown tags."""
+        """Go to the next slice with unknown tags; from a single picture, to the next of these."""
         table, index = self.session.table, self.session.slice_index
-        if self._usable and table is not None and index is not None:
+        if self._usable and table is not None and len(table.values) == 1:
+            self.next_scan_wanted.emit()
+        elif self._usable and table is not None and index is not None:
             following = editing.next_untagged(table, index)
             if following is None:
                 following_scan = f"{self._key('next_scan')}: the next scan."

@@ -290,11 +290,12 @@ class TagStrip(QWidget):  # type: ignore[misc]
         tags, index = self._tags, self._picture.marked
         text = "No tags to show"
         if tags is not None:
-            text = f"{len(tags)} slices"
+            text = f"{len(tags)} slices" if len(tags) > 1 else "1 picture"
             if index is not None:
                 rows = zip(self._picture.classes, tags[index].tolist(), strict=True)
                 words = ", ".join(f"{spec.name} {Tag(tag).name.lower()}" for spec, tag in rows)
-                text = f"Slice {index} (0 to {len(tags) - 1}): {words}"
+                many = len(tags) > 1
+                text = f"Slice {index} (0 to {len(tags) - 1}): {words}" if many else words
         self.setAccessibleDescription(text)
 
     def _drag_on(self, drag: _Drag) -> None:
@@ -345,7 +346,8 @@ class TagStrip(QWidget):  # type: ignore[misc]
         """Return the text of the tooltip of a cell."""
         assert self._tags is not None
         tag = Tag(int(self._tags[index, row]))
-        lines = [f"Slice {index}, {self._picture.classes[row].name}: {tag.name.lower()}"]
+        place = f"Slice {index}, " if len(self._tags) > 1 else ""
+        lines = [f"{place}{self._picture.classes[row].name}: {tag.name.lower()}"]
         if self._disagreements is not None and self._disagreements[index, row]:
             lines.append("The second reader differs")
         if self._suggestions is not None and not np.isnan(self._suggestions[index, row]):
