@@ -208,6 +208,29 @@ def test_switched_off_the_keys_are_naparis_again(dock, keys, qtbot):
     assert layer.mode != "pan_zoom"
 
 
+def test_keys_that_are_switched_off_say_so_once(tagging_dock, phantom_study, qtbot, told):
+    dock = tagging_dock
+    keys = Keyboard(qtbot, dock)
+    keys(Key.Key_1)
+    assert not told, "without a study there is nothing to tag"
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        dock.open_study(phantom_study.folder)
+    keys(Key.Key_X)
+    assert not told
+    keys(Key.Key_2, modifier=SHIFT)
+    keys(Key.Key_1)
+    assert [notification.message for notification in told] == [
+        "Keys do not tag while “Tagging: keys tag the slice on screen” is off in the Tagging dock."
+    ]
+    assert (dock.session.table.values == -1).all()
+
+
+def test_keys_that_were_switched_off_by_the_user_say_nothing(dock, keys, qtbot, told):
+    qtbot.mouseClick(dock.slices.switch, Qt.MouseButton.LeftButton)
+    keys(Key.Key_1)
+    assert not told
+
+
 def test_buttons_do_what_keys_do_not(dock, qtbot):
     buttons = dock.slices.edit_buttons
 
@@ -252,10 +275,18 @@ def test_the_strip_shows_the_scan_and_tags_what_is_dragged_over(dock, keys, qtbo
     qtbot.mouseRelease(strip, left, pos=end)
     values = dock.session.study.tags.read(dock.session.scan).values
     assert np.flatnonzero(values[:, 1] == 1).tolist() == [6, 7, 8, 9]
+    assert dock.slices.note.text() == "ED is present on slices 6 to 9."
     assert (values[:, 0] == -1).all()
     assert (np.delete(values[:, 1], range(6, 10)) == -1).all()
     qtbot.mouseClick(strip, left, pos=strip.cell(20, 0).center())
     assert dock.session.slice_index == 20
+    dock.slices.nowhere()
+    qtbot.mousePress(strip, left, pos=start)
+    qtbot.mouseMove(strip, end)
+    qtbot.mouseRelease(strip, left, pos=end)
+    assert dock.slices.note.text() == (
+        "ED is present on slices 6 to 9; 4 tags were absent before (Ctrl+Z undoes this)."
+    )
     # The class of the drag is the selected one, so a range by key is its, too.
     keys(Key.Key_BracketLeft, Key.Key_Period, Key.Key_BracketRight)
     values = dock.session.study.tags.read(dock.session.scan).values

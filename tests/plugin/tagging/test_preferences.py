@@ -315,3 +315,12 @@ def test_a_dock_made_over_an_open_study_has_the_keys_and_the_name(qtbot, dock, p
     assert second.slices.buttons.buttons[1].key == "Q"
     assert dock.session.study.tags.reader == "C"
     assert np.array_equal(second.session.table.values, dock.session.table.values)
+
+
+@pytest.mark.parametrize("key", ["A", "a"])
+def test_keys_of_actions_that_were_added_later_give_way(key):
+    keys = checked_keys({"class_1": key})
+    assert (keys["class_1"], keys["accept_here"]) == ("A", "Ctrl+Alt+A")
+    assert checked_keys({})["accept_here"] == "A"
+    with pytest.raises(McwssError, match="A is the key of two actions"):
+        checked_keys({"class_1": key, "accept_here": "A"})

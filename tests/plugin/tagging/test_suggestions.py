@@ -96,11 +96,37 @@ def test_accepting_here_tags_this_slice_and_can_be_undone(qtbot, dock, scores):
     assert dock.suggesting.here.text()
 
 
+def test_suggestions_are_gone_through_by_keys(qtbot, dock, scores):
+    click(qtbot, dock.slices.switch)
+    canvas = dock.viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus, timeout=PATIENCE)
+    qtbot.keyClick(canvas, Qt.Key.Key_D)
+    assert dock.slices.note.text().startswith("No tags are suggested yet")
+    qtbot.keyClick(canvas, Qt.Key.Key_A)
+    assert dock.slices.note.text() == "Nothing is suggested on this slice."
+    ask(qtbot, dock)
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus, timeout=PATIENCE)
+    assert dock.suggesting.doubt_button.toolTip().endswith("(D)")
+    dock.session.go_to(8)
+    qtbot.keyClick(canvas, Qt.Key.Key_D)
+    assert dock.session.slice_index == 4
+    qtbot.keyClick(canvas, Qt.Key.Key_A)
+    assert dock.session.table.values[4].tolist() == [1, 1]
+    assert dock.session.table.tagged.sum() == 1
+
+
 def test_accepting_all_takes_those_that_are_sure_enough_in_one_step(qtbot, dock, scores):
     ask(qtbot, dock)
     dock.suggesting.confidence.setValue(0.8)
     click(qtbot, dock.suggesting.all_button)
     assert dock.session.table.values[:, 0].tolist() == [0, 0, -1, -1, -1, -1, -1, 1, 1]
+    assert dock.suggesting.here.text() == "8 suggestions accepted as tags of this scan."
+    dock.suggesting.accept_all()
+    assert dock.suggesting.here.text() == (
+        "No suggestion of this scan has a probability of 0.8 or more."
+    )
     dock.slices.undoing.undo()
     assert not dock.session.table.tagged.any()
 

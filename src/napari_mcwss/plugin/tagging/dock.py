@@ -116,6 +116,13 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.comparison.place_wanted.connect(self._go_to)
         self.suggesting = Suggesting(self.session, self.scans, self.slices.strip)
         self.suggesting.place_wanted.connect(self._go_to)
+        self.suggesting.said.connect(self.slices.note.setText)
+        self.suggesting.show_keys(self.slices.preferences.current.keys)
+        self.slices.preferences.changed.connect(
+            lambda: self.suggesting.show_keys(self.slices.preferences.current.keys)
+        )
+        self.slices.accept_wanted.connect(self.suggesting.accept_here)
+        self.slices.doubtful_wanted.connect(self.suggesting.go_on)
         self.live = LiveMaps(self.session, self.scans, self.slices.preferences)
         self.slices.slice_row.layout().addWidget(self.live.box)
         self.tag_menu = TagMenu(self.session, self.comparison)

@@ -50,11 +50,16 @@ ACTIONS = (
     KeyAction("previous_slice", ",", "previous slice"),
     KeyAction("next_slice", ".", "next slice"),
     KeyAction("next_scan", "N", "the next scan with unknown tags"),
+    KeyAction("accept_here", "A", "accept what is suggested here"),
+    KeyAction("next_doubtful", "D", "the slice with the least certain suggestion"),
     KeyAction("undo", "Ctrl+Z", "undo"),
     KeyAction("redo", "Ctrl+Shift+Z", "redo"),
 )
 
 DEFAULT_KEYS: Mapping[str, str] = {action.name: action.key for action in ACTIONS}
+
+_ADDED = "accept_here", "next_doubtful"
+"""Actions whose default keys a user may have given to others, before these actions were added."""
 
 _DOES = {action.name: action.does for action in ACTIONS}
 
@@ -83,8 +88,11 @@ def checked_keys(keys: Mapping[str, str]) -> dict[str, str]:
             f"there is no action {strange[0]!r}: expected one of {', '.join(DEFAULT_KEYS)}"
         )
     checked: dict[str, str] = {}
+    chosen = {_checked(name, key) for name, key in keys.items()}
     for name, default in DEFAULT_KEYS.items():
         key = _checked(name, keys.get(name, default))
+        if name in _ADDED and name not in keys and key in chosen:
+            key = f"Ctrl+Alt+{key}"
         other = next((other for other, taken in checked.items() if taken == key), None)
         if other is not None:
             raise McwssError(

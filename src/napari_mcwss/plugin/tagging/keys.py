@@ -1,8 +1,9 @@
 """Keys that act only while tagging is switched on."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -36,13 +37,19 @@ class TagKeys(QObject):  # type: ignore[misc]
     ----------
     enabled : bool
         Whether the keys act outside text fields.
+    pressed_in_vain : Signal
+        A key was pressed that would act if the keys were enabled; told until they are for the first
+        time, and once only.
     """
+
+    pressed_in_vain = Signal()
 
     def __init__(
         self, owner: QWidget, actions: Mapping[str, Callable[[], object]], keys: Mapping[str, str]
     ) -> None:
         super().__init__(owner)
         self.enabled = False
+        self._listens, self._expects = True, False
         self._owner = owner
         self._actions = actions
         self._shortcuts: list[QShortcut] = []
@@ -55,6 +62,7 @@ class TagKeys(QObject):  # type: ignore[misc]
             shortcut.setEnabled(False)
             shortcut.deleteLater()
         self._shortcuts = []
+        self._keys = keys
         for name, act in self._actions.items():
             key = keys[name]
             # Qt gives the Enter key of the number pad another name.
@@ -68,12 +76,35 @@ class TagKeys(QObject):  # type: ignore[misc]
                 self._shortcuts.append(shortcut)
         self._update()
 
-    def set_enabled(self, enabled: bool) -> None:
-        """Switch the keys on or off."""
-        self.enabled = enabled
+    def set_enabled(self, enabled: bool, *, expects: bool = False) -> None:
+        """Switch the keys on or off; if off, they may be expected to act."""
+        self.enabled, self._expects = enabled, expects and not enabled
+        if enabled:
+            self._listens = False
         self._update()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Notice a key that does nothing; the event goes on."""
+        if self._listens and self._expects and event.type() == QEvent.Type.KeyPress:
+            # Undo is napari's own key, too.
+            names = self._actions.keys() - {"undo", "redo"}
+            if _pressed(event) in {self._keys[name] for name in names}:
+                self._listens = False
+                self.pressed_in_vain.emit()
+        return bool(super().eventFilter(watched, event))
+
     def _update(self, *_: object) -> None:
-        enabled = self.enabled and not isinstance(QApplication.focusWidget(), TEXT_FIELDS)
+        widget = QApplication.focusWidget()
+        enabled = self.enabled and not isinstance(widget, TEXT_FIELDS)
+        if self._listens and widget is not None and not isinstance(widget, TEXT_FIELDS):
+            widget.installEventFilter(self)
         for shortcut in self._shortcuts:
             shortcut.setEnabled(enabled)
+
+
+def _pressed(event: Any) -> str:
+    """Return a pressed key as portable text of Qt; empty before Qt 6."""
+    if not hasattr(event, "keyCombination"):
+        return ""
+    keys = QKeySequence(event.keyCombination())
+    return str(keys.toString(QKeySequence.SequenceFormat.PortableText)).replace("Num+", "")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
@@ -33,6 +34,8 @@ KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
 KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
 """Names of buttons that show a key, to its action in the table of keys."""
 
+SWITCH = "Tagging: keys tag the slice on screen"
+
 Editing = Callable[[TagTable, int], list[Change]]
 """Returns changes of a scan's tags, given the slice on screen."""
 
@@ -44,9 +47,13 @@ class SliceTagging(QWidget):  # type: ignore[misc]
     ----------
     next_scan_wanted : Signal
         The user asks for the next scan with unknown tags.
+    accept_wanted, doubtful_wanted : Signal
+        The user asks to accept what is suggested on this slice, or for the next doubtful slice.
     """
 
     next_scan_wanted = Signal()
+    accept_wanted = Signal()
+    doubtful_wanted = Signal()
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -59,12 +66,13 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.undoing = Undoing(self, self.session)
         self._make_widgets()
         self.keys = TagKeys(self, self._actions(), self.preferences.current.keys)
+        self.keys.pressed_in_vain.connect(self._tell_off)
         self._show_keys()
         self.note_reader()
         self.session.saving.changed.connect(self._show_saving)
 
     def _make_widgets(self) -> None:
-        self.switch = QCheckBox("Tagging: keys tag the slice on screen")
+        self.switch = QCheckBox(SWITCH)
         self.overlay = QCheckBox(
             "Tags on the image",
             toolTip="Write the tags of the slice on the canvas",
@@ -116,6 +124,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             "previous_slice": partial(self.move, -1),
             "next_slice": partial(self.move, 1),
             "next_scan": self.next_scan_wanted.emit,
+            "accept_here": self.accept_wanted.emit,
+            "next_doubtful": self.doubtful_wanted.emit,
             "undo": self.undoing.undo,
             "redo": self.undoing.redo,
         }
@@ -171,7 +181,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         table, index = self.session.table, self.session.slice_index
         self._in_sight = in_sight
         self._usable = usable and table is not None and index is not None
-        self.keys.set_enabled(self._usable and in_sight and self.switch.isChecked())
+        ready = self._usable and in_sight
+        self.keys.set_enabled(ready and self.switch.isChecked(), expects=ready)
         self.buttons.setEnabled(self._usable)
         self.strip.setEnabled(self._usable)
         self.strip.set_tags(None if table is None else table.values)
@@ -201,25 +212,38 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         number = names.index(self.session.scan) + 1 if self.session.scan in names else 1
         return f"Picture {number} of {len(names)}"
 
+    def _tell_off(self) -> None:
+        show_info(f"Keys do not tag while “{SWITCH}” is off in the Tagging dock.")
+
     def _tag(self, class_name: str, tag: Tag) -> None:
         self._do(lambda table, index: editing.set_tag(table, index, class_name, tag))
 
     def _tag_range(self, index: int, first: int, last: int) -> None:
         self._select(index)
         name = self.buttons.buttons[index].spec.name
-        self._do(lambda table, _: editing.set_present(table, name, first, last))
+        changes = self._do(lambda table, _: editing.set_present(table, name, first, last))
+        replaced = sum(change.previous == Tag.ABSENT for change in changes)
+        text = f"{name} is present on slices {first} to {last}"
+        if replaced:
+            was = "tag was" if replaced == 1 else "tags were"
+            text += f"; {replaced} {was} absent before ({self._key('undo')} undoes this)"
+        self.note.setText(f"{text}.")
 
     def _select(self, index: int) -> None:
         self.buttons.select(self.buttons.buttons[index].spec.name)
         self.show_slice(usable=self._usable, in_sight=self._in_sight)
 
-    def _edit(self, edit: Editing) -> Callable[[], None]:
+    def _edit(self, edit: Editing) -> Callable[[], object]:
         return lambda: self._do(edit)
 
-    def _do(self, edit: Editing) -> None:
+    def _do(self, edit: Editing) -> list[Change]:
+        """Change tags, and return what was changed."""
         table, index = self.session.table, self.session.slice_index
-        if self._usable and table is not None and index is not None:
-            self.session.change_tags(edit(table, index))
+        if not self._usable or table is None or index is None:
+            return []
+        changes = edit(table, index)
+        self.session.change_tags(changes)
+        return changes
 
     def start_range(self) -> None:
         """Start a range of the class with the arrow at the slice on screen."""

@@ -1,6 +1,6 @@
 """Tags that a trained model suggests where none is known."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
+from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.model_choice import ModelChoice
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
+from napari_mcwss.plugin.tagging.key_table import key_text
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.study.model_states import default_model, model_states
@@ -24,6 +26,10 @@ from napari_mcwss.tags.suggestions import Probabilities, accepted, most_uncertai
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
+
+
+ACCEPT = "All suggestions of the slice on screen"
+DOUBT = "The slice, of any scan, with the least certain suggestion"
 
 
 class Suggesting(QWidget):  # type: ignore[misc]
@@ -35,9 +41,12 @@ class Suggesting(QWidget):  # type: ignore[misc]
     ----------
     place_wanted : Signal
         A scan and a slice to show.
+    said : Signal
+        Why there is nothing to do.
     """
 
     place_wanted = Signal(str, int)
+    said = Signal(str)
 
     def __init__(self, session: Session, scans: ScanList, strip: TagStrip) -> None:
         super().__init__()
@@ -72,12 +81,12 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self.here = QLabel(wordWrap=True)
         self.accept_button = QPushButton(
             "Accept here",
-            toolTip="All suggestions of the slice on screen",
+            toolTip=ACCEPT,
             clicked=self.accept_here,
         )
         self.doubt_button = QPushButton(
             "Next doubtful",
-            toolTip="The slice, of any scan, with the least certain suggestion",
+            toolTip=DOUBT,
             clicked=self.go_on,
         )
         self.all_button = QPushButton(
@@ -98,6 +107,14 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self.here,
             side_by_side(self.accept_button, self.doubt_button, self.all_button, self.confidence),
         )
+
+    def show_keys(self, keys: Mapping[str, str]) -> None:
+        """Show the keys of actions in the tooltips of their buttons."""
+        for button, action, tip in (
+            (self.accept_button, "accept_here", ACCEPT),
+            (self.doubt_button, "next_doubtful", DOUBT),
+        ):
+            button.setToolTip(f"{tip} ({key_text(keys[action])})")
 
     def suggest(self) -> None:
         """Predict the unknown tags of all scans, of the one on screen first."""
@@ -125,15 +142,23 @@ class Suggesting(QWidget):  # type: ignore[misc]
     def accept_here(self) -> None:
         """Accept the suggestions for the slice on screen."""
         index = self._session.slice_index
-        if index is not None:
-            self._accept(0.5, index)
+        if index is not None and not self._accept(0.5, index):
+            self.said.emit("Nothing is suggested on this slice.")
 
     def accept_all(self) -> None:
         """Accept the suggestions for this scan that are probable enough."""
-        self._accept(self.confidence.value(), None)
+        least = self.confidence.value()
+        count = self._accept(least, None)
+        if count:
+            self.here.setText(f"{counted(count, 'suggestion')} accepted as tags of this scan.")
+        else:
+            self.here.setText(f"No suggestion of this scan has a probability of {least:g} or more.")
 
     def go_on(self) -> None:
         """Go to the slice with the least certain suggestion, of any scan, not visited before."""
+        if not self._found:
+            self.said.emit("No tags are suggested yet: train a model, then press Suggest tags.")
+            return
         place = most_uncertain(self._found, self._scans.tables, self._visited)
         if place is None:
             self._visited.clear()
@@ -171,11 +196,14 @@ class Suggesting(QWidget):  # type: ignore[misc]
             return None
         return open_suggestions(self._found[scan], table)
 
-    def _accept(self, confidence: float, index: int | None) -> None:
+    def _accept(self, confidence: float, index: int | None) -> int:
+        """Accept suggestions, and return how many."""
         table, scan = self._session.table, self._session.scan
-        if table is None or scan not in self._found:
-            return
-        self._session.change_tags(accepted(table, self._found[scan], confidence, index))
+        if table is None or scan not in self._found or self._session.read_only:
+            return 0
+        changes = accepted(table, self._found[scan], confidence, index)
+        self._session.change_tags(changes)
+        return len(changes)
 
     def _take(self, event: Any) -> None:
         if isinstance(event, str):
