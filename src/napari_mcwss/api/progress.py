@@ -33,12 +33,12 @@ def progress_bar(*, shown: bool = True) -> Progress:
     # In a notebook rich draws bars with ipywidgets alone; without them it prints lines.
     notebook = None if find_spec("ipywidgets") else False
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True, force_jupyter=notebook),
+        console=Console(stderr=True, force_jupyter=notebook, markup=False, emoji=False),
         disable=not shown,
     )
 
@@ -65,7 +65,7 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
                     f"validation on {', '.join(event.validation_scans) or 'no scan'}"
                 )
             case kinds.Advice():
-                bar.console.print(f"note: {event.text}", style="yellow", markup=False)
+                bar.console.print(f"note: {event.text}", style="yellow")
             case kinds.Message():
                 bar.update(task, description=event.text)
             case kinds.Batch():
@@ -115,4 +115,4 @@ def show_batch(
 
 def show_problem(bar: Progress, scan: str, problem: str) -> None:
     """Print what is wrong with a scan, above the bars."""
-    bar.console.print(f"{scan}: {problem}", style="yellow", markup=False, highlight=False)
+    bar.console.print(f"{scan}: {problem}", style="yellow", highlight=False)

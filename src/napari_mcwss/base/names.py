@@ -2,37 +2,102 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-_NAME = re.compile(r"\w([\w .+()-]{0,98}[\w+()-])?")
+_MOST = 100
 
 # File names have up to 255 bytes, of which "cam_", ".nii.gz" and what is put before a file in
 # the making take 21. Letters beyond ASCII have up to four.
 _NAME_BYTES = 230
 
+_SIGNS = " _.+()-"
 
-def check_names(kind: str, names: Iterable[str]) -> None:
-    """Refuse names of some kind that are given twice or cannot be those of files, on any system."""
-    seen: set[str] = set()
+# They say how letters of Persian and Hindi join.
+_JOINERS = "\u200c\u200d"
+
+# Windows opens a device under these names, whatever follows after a dot.
+_DEVICES = {
+    *("con", "prn", "aux", "nul"),
+    *(f"{port}{number}" for port in ("com", "lpt") for number in "123456789¹²³"),
+}
+
+
+def check_names(kind: str, names: Iterable[str], *, known: Collection[str] = ()) -> None:
+    """Refuse names of some kind that are given twice or cannot be those of files, on any system.
+
+    Names of devices are accepted if they are `known`, in use since a version that allowed them.
+    """
+    seen: dict[str, str] = {}
     for name in names:
-        if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
+        if not _is_valid(name):
             raise McwssError(
-                f"{kind} name {name!r} is not a valid file name on all systems: use up to 100 "
-                "letters, "
-                "digits, spaces and . _ + - ( ), with a letter or digit first and no dot last; "
-                f"in UTF-8 up to {_NAME_BYTES} bytes"
+                f"{kind} name {name!r} is not a valid file name on all systems: use up to {_MOST} "
+                "letters, digits, spaces and . _ + - ( ), with a letter or digit first and no dot "
+                f"last; in UTF-8 up to {_NAME_BYTES} bytes"
             )
         if name.casefold() == "slice" and kind == "class":
             raise McwssError(
                 "the class name 'slice' is reserved for a column of the tags: choose another"
             )
-        # Some file systems do not tell upper from lower case.
-        if name.casefold() in seen:
-            raise McwssError(f"{kind} {name!r} occurs twice: give each {kind} a different name")
-        seen.add(name.casefold())
+        if name.split(".")[0].rstrip().casefold() in _DEVICES and name not in known:
+            raise McwssError(
+                f"{kind} name {name!r} is not a valid file name on all systems: Windows keeps it "
+                "for a device: choose another"
+            )
+        if (other := seen.get(same_file(name))) is not None:
+            raise _alike(kind, name, other)
+        seen[same_file(name)] = name
+
+
+def same_file(name: str) -> str:
+    """Return a text that is equal for names which some file systems do not tell apart.
+
+    Examples
+    --------
+    >>> same_file("Core") == same_file("core"), same_file("core") == same_file("edema")
+    (True, False)
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def refuse_alike(kind: str, name: str, others: Iterable[str]) -> None:
+    """Refuse a new name that some file systems do not tell apart from another one."""
+    for other in others:
+        if other != name and same_file(other) == same_file(name):
+            raise _alike(kind, name, other)
+
+
+def _alike(kind: str, name: str, other: str) -> McwssError:
+    if name == other:
+        return McwssError(f"{kind} {name!r} occurs twice: give each {kind} a different name")
+    composed = unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other)
+    how = "in how letters with accents are stored" if composed else "in case"
+    return McwssError(
+        f"{kind} {name!r} differs from {other!r} only {how}, which some file systems do not tell "
+        f"apart: give each {kind} a different name"
+    )
+
+
+def _is_valid(name: str) -> bool:
+    return (
+        0 < len(name) <= _MOST
+        and _is_letter(name[0])
+        and all(_is_letter(sign) or _is_mark(sign) or sign in _SIGNS + _JOINERS for sign in name)
+        and name[-1] not in " ." + _JOINERS
+        and len(name.encode()) <= _NAME_BYTES
+    )
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
+
+
+def _is_mark(sign: str) -> bool:
+    """Whether a sign belongs to the letter before it, as accents and many vowels do."""
+    return unicodedata.category(sign).startswith("M")

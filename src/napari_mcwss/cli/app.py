@@ -71,16 +71,16 @@ app.command(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
-    stderr = Console(stderr=True, soft_wrap=True)
+    stderr = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
 
     def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-        stderr.print(f"warning: {message}", style="yellow", markup=False, highlight=False)
+        stderr.print(f"warning: {message}", style="yellow", highlight=False)
 
     warnings.showwarning = show_warning
     try:
         app()
     except McwssError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, highlight=False)
+        stderr.print(f"error: {error}", style="red", highlight=False)
         sys.exit(2)
 
 
@@ -207,9 +207,9 @@ def evaluate(
         scans=chosen(scans),
     )
     if json_file is not None:
-        with replacing(json_file) as path:
+        with replacing(json_file, parents=True) as path:
             path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-    Console().print(evaluation_table(result))
+    Console(markup=False, emoji=False).print(evaluation_table(result))
 
 
 @app.command("open", epilog="Example: napari-mcwss open my-study")

@@ -103,7 +103,7 @@ def threshold(
         row = [scan[value] for scan in found.values()]
         texts = [f"{number:.3f}" for number in (*row, fmean(row))]
         table.add_row(f"{value:g}", *texts, style="bold" if value == best else None)
-    Console().print(table)
+    Console(markup=False, emoji=False).print(table)
     typer.echo(f"best: --threshold {best:g}")
     info = read_info(opened.model_folder(model))
     _warn_of_older([name for name in found if differs_from_cams(opened, model, info, name)])

@@ -81,7 +81,7 @@ def measure(
                 problems.append(found.scan)
                 show_problem(bar, found.scan, found.problem)
     if rows:
-        Console().print(comparison_table(rows))
+        Console(markup=False, emoji=False).print(comparison_table(rows))
     for source in sources:
         for missed in missed_in_rows(opened, source, rows):
             warnings.warn(f"model {source.name}: {missed.text}", stacklevel=1)

@@ -74,7 +74,7 @@ def info(
     for label, text in _trained(file, model) if file.is_dir() else _packed(file):
         if text:
             table.add_row(label, text)
-    Console(markup=False).print(table)
+    Console(markup=False, emoji=False).print(table)
 
 
 def _trained(folder: Path, model: str | None) -> Iterator[tuple[str, str]]:

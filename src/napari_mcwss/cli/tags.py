@@ -139,7 +139,7 @@ def status(
     opened = Study.open(study)
     second = {} if against is None else read_tags(opened, [against])
     tables = {scan: opened.tags.read(scan) for scan in opened.scan_names}
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(_counts(tables, opened.class_names))
     if against is None:
         return

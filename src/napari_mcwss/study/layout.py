@@ -28,8 +28,9 @@ class StudyLayout:
         >>> study.model_folder("first").parts[-2:]
         ('models', 'first')
         """
-        check_names("model", [name])
-        return self.folder / "models" / name
+        folder = self.folder / "models" / name
+        check_names("model", [name], known=[name] if folder.is_dir() else [])
+        return folder
 
     def model_names(self) -> list[str]:
         """List the trained models, the newest last.
@@ -60,6 +61,6 @@ class StudyLayout:
         >>> sorted(path.name for path in study.result_folder("first", "pat0006").iterdir())
         ['cam_ED.nii.gz', 'cam_TC.nii.gz', 'mask.nii.gz', 'result.json', 'scores.csv']
         """
-        check_names("model", [model])
-        check_names("scan", [scan])
+        check_names("model", [model], known=[model])
+        check_names("scan", [scan], known=[scan])
         return self.folder / "results" / model / scan

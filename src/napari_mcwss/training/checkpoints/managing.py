@@ -5,6 +5,7 @@ from pathlib import Path
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.names import refuse_alike
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import (
     give_up_training,
@@ -23,6 +24,7 @@ def rename_model(study: Study, name: str, new: str) -> None:
         training of either is unfinished; nothing is changed then.
     """
     _refuse_missing(study, name)
+    refuse_alike("model", new, [model for model in study.model_names() if model != name])
     model, results = study.model_folder(name), _results(study, name)
     new_model, new_results = study.model_folder(new), _results(study, new)
     for taken in (new_model, new_results):
