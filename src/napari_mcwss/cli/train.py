@@ -1,6 +1,5 @@
 """The command that trains a model."""
 
-import json
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.cli.options import (
     ModelName,
     Scans,
@@ -150,7 +150,7 @@ def train(
 
 def _parsed(text: str) -> TrainingConfig:
     try:
-        return training_config(**json.loads(text))
+        return training_config(**parse_json(text))
     except (ValueError, TypeError) as error:
         raise McwssError(
             f"--settings {text!r} are not settings: expected an object in JSON"

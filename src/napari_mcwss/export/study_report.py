@@ -152,11 +152,13 @@ def _losses(history: Path) -> dict[str, list[float]]:
     try:
         with history.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
+                if None in row:
+                    raise ValueError("a row has more cells than the header")
                 for name, value in row.items():
                     if name != "epoch" and not name.startswith("auc_"):
                         # The terms of other stages are blank.
                         curves[name].append(float(value or "nan"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise McwssError(
             f"'{history}' cannot be read ({error}): move it away to do without its curves"
         ) from error

@@ -97,7 +97,7 @@ def write_long(path: Path, tables: Iterable[tuple[str, TagTable]]) -> int:
             known = [(c, tag) for c, tag in zip(table.classes, row, strict=True) if tag in words]
             writer.writerows([scan, index, class_name, words[tag]] for class_name, tag in known)
             count += len(known)
-    with replacing(path) as temporary:
+    with replacing(path, parents=True) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
     return count
 
@@ -167,12 +167,14 @@ class _Found:
             raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct it")
         scan, tags = self._scan(layout, row, self._paths[place[0]])
         slice_text, slices = row[layout.slice], len(tags)
-        if not slice_text.isdecimal() or int(slice_text) >= slices:
+        # Python refuses to convert thousands of digits.
+        number = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
+        if not 0 <= number < slices:
             raise McwssError(
-                f"slice {slice_text!r} does not exist: scan {scan} has {slices}, 0 to "
+                f"slice {slice_text[:20]!r} does not exist: scan {scan} has {slices}, 0 to "
                 f"{slices - 1}: correct it"
             )
-        index, places = int(slice_text), self._places[scan]
+        index, places = number, self._places[scan]
         for class_name, text in layout.tags(row):
             column, tag = self._columns.get(class_name), _TAGS.get(text.lower())
             if column is None:

@@ -192,11 +192,12 @@ class TagTable:
         missing = set(range(slices))
         for row in rows:
             slice_text, cells = row[0].strip(), [cell.strip() for cell in row[1:]]
-            index = int(slice_text) if slice_text.isdecimal() else -1
+            # Python refuses to convert thousands of digits.
+            index = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
             if index not in missing:
                 raise McwssError(
-                    f"'{path}' names slice {slice_text!r}: expected 0 to {slices - 1}, each once: "
-                    f"{_MEND}"
+                    f"'{path}' names slice {slice_text[:20]!r}: expected 0 to {slices - 1}, each "
+                    f"once: {_MEND}"
                 )
             missing.remove(index)
             if len(cells) != len(names) or not set(cells) <= _CELLS.keys():

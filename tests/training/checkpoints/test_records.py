@@ -3,9 +3,11 @@
 import json
 from datetime import datetime
 
+import pytest
 import torch
 
 from napari_mcwss import __version__
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.records import read_run
@@ -33,6 +35,23 @@ def test_a_training_writes_down_what_it_was(trained_study: Study):
     assert "contrast" not in run.history[0].losses, "a stage to come has no losses yet"
     assert run.facts["tagged slices"] == str(info.slices)
     assert "present" in run.facts["tags of TC"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch,total\n1,0.5,9\n",
+        "total\n0.5\n",
+        "epoch,total\ninf,0.5\n",
+        "epoch,total\none,0\n",
+        "a\n\0",
+    ],
+)
+def test_a_damaged_history_is_told(trained_study: Study, text):
+    path = trained_study.model_folder("model-1") / "history.csv"
+    path.write_text(text)
+    with pytest.raises(McwssError, match="cannot be read as the history of a training"):
+        read_run(trained_study, "model-1")
 
 
 def test_a_model_of_an_older_version_is_read_as_before(trained_study: Study):

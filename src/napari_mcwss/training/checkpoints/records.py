@@ -63,7 +63,7 @@ def read_run(study: Study, model: str) -> RunRecord:
             return RunRecord(info, tuple(map(_epoch, csv.DictReader(file))))
     except FileNotFoundError:
         return RunRecord(info, ())  # a shared model has none
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
         raise McwssError(
             f"'{path}' cannot be read as the history of a training ({type(error).__name__}): "
             "remove the file, the model does not need it"
