@@ -70,6 +70,7 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
         network.learn_relations([1, -1])  # the core inside the oedema, as tags tell
         if isinstance(network, Local):
             network.contrasted.fill_(True)
+        study.make_folder(study.folder / "models")
         save_model(study.model_folder(name), network, info)
     return study
 

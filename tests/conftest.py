@@ -139,6 +139,7 @@ def segmented_study(tagged_study: Study, tagged_folder: Path) -> Study:
         epochs=1,
     )
     network = Local(len(tagged_study.channels), 2, 2)
+    tagged_study.make_folder(tagged_study.folder / "models")
     save_model(tagged_study.model_folder("model-1"), network, info)
     rng = np.random.default_rng(0)
     for name in tagged_study.scan_names[:2]:
@@ -219,6 +220,7 @@ def give_results() -> Callable[[Study, dict[str, NDArray[np.uint8]]], None]:
             epochs=0,
         )
         network = Local(len(study.channels), count, 2)
+        study.make_folder(study.folder / "models")
         save_model(study.model_folder("model-1"), network, info)
         for name, mask in masks.items():
             cams = np.stack([mask == label for label in range(1, count + 1)]).astype(np.float32)

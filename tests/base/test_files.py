@@ -29,9 +29,16 @@ def write(path: Path, text: str) -> None:
 
 
 class TestReplacing:
+    def test_makes_no_folder_but_that_of_the_file_unless_it_is_asked_to(self, tmp_path):
+        with pytest.raises(McwssError, match="No such file or directory"):
+            write(tmp_path / "a" / "b" / "file.txt", "new")
+        assert names_in(tmp_path) == []
+        write(tmp_path / "a" / "file.txt", "new")
+        assert names_in(tmp_path) == ["a"]
+
     def test_writes_into_folders_that_it_makes(self, tmp_path):
         path = tmp_path / "a" / "b" / "file.txt"
-        with replacing(path) as temporary:
+        with replacing(path, parents=True) as temporary:
             temporary.write_text("new")
             assert not path.exists()
             assert temporary.parent == path.parent

@@ -15,5 +15,8 @@ class Index:
     def scan_names(self) -> tuple[str, ...]:
         return tuple(self.sizes)
 
+    def check_there(self) -> None:
+        """Be there always."""
+
     def slices(self, scan: str) -> int:
         return self.sizes[scan]

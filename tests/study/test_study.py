@@ -95,7 +95,7 @@ class TestCreate:
         ("changes", "message"),
         [
             ({"classes": ["TC", "ED", "TC"]}, "class 'TC' occurs twice"),
-            ({"classes": ["TC", "tc"]}, "class 'tc' occurs twice"),
+            ({"classes": ["TC", "tc"]}, "class 'tc' differs from 'TC' only in case"),
             ({"classes": []}, "at least one"),
             ({"classes": ["a/b"]}, "class name 'a/b' is not a valid file name"),
             ({"classes": ["a,b"]}, "is not a valid file name"),
@@ -126,6 +126,7 @@ class TestCreate:
         study = create(tmp_path / "study", {name: scans["phantom01"]}, classes=[name])
         study.tags.change(name, 0, name, Tag.PRESENT)
         study.tags.compact(name)
+        study.make_folder(study.result_folder("m", name))
         with replacing(study.result_folder("m", name) / f"cam_{name}.nii.gz") as temporary:
             temporary.touch()
         assert Study.open(study.folder).tags.read(name).get(0, name) is Tag.PRESENT
@@ -167,6 +168,10 @@ class TestOpen:
             ("", "does not describe a study"),
             ('{"format": 1, "chan', "does not describe a study"),
             ("[1, 2]", "does not describe a study"),
+            ("[" * 100_000, "does not describe a study .*nests too deeply"),
+            ('{"format": Infinity}', "does not describe a study"),
+            ('{"format": true}', "does not describe a study"),
+            (f'{{"format": {"9" * 5000}}}', "does not describe a study"),
             ('{"channels": ["t1"]}', "has no 'format'"),
             ('{"format": "one"}', "does not describe a study"),
             ('{"format": 1, "channels": ["t1"], "scans": []}', "classes: Field required"),
@@ -223,7 +228,7 @@ class TestScans:
         before = (phantom_study.folder / "mcwss.json").read_bytes()
         new = {"third": scans["phantom01"], "fourth": scans["phantom01"][:1]}
         refused("fourth", lambda: phantom_study.add_scans(new))
-        refused("occurs twice", lambda: phantom_study.add_scans({"Phantom01": scans["phantom01"]}))
+        refused("only in case", lambda: phantom_study.add_scans({"Phantom01": scans["phantom01"]}))
         assert phantom_study.scan_names == ("phantom01", "phantom02")
         assert (phantom_study.folder / "mcwss.json").read_bytes() == before
 
@@ -283,7 +288,7 @@ class TestTags:
         assert table.classes == ("TC", "ED", "NE")
         assert table.values[3].tolist() == [-1, 1, -1]
         assert table.values[4].tolist() == [0, -1, -1]
-        refused("occurs twice", lambda: phantom_study.add_classes(["ne"]))
+        refused("only in case", lambda: phantom_study.add_classes(["ne"]))
 
 
 class TestLock:

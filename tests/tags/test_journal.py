@@ -43,11 +43,32 @@ def test_deeds_are_done_again_in_order(journal):
 
 def test_what_the_csv_file_holds_is_not_done_again(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_compacted()
+    journal.mark_compacted(len(journal.read()))
     assert not journal.pending
     assert replayed(journal) == [[-1, -1]] * 3
     journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     assert journal.pending
+    assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
+
+
+def test_a_mark_counts_for_what_the_csv_file_had_read(journal):
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
+    size = len(journal.read())
+    journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
+    journal.mark_compacted(size)
+    assert journal.pending
+    assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
+    assert len(journal.edits()) == 2
+    journal.mark_compacted(len(journal.read()))
+    assert not journal.pending
+
+
+def test_an_old_mark_counts_for_all_above_it(journal):
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
+    with journal.path.open("a") as file:
+        file.write('{"folded": "2026-03-01T09:30:00.000+00:00"}\n')
+    assert not journal.pending
+    journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
 
 
@@ -71,7 +92,7 @@ def test_lines_hold_the_way_back_and_who_and_when(journal):
 
 def test_all_deeds_are_remembered_after_folding(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),), reader="A"))
-    journal.mark_compacted()
+    journal.mark_compacted(len(journal.read()))
     journal.append(Edit((change(0, "TC", Tag.ABSENT, Tag.PRESENT),)))
     first, second = journal.edits()
     assert (first.changes, first.reader) == ((change(0, "TC", Tag.PRESENT),), "A")
@@ -90,7 +111,7 @@ def test_a_deed_is_taken_back(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
     before = journal.read()
     size = journal.append(Edit((change(1, "TC", Tag.PRESENT),)))
-    journal.truncate(size)
+    journal.truncate(journal.read(), size)
     assert journal.read() == before
 
 
@@ -105,6 +126,17 @@ def test_a_deed_is_taken_back(journal):
         '{"changes": [[1.0, "TC", 1, -1]]}',
         "\0\0\0\0",
         '{"something": 1}',
+        '{"changes": [[1, "TC", 1, -1]], "step": Infinity}',
+        '{"changes": [[1, "TC", 1, -1]], "step": 1e400}',
+        '{"changes": [[1, "TC", 1, -1]], "step": NaN}',
+        '{"changes": [[1, "TC", 1, -1]], "undoes": 9999999999999999999999}',
+        '{"changes": [[1, "TC", 1, -1]], "step": "1"}',
+        pytest.param(f'{{"changes": [[1, "TC", 1, -1]], "step": {"9" * 5000}}}', id="digits"),
+        pytest.param(f'{{"changes": [[{"9" * 5000}, "TC", 1, -1]]}}', id="digits of a slice"),
+        pytest.param("[" * 100_000, id="nested"),
+        pytest.param('{"changes": ' * 100_000, id="nested objects"),
+        '{"changes": [[true, "TC", 1, -1]]}',
+        '{"changes": [[1, "TC", [1], -1]]}',
         "[]",
         "\udcff",
     ],
@@ -121,9 +153,20 @@ def test_a_line_that_is_no_deed_is_passed_over_as_a_whole(journal, line, last):
     assert values == [[1, -1], [-1, -1], [-1, -1 if last else 1]]
 
 
+def test_a_damaged_line_does_not_change_the_order_of_undo(journal):
+    journal.append(Edit((change(0, "TC", Tag.PRESENT),), step=1))
+    with journal.path.open("a") as file:
+        file.write(f'{{"changes": [[1, "TC", 1, -1]], "step": {"9" * 5000}}}\n')
+        file.write('{"changes": [[1, "TC", 1, -1]], "step": Infinity}\n')
+        file.write("[" * 100_000 + "\n")
+    journal.append(Edit((change(2, "ED", Tag.PRESENT),), step=2))
+    with pytest.warns(UserWarning, match="is not a change"):
+        assert [edit.step for edit in journal.edits()] == [1, 2]
+
+
 def test_damage_is_left_out_of_the_deeds(journal):
     journal.append(Edit((change(0, "TC", Tag.PRESENT),)))
-    journal.mark_compacted()
+    journal.mark_compacted(len(journal.read()))
     with journal.path.open("a") as file:
         file.write('{"changes": [[1, "TC", 1, ')
     with pytest.warns(UserWarning, match=r"a\.jsonl', line 3 is not a change"):

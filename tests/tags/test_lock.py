@@ -126,6 +126,82 @@ def test_a_lock_without_content_counts_while_it_is_young(path, content):
         assert lock.held
 
 
+@pytest.mark.parametrize("years", [-50, 50])
+def test_a_lock_without_content_of_another_time_is_taken_over(path, years):
+    path.touch()
+    then = time.time() + years * 365 * 86_400
+    os.utime(path, (then, then))
+    with TagLock(path) as lock:
+        assert lock.held
+
+
+def test_a_lock_from_the_future_counts_while_its_process_runs(path):
+    started = psutil.Process().create_time()
+    left_behind(path, started=started, time="9999-12-31T23:59:59-12:00")
+    with pytest.raises(TagsLockedError, match=f"process {os.getpid()} on .*since 9999"):
+        TagLock(path).acquire()
+    left_behind(path, started=started - 20, time="9999-12-31T23:59:59-12:00")
+    with TagLock(path) as lock:
+        assert lock.held
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes links for administrators only")
+def test_a_link_to_nothing_in_the_place_of_the_lock_is_refused(path):
+    path.symlink_to("nothing")
+    with pytest.raises(TagsLockedError, match="has just started"):
+        TagLock(path).acquire()
+
+
+def test_a_lock_of_another_container_is_taken_over_only_if_its_guard_is_free(path):
+    """Of one host name and one process number, which two containers may share."""
+    started = psutil.Process().create_time()
+    left_behind(path, system="another", started=started)
+    guard = FileLock(path.with_name("tags.lock.guard"))
+    with guard:
+        assert TagLock(path).other is not None
+        with pytest.raises(TagsLockedError, match=f"process {os.getpid()} on .*remove '.*'"):
+            TagLock(path).acquire()
+    assert TagLock(path).other is None
+    with TagLock(path) as lock:
+        assert lock.held
+
+
+def test_a_lock_of_another_container_stays_where_there_are_no_guards(path, monkeypatch):
+    def refuse(*_, **__):
+        raise NotImplementedError
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    content = left_behind(path, system="another", process=2**31 - 2)
+    assert TagLock(path).other is not None
+    with pytest.raises(TagsLockedError, match=r"process 2147483646 on .*remove '.*'"):
+        TagLock(path).acquire()
+    assert path.read_bytes() == content
+
+
+def test_a_lock_that_was_removed_is_noticed_and_taken_anew(path):
+    with TagLock(path) as lock:
+        lock.verify()
+        path.unlink()
+        with pytest.raises(TagsLockedError):
+            lock.verify()
+        with lock:
+            lock.verify()
+        assert path.exists()
+        with pytest.raises(TagsLockedError):
+            TagLock(path).acquire()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_lock_that_another_has_taken_is_noticed(path):
+    with TagLock(path) as lock:
+        content = left_behind(path, host="ward-2")
+        with pytest.raises(TagsLockedError, match="on ward-2"):
+            lock.verify()
+        with pytest.raises(TagsLockedError, match="on ward-2"), lock:
+            pass
+    assert path.read_bytes() == content
+
+
 def test_of_two_that_find_a_lock_left_behind_only_one_gets_it(path, monkeypatch):
     left_behind(path, time="2001-01-01T12:00:00+00:00")
     quicker, slower = TagLock(path), TagLock(path)

@@ -131,6 +131,28 @@ def test_tags_survive_kill_9(tmp_path):
     assert reread(tmp_path) == [[1, -1], [0, -1], [-1, 1]]
 
 
+@pytest.mark.parametrize("act", ["compact", "write"])
+def test_what_another_program_tags_while_the_csv_file_is_written_counts(
+    store, tmp_path, monkeypatch, act
+):
+    change(store, 0, "TC", Tag.PRESENT)
+    really_write = TagTable.write_csv
+
+    def write(table, path):
+        other = ScanTags(tmp_path, "a", 3, CLASSES)
+        other.apply([Change(2, "ED", Tag.PRESENT, Tag.UNKNOWN)])
+        really_write(table, path)
+
+    monkeypatch.setattr(TagTable, "write_csv", write)
+    if act == "compact":
+        store.compact()
+    else:
+        new = store.read()
+        new.set(1, "TC", Tag.ABSENT)
+        store.write(new)
+    assert reread(tmp_path) == [[1, -1], [0 if act == "write" else -1, -1], [-1, 1]]
+
+
 @pytest.mark.parametrize("step", ["before the csv file", "before the journal knows"])
 def test_a_kill_while_saving_leaves_old_or_new_tags(store, tmp_path, monkeypatch, step):
     change(store, 0, "TC", Tag.PRESENT)

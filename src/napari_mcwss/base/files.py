@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
     """Write a file in full beside its place, then put it there in one step.
 
     The block writes to the temporary path that it is given. When it ends, the
@@ -25,8 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
     the temporary file is removed and `path` is as it was. Readers therefore
     see the old file or the new one, never a part of either.
 
-    Missing parent folders are made. A link is followed: its target is replaced, not the link. A
-    `McwssError` says why the file cannot be written.
+    The folder of the file is made if it is missing, and the folders above it if `parents`: by
+    default, nothing is written where a study was whose drive is gone. A link is followed: its
+    target is replaced, not the link. A `McwssError` says why the file cannot be written.
 
     Yields
     ------
@@ -46,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=parents, exist_ok=True)
         try:
             yield temporary
             _flush(temporary)
@@ -63,12 +64,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def append_line(path: Path, line: str) -> None:
     """Add one line to a file; when this returns, the line is on the disk.
 
-    The file is made if missing, as are the folders above it. If it ends in the middle of a line
+    The file and its folder are made if they are missing. If it ends in the middle of a line
     (the machine died while writing), that part is left as a line of its own. After a `McwssError`
     the file is as it was before.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         is_new = not path.exists()
         with path.open("a+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -88,6 +89,14 @@ def append_line(path: Path, line: str) -> None:
             _flush_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def cannot_write(path: Path, error: OSError) -> McwssError:

@@ -42,6 +42,7 @@ def export_bids(
             stem = f"sub-{participant}_space-orig_seg-{segmentation}"
             anat = folder / f"sub-{participant}" / "anat"
             geometry = _with_unit(case.scan.geometry)
+            anat.mkdir(parents=True)
             mask = anat / f"{stem}_dseg.nii.gz"
             write_volume(mask, case.mask, geometry, dtype=np.uint8)
             for label, cam in zip(labels.values(), case.cams, strict=True):

@@ -123,7 +123,7 @@ def write_report(
         version=__version__,
         today=date.today().isoformat(),
     )
-    with replacing(path) as temporary:
+    with replacing(path, parents=True) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

@@ -148,5 +148,5 @@ def delimited(rows: Sequence[Row], delimiter: str) -> str:
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Write rows as CSV, atomically."""
-    with replacing(path) as temporary:
+    with replacing(path, parents=True) as temporary:
         temporary.write_text(delimited(rows, ","), encoding="utf-8")

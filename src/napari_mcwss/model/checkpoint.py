@@ -193,7 +193,7 @@ def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:
     Parameters
     ----------
     folder : Path
-        Created if it is missing.
+        Made if it is missing, in a folder that exists.
     preset : Preset
         The network, on any device.
     info : ModelInfo

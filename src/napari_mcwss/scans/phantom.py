@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_mcwss.base.files import make_folders
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 
@@ -118,6 +119,7 @@ def write_phantom(
         affine[:3, 3] = -affine[:3, :3] @ (np.array(size[::-1]) - 1) / 2
         geometry = Geometry.from_source(size[::-1], affine)
         scan_folder = folder / f"phantom{number:02}"
+        make_folders(scan_folder)
         for channel, voxels in zip(PHANTOM_CHANNELS, volume, strict=True):
             write_volume(scan_folder / f"{channel}.nii.gz", voxels.round(), geometry, dtype="int16")
         write_volume(scan_folder / "seg.nii.gz", mask, geometry, dtype="uint8")

@@ -56,7 +56,7 @@ def corrected_path(study: Study, scan: str) -> Path:
     McwssError
         If the scan's name cannot be a file name.
     """
-    check_names("scan", [scan])
+    check_names("scan", [scan], known=[scan])
     return study.folder / CORRECTED / f"{scan}.nii.gz"
 
 
@@ -82,15 +82,18 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
     Raises
     ------
     McwssError
-        If the mask cannot be written; an older one is then unchanged.
+        If the mask cannot be written, or another program changes the tags of the study now; an
+        older mask is then unchanged.
     """
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
-    _write_record(path, _Record(classes=study.class_names, model=mask.model))
-    write_volume(path, mask.labels, geometry, dtype=np.uint8)
-    if mask.right:
-        record = _Record(classes=study.class_names, right=True, model=mask.model)
-        _write_record(path, record)
+    study.make_folder(path.parent)
+    with study.tags.lock:
+        _write_record(path, _Record(classes=study.class_names, model=mask.model))
+        write_volume(path, mask.labels, geometry, dtype=np.uint8)
+        if mask.right:
+            record = _Record(classes=study.class_names, right=True, model=mask.model)
+            _write_record(path, record)
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:

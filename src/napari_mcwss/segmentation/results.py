@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
@@ -64,6 +65,7 @@ def save_result(
         If a file cannot be written.
     """
     folder = study.result_folder(model, prediction.scan)
+    study.make_folder(folder)
     for name, cam in zip(prediction.classes, prediction.cams, strict=True):
         write_volume(cam_path(folder, name), cam, geometry, dtype=np.uint8, scale=1 / 255)
     with replacing(folder / SCORES) as path, path.open("w", newline="", encoding="utf-8") as file:
@@ -145,7 +147,7 @@ def _write_record(folder: Path, record: dict[str, Any]) -> None:
 
 def _read_record(folder: Path) -> dict[str, Any]:
     try:
-        record = json.loads((folder / RECORD).read_bytes())
+        record = parse_json((folder / RECORD).read_bytes())
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}

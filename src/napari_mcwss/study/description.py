@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.json_text import parse_json, whole_number
 from napari_mcwss.base.names import check_names
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ClassSpec(BaseModel):
 
     name: str
     colour: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
-    priority: int = 0
+    priority: int = Field(default=0, ge=-(2**31), lt=2**31)
 
 
 class ScanEntry(BaseModel):
@@ -73,11 +73,29 @@ class Description(BaseModel):
     classes: tuple[ClassSpec, ...] = Field(min_length=1)
     scans: tuple[ScanEntry, ...]
 
-    def check(self) -> None:
-        """Raise McwssError if a name is given twice or cannot be that of a file."""
-        check_names("channel", self.channels)
-        check_names("class", [spec.name for spec in self.classes])
-        check_names("scan", [entry.name for entry in self.scans])
+    def check(self, known: Description | None = None) -> None:
+        """Raise McwssError if a name is given twice or cannot be that of a file.
+
+        Names of a `known` description may also be such as old versions have accepted.
+        """
+        accepted = {} if known is None else known._names()
+        for kind, names in self._names().items():
+            check_names(kind, names, known=accepted.get(kind, ()))
+
+    def _names(self) -> dict[str, list[str]]:
+        return {
+            "channel": list(self.channels),
+            "class": [spec.name for spec in self.classes],
+            "scan": [entry.name for entry in self.scans],
+        }
+
+    def is_part_of(self, other: Description) -> bool:
+        """Whether another description has these channels, and at least these classes and scans."""
+        return (
+            self.channels == other.channels
+            and {spec.name for spec in self.classes} <= {spec.name for spec in other.classes}
+            and {entry.name for entry in self.scans} <= {entry.name for entry in other.scans}
+        )
 
     def write(self, path: Path) -> None:
         """Write the file, atomically; an older one is untouched if that fails."""
@@ -94,8 +112,8 @@ class Description(BaseModel):
             If it is missing, damaged or of a newer format.
         """
         try:
-            content: Any = json.loads(path.read_text("utf-8-sig"))
-            version = content["format"]
+            content: Any = parse_json(path.read_text("utf-8-sig"))
+            version = whole_number(content["format"])
             if version > FORMAT:
                 raise McwssError(
                     f"'{path}' has format {version}, this program reads up to {FORMAT}: update "
@@ -114,8 +132,16 @@ class Description(BaseModel):
                 f"'{path}' does not describe a study ({_reason(error)}): correct it or restore "
                 "it from a backup; it was left untouched"
             ) from error
-        description.check()
+        description.check(known=description)
         return description
+
+
+def gone(folder: Path) -> McwssError:
+    """Return the error to raise where the folder of an open study is missing."""
+    return McwssError(
+        f"the study is gone from '{folder}': connect its drive again, or give the folder its old "
+        "name back"
+    )
 
 
 def class_specs(

@@ -1,7 +1,6 @@
 """Sharing of a trained model as one file: a zip of a card, its config and its weights."""
 
 import hashlib
-import json
 import math
 import secrets
 import shutil
@@ -15,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import cannot_write, replacing
-from napari_mcwss.base.names import check_names
+from napari_mcwss.base.json_text import parse_json
+from napari_mcwss.base.names import check_names, refuse_alike
 from napari_mcwss.base.version import __version__
 from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info, untrained
 from napari_mcwss.model.preset import Preset
@@ -130,7 +130,7 @@ def pack_model(
         checksums={member: _checksum(content) for member, content in members.items()},
     )
     members = {CARD: card.model_dump_json(indent=2).encode(), **members}
-    with replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as file:
+    with replacing(out, parents=True) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for member, content in members.items():
             file.writestr(zipfile.ZipInfo(member, _DATE), content)
     return card
@@ -167,6 +167,8 @@ def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
             f"the study has a model {folder.name!r} already: give this one another name with "
             "--model"
         )
+    refuse_alike("model", folder.name, study.model_names())
+    study.make_folder(folder.parent)
     working = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
         for member, content in members.items():
@@ -286,7 +288,7 @@ def _is_forest(preset: Preset) -> bool:
 
 def _means(path: Path) -> dict[str, Any]:
     try:
-        means: dict[str, Any] = json.loads(path.read_bytes())["mean"]
+        means: dict[str, Any] = parse_json(path.read_bytes())["mean"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise McwssError(
             f"'{path}' holds no measurements: expected a file of evaluate --json"

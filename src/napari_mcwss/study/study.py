@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write, make_folders
 from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan, refuse_time
@@ -15,6 +16,7 @@ from napari_mcwss.study.description import (
     Description,
     ScanEntry,
     class_specs,
+    gone,
     relative_path,
 )
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
@@ -44,6 +46,7 @@ class Study(StudyLayout):
         super().__init__(folder)
         self._description = description
         self._scans: dict[str, Scan] = {}
+        self._stamp: tuple[int, ...] | None = None
         self.tags = StudyTags(self)
 
     @classmethod
@@ -101,7 +104,11 @@ class Study(StudyLayout):
             )
         description = Description(channels=tuple(channels), classes=class_specs(classes), scans=())
         study = cls(folder, description)
-        study.add_scans(find_scans(scans, channels) if isinstance(scans, Path) else scans)
+        changed = study._with_scans(
+            find_scans(scans, channels) if isinstance(scans, Path) else scans
+        )
+        make_folders(folder)
+        study._write(changed)
         return study
 
     @classmethod
@@ -121,6 +128,40 @@ class Study(StudyLayout):
         """
         folder = Path(os.path.realpath(folder))
         return cls(folder, Description.read(folder / STUDY_FILE))
+
+    def check_there(self) -> None:
+        """Refuse to go on where the study is gone, or does not have what this object knows.
+
+        Call it before each write: the drive of a study may be unmounted, its folder renamed, and
+        another program may remove a class or a scan.
+
+        Raises
+        ------
+        McwssError
+            If its ``mcwss.json`` is missing, or lacks a scan or a class of this object.
+        """
+        path = self.folder / STUDY_FILE
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise gone(self.folder) from error
+        stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        if stamp == self._stamp:
+            return
+        if not self._description.is_part_of(Description.read(path)):
+            raise self._outdated()
+        self._stamp = stamp
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder of the study, and those in between; the study's own must be there."""
+        self.check_there()
+        path = self.folder
+        try:
+            for part in folder.relative_to(self.folder).parts:
+                path /= part
+                path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -176,16 +217,8 @@ class Study(StudyLayout):
         >>> study.scan_names[-1]
         'again'
         """
-        entries = tuple(
-            ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
-            for name, files in scans.items()
-        )
-        self._changed(scans=(*self._description.scans, *entries))
-        for name, files in scans.items():
-            refuse_time(name, files)
-            read_scan(name, self.channels, files)
-        # Reading takes a while, in which another thread may have added scans.
-        self._save(self._changed(scans=(*self._description.scans, *entries)))
+        self._take_scans_added_elsewhere()
+        self._save(self._with_scans(scans))
 
     def missing_scans(self) -> tuple[str, ...]:
         """Return the names of scans of which a file is missing, as after a move.
@@ -311,9 +344,41 @@ class Study(StudyLayout):
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)
-        changed.check()
+        changed.check(known=self._description)
         return changed
 
+    def _take_scans_added_elsewhere(self) -> None:
+        self.check_there()
+        known, found = self._description, Description.read(self.folder / STUDY_FILE)
+        if found.model_copy(update={"scans": known.scans}) == known and {*known.scans} <= {
+            *found.scans
+        }:
+            self._description = found
+
+    def _with_scans(self, scans: Mapping[str, Sequence[Path]]) -> Description:
+        """Return the description with scans added, whose files are read to see that they fit."""
+        entries = tuple(
+            ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
+            for name, files in scans.items()
+        )
+        self._changed(scans=(*self._description.scans, *entries))
+        for name, files in scans.items():
+            refuse_time(name, files)
+            read_scan(name, self.channels, files)
+        # Reading takes a while, in which another thread may have added scans.
+        return self._changed(scans=(*self._description.scans, *entries))
+
     def _save(self, changed: Description) -> None:
+        self.check_there()
+        if Description.read(self.folder / STUDY_FILE) != self._description:
+            raise self._outdated()
+        self._write(changed)
+
+    def _write(self, changed: Description) -> None:
         changed.write(self.folder / STUDY_FILE)
-        self._description = changed
+        self._description, self._stamp = changed, None
+
+    def _outdated(self) -> McwssError:
+        return McwssError(
+            f"the study in '{self.folder}' was changed by another program: open it again"
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import operator
 import os
 import warnings
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line
+from napari_mcwss.base.json_text import parse_json, whole_number
 from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -53,8 +54,9 @@ class Journal:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then the time and, if it was given, the
     reader's name; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
-    ``{"folded": "..."}`` says that the csv file holds all above it. An edit is
-    undone by a later line with the opposite changes, so the file
+    ``{"folded": 1234, "time": "..."}`` says that the csv file holds the first 1234
+    bytes of the journal; in old journals, ``{"folded": "..."}`` says that it holds all above.
+    An edit is undone by a later line with the opposite changes, so the file
     only ever grows.
 
     Parameters
@@ -69,7 +71,7 @@ class Journal:
     @property
     def pending(self) -> bool:
         """Whether there is anything that the csv file may not hold yet."""
-        return bool(_uncompacted(self.read())[1].strip())
+        return any(line.strip() for _, line in _pending_lines(self.read()))
 
     def read(self) -> bytes:
         """Return the content of the file, empty if there is none."""
@@ -100,10 +102,20 @@ class Journal:
         append_line(self.path, json.dumps(line))
         return size
 
-    def truncate(self, size: int) -> None:
-        """Remove the last edit, given what `append` returned; if that fails, the edit counts."""
+    def truncate(self, content: bytes, size: int) -> None:
+        """Remove the last edit; if that fails, or anything was added since, the edit counts.
+
+        Parameters
+        ----------
+        content : bytes
+            What `read` returned after the edit was appended.
+        size : int
+            What `append` returned.
+        """
         try:
             with self.path.open("r+b") as file:
+                if file.seek(0, os.SEEK_END) != len(content):
+                    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
                 file.truncate(size)
                 os.fsync(file.fileno())
         except OSError as error:
@@ -127,8 +139,7 @@ class Journal:
         start : int, optional
             Number of bytes that were applied before, if `is_extended` allows that.
         """
-        rest = (content.count(b"\n", 0, start), content[start:]) if start else _uncompacted(content)
-        for number, line in _lines(*rest):
+        for number, line in _pending_lines(content, start):
             try:
                 changes = _edit(line).changes
                 for change in changes:
@@ -154,10 +165,10 @@ class Journal:
                 self._warn(number, line)
         return edits
 
-    def mark_compacted(self) -> None:
-        """Append a line which says that the csv file holds everything above it."""
+    def mark_compacted(self, size: int) -> None:
+        """Append a line which says that the csv file holds so many bytes of the journal."""
         try:
-            append_line(self.path, json.dumps({"folded": _now()}))
+            append_line(self.path, json.dumps({"folded": size, "time": _now()}))
         except McwssError as error:
             raise McwssError(
                 f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
@@ -188,13 +199,26 @@ _TAGS = {int(tag): tag for tag in Tag}
 _COMPACTED = '{"folded"'
 
 
-def _uncompacted(content: bytes) -> tuple[int, bytes]:
-    """Return the number of lines that the csv file holds, and the content after them."""
+def _pending_lines(content: bytes, start: int = 0) -> Iterator[tuple[int, str]]:
+    """Yield the edits that the csv file does not hold, from a byte on, with their numbers."""
+    start = max(start, _compacted(content))
+    rest = _lines(content.count(b"\n", 0, start), content[start:])
+    return ((number, line) for number, line in rest if not line.startswith(_COMPACTED))
+
+
+def _compacted(content: bytes) -> int:
+    """Return how many bytes of a journal the csv file holds."""
     mark = (b"\n" + content).rfind(b"\n" + _COMPACTED.encode())
     if mark < 0:
-        return 0, content
+        return 0
     end = content.find(b"\n", mark) + 1 or len(content)
-    return content.count(b"\n", 0, end), content[end:]
+    try:
+        size = parse_json(content[mark:end])["folded"]
+    except ValueError:
+        # The machine died while it was written; the csv file was complete.
+        return mark
+    # Old marks hold the time instead.
+    return size if isinstance(size, int) and 0 <= size <= mark else end
 
 
 def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
@@ -206,16 +230,16 @@ def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
 
 def _edit(line: str) -> Edit:
     """Read one line of a journal; ValueError, TypeError or KeyError if it is no edit."""
-    content = json.loads(line)
+    content = parse_json(line)
     changes = tuple(
-        Change(operator.index(row), str(name), _TAGS[tag], _TAGS[previous])
+        Change(whole_number(row), str(name), _TAGS[tag], _TAGS[previous])
         for row, name, tag, previous in content["changes"]
     )
     return Edit(
         changes,
         str(content.get("time", "")),
         str(content.get("reader", "")),
-        *(int(content.get(name, 0)) for name in ("step", "undoes", "redoes")),
+        *(whole_number(content.get(name, 0)) for name in ("step", "undoes", "redoes")),
     )
 
 

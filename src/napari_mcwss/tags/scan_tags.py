@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.tags.changes import Change, changes_between
+from napari_mcwss.base.files import cannot_write
+from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.journal import Edit, Journal, is_extended
 from napari_mcwss.tags.table import TagTable
 
@@ -56,6 +57,7 @@ class ScanTags:
         self.scan = scan
         self.size = slices, tuple(classes)
         self._last: _Read | None = None
+        self._known = TagTable.empty(*self.size)
 
     @property
     def exists(self) -> bool:
@@ -66,6 +68,11 @@ class ScanTags:
     def pending(self) -> bool:
         """Whether `compact` has anything to do."""
         return self._journal.pending
+
+    @property
+    def remembered(self) -> TagTable:
+        """A copy of the tags as this object knows them, should the files be gone."""
+        return self._known.copy()
 
     def read(self) -> TagTable:
         """Return a copy of the tags: the csv file and what the journal adds to it."""
@@ -84,7 +91,8 @@ class ScanTags:
             if compacted is not None:
                 table = TagTable.from_csv(compacted, self._csv, *self.size)
             self._journal.replay(table, journal)
-        self._last = _Read(compacted, journal, table.copy())
+        self._known = table.copy()
+        self._last = _Read(compacted, journal, self._known)
         return table
 
     def _read_csv(self) -> bytes | None:
@@ -118,6 +126,7 @@ class ScanTags:
         if not done.changes:
             return None
         self.append(done)
+        self._known = with_changes(table, done.changes)
         return done
 
     def write(self, table: TagTable, edit: Edit = NO_STEP) -> Edit | None:
@@ -127,30 +136,40 @@ class ScanTags:
         """
         changes = changes_between(self.read(), table)
         if not changes:
-            self._compact(table)
+            self.compact()
             return None
         done = replace(edit, changes=tuple(changes))
         # The journal first: were the machine to stop after the csv file is written, older
         # edits that are still pending would be replayed on newer tags.
+        self._make_folder()
         size = self._journal.append(done)
+        content = self._journal.read()
         try:
-            table.write_csv(self._csv)
+            # Read again: whatever another program has added since counts, too.
+            self.read().write_csv(self._csv)
         except McwssError:
-            self._journal.truncate(size)
+            self._journal.truncate(content, size)
             raise
-        self._journal.mark_compacted()
+        self._journal.mark_compacted(len(content))
         return done
 
     def compact(self) -> None:
         """Move the edits of the journal into the csv file, where spreadsheets see them."""
-        if self._journal.pending:
-            self._compact(self.read())
+        content = self._journal.read()
+        if not self._journal.pending:
+            return
+        # Read after the journal: the csv file may hold more than the mark says, never less.
+        self.read().write_csv(self._csv)
+        self._journal.mark_compacted(len(content))
 
     def append(self, edit: Edit) -> None:
         """Append an edit to the journal; when this returns it is on the disk."""
+        self._make_folder()
         self._journal.append(edit)
 
-    def _compact(self, table: TagTable) -> None:
-        table.write_csv(self._csv)
-        if self._journal.pending:
-            self._journal.mark_compacted()
+    def _make_folder(self) -> None:
+        """Make the folder of tags in that of the study, which must be there."""
+        try:
+            self._csv.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self._csv, error) from error

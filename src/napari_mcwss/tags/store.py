@@ -42,6 +42,9 @@ class StudyIndex(Protocol):
     def slices(self, scan: str) -> int:
         """Return the number of slices of a scan; McwssError if there is no such scan."""
 
+    def check_there(self) -> None:
+        """Raise McwssError if the study is gone from its folder, or lacks a scan or a class."""
+
 
 class TagView:
     """The tags of one scan of a study, to be read and written one by one.
@@ -112,6 +115,7 @@ class TagStore:
         McwssError
             If another program holds it, or it cannot be acquired.
         """
+        self._index.check_there()
         self.lock.acquire()
         self._steps = None
 
@@ -121,13 +125,14 @@ class TagStore:
         Raises
         ------
         McwssError
-            If there is no such scan, or its table is damaged.
+            If there is no such scan, its table is damaged, or the study is gone.
         """
+        self._index.check_there()
         return self._store(scan).read()
 
-    def empty(self, scan: str) -> TagTable:
-        """Return a table of a scan in which all is unknown."""
-        return TagTable.empty(self._index.slices(scan), self._index.class_names)
+    def remembered(self, scan: str) -> TagTable:
+        """Return a scan's tags as far as they are in memory, should the files be gone."""
+        return self._store(scan).remembered
 
     def readers(self, scan: str) -> dict[tuple[int, str], str]:
         """Return the readers of a scan's tags according to its journal.
@@ -199,6 +204,7 @@ class TagStore:
 
         This does nothing while another program holds the lock, and loses nothing if it fails.
         """
+        self._index.check_there()
         store = self._store(scan)
         if store.pending:
             with suppress(TagsLockedError), self._changing():
@@ -262,11 +268,18 @@ class TagStore:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Keep other programs, and other threads of this one, from changing tags meanwhile."""
-        with self._writing, self.lock:
-            yield
+        with self._writing:
+            self._index.check_there()
+            held, key = self.lock.held, self.lock.key
+            with self.lock:
+                if held and self.lock.key != key:
+                    # It was lost meanwhile, and others may have tagged.
+                    self._steps = None
+                yield
 
     def _history(self) -> UndoHistory:
         if self._steps is None:
+            self._index.check_there()
             # Journals are read without the scans: the images of one may be missing.
             journals = {scan: journal_of(self.folder, scan) for scan in self._index.scan_names}
             self._steps = UndoHistory({scan: journal.edits() for scan, journal in journals.items()})
@@ -300,6 +313,8 @@ class TagStore:
         return ScanTags(self.folder, scan, *size)
 
     def _store_to_change(self, scan: str) -> ScanTags:
+        # Another program may have got the lock since the first of many scans was written.
+        self.lock.verify()
         # Kept, so that a keystroke need not parse the files again.
         self._latest = self._store(scan)
         return self._latest

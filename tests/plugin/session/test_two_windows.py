@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from helpers.questions import User
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 
@@ -113,6 +114,7 @@ def test_what_the_other_tagged_meanwhile_is_kept_shown_and_undone(
     qtbot.waitUntil(lambda: "(1 of 25" in dock.scans.item(1).text(), timeout=PATIENCE)
     click(qtbot, second)
     assert values(phantom_study, 12) == {"phantom01": [1, 1], "phantom02": [-1, 1]}
+    user = User(qtbot, "Undo")
     for expected in (
         {"phantom01": [1, -1], "phantom02": [-1, 1]},
         {"phantom01": [1, -1], "phantom02": [-1, -1]},
@@ -120,6 +122,7 @@ def test_what_the_other_tagged_meanwhile_is_kept_shown_and_undone(
     ):
         click(qtbot, dock.slices.edit_buttons["Undo"])
         assert values(phantom_study, 12) == expected
+    assert user.questions == ["The step to undo changed 1 tag of phantom02. Undo it?"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

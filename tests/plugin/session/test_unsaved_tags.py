@@ -13,6 +13,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import apply_import, plan_import
+from napari_mcwss.tags.lock import TagLock
 from napari_mcwss.tags.table import Tag
 
 pytestmark = pytest.mark.gui
@@ -130,6 +131,41 @@ def test_a_copy_that_cannot_be_written_is_asked_for_again(
     assert user.satisfied
     assert "phantom01,12,ED,present" in (tmp_path / "copy.csv").read_text().splitlines()
     assert "present" not in own.read_text(), "it is what the study itself has written"
+
+
+def test_tags_of_a_study_that_is_gone_wait_and_are_offered_as_a_copy(
+    qtbot, dock, phantom_study, tmp_path, monkeypatch
+):
+    folder = phantom_study.folder
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    qtbot.mouseClick(dock.slices.buttons.buttons[1], LEFT)
+    saved = dock.slices.saved
+    assert "1 tag waits" in saved.text()
+    assert f"the study is gone from '{folder}'" in saved.text()
+    assert not folder.exists()
+    path = tmp_path / "copy.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    qtbot.mouseClick(saved.copy_button, LEFT)
+    rows = path.read_text().splitlines()[1:]
+    assert rows == ["phantom01,12,TC,present", "phantom01,12,ED,present"]
+    elsewhere.rename(folder)
+    dock.session.saving.retry()
+    assert saved.text().startswith("saved ")
+    assert not saved.copy_button.isVisible()
+    assert Study.open(folder).tags.read("phantom01").values[12].tolist() == [1, 1]
+
+
+def test_a_lock_that_was_taken_away_keeps_tags_waiting_until_it_is_free(qtbot, dock, phantom_study):
+    lock = phantom_study.folder / ".tags.lock"
+    lock.unlink()
+    with TagLock(phantom_study.folder / "other.lock") as other:
+        lock.write_bytes(other.path.read_bytes())
+        qtbot.mouseClick(dock.slices.buttons.buttons[1], LEFT)
+        assert "process" in dock.slices.saved.text()
+    assert Study.open(phantom_study.folder).tags.read("phantom01").values[12].tolist() == [1, -1]
+    lock.unlink()
+    dock.session.saving.retry()
+    assert Study.open(phantom_study.folder).tags.read("phantom01").values[12].tolist() == [1, 1]
 
 
 def test_tags_that_were_cleared_are_told_to_be_in_no_copy(qtbot, dock, disk):

@@ -313,7 +313,7 @@ def test_tags_that_the_disk_does_not_take_stay_and_are_saved_later(qtbot, dock, 
     click(qtbot, first)
     assert "present" in first.text()
     assert "No space left" in slices.saved.text()
-    assert "#d55e00" in slices.saved.styleSheet()
+    assert "#d55e00" in slices.saved.label.styleSheet()
     assert tag_of(dock, "TC") == Tag.UNKNOWN
     click(qtbot, slices.buttons.buttons[1])
     monkeypatch.undo()

@@ -154,7 +154,7 @@ def test_undo_takes_a_stroke_back_if_that_came_last(dock, keys):
 
 def test_an_undo_is_saved_and_says_so(dock, keys):
     keys(Key.Key_1)
-    dock.slices.saved.clear()
+    dock.slices.saved.label.clear()
     keys(Key.Key_Z, modifier=CONTROL)
     assert dock.slices.saved.text().startswith("saved")
 

@@ -11,8 +11,10 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import (
+    STATE,
     SUMMARY,
     TrainingLockedError,
+    Unfinished,
     UnfinishedError,
     give_up_training,
     unfinished_training,
@@ -50,6 +52,19 @@ def test_an_unfinished_training_says_how_far_it_is(tagged_study: Study):
     assert found.running is None
     stop(train(tagged_study, "other", TINY))
     assert [each.name for each in unfinished_trainings(tagged_study)] == ["m", "other"]
+
+
+@pytest.mark.parametrize(
+    "summary",
+    ['{"name": "x", "seconds": Infinity}', '{"name": "x", "progress": NaN}', "[" * 100_000, "\0"],
+    ids=lambda summary: summary[:40],
+)
+def test_a_damaged_summary_is_as_none(phantom_study: Study, summary):
+    folder = working_folder(phantom_study, "m")
+    phantom_study.make_folder(folder)
+    (folder / STATE).touch()
+    (folder / SUMMARY).write_text(summary)
+    assert unfinished_training(phantom_study, "m") == Unfinished(name="m")
 
 
 def test_a_state_without_its_summary_counts(tagged_study: Study):

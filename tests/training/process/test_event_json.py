@@ -98,6 +98,28 @@ def test_what_is_no_event_is_refused(line):
         from_line(line)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"event": ' * 100_000,
+        f'{{"event": "epoch", "epoch": {"9" * 5000}}}',
+        '{"event": ["epoch"]}',
+        '{"event": {"a": 1}}',
+        '{"event": "epoch", "epoch": Infinity, "losses": {}, "validation": {}}',
+        '{"event": "began", "model": "m", "process": 0}',
+        '{"event": "began", "model": "m", "process": 1e400}',
+        '{"event": "began", "model": "m", "time": "yesterday"}',
+    ],
+    ids=lambda line: line[:40],
+)
+def test_damage_of_any_kind_is_told_in_one_line(line):
+    with pytest.raises(McwssError) as told:
+        from_line(line)
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 500
+
+
 def test_a_damaged_field_is_named():
     with pytest.raises(McwssError, match=r"'epoch' is damaged: losses"):
         from_line('{"event": "epoch", "epoch": 1, "losses": 5, "validation": {}}')

@@ -212,7 +212,7 @@ def remember_layers(names: Mapping[str, str]) -> None:
     path = _remembered_file()
     if path is not None:
         text = json.dumps(remembered_layers() | dict(names), indent=2)
-        with replacing(path) as temporary:
+        with replacing(path, parents=True) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
 
 

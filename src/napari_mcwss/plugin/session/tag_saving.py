@@ -43,6 +43,15 @@ class TagSaving(QObject):  # type: ignore[misc]
         """Whether tags are in memory only."""
         return bool(self._waiting)
 
+    @property
+    def count(self) -> int:
+        """Number of tags that wait."""
+        return sum(
+            len({(change.slice_index, change.class_name) for change in changes})
+            for scans in self.unsaved().values()
+            for changes in scans.values()
+        )
+
     def latest(self, store: TagStore, scan: str) -> TagTable:
         """Return the tags of a scan: those on the disk, changed by those that wait.
 

@@ -65,7 +65,7 @@ class UnsavedTags(SessionGuard):
                 if box.clickedButton() is not copy_button:
                     return store not in saving.unsaved()
                 try:
-                    if _saved_copy(box, store, unsaved):
+                    if save_copy(box, store, unsaved):
                         return True
                 except McwssError as error:
                     box.setInformativeText(str(error))
@@ -75,7 +75,7 @@ class UnsavedTags(SessionGuard):
             box.deleteLater()
 
 
-def _saved_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
+def save_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
     """Ask for a file and write the tags into it; tell whether there was one."""
     start = Path.home() / "tags-not-saved.csv"
     name, _ = QFileDialog.getSaveFileName(parent, "Save a copy", str(start), "CSV (*.csv)")
@@ -86,11 +86,11 @@ def _saved_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:
 
 
 def _saved(store: TagStore, scan: str) -> TagTable:
-    """Read the tags of a scan; where they cannot be read, none is known."""
+    """Read the tags of a scan, or return those in memory."""
     try:
         return store.read(scan)
     except McwssError:
-        return store.empty(scan)
+        return store.remembered(scan)
 
 
 def _unsaved_text(store: TagStore, unsaved: Unsaved, problem: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QFormLayout, QLineEdit, QWidget
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import make_folders
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
 from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
@@ -132,6 +133,7 @@ def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> li
             files.append(layer.source)
             continue
         files.append(folder / f"{channel}.nii.gz")
+        make_folders(folder)
         geometry = geometry_of(volume.shape, layer.attributes)
         write_volume(files[-1], volume, geometry, dtype=np.float32)
     return files

@@ -1,5 +1,6 @@
 """The Tagging dock: the study, its scans, and the tags of the slice on screen."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
 
     def _study_changed(self) -> None:
         study = self.session.study
-        self.title.setText("" if study is None else f"<b>{study.folder.name}</b>")
+        self.title.setText("" if study is None else f"<b>{escape(study.folder.name)}</b>")
         self.title.setToolTip("" if study is None else str(study.folder))
         self.add_button.setEnabled(study is not None)
         self.slices.set_classes(() if study is None else study.classes)

@@ -57,7 +57,7 @@ class Preferences(BaseModel):
         """Write the file; if that fails, raise McwssError and leave an existing one untouched."""
         # Versions without live maps refuse the file of a user who has switched them on, no other.
         text = self.model_dump_json(indent=2, exclude=None if self.live_maps else {"live_maps"})
-        with replacing(path) as temporary:
+        with replacing(path, parents=True) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     @classmethod

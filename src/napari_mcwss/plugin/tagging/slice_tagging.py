@@ -1,4 +1,4 @@
-"""Tagging of the slice on screen: strip, buttons, keys, and whether the tags are saved."""
+"""Tagging of the slice on screen: strip, buttons and keys."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +22,7 @@ from napari_mcwss.plugin.tagging.key_table import (
 from napari_mcwss.plugin.tagging.keys import TagKeys
 from napari_mcwss.plugin.tagging.preferences import UserPreferences
 from napari_mcwss.plugin.tagging.preferences_dialog import PreferencesDialog
+from napari_mcwss.plugin.tagging.saved_line import SavedLine
 from napari_mcwss.plugin.tagging.scan_list import tagged_text
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.plugin.tagging.undo import Undoing
@@ -69,7 +70,6 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.keys.pressed_in_vain.connect(self._tell_off)
         self._show_keys()
         self.note_reader()
-        self.session.saving.changed.connect(self._show_saving)
 
     def _make_widgets(self) -> None:
         self.switch = QCheckBox(SWITCH)
@@ -107,7 +107,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             self.edit_buttons[name] = button
             grid.addWidget(button, index // 2, index % 2)
         self.progress_label = QLabel()
-        self.note, self.saved = QLabel(wordWrap=True), QLabel(wordWrap=True)
+        self.note, self.saved = QLabel(wordWrap=True), SavedLine(self.session)
         self.undoing.said.connect(self.note.setText)
         options = side_by_side(self.overlay, self.preferences_button)
         self.slice_row = side_by_side(self.slice_label)
@@ -306,16 +306,6 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             end = self._key("range_end")
             text = f"{name} starts at slice {first}: press {end} at its last slice."
         self.note.setText(text)
-
-    def _show_saving(self) -> None:
-        saving = self.session.saving
-        if saving.problem:
-            problem = self.session.order.hide(saving.problem)
-            self.saved.setText(f"<b>Not saved; trying again every few seconds:</b> {problem}")
-            self.saved.setStyleSheet("color: #d55e00;")
-        elif saving.saved_at is not None:
-            self.saved.setText(f"saved {saving.saved_at:%H:%M:%S}")
-            self.saved.setStyleSheet("")
 
     def _switch_overlay(self, wanted: bool) -> None:
         _text_overlay(self.viewer).visible = wanted

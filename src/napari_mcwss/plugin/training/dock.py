@@ -182,6 +182,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         if self.settings.separate.isChecked():
             ranks = self.settings.device.ranks
             command = train_command(study, name, config, beginning, ranks, trust_corrected=trust)
+            study.make_folder(run.folder.parent)
             self._process.start(ProcessJob(run, command))
             self.background = self._process
         else:

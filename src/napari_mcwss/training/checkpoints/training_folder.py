@@ -43,10 +43,7 @@ class TrainingFolder:
         self._lock = training_lock(study, name)
 
     def __enter__(self) -> "TrainingFolder":
-        try:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.target.parent, error) from error
+        self.study.make_folder(self.target.parent)
         self._lock.acquire()
         try:
             self._mend()
@@ -76,6 +73,7 @@ class TrainingFolder:
 
     def write_state(self, state: TrainingState, summary: Unfinished) -> None:
         """Write a state, then its summary; if that fails, an older one is kept."""
+        self._check()
         write_state(self.working / STATE, state)
         write_summary(self.working, summary)
 
@@ -83,6 +81,7 @@ class TrainingFolder:
         self, preset: Preset, info: ModelInfo, history: Sequence[Mapping[str, float]]
     ) -> None:
         """Write the model and ``history.csv``."""
+        self._check()
         columns = list(dict.fromkeys(key for row in history for key in row))
         with (
             replacing(self.working / "history.csv") as path,
@@ -130,6 +129,11 @@ class TrainingFolder:
         self._publish(target, stopped=unfinished.position)
         return target
 
+    def _check(self) -> None:
+        """Refuse to write where the study is gone, or another training has taken the name."""
+        self.study.check_there()
+        self._lock.verify()
+
     @property
     def _stopped(self) -> Path:
         return self.target.with_name(self.name + STOPPED)
@@ -139,6 +143,7 @@ class TrainingFolder:
 
         A kill between the two renames is mended by `_mend`.
         """
+        self._check()
         new, old = target.with_name(f".{target.name}.new"), _old(target)
         try:
             for folder in (new, old):

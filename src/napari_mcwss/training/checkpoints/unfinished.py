@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.lock import Holder, Lock, LockedError
+from napari_mcwss.base.names import refuse_alike
 from napari_mcwss.study.study import Study
 
 STATE = "resume.pt"
@@ -27,7 +28,7 @@ class Unfinished(BaseModel):
     is the process that trains now.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     name: str
     epoch: int = 1
@@ -111,7 +112,11 @@ def unfinished_trainings(study: Study) -> list[Unfinished]:
 
 
 def refuse_to_replace(study: Study, name: str) -> None:
-    """Refuse a name that a model has already, unless its training is unfinished."""
+    """Refuse a name that a model has already, unless its training is unfinished.
+
+    Refuse one, too, that some file systems do not tell apart from that of another model.
+    """
+    refuse_alike("model", name, study.model_names())
     if name in study.model_names() and unfinished_training(study, name) is None:
         raise McwssError(
             f"there is a model {name!r} already: choose another name, or add --replace: the model "

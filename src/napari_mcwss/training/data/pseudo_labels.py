@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.base.files import replacing
+from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress, predict
@@ -42,7 +42,14 @@ def label_scan(
 
 
 def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
-    """Write a label image atomically; raise a `McwssError` if that fails."""
+    """Write a label image atomically; raise a `McwssError` if that fails.
+
+    Its folder and the one above, that of the training, are made if they are missing.
+    """
+    try:
+        path.parent.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
     with replacing(path) as temporary:
         np.savez_compressed(temporary, labels=labels)
 

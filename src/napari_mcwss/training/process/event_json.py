@@ -6,15 +6,21 @@ import socket
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from napari_mcwss.base.errors import McwssError, first_problem
-from napari_mcwss.base.lock import Holder
+from napari_mcwss.base.json_text import parse_json
+from napari_mcwss.base.lock import Holder, ProcessNumber, system_key
 from napari_mcwss.base.version import __version__
 from napari_mcwss.training.events import Event, Finished
 from napari_mcwss.training.process.steering import Paused, Resumed
+
+
+def _checked_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -22,15 +28,19 @@ class Began:
     """The first line: which process writes the others, and since when, in ISO 8601."""
 
     model: str
-    process: int = field(default_factory=os.getpid)
+    process: ProcessNumber = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
-    time: str = field(default_factory=lambda: datetime.now().astimezone().isoformat())
+    time: Annotated[str, AfterValidator(_checked_time)] = field(
+        default_factory=lambda: datetime.now().astimezone().isoformat()
+    )
     software: str = __version__
+    system: str = field(default_factory=system_key)
 
     @property
     def holder(self) -> Holder:
         """The process, which can be asked whether it has ended."""
-        return Holder(self.process, self.host, datetime.fromisoformat(self.time))
+        since = datetime.fromisoformat(self.time)
+        return Holder(self.process, self.host, since, system=self.system)
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,14 @@ def to_line(event: Line) -> str:
 def from_line(line: str) -> Line:
     """Read a line of `to_line`, without unknown fields; refuse damage and unknown kinds."""
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         kind = values.pop("event")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise McwssError(f"{_shortened(line)} is not an event: expected a line of JSON") from error
-    if kind not in _adapters():
+    if not isinstance(kind, str) or kind not in _adapters():
         raise McwssError(
-            f"unknown event {kind!r}, expected one of {', '.join(_adapters())}: it may be from a "
-            f"newer version than {__version__}, use the same version on both sides"
+            f"unknown event {_shortened(str(kind))}, expected one of {', '.join(_adapters())}: it "
+            f"may be from a newer version than {__version__}, use the same version on both sides"
         )
     try:
         read: Line = _adapters()[kind].validate_python(values)

@@ -42,7 +42,7 @@ def report(target: str, model: str, steering: Steering) -> Iterator[Callable[[Li
         return
     path = Path(target)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         file = path.open("a", encoding="utf-8")
     except OSError as error:
         raise cannot_write(path, error) from error

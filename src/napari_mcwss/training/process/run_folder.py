@@ -59,7 +59,8 @@ class RunFolder:
         if (began := self.began) is not None:
             return not began.holder.gone
         try:
-            return time.time() - self.folder.stat().st_mtime < STARTING_SECONDS
+            # The clock of a drive, or of this computer, may be wrong by years.
+            return abs(time.time() - self.folder.stat().st_mtime) < STARTING_SECONDS
         except OSError:
             return False
 
@@ -78,7 +79,7 @@ class RunFolder:
             )
         self.remove()
         try:
-            self.folder.mkdir(parents=True)
+            self.folder.mkdir()
         except OSError as error:
             raise cannot_write(self.folder, error) from error
 
