@@ -231,3 +231,10 @@ class TestResultsOfOlderVersions:
         )
         assert code == 0
         assert "segment it again" in err
+
+    def test_a_damaged_mask_of_theirs_is_made_anew(self, run, older):
+        mask = older.result_folder("model-1", older.scan_names[0]) / "mask.nii.gz"
+        mask.write_bytes(b"half")
+        code, out, _ = run("mask", older.folder, "--model", "model-1")
+        assert (code, out) == (0, "2 masks written anew\n")
+        load_mask(older, "model-1", older.scan_names[0])

@@ -12,7 +12,6 @@ from napari_mcwss.segmentation.results import (
     has_exact_cams,
     load_mask,
     load_result,
-    no_result,
     stored_settings,
 )
 from napari_mcwss.segmentation.segment import mask_of
@@ -31,24 +30,22 @@ def differs_from_cams(study: Study, model: str, info: ModelInfo, scan: str) -> b
     scan : str
         Name of a segmented scan.
 
-    Raises
-    ------
-    McwssError
-        If the scan was not segmented by this model, or a file is damaged.
+    Returns
+    -------
+    bool
+        False, too, if nothing can be said: settings are not known, or a file is damaged.
     """
-    prediction = load_result(study, model, scan)
-    if prediction is None:
-        raise no_result(model, scan)
     record = stored_settings(study, model, scan)
     if has_exact_cams(study, model, scan) or not record:
         return False
     try:
         settings = MaskSettings.of_record(record, study.tags.read(scan).values, study.class_names)
+        stored, prediction = load_mask(study, model, scan), load_result(study, model, scan)
     except McwssError:
-        # Steps that this version does not know, or damaged tags: nothing can be said.
         return False
-    made = mask_of(study, info, prediction, settings)
-    return not np.array_equal(made, load_mask(study, model, scan))
+    if prediction is None:
+        return False
+    return not np.array_equal(mask_of(study, info, prediction, settings), stored)
 
 
 def older_text(scans: Sequence[str]) -> str:
