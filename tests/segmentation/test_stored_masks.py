@@ -44,6 +44,22 @@ def test_masks_are_made_anew_from_stored_cams(run, study, scan):
     }
 
 
+@pytest.mark.parametrize("change", ["a row less", "a column less", "not a number", "two", "text"])
+def test_scores_that_do_not_fit_the_scan_are_told(study, scan, change):
+    path = study.result_folder("model-1", scan) / results.SCORES
+    rows = path.read_text().splitlines()
+    changed = {
+        "a row less": rows[:-1],
+        "a column less": [row.rsplit(",", 1)[0] for row in rows],
+        "not a number": [*rows[:-1], "8,nan,0.5"],
+        "two": [*rows[:-1], "8,2,0.5"],
+        "text": [*rows[:-1], "8,yes,0.5"],
+    }
+    path.write_text("\n".join(changed[change]))
+    with pytest.raises(McwssError, match=rf"scores.csv .*: segment scan {scan} again"):
+        results.load_result(study, "model-1", scan)
+
+
 def test_steps_are_refused_before_anything_is_read(refused, study):
     line = refused("mask", study.folder / "nowhere", "--model", "model-1", "--steps", "melt")
     assert "no step 'melt'" in line

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.json_text import parse_json
+from napari_mcwss.base.text import size_text
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
@@ -217,7 +218,14 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
         table = np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)
     except (OSError, ValueError) as error:
         raise McwssError(f"{path} cannot be read ({error}): segment scan {scan} again") from error
-    return table[:, 1:]
+    scores = table[:, 1:]
+    expected = study.slices(scan), len(study.class_names)
+    if scores.shape != expected or not ((scores >= 0) & (scores <= 1)).all():
+        raise McwssError(
+            f"{path} has {size_text(scores.shape)} scores: expected {size_text(expected)} (slices, "
+            f"classes) from 0 to 1: segment scan {scan} again"
+        )
+    return scores
 
 
 def cam_path(folder: Path, class_name: str) -> Path:
