@@ -39,6 +39,7 @@ def test_pictures_are_counted_and_have_no_slices(qtbot, dock):
     slices = dock.slices
     assert slices.slice_label.text() == "Picture 1 of 3"
     assert slices.progress_label.text() == "not tagged"
+    assert not slices.strip.isVisible()
     assert slices.strip.accessibleDescription() == "TC unknown"
     assert dock.scans.item(0).text() == "a   (not tagged)"
     press(qtbot, dock, Qt.Key.Key_1)

@@ -185,6 +185,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         self.keys.set_enabled(ready and self.switch.isChecked(), expects=ready)
         self.buttons.setEnabled(self._usable)
         self.strip.setEnabled(self._usable)
+        # The buttons show all there is to see of a single picture.
+        self.strip.setVisible(table is None or len(table.values) > 1)
         self.strip.set_tags(None if table is None else table.values)
         self.strip.set_slice(index if self._usable else None)
         names = [button.spec.name for button in self.buttons.buttons]
