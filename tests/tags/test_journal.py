@@ -56,11 +56,13 @@ def test_a_mark_counts_for_what_the_csv_file_had_read(journal):
     size = len(journal.read())
     journal.append(Edit((change(2, "ED", Tag.PRESENT),)))
     journal.mark_compacted(size)
+    assert '"size"' in journal.path.read_text()
     assert journal.pending
     assert replayed(journal) == [[-1, -1], [-1, -1], [-1, 1]]
     assert len(journal.edits()) == 2
     journal.mark_compacted(len(journal.read()))
     assert not journal.pending
+    assert journal.path.read_text().count('"size"') == 1
 
 
 def test_an_old_mark_counts_for_all_above_it(journal):

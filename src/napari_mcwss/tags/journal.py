@@ -54,10 +54,10 @@ class Journal:
     ``{"changes": [[12, "TC", 1, -1]], "time": "...", "reader": "..."}`` with
     slice, class, tag and the tag before, then the time and, if it was given, the
     reader's name; ``step``, ``undoes`` and ``redoes`` as in `Edit`. A line
-    ``{"folded": 1234, "time": "..."}`` says that the csv file holds the first 1234
-    bytes of the journal; in old journals, ``{"folded": "..."}`` says that it holds all above.
-    An edit is undone by a later line with the opposite changes, so the file
-    only ever grows.
+    ``{"folded": "..."}`` says that the csv file holds all above it; with ``"size": 1234``
+    only the first 1234 bytes, as another program has added edits while it was written.
+    An edit is undone by a later line with the opposite changes, so the file only ever
+    grows.
 
     Parameters
     ----------
@@ -168,7 +168,8 @@ class Journal:
     def mark_compacted(self, size: int) -> None:
         """Append a line which says that the csv file holds so many bytes of the journal."""
         try:
-            append_line(self.path, json.dumps({"folded": size, "time": _now()}))
+            others = {} if len(self.read()) == size else {"size": size}
+            append_line(self.path, json.dumps({"folded": _now(), **others}))
         except McwssError as error:
             raise McwssError(
                 f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
@@ -213,12 +214,11 @@ def _compacted(content: bytes) -> int:
         return 0
     end = content.find(b"\n", mark) + 1 or len(content)
     try:
-        size = parse_json(content[mark:end])["folded"]
+        size = parse_json(content[mark:end]).get("size")
     except ValueError:
         # The machine died while it was written; the csv file was complete.
-        return mark
-    # Old marks hold the time instead.
-    return size if isinstance(size, int) and 0 <= size <= mark else end
+        return end
+    return size if type(size) is int and 0 <= size <= mark else end
 
 
 def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
