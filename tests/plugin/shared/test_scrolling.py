@@ -39,7 +39,7 @@ class Dock(QWidget):
         self.beneath.setMinimumHeight(2000)
         for widget in (self.slider, self.spin, self.list, self.beneath):
             layout.addWidget(widget)
-        scroll(self, inside)
+        QVBoxLayout(self).addWidget(scroll(inside))
         self.resize(300, 300)
 
     @property

@@ -152,7 +152,7 @@ def test_scans_that_cannot_be_a_study_keep_the_dialog_open(qtbot, dock, phantom_
 
 
 def make_of_layers(qtbot, dock, folder) -> OpenLayersDialog:
-    click(qtbot, dock.layers_button)
+    click(qtbot, dock.welcome.layers_button)
     dialog = dialog_of(dock, qtbot, OpenLayersDialog)
     dialog.classes.setText("lesion")
     dialog.study_folder.setText(str(folder))

@@ -163,10 +163,27 @@ def test_a_study_whose_first_scan_is_missing_still_opens(qtbot, dock, phantom_fo
 
 def test_layers_of_the_users_own_stay_when_a_study_opens(qtbot, dock, phantom_study):
     dock.viewer.open_sample("napari-mcwss", "phantom")
-    own = list(dock.viewer.layers)
+    sample = list(dock.viewer.layers)
+    own = [dock.viewer.add_image(np.zeros((4, 30, 20))), dock.viewer.add_labels(sample[-1].data)]
     with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
         dock.open_study(phantom_study.folder)
     assert all(layer in dock.viewer.layers for layer in own)
+    assert not any(layer in dock.viewer.layers for layer in sample), "no part of this patient"
+
+
+def test_the_sample_becomes_a_study_by_two_clicks(qtbot, dock, tmp_path, told):
+    assert dock.welcome.isVisible()
+    click(qtbot, dock.welcome.sample_button)
+    dialog = dialog_of(dock, qtbot, OpenLayersDialog)
+    assert "Use the open layers" in told[-1].message
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
+        click(qtbot, dialog.ok_button)
+    assert not dock.welcome.isVisible()
+    assert dock.session.scan == "phantom"
+    assert dock.session.study.class_names == ("TC", "ED")
+    names = sorted(layer.name for layer in dock.viewer.layers)
+    assert names == ["flair", "t1c", "truth"], "each once; the truth to compare masks with"
 
 
 def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
@@ -174,7 +191,7 @@ def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"another patient")
     dock.viewer.add_image(np.zeros((4, 30, 20), np.float32), name="ct")
-    click(qtbot, dock.layers_button)
+    click(qtbot, dock.welcome.layers_button)
     dialog = dialog_of(dock, qtbot, OpenLayersDialog)
     dialog.classes.setText("lesion")
     dialog.study_folder.setText(str(tmp_path / "made"))
@@ -278,7 +295,7 @@ def test_a_series_over_time_becomes_no_study(qtbot, dock, tmp_path):
     series.header.set_xyzt_units("mm", "sec")
     series.header["pixdim"][4] = 2
     series.to_filename(scans / "bold.nii.gz")
-    click(qtbot, dock.new_button)
+    click(qtbot, dock.welcome.new_button)
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.set_sources([scans])
     dialog.classes.setText("TC")
@@ -293,7 +310,7 @@ def test_a_series_over_time_becomes_no_study(qtbot, dock, tmp_path):
 
 def test_open_layers_over_time_become_no_study(qtbot, dock, told):
     dock.viewer.add_image(np.zeros((3, 4, 30, 20)))
-    click(qtbot, dock.layers_button)
+    click(qtbot, dock.welcome.layers_button)
     assert "found 3x4x30x20" in told[-1].message
     assert "slices over time cannot be tagged" in told[-1].message
 
@@ -417,7 +434,7 @@ def test_a_dropped_folder_becomes_a_study(qtbot, dock, phantom_folder, tmp_path)
 def test_a_wrong_channel_name_is_explained_before_anything_is_made(
     qtbot, dock, phantom_folder, tmp_path
 ):
-    click(qtbot, dock.new_button)
+    click(qtbot, dock.welcome.new_button)
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.set_sources([phantom_folder])
     dialog.channels.setText("t2")
@@ -431,7 +448,7 @@ def test_scans_are_added_to_the_open_study(qtbot, dock, study, tmp_path):
 
     write_phantom(tmp_path / "more", scans=1, size=(5, 20, 20))
     (tmp_path / "more" / "phantom01").rename(tmp_path / "more" / "late")
-    click(qtbot, dock.add_button)
+    dock.study_menu.add_action.trigger()
     dialog = dialog_of(dock, qtbot, ScansDialog)
     dialog.set_sources([tmp_path / "more"])
     qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
@@ -443,7 +460,7 @@ def test_scans_are_added_to_the_open_study(qtbot, dock, study, tmp_path):
 def test_open_layers_become_a_study(qtbot, dock, tmp_path):
     volume = np.random.default_rng(0).random((4, 30, 20)).astype(np.float32)
     dock.viewer.add_image(volume, name="ct", scale=(3, 1, 1))
-    click(qtbot, dock.layers_button)
+    click(qtbot, dock.welcome.layers_button)
     dialog = dialog_of(dock, qtbot, OpenLayersDialog)
     dialog.classes.setText("lesion")
     dialog.study_folder.setText(str(tmp_path / "made"))
@@ -453,10 +470,11 @@ def test_open_layers_become_a_study(qtbot, dock, tmp_path):
     np.testing.assert_array_equal(scan.volume()[0], volume)
     assert scan.geometry.spacing == (3, 1, 1)
     assert (tmp_path / "made" / "scans" / "scan1" / "ct.nii.gz").exists()
+    assert [layer.name for layer in dock.viewer.layers] == ["ct"], "used, not shown twice"
 
 
 def test_open_layers_of_different_shapes_are_told_in_a_notification(qtbot, dock, told):
     dock.viewer.add_image(np.zeros((4, 30, 20)))
     dock.viewer.add_image(np.zeros((4, 30, 21)))
-    click(qtbot, dock.layers_button)
+    click(qtbot, dock.welcome.layers_button)
     assert "4x30x20, 4x30x21" in told[-1].message

@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableView,
@@ -36,7 +35,10 @@ from napari_mcwss.plugin.measure.mask_choice import NONE, MakeSource, MaskChoice
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.docking import Dock
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
+from napari_mcwss.plugin.shared.scrolling import scroll
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -50,7 +52,7 @@ _FIRST = ("scan", "mask", "class", "dice")
 _LONGEST = 14
 
 
-class MeasureDock(QWidget):  # type: ignore[misc]
+class MeasureDock(Dock):
     """Measure masks in the background and show a table."""
 
     ended = Signal()
@@ -86,15 +88,17 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.reference = MaskChoice(self.session, optional=True)
         self.reference.currentIndexChanged.connect(self._reference_changed)
         self.values = QLineEdit(
-            placeholderText="as TC=1,4 ED=2; empty: 1, 2, … in the order of the classes"
+            placeholderText="as TC=1,4 ED=2",
+            toolTip="Empty: 1, 2, … in the order of the classes",
         )
         self.unions = QLineEdit(
             placeholderText="as whole=TC,ED",
             toolTip="Classes that are also measured as one: a name, and the classes that it joins",
         )
         self.spacing = QLineEdit(
-            placeholderText="of pictures: (z, y, x) in mm, as 1,0.2,0.2; empty: in pixels",
-            toolTip="Files of pictures do not say how large pixels are",
+            placeholderText="of pictures, as 1,0.2,0.2",
+            toolTip="(z, y, x) in mm; empty: in pixels, as files of pictures do not say how large "
+            "those are",
         )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
@@ -109,7 +113,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         self.table.setModel(self.model)
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.verticalHeader().hide()
-        self.title = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.title = Note(textFormat=Qt.TextFormat.PlainText)
         self.copy_button = QPushButton(
             "Copy", toolTip="Copy the selected rows, or all, for a spreadsheet", clicked=self.copy
         )
@@ -120,7 +124,7 @@ class MeasureDock(QWidget):  # type: ignore[misc]
             activated=self.copy,
         )
         self.save_button = QPushButton("Save as CSV …", clicked=self.save)
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.status = Note(textFormat=Qt.TextFormat.PlainText)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Masks", self.first)
@@ -132,8 +136,11 @@ class MeasureDock(QWidget):  # type: ignore[misc]
         form.addRow("Of", self.scope)
         work = row(self.measure_button, self.cancel_button)
         output = row(self.copy_button, self.save_button)
-        stack(self, form, work, self.status, self.title, self.table, output, margins=True)
-        self.layout().setStretch(4, 1)
+        inside = QWidget()
+        parts = form, work, self.status, self.title, self.table, output
+        stack(inside, *parts, margins=True)
+        inside.layout().setStretch(4, 1)
+        stack(self, scroll(inside))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """List the masks that there are now, as layers may have been renamed."""

@@ -3,12 +3,13 @@
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QLabel, QMessageBox, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QMessageBox, QPushButton
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 
 
@@ -37,7 +38,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             "are. The next stroke of the brush unchecks this",
             clicked=self._mark_right,
         )
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.status = Note(textFormat=Qt.TextFormat.PlainText)
         buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
         self.next = NextToCorrect(state)
         stack(self, buttons, marks, self.status, self.next, margins=True)

@@ -20,14 +20,16 @@ from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.stored_mask import StoredMask
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.model_choice import ModelChoice
-from napari_mcwss.plugin.shared.rows import open_dialog, side_by_side, stack
+from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 
 
-class ResultsDock(QWidget):  # type: ignore[misc]
+class ResultsDock(Dock):
     """Segment the scan on screen, look at CAMs and mask, and refine the mask."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -42,6 +44,7 @@ class ResultsDock(QWidget):  # type: ignore[misc]
         self.state.models_changed.connect(self._list_models)
         self.state.settings_restored.connect(self._show_settings)
         self.state.cleared.connect(self.layers.clear)  # when no widget needs them any more
+        connect_until_destroyed(self, self._come_forward, self.session.results_wanted)
         self.state.follow_study()
 
     def _make_widgets(self) -> None:
@@ -110,7 +113,15 @@ class ResultsDock(QWidget):  # type: ignore[misc]
             margins=True,
         )
         inside.layout().addStretch(1)
-        scroll(self, inside)
+        stack(self, scroll(inside))
+
+    def _come_forward(self, model: str) -> None:
+        """Show the results of a model, in front of the other docks."""
+        self.model.choose(model)
+        dock = dock_of(self)
+        if dock is not None:
+            dock.show()
+            dock.raise_()
 
     def show_models(self) -> None:
         """Show the models of the study, to rename or delete some."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QGroupBox, QLabel, QPushButton
+from qtpy.QtWidgets import QComboBox, QGroupBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_mcwss.base.errors import McwssError
@@ -15,6 +15,7 @@ from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import empty_layers, show_map_layers, study_layers
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self.shown = QComboBox(
             toolTip="The maps on screen, in place of the CAMs", currentTextChanged=self._show
         )
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.status = Note(textFormat=Qt.TextFormat.PlainText)
         buttons = row(self.slice_button, self.scan_button, self.cancel_button)
         stack(self, buttons, self.shown, self.status, margins=True)
         connect_until_destroyed(self, self._moved, self._session.viewer.dims.events.current_step)

@@ -4,10 +4,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class NextToCorrect(QWidget):  # type: ignore[misc]
             toolTip="Go to the scan without a corrected mask about which the model is least sure",
             clicked=self.search,
         )
-        self.reason = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.reason = Note(textFormat=Qt.TextFormat.PlainText)
         self._study: Study | None = None
         self._search = Latest(self, "search for a scan to correct")
         self._search.answered.connect(self._take)

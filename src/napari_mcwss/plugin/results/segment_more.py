@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import duration
@@ -21,6 +21,7 @@ from napari_mcwss.plugin.results.layer_channels import (
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
 from napari_mcwss.segmentation.masks.settings import MaskSettings
@@ -65,7 +66,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         )
         self.progress = QProgressBar(textVisible=False)
         self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
-        self.status = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
+        self.status = Note(textFormat=Qt.TextFormat.PlainText)
         self._running = row(self.progress, self.cancel_button)
         buttons = row(self.all_button, self.folder_button)
         stack(self, buttons, self.layers_button, self._running, self.status)

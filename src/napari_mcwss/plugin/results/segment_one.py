@@ -5,12 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             "Segment this scan", toolTip="Stores CAMs and mask in the study", clicked=self.segment
         )
         self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
-        self.hint = QLabel(wordWrap=True)
+        self.hint = Note()
         self.progress = QProgressBar(textVisible=False)
-        self.status = QLabel(wordWrap=True)
+        self.status = Note()
         buttons = side_by_side(self.segment_button, self.cancel_button)
         stack(self, buttons, self.hint, self.progress, self.status)
         state.changed.connect(self.refresh)
@@ -73,6 +74,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         study, scan, running = self._session.study, self._session.scan, self.background.running
         ready = study is not None and scan is not None and bool(self._state.model)
         self.segment_button.setEnabled(ready and not running)
+        self.progress.setVisible(running)
         self.cancel_button.setEnabled(running and not self.background.cancelling)
         if study is None:
             hint = "Open or make a study in the Tagging dock first."
@@ -80,8 +82,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             hint = "Choose a scan in the Tagging dock first."
         else:
             hint = "Train a model in the Training dock first."
-        self.hint.setText(hint)
-        self.hint.setVisible(not ready)
+        self.hint.setText("" if ready else hint)
 
     def _show_progress(self, event: Any) -> None:
         if self.background.cancelling:

@@ -1,10 +1,12 @@
 """Widgets for the fields of some settings, from their types, limits and descriptions."""
 
+from contextlib import suppress
 from typing import Any
 
 from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
+from qtpy.QtWidgets import QAbstractSpinBox
 
 from napari_mcwss.base.settings import limit, shown, value_type
 
@@ -13,6 +15,9 @@ AUTOMATIC = "automatic"
 
 LARGEST = 100_000
 """Largest number in a field without a limit."""
+
+BUTTONS = 44
+"""Pixels inside the padding of a spin box that its buttons take in napari's themes."""
 
 
 def field_widget(field: FieldInfo) -> ValueWidget:
@@ -38,7 +43,7 @@ def field_widget(field: FieldInfo) -> ValueWidget:
         options={**options, "tooltip": tooltip},
     )
     if optional:
-        widget.native.setSpecialValueText(AUTOMATIC)
+        allow_automatic(widget.native)
     if how.unit:
         widget.native.setSuffix(f" {how.unit}")
     return widget
@@ -48,3 +53,18 @@ def field_value(field: FieldInfo, widget: ValueWidget) -> Any:
     """Return the value that the widget of a field shows."""
     _, optional = value_type(field)
     return (widget.value or None) if optional else widget.value
+
+
+def show_value(field: FieldInfo, widget: ValueWidget, value: Any) -> None:
+    """Have the widget of a field show a value; one that the widget cannot show is left out."""
+    _, optional = value_type(field)
+    with suppress(TypeError, ValueError):
+        widget.value = 0 if optional and value is None else value
+
+
+def allow_automatic(spin: QAbstractSpinBox) -> None:
+    """Have a spin box show 0 as `AUTOMATIC`, and be wide enough for the word."""
+    spin.setSpecialValueText(AUTOMATIC)
+    # The style sheet's minimum knows neither the word nor the two buttons at the sides.
+    width = spin.fontMetrics().horizontalAdvance(AUTOMATIC) + BUTTONS
+    spin.setStyleSheet(f"min-width: {width}px;")

@@ -22,6 +22,9 @@ OWN = "napari_mcwss_layer"
 EMPTY = "napari_mcwss_empty"
 """Metadata key of whether a layer was emptied: its zeros are no result."""
 
+SAMPLE = ("napari-mcwss", "phantom")
+"""Plugin and key of the sample data in napari's menu."""
+
 RESULTS = ("cam", "mask", "map", "preview", "live")
 """Kinds of layers that show the results of a model in the scan on screen."""
 
@@ -89,6 +92,15 @@ def remove_study_layers(viewer: Viewer) -> None:
     """Remove the study's layers; layers of the user stay."""
     for layer in study_layers(viewer, "scan", *RESULTS, "corrected"):
         viewer.layers.remove(layer)
+
+
+def sample_layers(viewer: Viewer) -> list[Layer]:
+    """List the layers of the sample data, without copies of them."""
+    return [
+        layer
+        for layer in viewer.layers
+        if layer.source.sample == SAMPLE and layer.source.parent is None
+    ]
 
 
 def empty_layers(viewer: Viewer, *kinds: str) -> None:

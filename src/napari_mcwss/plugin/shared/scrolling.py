@@ -12,8 +12,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mcwss.plugin.shared.rows import stack
-
 _TURNED_BY_WHEEL = (QAbstractSlider, QAbstractSpinBox, QComboBox)
 
 
@@ -32,8 +30,8 @@ class _Upright(QScrollArea):  # type: ignore[misc]
         return bool(super().eventFilter(watched, event))
 
 
-def scroll(widget: QWidget, inside: QWidget) -> None:
-    """Fill a widget with another one that scrolls up and down.
+def scroll(inside: QWidget) -> QScrollArea:
+    """Make a widget scroll up and down in an area that is only a few lines high at least.
 
     The wheel also scrolls over spin boxes, sliders and lists, unless they have the focus. Widgets
     added later need `leave_wheel`.
@@ -44,7 +42,7 @@ def scroll(widget: QWidget, inside: QWidget) -> None:
     inside.layout().setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)
     area.setWidget(inside)
     leave_wheel(inside)
-    stack(widget, area)
+    return area
 
 
 def leave_wheel(widget: QWidget) -> None:

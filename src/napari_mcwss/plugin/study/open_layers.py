@@ -17,10 +17,11 @@ from napari_mcwss.base.files import make_folders
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
 from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
-from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.plugin.shared.layers import RESULTS, SAMPLE, sample_layers, study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.scans.formats.registry import format_named
+from napari_mcwss.scans.phantom import PHANTOM_CLASSES
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.scan import COLOURS
 from napari_mcwss.scans.writing import write_volume
@@ -42,6 +43,13 @@ class OpenLayersDialog(StudyDialog):
 
     The layers become one scan; a coloured layer is three channels.
 
+    Attributes
+    ----------
+    layers : list of Image
+        The layers that become a scan, and that the scan's own layers replace.
+    of_sample : bool
+        Whether they are the sample data.
+
     Raises
     ------
     McwssError
@@ -49,7 +57,7 @@ class OpenLayersDialog(StudyDialog):
     """
 
     def __init__(self, parent: QWidget, viewer: Viewer) -> None:
-        known = study_layers(viewer, "scan", "cam")
+        known = study_layers(viewer, "scan", *RESULTS)
         layers = [
             layer for layer in viewer.layers if isinstance(layer, Image) and layer not in known
         ]
@@ -63,11 +71,17 @@ class OpenLayersDialog(StudyDialog):
                 "tagged"
             )
         super().__init__(parent, "Study of the open layers", "Make study")
+        self.layers = layers
         self._parts = parts
         names = COLOURS if len(layers) == 1 and layers[0].rgb else [name for _, name, _ in parts]
         self.channels.setText(", ".join(names))
         self.scan_name = QLineEdit("scan1")
         self.study_folder.propose(Path(layers[0].name).name)
+        self.of_sample = set(layers) <= set(sample_layers(viewer))
+        if self.of_sample:
+            self.scan_name.setText(SAMPLE[1])
+            self.classes.setText(", ".join(PHANTOM_CLASSES))
+            self.study_folder.propose(SAMPLE[1])
         self.reason.setText(
             "The study refers to the layers' NIfTI files; layers without one are written into "
             "its folder."

@@ -1,9 +1,12 @@
 """The Tagging dock: the study, its scans, and the tags of the slice on screen."""
 
+from collections.abc import Iterable
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from napari.layers import Layer
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal
@@ -14,7 +17,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
     QPushButton,
-    QScrollArea,
     QWidget,
 )
 
@@ -24,7 +26,11 @@ from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, row, side_by_side, stack
+from napari_mcwss.plugin.shared.docking import Dock
+from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.layers import SAMPLE, prepare_labels, sample_layers
+from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
+from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
@@ -33,17 +39,18 @@ from napari_mcwss.plugin.tagging.live_maps import LiveMaps
 from napari_mcwss.plugin.tagging.menu import TagMenu
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.slice_tagging import SliceTagging
+from napari_mcwss.plugin.tagging.study_menu import StudyMenu, Welcome
 from napari_mcwss.plugin.tagging.suggestions import Suggesting
 from napari_mcwss.plugin.tagging.summary import TagSummary
 from napari_mcwss.study.layout import STUDY_FILE
 from napari_mcwss.study.study import Study
 
-NO_STUDY = "Make or open a study, or drop a folder of scans here."
+NO_STUDY = "No study is open."
 TURNED_AWAY = "This view shows no axial slice of the scan: turn it back to tag slices."
 OTHER_UNITS = "A layer is not in millimetres: give it the unit mm, or remove it, to tag slices."
 
 
-class TaggingDock(QWidget):  # type: ignore[misc]
+class TaggingDock(Dock):
     """Opens a study, lists its scans, and tags their slices.
 
     Attributes
@@ -81,29 +88,15 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self._study_changed()
 
     def _make_widgets(self) -> None:
-        self.new_button = QPushButton(
-            "New study …",
-            toolTip="Choose scans and name classes; the scans stay where they are",
-            clicked=self.new_study,
-        )
-        self.open_button = QPushButton(
-            "Open study …",
-            toolTip="Choose the folder of an existing study",
-            clicked=self._ask_study,
-        )
-        self.add_button = QPushButton(
-            "Add scans …",
-            toolTip="Add scans with the same channels to this study",
-            clicked=self.add_scans,
-        )
-        self.layers_button = QPushButton(
-            "Use the open layers …",
-            toolTip="Make a study of the image layers in the list",
-            clicked=self.use_layers,
-        )
+        new, layers = self.new_study, self.use_layers
+        # napari takes seconds for the first labels of a session, unless they are prepared.
+        preparing = Latest(self, "preparing of the sample")
+        preparing.answered.connect(self.open_sample)
+        sample = partial(preparing.ask, prepare_labels)
+        self.welcome = Welcome(new, self._ask_study, layers, sample)
+        self.study_menu = StudyMenu(new, self._ask_study, self.add_scans, layers)
         self.title = QLabel(wordWrap=True)
         self.scans = ScanList(self.session.order)
-        self.scans.setMaximumHeight(180)
         self.scans.scan_chosen.connect(self._read)
         self.scans.tables_changed.connect(self._summarise)
         self.order_boxes = ScanOrderBoxes(self.session.order)
@@ -132,29 +125,33 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.turn_button = QPushButton("Turn back to the slices", clicked=self.session.reset_view)
         self.claim_button = QPushButton("Try again", clicked=self._acquire_lock)
         self.status = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
-        # A long summary scrolls, so that it leaves all widgets above their height.
-        area = QScrollArea(widgetResizable=True, frameShape=QScrollArea.Shape.NoFrame)
-        area.setWidget(self.summary)
+        for index, widget in enumerate((self.status, self.turn_button, self.claim_button)):
+            self.slices.foot.layout().insertWidget(index, widget)
+        self.head = side_by_side(self.title, self.study_menu, self.tag_menu)
+        self._scrolled = scroll(self._contents())
+        self.slices.buttons.shown.connect(self._scroll_to)
+        above = self.welcome, self.head, self.lost
+        stack(self, *above, self._scrolled, self.slices.foot, margins=True)
+        self.layout().setStretchFactor(self._scrolled, 1)
+
+    def _contents(self) -> QWidget:
+        """Return the part that scrolls, if the window is too low for all of it."""
+        inside = QWidget()
         stack(
-            self,
-            row(self.new_button, self.open_button),
-            row(self.add_button, self.layers_button),
-            self.title,
+            inside,
             self.scans,
-            side_by_side(self.order_boxes, self.tag_menu),
+            self.order_boxes,
             self.slices,
             self.live,
             self.suggesting,
             self.comparison,
-            self.status,
-            self.lost,
-            self.turn_button,
-            self.claim_button,
-            area,
-            margins=True,
+            self.summary,
         )
-        self.layout().setStretchFactor(area, 1)
+        inside.layout().addStretch(1)
+        return inside
+
+    def _scroll_to(self, widget: QWidget) -> None:
+        self._scrolled.ensureWidgetVisible(widget)
 
     def open_study(self, folder: Path) -> None:
         """Open a study; if that fails, show a notification."""
@@ -163,7 +160,7 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._take(study)
+        self._take(study, sample_layers(self.viewer))
 
     def new_study(self, sources: list[Path] | None = None) -> None:
         """Ask for scans and classes, and make a study."""
@@ -181,7 +178,16 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._accept(dialog)
+        # The truth of the sample stays beside its own scan, to compare masks with.
+        gone = dialog.layers if dialog.of_sample else [*dialog.layers, *sample_layers(self.viewer)]
+        dialog.accepted.connect(lambda: self._take(dialog.study, gone))
+        open_dialog(dialog)
+
+    def open_sample(self) -> None:
+        """Open the generated scan, and ask which classes to look for in it."""
+        if not sample_layers(self.viewer):
+            self.viewer.open_sample(*SAMPLE)
+        self.use_layers()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Watch whether another tab hides the dock around this widget."""
@@ -213,18 +219,21 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         elif paths:
             self.new_study(paths)
 
-    def _accept(self, dialog: ScansDialog | OpenLayersDialog) -> None:
+    def _accept(self, dialog: ScansDialog) -> None:
         """Show a dialog without blocking the window, and show the study that it makes."""
-        dialog.accepted.connect(lambda: self._take(dialog.study))
+        dialog.accepted.connect(lambda: self._take(dialog.study, sample_layers(self.viewer)))
         open_dialog(dialog)
 
-    def _take(self, study: Study | None) -> None:
-        """Show a study and read its first scan."""
+    def _take(self, study: Study | None, gone: Iterable[Layer]) -> None:
+        """Show a study and read its first scan; remove layers that do not belong beside it."""
         if study is None or not study.scan_names:
             return
         if study is self.session.study:
             self._study_changed()
         else:
+            for layer in gone:
+                if layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
             self.session.open(study)
             self._reading.read(study, self.session.order.names[0])
 
@@ -255,7 +264,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         study = self.session.study
         self.title.setText("" if study is None else f"<b>{escape(study.folder.name)}</b>")
         self.title.setToolTip("" if study is None else str(study.folder))
-        self.add_button.setEnabled(study is not None)
+        self.welcome.setVisible(study is None)
+        for widget in (self.head, self._scrolled, self.slices.foot):
+            widget.setVisible(study is not None)
         self.slices.set_classes(() if study is None else study.classes)
         self.slices.note_reader()
         self.lost.show_study(study)
@@ -331,6 +342,9 @@ class TaggingDock(QWidget):  # type: ignore[misc]
         self.suggesting.show_slice()
         self.tag_menu.setEnabled(not self._reading.running)
         self.status.setText(obstacle)
+        # They share a line, so that nothing moves when one of them comes.
+        self.status.setVisible(bool(obstacle))
+        self.slices.note.setVisible(not obstacle)
         self.turn_button.setVisible(obstacle == TURNED_AWAY)
         self.claim_button.setVisible(bool(obstacle) and obstacle == self.session.read_only)
         if self.session.scan is not None and self.session.table is not None:

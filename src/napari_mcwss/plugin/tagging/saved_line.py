@@ -9,6 +9,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import save_copy
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 
 
@@ -18,7 +19,7 @@ class SavedLine(QWidget):  # type: ignore[misc]
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.label = QLabel(wordWrap=True)
+        self.label = Note()
         self.copy_button = QPushButton(
             "Save a copy as CSV …",
             toolTip="Write the tags that wait, and the others of their scans, to a file",

@@ -4,8 +4,8 @@ import time
 from collections.abc import Generator
 from functools import partial
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.scan_order import ScanOrder
@@ -13,6 +13,9 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag, TagTable
+
+ROWS = 6
+"""Most scans that are listed without scrolling."""
 
 UPDATE = 0.5
 """Seconds between two updates of the counts; each one repaints the window."""
@@ -44,6 +47,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
 
     def __init__(self, order: ScanOrder) -> None:
         super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._order = order
         self._order.changed.connect(self._list)
         self._study: Study | None = None
@@ -57,6 +61,16 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._counting.event_received.connect(self._take_count)
         self._counting.ended.connect(self._counted)
         self.currentItemChanged.connect(self._choose)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Be as high as the scans need, up to `ROWS` of them."""
+        row = max(self.sizeHintForRow(0), self.fontMetrics().lineSpacing())
+        height = row * min(max(self.count(), 1), ROWS) + 2 * self.frameWidth() + 4
+        return QSize(200, height)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Do not shrink below that."""
+        return QSize(100, self.sizeHint().height())
 
     def show_study(self, study: Study | None) -> None:
         """List a study's scans and count their tags."""
@@ -116,6 +130,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.addItem(item)
         self.blockSignals(False)
+        self.updateGeometry()
         self.select(selected)
 
     def _update_item(self, scan: str) -> None:

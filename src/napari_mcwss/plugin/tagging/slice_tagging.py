@@ -35,7 +35,7 @@ KEYS_ON_BUTTONS = {"None here": "nothing_here", "Next open": "confirm"}
 KEYS_IN_TOOLTIPS = {"Undo": "undo", "Redo": "redo"}
 """Names of buttons that show a key, to its action in the table of keys."""
 
-SWITCH = "Tagging: keys tag the slice on screen"
+SWITCH = "Tagging"
 
 Editing = Callable[[TagTable, int], list[Change]]
 """Returns changes of a scan's tags, given the slice on screen."""
@@ -46,6 +46,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
 
     Attributes
     ----------
+    foot : QWidget
+        Buttons that tag many at once, and messages; to be placed elsewhere.
     next_scan_wanted : Signal
         The user asks for the next scan with unknown tags.
     accept_wanted, doubtful_wanted : Signal
@@ -95,8 +97,8 @@ class SliceTagging(QWidget):  # type: ignore[misc]
             (
                 ("None here", "Every class is absent here", edit(editing.set_all_absent)),
                 ("Rest absent", "Classes unknown here are absent", edit(editing.set_rest_absent)),
-                ("Copy previous", "The tags of the slice before", edit(editing.copy_previous)),
                 ("Clear", "Every class is unknown here", edit(editing.clear)),
+                ("Copy previous", "The tags of the slice before", edit(editing.copy_previous)),
                 ("Nowhere", "The class with the arrow is absent in this scan", self.nowhere),
                 ("Next open", "The next slice with unknown tags", self.confirm),
                 ("Undo", "", self.undoing.undo),
@@ -105,14 +107,16 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         ):
             button = QPushButton(name, toolTip=tip, clicked=lambda _=False, act=act: act())
             self.edit_buttons[name] = button
-            grid.addWidget(button, index // 2, index % 2)
-        self.progress_label = QLabel()
+            grid.addWidget(button, *divmod(index, 3))
+        self.progress_label = QLabel(wordWrap=True)
         self.note, self.saved = QLabel(wordWrap=True), SavedLine(self.session)
         self.undoing.said.connect(self.note.setText)
-        options = side_by_side(self.overlay, self.preferences_button)
+        options = side_by_side(self.switch, self.overlay, self.preferences_button)
         self.slice_row = side_by_side(self.slice_label)
-        above = self.switch, options, self.slice_row, self.strip, self.buttons
-        stack(self, *above, grid, self.note, self.progress_label, self.saved)
+        stack(self, options, self.slice_row, self.strip, self.buttons)
+        self.note.setMinimumHeight(self.note.fontMetrics().lineSpacing())
+        self.foot = QWidget()
+        stack(self.foot, self.note, grid, self.progress_label, self.saved)
 
     def _actions(self) -> dict[str, Callable[[], object]]:
         """Return the functions of the actions in the table of keys."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
@@ -17,7 +17,8 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.model_choice import ModelChoice
-from napari_mcwss.plugin.shared.rows import side_by_side, stack
+from napari_mcwss.plugin.shared.note import Note
+from napari_mcwss.plugin.shared.rows import row, side_by_side, stack
 from napari_mcwss.plugin.tagging.key_table import key_text
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
@@ -78,7 +79,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
             toolTip="Keep the suggestions so far, and make no more",
             clicked=self.background.cancel,
         )
-        self.here = QLabel(wordWrap=True)
+        self.here = Note()
         self.accept_button = QPushButton(
             "Accept here",
             toolTip=ACCEPT,
@@ -105,7 +106,8 @@ class Suggesting(QWidget):  # type: ignore[misc]
             self,
             side_by_side(self.model, self.suggest_button, self.cancel_button),
             self.here,
-            side_by_side(self.accept_button, self.doubt_button, self.all_button, self.confidence),
+            row(self.accept_button, self.doubt_button),
+            row(self.all_button, self.confidence),
         )
 
     def show_keys(self, keys: Mapping[str, str]) -> None:

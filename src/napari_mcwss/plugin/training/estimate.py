@@ -5,10 +5,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Message
@@ -33,8 +34,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self._found: Estimate | None = None
         tip = "Run a few training steps to estimate time and memory"
         self.button = QPushButton(ASK, toolTip=tip, clicked=self.measure_or_cancel)
-        self.answer = QLabel(wordWrap=True)
-        self.answer.hide()
+        self.answer = Note()
         self.background = Background(self)
         self.background.event_received.connect(self._show_message)
         self.background.ended.connect(self._show_end)
@@ -60,7 +60,7 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         """Discard the estimate: the settings have changed, or a training begins."""
         self.background.cancel()
         self._found = self._config = None
-        self.answer.hide()
+        self.answer.clear()
 
     def fitted(self, config: TrainingConfig) -> TrainingConfig:
         """Return settings with as many slices per step as the estimate says, if it is theirs."""
@@ -75,14 +75,13 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         self.button.setText(ASK)
         self._found = outcome.value
         if self._found is None or self._config is None:
-            self.answer.hide()
+            self.answer.clear()
             return
         self._say(self._found.text)
 
     def _say(self, text: str) -> None:
         if not self.background.cancelling:
             self.answer.setText(text)
-            self.answer.show()
 
 
 def _events(study: "Study", config: TrainingConfig) -> "Generator[Message, None, Estimate]":
