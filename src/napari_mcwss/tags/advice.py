@@ -20,6 +20,26 @@ Tags = Mapping[str, NDArray[np.int8]]
 """Scan to the values of its tags, ``(slices, classes)``."""
 
 
+def obstacle(tags: Tags, classes: Sequence[str]) -> str:
+    """Return why no model can be trained on the tags; empty if one can."""
+    tagged = [scan for scan, values in tags.items() if (values != -1).any()]
+    if not tagged:
+        return f"no slice of {', '.join(tags)} is tagged: tag slices, then train"
+    return lacking(np.concatenate([tags[scan] for scan in tagged]), classes, tagged)
+
+
+def lacking(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> str:
+    """Return which class lacks present or absent slices in ``(slices, classes)``; empty if none."""
+    for index, name in enumerate(classes):
+        for tag, word in ((1, "present"), (0, "absent")):
+            if not (tags[:, index] == tag).any():
+                return (
+                    f"no slice is tagged {name} {word} in {', '.join(scans)}: tag some, a class "
+                    "needs present and absent slices with a foreground"
+                )
+    return ""
+
+
 def advise(tags: Tags, classes: Sequence[str]) -> list[str]:
     """Return what a model cannot learn from the tags and what to tag, a message for each class."""
     together = np.concatenate(list(tags.values()))

@@ -12,6 +12,8 @@ from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.training.dock import NO_STUDY, TrainingDock
 from napari_mcwss.plugin.training.run_comparison import RunComparison
+from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.table import Tag
 from napari_mcwss.training import loop
 from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Started
 
@@ -81,6 +83,10 @@ def start_long_training(qtbot, dock) -> None:
         click(qtbot, dock.train_button)
 
 
+def changes(slices: range, tag: Tag) -> list[Change]:
+    return [Change(index, name, tag, Tag.UNKNOWN) for index in slices for name in ("TC", "ED")]
+
+
 def contents(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -90,6 +96,28 @@ def test_without_a_study_the_dock_says_what_to_do(dock):
     assert not dock.cancel_button.isEnabled()
     assert dock.train_button.toolTip()
     assert dock.progress.status.text() == NO_STUDY
+
+
+def test_what_the_tags_lack_is_told_before_the_click(qtbot, dock, phantom_study):
+    dock.session.open(phantom_study)
+    qtbot.waitUntil(lambda: not dock.train_button.isEnabled(), timeout=PATIENCE)
+    assert "No slice of phantom01, phantom02 is tagged" in dock.readiness.text()
+    dock.session.show("phantom01")
+    dock.session.change_tags(changes(range(12), Tag.PRESENT))
+    qtbot.waitUntil(lambda: "tagged TC absent" in dock.readiness.text(), timeout=PATIENCE)
+    assert not dock.train_button.isEnabled()
+    dock.session.change_tags(changes(range(12, 24), Tag.ABSENT))
+    qtbot.waitUntil(dock.train_button.isEnabled, timeout=PATIENCE)
+    assert "phantom01 is the only scan with tags" in dock.readiness.text().lower()
+
+
+def test_the_settings_of_the_last_training_come_back(qtbot, ready, make_napari_viewer):
+    ready.settings.fields["pixel"].value = 3.5
+    train(qtbot, ready)
+    again = TrainingDock(make_napari_viewer())
+    qtbot.addWidget(again)
+    assert again.settings.config == ready.settings.config
+    assert again.settings.config.pixel == 3.5
 
 
 def test_the_second_stage_by_a_click(qtbot, ready, tagged_study):
@@ -118,7 +146,7 @@ def test_what_the_tags_cannot_teach_stays_on_screen(qtbot, ready, tagged_study):
     assert len(set(lines)) == len(lines)
 
 
-def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):
+def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched, told):
     changes: list[bool] = []
     ready.session.models_changed.connect(lambda: changes.append(True))
     assert ready.settings.name.text() == "model-1"
@@ -139,6 +167,13 @@ def test_two_epochs_by_a_click(qtbot, ready, tagged_study, watched):
     assert tagged_study.model_names() == ["model-1"]
     assert ready.settings.name.text() == "model-2"
     assert ready.train_button.isEnabled()
+    wanted: list[str] = []
+    ready.session.results_wanted.connect(wanted.append)
+    assert told[-1].message.startswith("model-1 is ready")
+    ((text, show),) = told[-1].actions
+    assert text == "Show the results"
+    show(None)
+    assert wanted == ["model-1"]
 
 
 def test_a_cancelled_training_leaves_the_first_model_as_it_was(qtbot, ready, tagged_study, watched):

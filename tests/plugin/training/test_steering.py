@@ -16,6 +16,12 @@ from napari_mcwss.plugin.training.dock import TrainingDock
 from napari_mcwss.plugin.training.process_runner import ProcessRunner
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import loop
+from napari_mcwss.training.checkpoints.unfinished import (
+    STATE,
+    Unfinished,
+    working_folder,
+    write_summary,
+)
 from napari_mcwss.training.events import Batch, Epoch, Finished, Message
 from napari_mcwss.training.process.event_json import Began, to_line
 from napari_mcwss.training.process.run_folder import RunFolder
@@ -32,6 +38,10 @@ NewDock = Callable[[], TrainingDock]
 def new_dock(make_napari_viewer, phantom_study, qtbot, monkeypatch) -> Iterator[NewDock]:
     """Open napari on a study, with trainings of `stand_in` in place of real ones."""
     docks: list[TrainingDock] = []
+    for name in phantom_study.scan_names:
+        table = phantom_study.tags.read(name)
+        table.values[:10], table.values[10:] = 1, 0
+        phantom_study.tags.write({name: table})
     real = training_dock.train_command
 
     def command(*args: object, **named: object) -> list[str]:
@@ -208,9 +218,17 @@ def test_a_process_is_left_running_and_found_again(qtbot, new_dock, paused):
     )
     qtbot.waitUntil(lambda: not first.background.running, timeout=PATIENCE)
 
+    settings = {"width": 5, "minutes": 7.0, "pixel": 2.5}
+    working = working_folder(first.session.study, "endless")
+    working.mkdir()
+    (working / STATE).touch()
+    write_summary(working, Unfinished(name="endless", config=settings))
+
     second = new_dock()
     assert second.background.running
     assert second.settings.name.text() == "endless"
+    config = second.settings.config
+    assert (config.width, config.minutes, config.pixel) == (5, 7, 2.5), "its own"
     assert not second.settings.isEnabled()
     with event(qtbot, second, Paused if paused else Epoch):
         pass

@@ -42,6 +42,8 @@ class Session:
         A model was trained or removed.
     place_wanted : Signal
         A slice is to be shown; with the scan, whose voxels are not read yet, and its index.
+    results_wanted : Signal
+        The results of a model are to be looked at; with its name.
     table : TagTable or None
         The tags of the scan on screen, with those that wait to be saved; None if
         there is no scan or its tags are damaged.
@@ -59,6 +61,7 @@ class Session:
     tags_changed = Signal(str)
     models_changed = Signal()
     place_wanted = Signal(str, int)
+    results_wanted = Signal(str)
 
     _sessions: ClassVar["WeakKeyDictionary[Viewer, Session]"] = WeakKeyDictionary()
 

@@ -2,16 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
 
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 
 COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
-"""Colours of Okabe and Ito's palette that are visible on dark and light backgrounds."""
+"""Colours of Okabe and Ito's palette; `Curves` darkens or lightens them for the background."""
+
+NEXT_STEPS = {
+    "contrast": "it tells apart classes that lie inside each other",
+    "cross_entropy": "the second stage learns from masks",
+    "dice": "the second stage learns from masks",
+}
+"""Loss terms of later phases and stages, in words."""
 
 BESIDE = "beside"
 """Suffix of the curves of a second training."""
@@ -20,11 +31,22 @@ DRAWING_INTERVAL = 100
 """Least milliseconds between two drawings."""
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How a curve looks; its colour is that of the text if it has none of its own."""
+
+    entry: str
+    colour: str = ""
+    width: int = 2
+    beside: bool = False
+
+
 class Curves(QWidget):  # type: ignore[misc]
     """Plots of the losses and the validation of a training, by epochs.
 
     `lines` has the curves by name: ``batches``, ``total``, the loss terms, and ``AUC <class>``;
-    those of a second training end in ``beside``. `validation` is hidden until it has a curve.
+    those of a second training end in ``beside``. `validation` is hidden until it has a curve, and
+    `phases` tells where the losses become others.
     """
 
     def __init__(self, theme: str) -> None:
@@ -36,30 +58,35 @@ class Curves(QWidget):  # type: ignore[misc]
         self.validation.setXLink(self.losses)
         self.validation.setFixedHeight(130)
         self.losses.setMinimumHeight(120)
-        self.legend = QLabel(textFormat=Qt.TextFormat.RichText, wordWrap=True)
-        # The minimum size of a label ignores its wrapped lines.
-        self.legend.setMinimumHeight(3 * self.legend.fontMetrics().lineSpacing() + 4)
-        stack(self, self.legend, self.losses, self.validation)
-        self.layout().setStretch(1, 1)
+        self.legend = Note(textFormat=Qt.TextFormat.RichText)
+        self.phases = Note(textFormat=Qt.TextFormat.PlainText)
+        stack(self, self.legend, self.phases, self.losses, self.validation)
+        self.layout().setStretch(2, 1)
         self.lines: dict[str, pg.PlotDataItem] = {}
+        self._looks: dict[str, _Look] = {}
         self._terms: dict[str, int] = {}
+        self._before: frozenset[str] = frozenset()
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._new: set[str] = set()
         self._timer = QTimer(self, singleShot=True, interval=DRAWING_INTERVAL, timeout=self.draw)
         self._colours: Mapping[str, str] = {}
-        self._text = "w"
+        self._text = self._ground = QColor("white")
         self.set_theme(theme)
         self.clear({})
 
     def set_theme(self, theme: str) -> None:
-        """Apply the colours of a napari theme, to curves once they are cleared."""
+        """Apply the colours of a napari theme."""
         colours = get_theme(theme)
-        self._text = colours.text.as_hex()
+        self._text = QColor(colours.text.as_hex())
+        self._ground = QColor(colours.background.as_hex())
         for plot in (self.losses, self.validation):
-            plot.setBackground(colours.background.as_hex())
+            plot.setBackground(self._ground)
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(colours.secondary.as_hex())
                 plot.getAxis(side).setTextPen(self._text)
+        for name in self.lines:
+            self._colour(name)
+        self._explain()
 
     def clear(self, colours: Mapping[str, str]) -> None:
         """Remove all curves, and set the colour ``#rrggbb`` of each class of a new training."""
@@ -67,19 +94,19 @@ class Curves(QWidget):  # type: ignore[misc]
         for plot in (self.losses, self.validation):
             plot.clear()
         self.lines.clear()
+        self._looks.clear()
         self._new.clear()
         self._terms.clear()
+        self._before = frozenset()
         self.legend.clear()
+        self.phases.clear()
         self._points = defaultdict(lambda: ([], []))
         self.validation.hide()
         self.losses.showAxis("bottom")
 
     def add_batch(self, epochs: float, total: float) -> None:
         """Add the loss of a batch, which ended after so many epochs, fractions included."""
-        if "batches" not in self.lines:
-            faint = pg.mkColor(self._text)
-            faint.setAlpha(70)
-            self.lines["batches"] = self.losses.plot(pen=pg.mkPen(faint, width=1))
+        self._draw_in(self.losses, "batches", _Look("", width=1))
         self._add("batches", epochs, total)
 
     def add_epoch(
@@ -91,16 +118,22 @@ class Curves(QWidget):  # type: ignore[misc]
         beside: bool = False,
     ) -> None:
         """Add the mean losses and AUCs of an epoch, from 1; dashed for a training `beside`."""
+        suffix = f" {BESIDE}" if beside else ""
+        if not beside:
+            self._mark_phase(epoch, frozenset(losses))
         for name, value in losses.items():
             # Later stages have other terms.
             index = self._terms.setdefault(name, len(self._terms))
-            colour = self._text if name == "total" else COLOURS[index % len(COLOURS)]
-            self._add_to(self.losses, name, epoch, value, colour, beside=beside)
+            colour = "" if name == "total" else COLOURS[index % len(COLOURS)]
+            look = _Look(name, colour, 3 if name == "total" else 2, beside)
+            self._draw_in(self.losses, f"{name}{suffix}", look)
+            self._add(f"{name}{suffix}", epoch, value)
         for name, value in validation.items():
             self.validation.show()
             self.losses.hideAxis("bottom")  # the plot below shows the same axis
-            colour = self._colours.get(name) or self._text
-            self._add_to(self.validation, f"AUC {name}", epoch, value, colour, beside=beside)
+            look = _Look(f"AUC {name}", self._colours.get(name, ""), beside=beside)
+            self._draw_in(self.validation, f"AUC {name}{suffix}", look)
+            self._add(f"AUC {name}{suffix}", epoch, value)
 
     def draw(self) -> None:
         """Draw the points added since the last time."""
@@ -108,34 +141,56 @@ class Curves(QWidget):  # type: ignore[misc]
             self.lines[name].setData(*self._points[name])
         self._new.clear()
 
-    def _add_to(
-        self,
-        plot: pg.PlotWidget,
-        name: str,
-        epoch: float,
-        value: float,
-        colour: str,
-        *,
-        beside: bool,
-    ) -> None:
-        line = f"{name} {BESIDE}" if beside else name
-        if line not in self.lines:
-            style = Qt.PenStyle.DashLine if beside else Qt.PenStyle.SolidLine
-            self.lines[line] = plot.plot(
-                pen=pg.mkPen(colour, width=3 if name == "total" else 2, style=style),
-                symbol="o",
-                symbolSize=5,
-                symbolBrush=colour,
-                symbolPen=None,
-            )
-            self._explain(name, colour)
-        self._add(line, epoch, value)
+    def _mark_phase(self, epoch: int, terms: frozenset[str]) -> None:
+        """Explain why the loss jumps where a training goes on to other terms."""
+        new = terms - self._before
+        if self._before and new and epoch > 1:
+            pen = pg.mkPen(self._on_ground("#888888"), style=Qt.PenStyle.DotLine)
+            self.losses.addItem(pg.InfiniteLine(epoch - 0.5, pen=pen))
+            told = {NEXT_STEPS.get(name, name) for name in new}
+            line = f"From epoch {epoch} on, the loss is another one: {', '.join(sorted(told))}."
+            self.phases.setText("\n".join(filter(None, (self.phases.text(), line))))
+        self._before = terms
 
-    def _explain(self, name: str, colour: str) -> None:
-        entry = f"<span style='color:{colour}'>&#9632;</span>&nbsp;{name}"
-        before = self.legend.text()
-        if entry not in before:  # both trainings have it
-            self.legend.setText(f"{before} &nbsp; {entry}" if before else entry)
+    def _draw_in(self, plot: pg.PlotWidget, line: str, look: _Look) -> None:
+        """Make the curve of a name, unless there is one."""
+        if line not in self.lines:
+            self._looks[line] = look
+            self.lines[line] = plot.plot()
+            self._colour(line)
+            self._explain()
+
+    def _colour(self, line: str) -> None:
+        look, curve = self._looks[line], self.lines[line]
+        colour = self._on_ground(look.colour)
+        if not look.entry:
+            colour.setAlpha(70)
+        style = Qt.PenStyle.DashLine if look.beside else Qt.PenStyle.SolidLine
+        curve.setPen(pg.mkPen(colour, width=look.width, style=style))
+        if look.entry:
+            curve.setSymbol("o")
+            curve.setSymbolSize(5)
+            curve.setSymbolBrush(colour)
+            curve.setSymbolPen(None)
+
+    def _on_ground(self, colour: str) -> QColor:
+        """Return a colour that is seen on the theme's background; by default, that of its text."""
+        shown = QColor(colour) if colour else QColor(self._text)
+        if self._ground.lightness() > 127 and shown.lightness() > 110:
+            shown = shown.darker(140)
+        elif self._ground.lightness() <= 127 and shown.lightness() < 90:
+            shown = shown.lighter(140)
+        return shown
+
+    def _explain(self) -> None:
+        """List the curves, each class once."""
+        entries: dict[str, str] = {}
+        for look in self._looks.values():
+            if look.entry:
+                colour = self._on_ground(look.colour).name()
+                name = escape(look.entry).replace(" ", "&nbsp;")
+                entries[look.entry] = f"<span style='color:{colour}'>&#9632;</span>&nbsp;{name}"
+        self.legend.setText(" &nbsp; ".join(entries.values()))
 
     def _add(self, name: str, x: float, y: float) -> None:
         xs, ys = self._points[name]

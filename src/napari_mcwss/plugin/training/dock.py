@@ -4,7 +4,12 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import (
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+    show_error,
+)
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QShowEvent
@@ -15,12 +20,16 @@ from napari_mcwss.base.text import free_name
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
+from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
+from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
 from napari_mcwss.plugin.training.live_preview import LiveMaps
 from napari_mcwss.plugin.training.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.training.progress import TrainingProgress
+from napari_mcwss.plugin.training.readiness import Readiness
+from napari_mcwss.plugin.training.remembered import remember, remembered
 from napari_mcwss.plugin.training.run_comparison import RunComparison
 from napari_mcwss.plugin.training.settings import TrainingSettings
 from napari_mcwss.segmentation.corrected import trusted_masks
@@ -30,7 +39,7 @@ from napari_mcwss.training.checkpoints.unfinished import (
     unfinished_trainings,
 )
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Batch, Event, Preview
+from napari_mcwss.training.events import Batch, Checkpoint, Event, Preview
 from napari_mcwss.training.process.launcher import Beginning, train_command
 from napari_mcwss.training.process.run_folder import RunFolder
 from napari_mcwss.training.process.steering import Paused, Resumed
@@ -47,7 +56,7 @@ TRAIN = "Train on all tagged slices, in the background"
 NO_STUDY = "Open or create a study in the Tagging dock first."
 
 
-class TrainingDock(QWidget):  # type: ignore[misc]
+class TrainingDock(Dock):
     """Train a model in the background and watch its progress.
 
     `event_received` tells each event that reaches the screen, `ended` the `JobOutcome` once the
@@ -69,6 +78,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._models_before: set[str] = set()
         self._rests = False
         self._told: set[Began] = set()
+        self._settings_wanted = ""  # the model whose own settings are still to be shown
         self._guarded = False
         self._make_widgets(napari_viewer.theme)
         connect_until_destroyed(self, self._study_changed, self.session.study_changed)
@@ -79,6 +89,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _make_widgets(self, theme: str) -> None:
         self._theme = theme
         self.settings = TrainingSettings()
+        self.settings.show(remembered())
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train", toolTip=TRAIN, clicked=self.train)
         self.restart_button = QPushButton(
@@ -110,14 +121,18 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             "Compare …", toolTip="Compare the curves of two trainings", clicked=self.compare
         )
         self.progress = TrainingProgress(theme)
+        self.readiness = Readiness(self.session)
+        self.readiness.changed.connect(self._refresh)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
         begin = row(self.train_button, self.restart_button)
         steer = row(self.pause_button, self.cancel_button, self.end_button)
         ask = row(self.estimate.button, self.compare_button)
         results = self.estimate, self.live_maps, self.progress
-        stack(self, self.settings, begin, steer, ask, *results, margins=True)
-        self.layout().setStretch(6, 1)
+        inside = QWidget()
+        stack(inside, self.settings, self.readiness, begin, steer, ask, *results, margins=True)
+        inside.layout().setStretch(7, 1)
+        stack(self, scroll(inside))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Find the window that has to ask before it is closed."""
@@ -176,6 +191,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         name, config = self.settings.model, self.estimate.fitted(self.settings.config)
         run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()
+        if beginning is not Beginning.RESUME:
+            remember({**config.model_dump(), "separate": self.settings.separate.isChecked()})
         if trust:
             self.session.correcting.save_painted()
             self.session.correcting.saving.finish()
@@ -210,8 +227,20 @@ class TrainingDock(QWidget):  # type: ignore[misc]
         self._process.attach(run)
         self.background = self._process
         self.settings.name.setText(run.model)
+        self._settings_wanted = run.model
+        self._show_own_settings()
         self._begin(study, f"Reading the progress of the training of {run.model} …")
         return True
+
+    def _show_own_settings(self) -> None:
+        """Show the settings of a training that was found running, once it has written them."""
+        study, model = self.session.study, self._settings_wanted
+        if study is None or not model:
+            return
+        found = unfinished_training(study, model)
+        if found is not None and found.config:
+            self._settings_wanted = ""
+            self.settings.show({**found.config, "separate": True})
 
     def _begin(self, study: "Study", news: str) -> None:
         self._study, self._models_before = study, set(study.model_names())
@@ -231,6 +260,8 @@ class TrainingDock(QWidget):  # type: ignore[misc]
     def _show_event(self, event: Event | Paused | Resumed) -> None:
         if isinstance(event, Paused | Resumed):
             self._rests = isinstance(event, Paused)
+        if isinstance(event, Checkpoint):
+            self._show_own_settings()
         if isinstance(event, Preview):
             self.live_maps.show_preview(event)
         self.progress.show_event(event)
@@ -239,6 +270,7 @@ class TrainingDock(QWidget):  # type: ignore[misc]
 
     def _show_end(self, outcome: JobOutcome) -> None:
         study, self._study = self._study, None
+        self._settings_wanted = ""
         self.live_maps.end()
         if outcome.cancelled or outcome.error is not None:
             new = set(study.model_names()) - self._models_before if study else set()
@@ -247,9 +279,21 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             self.progress.end(end + kept)
         else:
             self.progress.end()
+            self._announce(self.settings.model)
         self.session.models_changed.emit()
         self.ended.emit(outcome)
         self._follow_left_run()
+
+    def _announce(self, model: str) -> None:
+        """Tell that a model is ready, wherever the user is now, and lead to its results."""
+        actions = [("Show the results", lambda *_: self._show_results(model))]
+        news = Notification(self.progress.news, NotificationSeverity.INFO, actions=actions)
+        notification_manager.dispatch(news)
+
+    def _show_results(self, model: str) -> None:
+        if not len(self.session.results_wanted):  # the Results dock was not opened yet
+            self.session.viewer.window.add_plugin_dock_widget("napari-mcwss", "Results")
+        self.session.results_wanted.emit(model)
 
     def _study_changed(self) -> None:
         self.estimate.forget()
@@ -291,7 +335,9 @@ class TrainingDock(QWidget):  # type: ignore[misc]
             self.train_button.setText(f"Replace {name}" if taken else "Train")
             tip = f"{name} stays until the new one is finished" if taken else TRAIN
         self.train_button.setToolTip(tip)
-        self.train_button.setEnabled(study is not None and not running and bool(name))
+        self.readiness.setVisible(bool(self.readiness.text()) and not running)
+        ready = self.readiness.ready or left is not None
+        self.train_button.setEnabled(study is not None and not running and bool(name) and ready)
         self.estimate.button.setEnabled(study is not None and not running)
         self.compare_button.setEnabled(study is not None)
         steerable = running and not self.background.cancelling

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QProgressBar, QWidget
 
 from napari_mcwss.base.text import counted, duration
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.plugin.training.curves import Curves
 from napari_mcwss.training.events import Advice, Batch, Epoch, Event, Finished, Message, Started
@@ -25,12 +26,12 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
     def __init__(self, theme: str) -> None:
         super().__init__()
         self.news = ""
+        self._epochs: int | None = None
         # Never indeterminate: the animation would repaint the whole window.
         self.bar = QProgressBar(maximum=STEPS, textVisible=False)
         self.status = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
         self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
-        self.advice = QLabel(wordWrap=True)
-        self.advice.hide()
+        self.advice = Note()
         self.curves = Curves(theme)
         self.curves.hide()
         stack(self, self.bar, self.status, self.advice, self.curves)
@@ -39,10 +40,10 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
 
     def begin(self, colours: Mapping[str, str], news: str) -> None:
         """Clear all for a new training; colours are ``#rrggbb`` by class."""
+        self._epochs = None
         self.curves.clear(colours)
         self.curves.show()
         self.advice.clear()
-        self.advice.hide()
         self.bar.setValue(0)
         self.news = news
 
@@ -54,14 +55,14 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 done = event.epoch - 1 + event.batch / event.batches
                 self.curves.add_batch(done, event.losses["total"])
                 left = duration(event.seconds_left)
-                self.news = (
-                    f"Epoch {event.epoch}: {left} left once it stops improving"
-                    if event.open_ended
-                    else f"Epoch {event.epoch}: about {left} left"
-                )
+                of = "" if self._epochs is None else f" of {self._epochs}"
+                about = f"{left} left once it stops improving"
+                about = about if event.open_ended else f"about {left} left"
+                self.news = f"Epoch {event.epoch}{of}: {about}"
             case Epoch():
                 self.curves.add_epoch(event.epoch, event.losses, event.validation)
             case Started():
+                self._epochs = event.epochs
                 count = len(event.scans) + len(event.validation_scans)
                 self.news = (
                     f"{counted(event.slices, 'tagged slice')} of {counted(count, 'scan')}, "
@@ -70,7 +71,6 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
             case Advice():
                 line = f"\u26a0 {_sentence(event.text)}."
                 self.advice.setText("\n".join(filter(None, (self.advice.text(), line))))
-                self.advice.show()
             case Message():
                 self.news = _sentence(event.text)
             case Finished():

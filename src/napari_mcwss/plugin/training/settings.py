@@ -1,11 +1,22 @@
 """The form for the settings of a training."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
 
 from napari_mcwss.base.settings import shown
 from napari_mcwss.plugin.shared.devices import DeviceChoice
-from napari_mcwss.plugin.shared.forms import AUTOMATIC, LARGEST, field_value, field_widget
+from napari_mcwss.plugin.shared.forms import (
+    AUTOMATIC,
+    LARGEST,
+    allow_automatic,
+    field_value,
+    field_widget,
+    show_value,
+)
 from napari_mcwss.plugin.shared.rows import row
 from napari_mcwss.training.config import (
     DEFAULT_EPOCHS,
@@ -41,11 +52,11 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         )
         self.length = QSpinBox(
             maximum=LARGEST,
-            specialValueText=AUTOMATIC,
             toolTip=f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are "
             "few.\nUntil it stops improving: the number of epochs without improvement to wait, "
             f"{AUTOMATIC}: {DEFAULT_PATIENCE}",
         )
+        allow_automatic(self.length)
         self.unit = QComboBox(toolTip=self.length.toolTip())
         self.unit.addItems(list(UNITS))
         self.device = DeviceChoice()
@@ -109,3 +120,23 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             device=self.device.device,
             **{unit: self.length.value() or automatic},
         )
+
+    def show(self, settings: Mapping[str, Any]) -> None:
+        """Show the settings of another training, by the names of `TrainingConfig`.
+
+        Settings that have no widget, or values that one cannot show, are left out.
+        """
+        for name, widget in self.fields.items():
+            if name in settings:
+                show_value(TrainingConfig.model_fields[name], widget, settings[name])
+        self.length.setValue(0)
+        # Of several, the last one decides: epochs are no limit beside patience.
+        for unit, name in UNITS.items():
+            if settings.get(name) is not None:
+                self.unit.setCurrentText(unit)
+                with suppress(TypeError, ValueError, OverflowError):
+                    self.length.setValue(round(settings[name]))
+        for index in range(self.device.count()):
+            if self.device.itemData(index) == (settings.get("device"), 1):
+                self.device.setCurrentIndex(index)
+        self.separate.setChecked(bool(settings.get("separate", self.separate.isChecked())))

@@ -15,6 +15,7 @@ from napari_mcwss.model.inputs import InputSpec, prepare, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.slabs import slab_stride
 from napari_mcwss.study.study import Study
+from napari_mcwss.tags.advice import lacking
 from napari_mcwss.training.data.slice_stack import SliceStack
 
 Usable = Literal["complete", "tagged", "all"]
@@ -151,13 +152,8 @@ def count_tags(tags: NDArray[np.int8], classes: Sequence[str]) -> dict[str, dict
 
 def check_tags(tags: NDArray[np.int8], classes: Sequence[str], scans: Sequence[str]) -> None:
     """Refuse tags ``(slices, classes)`` without a present and an absent slice of each class."""
-    for index, name in enumerate(classes):
-        for tag, word in ((PRESENT, "present"), (ABSENT, "absent")):
-            if not (tags[:, index] == tag).any():
-                raise McwssError(
-                    f"no slice is tagged {name} {word} in {', '.join(scans)}: tag some, a class "
-                    "needs present and absent slices with a foreground"
-                )
+    if found := lacking(tags, classes, scans):
+        raise McwssError(found)
 
 
 @dataclass(frozen=True)
