@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from napari.utils.notifications import Notification, notification_manager
 
+from napari_mcwss.scans.phantom import phantom_scan
+
 pytestmark = pytest.mark.gui
 
 
@@ -79,3 +81,12 @@ def test_the_phantom_is_sample_data(viewer):
     viewer.open_sample("napari-mcwss", "phantom")
     assert [layer.name for layer in viewer.layers] == ["t1c", "flair", "truth"]
     assert {layer.data.shape for layer in viewer.layers} == {(25, 81, 72)}
+
+
+def test_the_sample_is_the_phantom_as_it_is_generated_now(viewer):
+    volume, truth, spacing = phantom_scan()
+    t1c, flair, mask = viewer.open_sample("napari-mcwss", "phantom")
+    for layer, voxels in ((t1c, volume[0]), (flair, volume[1])):
+        assert np.abs(layer.data - voxels).max() <= 0.51, "stored as whole numbers"
+        assert tuple(layer.scale) == spacing
+    np.testing.assert_array_equal(mask.data, truth)

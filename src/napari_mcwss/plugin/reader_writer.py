@@ -1,4 +1,4 @@
-"""The reader, the writers and the sample data of the napari manifest."""
+"""The reader and the writers of the napari manifest."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,7 +14,6 @@ from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import contrast, placement
 from napari_mcwss.scans.finding import MASK_NAMES
 from napari_mcwss.scans.formats.registry import format_named, stem_of
-from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, phantom_scan
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 
@@ -72,16 +71,6 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         np.min_scalar_type(int(labels.min())), np.min_scalar_type(int(labels.max()))
     )
     return _write(path, labels.astype(smallest), attributes)
-
-
-def phantom_layers() -> list[LayerData]:
-    """Generate a scan with a tumour: an image layer for each channel, and the truth as labels."""
-    volume, mask, spacing = phantom_scan()
-    place = placement(geometry_of(mask.shape, {"scale": spacing}), "file")
-    return [
-        *_image_layers(PHANTOM_CHANNELS, volume, place),
-        (mask, {"name": "truth", "visible": False, **place}, "labels"),
-    ]
 
 
 def _image_layers(
