@@ -38,7 +38,8 @@ def is_simple(widget: QWidget) -> bool:
 def children(widget: QWidget) -> list[QWidget]:
     """Return the visible widgets that a layout, or a scroll area, has put into another one."""
     inside = [widget.widget()] if isinstance(widget, QScrollArea) else widget.children()
-    return [child for child in inside if isinstance(child, QWidget) and child.isVisible()]
+    seen = [child for child in inside if isinstance(child, QWidget) and child.isVisible()]
+    return [child for child in seen if not isinstance(child, QLabel) or child.text()]
 
 
 def simple_widgets(widget: QWidget) -> Iterator[QWidget]:

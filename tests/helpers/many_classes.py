@@ -48,6 +48,7 @@ def make_study(
         scans=(),
         epochs=10,
     )
+    study.make_folder(study.folder / "models")
     save_model(study.model_folder(MODEL), Local(len(study.channels), classes, 2), info)
     for name in study.scan_names:
         table = study.tags.read(name)

@@ -9,6 +9,7 @@ from napari.qt.threading import WorkerBase
 from napari.viewer import Viewer
 
 from napari_mcwss.plugin.launch import add_docks
+from napari_mcwss.scans.phantom import phantom_scan
 from napari_mcwss.training.events import Epoch
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
@@ -23,6 +24,13 @@ BRAIN = (60, 200, 180)
 def viewer(make_napari_viewer) -> Iterator[Viewer]:
     yield make_napari_viewer(show=True)
     WorkerBase.await_workers(PATIENCE)
+
+
+def test_the_watchdog_sees_what_takes_long():
+    with Watchdog() as watchdog:
+        phantom_scan(size=BRAIN)
+    (stretch,) = watchdog.long
+    assert "phantom.py" in stretch
 
 
 def test_the_sample_opens_without_a_freeze(viewer, qtbot):
@@ -49,6 +57,7 @@ def test_a_training_starts_and_runs_without_a_freeze(viewer, qtbot, tmp_path):
     tagging, training, _ = add_docks(viewer)
     tagging.open_study(study.folder)
     qtbot.waitUntil(lambda: tagging.session.scan is not None, timeout=PATIENCE)
+    training.settings.fields["preset"].value = "local"
     training.settings.fields["width"].value = 2
     training.settings.length.setValue(2)
     epochs: list[Epoch] = []

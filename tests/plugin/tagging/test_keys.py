@@ -220,7 +220,7 @@ def test_keys_that_are_switched_off_say_so_once(tagging_dock, phantom_study, qtb
     keys(Key.Key_2, modifier=SHIFT)
     keys(Key.Key_1)
     assert [notification.message for notification in told] == [
-        "Keys do not tag while “Tagging: keys tag the slice on screen” is off in the Tagging dock."
+        "Keys do not tag while “Tagging” is off in the Tagging dock."
     ]
     assert (dock.session.table.values == -1).all()
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.results.correction_box import CorrectionBox
@@ -23,6 +23,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.model_choice import ModelChoice
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
@@ -54,7 +55,7 @@ class ResultsDock(Dock):
         self.models_button = QPushButton(
             "Models …", toolTip="Describe, rename and delete models", clicked=self.show_models
         )
-        self.model_note = QLabel(wordWrap=True)
+        self.model_note = Note()
         # Its words would make the dock wider.
         self.model_note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.one = SegmentOne(state)
@@ -145,5 +146,4 @@ class ResultsDock(Dock):
         self.settings.setEnabled(self.state.result is not None)
         lack = next((m.lack for m in self.state.models if m.name == self.state.model), "")
         self.model_note.setText(f"This model is not finished: {lack}." if lack else "")
-        self.model_note.setVisible(bool(lack))
         self.models_button.setEnabled(bool(self.state.models))

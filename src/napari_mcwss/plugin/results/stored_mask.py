@@ -5,12 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.measurement.sizes import amount_text, volumes_of
 from napari_mcwss.plugin.results.segmenting import MaskResult, Result, Stored
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
 
@@ -27,7 +28,7 @@ class StoredMask(QWidget):  # type: ignore[misc]
         self._saving: tuple[Result, Stored] | None = None
         self.background = Background(self)
         self.background.ended.connect(self._saved)
-        self.status = QLabel(wordWrap=True)
+        self.status = Note()
         self.save_button = QPushButton(
             "Save this mask",
             toolTip="Replace the stored mask by the model's mask on screen, with all steps",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel
 
 
@@ -15,7 +16,17 @@ class Note(QLabel):  # type: ignore[misc]
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show a text, or nothing."""
         super().setText(text)
+        self._fit()
         self.setVisible(bool(text))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep room for all lines."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # Layouts within layouts forget that a narrower label needs more lines.
+        self.setMinimumHeight(self.heightForWidth(self.width()) if self.text() else 0)
 
     def clear(self) -> None:
         """Show nothing."""

@@ -25,10 +25,11 @@ from napari_mcwss.plugin.session.scan_order import ScanOrderBoxes
 from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
+from napari_mcwss.plugin.shared.colormaps import prepare_labels
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.layers import SAMPLE, prepare_labels, sample_layers
+from napari_mcwss.plugin.shared.layers import SAMPLE, sample_layers
 from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.study.lost_scans import LostScans

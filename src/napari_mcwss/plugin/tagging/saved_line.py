@@ -3,7 +3,7 @@
 from html import escape
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted

@@ -15,7 +15,7 @@ def remember(settings: dict[str, Any]) -> None:
     """Keep settings for the next time; they are no data of the user's, so a failure is no news."""
     path = user_file(FILE)
     if path is not None:
-        with suppress(McwssError), replacing(path) as temporary:
+        with suppress(McwssError), replacing(path, parents=True) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
