@@ -79,6 +79,8 @@ class RunFolder:
             )
         self.remove()
         try:
+            # Not the study's own folder: it may be gone.
+            self.folder.parent.mkdir(exist_ok=True)
             self.folder.mkdir()
         except OSError as error:
             raise cannot_write(self.folder, error) from error
