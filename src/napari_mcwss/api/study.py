@@ -153,7 +153,7 @@ class Study(SegmentingStudy):
         --------
         >>> import napari_mcwss as mcwss
         >>> study = mcwss.Study.open("my-study")
-        >>> for event in study.training("third", epochs=2, width=2, device="cpu"):
+        >>> for event in study.training("third", preset="local", epochs=2, device="cpu"):
         ...     if isinstance(event, mcwss.events.Epoch):
         ...         print("epoch", event.epoch)
         epoch 1
