@@ -147,12 +147,12 @@ def estimate(
     trained = [stage for stage in stages if stage not in fitted]
     fitting_seconds = 0.0
     for stage in fitted:
-        pixel = config.pixel or feature_pixel(study, names, config.encoder)
+        pixel = config.pixel or feature_pixel(study, config.encoder)
         spec = replace(input_spec, pixel=pixel)
         few = _like(load_scan(study, name, spec, usable=usable), tags[:FEW])
         yield (message := Message(f"measuring steps of {stage}"))
         preset = new_network(stage, study, config, spec).to(device)
-        cost = yield from feature_cost(preset, few, len(tags), FEW, message)
+        cost = yield from feature_cost(preset, few, len(tags), message)
         fitting_seconds += cost.seconds
         slice_memory += cost.memory
     tried_ones = [stage for stage in trained if stage in tried(config.preset)[1:]]

@@ -10,13 +10,16 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import load_model, read_info
 from napari_mcwss.model.encoders import registry
+from napari_mcwss.model.inputs import InputSpec
+from napari_mcwss.model.preset import UNKNOWN
 from napari_mcwss.segmentation.prediction.predict import predict
 from napari_mcwss.study.study import Study
+from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.checkpoints.unfinished import unfinished_training
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.pixels import ENLARGED, FEATURE_SIDE, feature_pixel, own_pixel
 from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Started
-from napari_mcwss.training.features import stage
+from napari_mcwss.training.features import stage, store
 from napari_mcwss.training.features.fit import fit_heads
 from napari_mcwss.training.loop import resume, train
 
@@ -24,8 +27,9 @@ CONFIG = TrainingConfig(preset="features", pixel=4.0, device="cpu")
 
 
 @pytest.fixture(autouse=True)
-def few_steps(monkeypatch) -> None:
-    """Fit heads in few steps: the tests are about what is around them."""
+def few_steps(monkeypatch, tmp_path) -> None:
+    """Fit heads in few steps, with an empty cache: the tests are about what is around them."""
+    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
     quick = partial(fit_heads, region_steps=6, detail_steps=2)
     monkeypatch.setattr(stage, "fit_heads", quick)
 
@@ -47,6 +51,31 @@ def test_slices_are_encoded_and_heads_fitted_in_one_epoch(tagged_study: Study):
     assert isinstance(events[-1], Finished)
     info = read_info(tagged_study.model_folder("m"))
     assert (info.preset, info.encoder) == ("features", registry.DEFAULT_ENCODER)
+
+
+def test_a_second_training_encodes_nothing(tagged_study: Study):
+    list(train(tagged_study, "m", CONFIG))
+    again = list(train(tagged_study, "n", CONFIG))
+    told = [event.text for event in again if isinstance(event, Message)]
+    assert any(text.startswith("looking for features") for text in told)
+    assert not any(text.startswith("encoding") for text in told)
+    ends = [
+        load_model(tagged_study.model_folder(name), device="cpu").preset.state_dict()
+        for name in ("m", "n")
+    ]
+    assert [key for key in ends[0] if not torch.equal(ends[0][key], ends[1][key])] == []
+
+
+def test_slices_that_are_not_tagged_are_not_encoded(tagged_study: Study):
+    name = tagged_study.scan_names[0]
+    tags = tagged_study.tags.read(name).values.copy()
+    tags[len(tags) // 2 :] = UNKNOWN
+    tagged_study.tags.write({name: TagTable(tagged_study.class_names, tags)})
+    list(train(tagged_study, "m", CONFIG, scans=[name]))
+    cached = store.FeatureStore(registry.DEFAULT_ENCODER, InputSpec(4.0))
+    found = cached.get(tagged_study.scan(name))
+    assert 0 < len(found.position) < found.occupied
+    assert found.position.max() < len(tags) // 2
 
 
 def test_a_model_is_loaded_and_segments(tagged_study: Study):
@@ -131,7 +160,15 @@ def test_encoders_read_slices_of_a_size_that_suits_them(tagged_study: Study):
     """The phantoms have slices of 82 x 72 mm; each pixel becomes 4 x 4 at most."""
     names = tagged_study.scan_names
     assert own_pixel(tagged_study, names) == 2.0
-    assert feature_pixel(tagged_study, names, registry.DEFAULT_ENCODER) == 2 / ENLARGED
+    assert feature_pixel(tagged_study, registry.DEFAULT_ENCODER) == 2 / ENLARGED
+
+
+def test_features_of_all_slices_fit_in_the_cache(tagged_study: Study, monkeypatch):
+    from napari_mcwss.training.data import pixels
+
+    wanted = feature_pixel(tagged_study, registry.DEFAULT_ENCODER)
+    monkeypatch.setattr(pixels, "BUDGET", 2**20)
+    assert feature_pixel(tagged_study, registry.DEFAULT_ENCODER) > 2 * wanted
 
 
 def test_pictures_are_reduced(tmp_path, monkeypatch):
@@ -146,4 +183,4 @@ def test_pictures_are_reduced(tmp_path, monkeypatch):
     )
     assert own_pixel(study, ["a"]) == pytest.approx(500 / 160)
     encoder = registry.DEFAULT_ENCODER
-    assert feature_pixel(study, ["a"], encoder) == pytest.approx(500 / FEATURE_SIDE, abs=1e-3)
+    assert feature_pixel(study, encoder) == pytest.approx(500 / FEATURE_SIDE, abs=1e-3)

@@ -34,8 +34,8 @@ def store(tmp_path) -> FeatureStore:
     return open_store(folder=tmp_path)
 
 
-def compute(store, scan):
-    steps = store.compute(scan)
+def compute(store, scan, slices=None):
+    steps = store.compute(scan, slices)
     seen = []
     while True:
         try:
@@ -175,3 +175,23 @@ def test_cancelling_writes_nothing(store):
     steps.close()
     assert files(store) == []
     assert store.get(scan()) is None
+
+
+def test_only_slices_that_are_missing_are_encoded(store):
+    """The first slice has no foreground; the others are asked for in two parts, then all."""
+    some, seen = compute(store, scan(), torch.tensor([2, 4]))
+    assert (some.position.tolist(), seen) == ([2, 4], [Encoding(2, 2)])
+    later = open_store(folder=store.folder)
+    more, seen = compute(later, scan(), torch.tensor([1, 2]))
+    assert (more.position.tolist(), seen) == ([1, 2, 4], [Encoding(2, 2)])
+    assert compute(later, scan(), torch.tensor([1, 4]))[1] == []
+    every, seen = compute(later, scan())
+    assert every.position.tolist() == [1, 2, 3, 4, 5]
+    assert seen == [Encoding(5, 5)]
+    assert compute(open_store(folder=store.folder), scan())[1] == []
+    whole, _ = compute(open_store(folder=store.folder / "other"), scan())
+    for one, other in zip(every.features.levels, whole.features.levels, strict=True):
+        torch.testing.assert_close(one, other, atol=0.02, rtol=0.02)  # float16, other batches
+    assert torch.equal(every.features.foreground, whole.features.foreground)
+    chosen = every.of(torch.tensor([1, 4]))
+    assert torch.equal(chosen.levels[0], every.features.levels[0][[0, 3]])

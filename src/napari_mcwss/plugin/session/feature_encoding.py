@@ -108,10 +108,11 @@ def _encode(
     yield None
     from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER
     from napari_mcwss.model.inputs import InputSpec
-    from napari_mcwss.training.data.pixels import own_pixel
+    from napari_mcwss.training.data.pixels import feature_pixel
     from napari_mcwss.training.features.store import FeatureStore
 
-    pixel = own_pixel(study, study.scan_names)
+    # As in a training by default, which then finds the features in the store.
+    pixel = feature_pixel(study, DEFAULT_ENCODER)
     store: FeatureStore = FeatureStore(DEFAULT_ENCODER, InputSpec(pixel))
     strides = store.strides
     begun: dict[str, Generator[object, None, EncodedScan]] = {}

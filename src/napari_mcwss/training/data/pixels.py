@@ -4,15 +4,12 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-import torch
-
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.encoders.packing import groups
 from napari_mcwss.model.encoders.registry import load_encoder
 from napari_mcwss.model.encoders.slices import feature_strides
-from napari_mcwss.model.preset import UNKNOWN
+from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.study.study import Study
-from napari_mcwss.training.data.slice_store import MEMORY_SHARE
-from napari_mcwss.training.memory import available_memory
 
 FINEST_PIXEL = 1.0
 """Pixel size in mm that scans with finer pixels are read with by default."""
@@ -32,6 +29,9 @@ ENLARGED = 4
 HALF = 2
 """Bytes of a number of the features."""
 
+BUDGET = 20 * 2**30
+"""Most bytes of the features that are kept, of all studies together."""
+
 
 def own_pixel(study: Study, scans: Sequence[str], *, quick: bool = False) -> float:
     """Return the pixel size in mm with which networks that are trained by epochs read scans.
@@ -39,10 +39,11 @@ def own_pixel(study: Study, scans: Sequence[str], *, quick: bool = False) -> flo
     It is the median of the scans, at least `FINEST_PIXEL`, or `QUICK_PIXEL` if a network has
     minutes to train; pictures are reduced to `PICTURE_SIDE`.
     """
-    pixel = _median_pixel(study, scans)
+    geometries = [study.scan(name).geometry for name in scans]
+    pixel = _median_pixel(geometries)
     if not are_pictures(study, scans):
         return max(QUICK_PIXEL if quick else FINEST_PIXEL, pixel)
-    return max(FINEST_PIXEL, pixel, round(_median_side(study, scans) / PICTURE_SIDE, 3))
+    return max(FINEST_PIXEL, pixel, round(_median_side(geometries) / PICTURE_SIDE, 3))
 
 
 def are_pictures(study: Study, scans: Sequence[str]) -> bool:
@@ -50,43 +51,46 @@ def are_pictures(study: Study, scans: Sequence[str]) -> bool:
     return all(study.scan(name).geometry.shape[0] == 1 for name in scans)
 
 
-def feature_pixel(study: Study, scans: Sequence[str], encoder: str) -> float:
-    """Return the pixel size in mm with which an encoder reads scans.
+def feature_pixel(study: Study, encoder: str) -> float:
+    """Return the pixel size in mm with which an encoder reads the scans of a study.
 
-    Their longer side then is about `FEATURE_SIDE` pixels, less if the features of all tagged slices
-    do not fit in memory.
+    Their longer side then is about `FEATURE_SIDE` pixels, less if the features of all slices do
+    not fit in `BUDGET`. It depends on neither tags nor the choice of scans, so that whoever reads
+    features finds those in the store.
 
     Raises
     ------
     McwssError
-        If the encoder cannot be loaded.
+        If the encoder or all scans cannot be read.
     """
-    pixel = _median_side(study, scans) / FEATURE_SIDE
-    pixel = max(pixel, _median_pixel(study, scans) / ENLARGED)
+    geometries = []
+    for name in study.scan_names:
+        try:
+            geometries.append(study.scan(name).geometry)
+        except McwssError:
+            # Whoever needs the scan is told.
+            if not geometries and name == study.scan_names[-1]:
+                raise
+    pixel = _median_side(geometries) / FEATURE_SIDE
+    pixel = max(pixel, _median_pixel(geometries) / ENLARGED)
     network = load_encoder(encoder)
     numbers = sum(
         width / stride**2
         for width, stride in zip(network.widths, feature_strides(network), strict=True)
     )
-    area = 0.0
-    for name in scans:
-        tagged = int((study.tags.read(name).values != UNKNOWN).any(1).sum())
-        geometry = study.scan(name).geometry
-        area += tagged * math.prod(geometry.shape[1:]) * math.prod(geometry.spacing[1:])
+    area = sum(math.prod(found.shape) * math.prod(found.spacing[1:]) for found in geometries)
     needed = HALF * groups(len(study.channels)) * numbers * area / pixel**2
-    room = MEMORY_SHARE * available_memory(torch.device("cpu"))
-    return round(pixel * math.sqrt(max(1.0, needed / room)), 3)
+    return round(pixel * math.sqrt(max(1.0, needed / BUDGET)), 3)
 
 
-def _median_pixel(study: Study, scans: Sequence[str]) -> float:
-    return median(min(study.scan(name).geometry.spacing[1:]) for name in scans)
+def _median_pixel(geometries: Sequence[Geometry]) -> float:
+    return median(min(found.spacing[1:]) for found in geometries)
 
 
-def _median_side(study: Study, scans: Sequence[str]) -> float:
+def _median_side(geometries: Sequence[Geometry]) -> float:
     """Return the median of the longer sides of the slices in mm."""
     found = []
-    for name in scans:
-        geometry = study.scan(name).geometry
+    for geometry in geometries:
         sides = zip(geometry.shape[1:], geometry.spacing[1:], strict=True)
         found.append(max(count * spacing for count, spacing in sides))
     return median(found)

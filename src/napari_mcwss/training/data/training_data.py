@@ -245,7 +245,7 @@ class TrainingData:
 
     @cached_property
     def _feature_pixel(self) -> float:
-        return feature_pixel(self.study, self.task.split.training, self.config.encoder)
+        return feature_pixel(self.study, self.config.encoder)
 
     def _load(
         self,

@@ -10,7 +10,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from napari_mcwss.base.generators import Returning
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
+from napari_mcwss.study.study import Study
 from napari_mcwss.training.clock import Clock, Pace
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Batch, Event, Message
@@ -18,7 +20,6 @@ from napari_mcwss.training.features.choice import unpredictable
 from napari_mcwss.training.features.encode import encode_scans
 from napari_mcwss.training.features.fit import fit_heads
 from napari_mcwss.training.features.pilot import HeldOut
-from napari_mcwss.training.memory import BatchSize
 from napari_mcwss.training.validation import tag_aucs
 
 if TYPE_CHECKING:
@@ -62,19 +63,19 @@ class Place(NamedTuple):
 def run_stage(
     preset: Preset,
     data: SliceDataset,
+    study: Study,
     names: Sequence[str],
-    classes: Sequence[str],
-    batch: BatchSize,
+    input_spec: InputSpec,
     seed: int,
     place: Place,
     clock: Clock,
 ) -> Generator[Event, None, FeatureStage]:
     """Encode the slices of some scans, and fit the heads of a preset with `fits_features`.
 
-    The preset is on the device to train on.
+    The preset is on the device to train on; `input_spec` is how the data were read.
     """
     heads = cast("Features", preset)
-    features = yield from encode_scans(heads, data, names, batch.slices)
+    features = yield from encode_scans(heads, data, study, names, input_spec)
     pace, last, before = Pace(), clock.seconds, 0.0
     steps = Returning(fit_heads(heads, features, seed=seed))
     losses: dict[str, list[float]] = {}
@@ -101,6 +102,6 @@ def run_stage(
     if len(features.scans) == 1:
         return FeatureStage(means, {}, (), None, count)
     scores = steps.value
-    aucs = tag_aucs(scores, data.tags, classes)
-    failed = unpredictable([aucs], data.tags.numpy(), classes)
+    aucs = tag_aucs(scores, data.tags, study.class_names)
+    failed = unpredictable([aucs], data.tags.numpy(), study.class_names)
     return FeatureStage(means, aucs, failed, HeldOut.of(scores, data, names).state(), count)

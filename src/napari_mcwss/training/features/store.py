@@ -1,11 +1,11 @@
-"""Features of scans in the user's cache folder: each scan is encoded once."""
+"""Features of scans in the user's cache folder: each slice is encoded once."""
 
 import hashlib
 import os
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,16 +26,14 @@ from napari_mcwss.model.encoders.slices import encode_slices, feature_strides
 from napari_mcwss.model.inputs import Inputs, InputSpec, prepare
 from napari_mcwss.model.presets.features import foreground_at_stride
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.training.data.pixels import BUDGET
 from napari_mcwss.training.features.feature_set import ScanFeatures
 
-PREPARATION = 1
-"""Version of what happens to voxels before the encoder; files of other versions are not read."""
+PREPARATION = 2
+"""Version of what happens to voxels before the encoder, and of the files; others are not read."""
 
 BATCH = 4
 """Slices that are encoded at once, between two moments to cancel."""
-
-BUDGET = 20 * 2**30
-"""Most bytes of all files together."""
 
 FREE_SHARE = 0.5
 """Share of the free space that the files may take at most."""
@@ -49,7 +47,7 @@ def cache_folder() -> Path:
 
 
 class Encoding(NamedTuple):
-    """How many slices of a scan are encoded, and of how many."""
+    """How many slices of a scan are encoded, and of how many that were asked for."""
 
     done: int
     total: int
@@ -57,7 +55,7 @@ class Encoding(NamedTuple):
 
 @dataclass(frozen=True)
 class EncodedScan:
-    """Features of the slices with foreground of one scan.
+    """Features of slices with foreground of one scan.
 
     Attributes
     ----------
@@ -65,6 +63,8 @@ class EncodedScan:
         Not to be written to.
     position : Tensor
         Index of each slice in its scan, int64 ``(slices,)``, ascending.
+    occupied : int
+        Slices of the scan that have a foreground, encoded or not.
     window : tuple of slice
         Rows and columns of the scan's slice that the features cover, see `Inputs`.
     size : tuple of int
@@ -78,6 +78,21 @@ class EncodedScan:
     window: tuple[slice, slice]
     size: tuple[int, int]
     shape: tuple[int, int]
+    occupied: int
+
+    def holds(self, slices: Tensor | None) -> bool:
+        """Return whether these slices of the scan are encoded; all if none are named."""
+        if slices is None:
+            return len(self.position) == self.occupied
+        return bool(torch.isin(slices, self.position).all())
+
+    def of(self, slices: Tensor) -> ScanFeatures:
+        """Return the features of slices of the scan that are encoded, given by their index."""
+        rows = torch.searchsorted(self.position, slices)
+        features = self.features
+        return ScanFeatures(
+            tuple(level[rows] for level in features.levels), features.foreground[rows]
+        )
 
 
 class FeatureStore:
@@ -115,7 +130,8 @@ class FeatureStore:
         folder: Path | None = None,
         budget: int = BUDGET,
     ) -> None:
-        self.encoder_name, self.input_spec = encoder, input_spec
+        # The encoder does not read the position.
+        self.encoder_name, self.input_spec = encoder, replace(input_spec, coordinates=False)
         self.folder = cache_folder() if folder is None else folder
         self.problem = ""
         self._device, self._budget = device, budget
@@ -132,7 +148,7 @@ class FeatureStore:
         return load_encoder(self.encoder_name, self._device)
 
     def get(self, scan: Scan) -> EncodedScan | None:
-        """Return the features of a scan; None if they are not in the store.
+        """Return the features of a scan that are in the store; None if there are none.
 
         This reads the voxels, unless the store has seen the files before.
 
@@ -149,10 +165,19 @@ class FeatureStore:
             self._open[key] = found
         return self._open[key]
 
-    def compute(self, scan: Scan) -> Generator[Encoding, None, EncodedScan]:
+    def compute(
+        self, scan: Scan, slices: Tensor | None = None
+    ) -> Generator[Encoding, None, EncodedScan]:
         """Return the features of a scan, from the store or computed now.
 
         Closing the generator cancels; nothing is written then.
+
+        Parameters
+        ----------
+        scan : Scan
+        slices : Tensor, optional
+            Indices of slices with foreground, ascending; all such slices if not given. The
+            features returned may be of more slices.
 
         Raises
         ------
@@ -160,21 +185,31 @@ class FeatureStore:
             If a file of the scan or the encoder cannot be read.
         """
         found = self.get(scan)
-        if found is None:
+        if found is None or not found.holds(slices):
             inputs = prepare(scan.volume(), scan.geometry.spacing, self.input_spec)
-            found = yield from self._encode(inputs)
+            wanted = inputs.occupied if slices is None else slices
+            found = yield from self._encode(inputs, wanted, found)
             found = self._keep(self._key(scan), found)
         return found
 
-    def _encode(self, inputs: Inputs) -> Generator[Encoding, None, EncodedScan]:
-        encoder, position = self._encoder, inputs.occupied
-        parts: list[list[Tensor]] = []
+    def _encode(
+        self, inputs: Inputs, slices: Tensor, known: EncodedScan | None
+    ) -> Generator[Encoding, None, EncodedScan]:
+        """Encode slices that are not known yet, and return them with those that are."""
+        encoder = self._encoder
+        parts = [] if known is None else [[*known.features.levels]]
+        position = slices if known is None else slices[~torch.isin(slices, known.position)]
+        done = len(slices) - len(position)
         for rows in position.split(BATCH):
             with torch.no_grad():
                 levels = encode_slices(encoder, inputs.images[rows].to(self._device).float())
             parts.append([level.half().cpu() for level in levels])
-            yield Encoding(sum(len(part[0]) for part in parts), len(position))
-        levels = [torch.cat(maps) for maps in zip(*parts, strict=True)]
+            done += len(rows)
+            yield Encoding(done, len(slices))
+        if known is not None:
+            position = torch.cat([known.position, position])
+        position, order = position.sort()
+        levels = [torch.cat(maps)[order] for maps in zip(*parts, strict=True)]
         foreground = foreground_at_stride(inputs.foreground[position], feature_strides(encoder)[0])
         height, width = inputs.images.shape[-2:]
         return EncodedScan(
@@ -183,6 +218,7 @@ class FeatureStore:
             inputs.window,
             (height, width),
             inputs.size,
+            len(inputs.occupied),
         )
 
     def _key(self, scan: Scan) -> str:
@@ -200,8 +236,7 @@ class FeatureStore:
         return known
 
     def _widths(self, scan: Scan) -> list[int]:
-        channels = self.input_spec.channels(len(scan.channels))
-        return [groups(channels) * width for width in self._encoder.widths]
+        return [groups(len(scan.channels)) * width for width in self._encoder.widths]
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{_SUFFIX}"
@@ -256,6 +291,7 @@ def _bytes(found: EncodedScan) -> int:
 def _tensors(found: EncodedScan) -> dict[str, Tensor]:
     rows, columns = found.window
     place = [rows.start, rows.stop, columns.start, columns.stop, *found.size, *found.shape]
+    place.append(found.occupied)
     levels = {f"level {k}": level.contiguous() for k, level in enumerate(found.features.levels)}
     return levels | {
         "foreground": found.features.foreground.contiguous(),
@@ -292,7 +328,7 @@ def _found(tensors: Mapping[str, Tensor], widths: list[int]) -> EncodedScan:
     levels = tuple(tensors[f"level {k}"] for k in range(len(widths)))
     position, foreground = tensors["position"], tensors["foreground"]
     top, bottom, left, right, *sizes = tensors["place"].tolist()
-    height, width, rows, columns = sizes
+    height, width, rows, columns, occupied = sizes
     if [level.shape[:2] for level in levels] != [(len(position), w) for w in widths]:
         raise ValueError
     return EncodedScan(
@@ -301,4 +337,5 @@ def _found(tensors: Mapping[str, Tensor], widths: list[int]) -> EncodedScan:
         (slice(top, bottom), slice(left, right)),
         (height, width),
         (rows, columns),
+        occupied,
     )
