@@ -153,7 +153,7 @@ def main() -> None:
     run.add_argument("--epochs", type=int, help="likewise; whichever is over first")
     run.add_argument("--refine", action="store_true", help="add the second stage")
     run.add_argument("--volumetric", action="store_true", help="in 3-D")
-    run.add_argument("--masks", type=int, default=0, help="masks that the second stage gets")
+    run.add_argument("--masks", type=int, default=0, help="masks that it gets")
     run.add_argument("--scans", type=int, help="learn from so many scans alone")
     run.add_argument("--pixel", type=float, help="millimetres between the pixels that are read")
     run.add_argument("--place", action="store_true", help="let the network read the place")

@@ -14,6 +14,7 @@ from statistics import fmean, pstdev
 import numpy as np
 import pyqtgraph as pg
 from accuracy import FIGURES
+from accuracy_methods import METHODS
 from accuracy_records import Row, read_rows
 from pyqtgraph.exporters import ImageExporter
 
@@ -64,7 +65,7 @@ def _dice(row: Row) -> float:
 def _add(plot: pg.PlotItem, row: Row, texts: list[tuple[str, float, float]]) -> None:
     """Add a row's point and name; `texts` are the places of names so far."""
     given = row.records[0]["settings"].get("masks", 0)
-    from_masks = row.method in ("location_prior", "supervised")
+    from_masks = METHODS[row.method].masks
     colour = MASKS if from_masks else BOTH if given else TAGS
     x, y = np.array([row.hours]), np.array([_dice(row)])
     plot.plot(x, y, pen=None, symbol="o", symbolBrush=colour, symbolPen="w", symbolSize=12)

@@ -58,8 +58,9 @@ METHODS = {
     "published": Method({"preset": "published"}),
     "mcwss": Method({"preset": "mcwss"}),
     "local": Method({"preset": "local"}),
-    "features": Method({"preset": "features"}),
-    "auto": Method({"preset": "auto"}),
+    "features": Method({"preset": "features"}, ceiling="features_masks"),
+    "auto": Method({"preset": "auto"}, ceiling="features_masks"),
+    "features_masks": Method({"preset": "features"}, masks=True),
     "supervised": Method({"refine": True}, masks=True),
 }
 """Methods in the order of the table: a line each, also for the same network with masks."""
@@ -104,8 +105,8 @@ class Given:
     scans : int, optional
         It learns from the first so many scans by name; from all if not given.
     masks : int
-        Reference masks of the first so many of them are given to its second
-        stage. `supervised` gets all.
+        Reference masks of the first so many of them are given to it, or to
+        its second stage. `supervised` and `features_masks` get all.
     """
 
     scans: int | None = None

@@ -46,6 +46,7 @@ PICTURES: dict[str, Mapping[str, object]] = {
     "local": {"minutes": 5, "pixel": 3},
     "features": {},
     "auto": {},
+    "features_masks": {},
     "supervised": {"epochs": 40, "pixel": 3},
 }
 """The same for folders of pictures. The ceiling is no matter of minutes."""
@@ -77,6 +78,7 @@ def main_rows(cohort: str) -> list[Planned]:
     if cohort == "hippocampus":
         refined = {"epochs": 10, "refine": True}
         rows += [Planned("local", refined, Given(masks=masks)) for masks in (1, 2, 5)]
+        rows += [Planned("features", {}, Given(masks=masks)) for masks in (1, 2, 5)]
     return rows
 
 

@@ -31,17 +31,18 @@ figures were made:
   is tested on, drawn once. Groups, which are never split, are the patients of `covidct_half`, the
   eyes of `idrid_tiles`, and elsewhere single pictures.
 - **Use of masks.** Before any training, a slice is tagged present if the mask has at least one
-  voxel of the class on it, otherwise absent. `cam`, `published`, `mcwss` and `local`, refined or
-  not, train and segment without the masks (a test deletes the files), except for the masks that a
-  row says were given. `published` and `mcwss` choose their epoch by the tags of validation scans;
-  the others keep their last epoch. All settings, thresholds included, are the defaults unless the
-  name of the row says otherwise.
+  voxel of the class on it, otherwise absent. `cam`, `published`, `mcwss`, `local`, `features` and
+  `auto`, refined or not, train and segment without the masks (a test deletes the files), except for
+  the masks that a row says were given. `published` and `mcwss` choose their epoch by the tags of
+  validation scans; the others keep their last epoch. All settings, thresholds included, are the
+  defaults unless the name of the row says otherwise.
 - **Methods.** `empty`: no voxel. `location_prior`: the mean of the training masks, without any
   image. `cam`: a classifier on the mean of the deepest features of the network of `mcwss`, its
   maps relative to the maximum of their slice. *refined*: a second stage learns from the masks that
   the first stage makes of the training scans, with a 2-D U-Net unless the row says *3-D*;
   *masks given: n*: for the first n scans by name it gets the reference masks.
-  `supervised`, the ceiling, is that second stage alone with all masks: MONAI's `BasicUNet`,
+  `features_masks`, the ceiling of `features` and `auto`, is their heads with all masks.
+  `supervised`, that of the others, is that second stage alone with all masks: MONAI's `BasicUNet`,
   Dice and cross-entropy, the same slices, preparation, augmentation, optimiser, schedule, smoothing
   and borders. It is not a tuned segmentation system. *2 mm*: the network reads 2 mm pixels, which
   is about six times as fast as the default (the pixels of the scans, but not below 1 mm); masks
@@ -62,10 +63,10 @@ figures were made:
 - **Reading.** ± is the standard deviation over seeds. In brackets: the figure divided by that of
   its ceiling on the same scans; for HD95 and false slices or pictures less is better. Of several
   complete `supervised` rows, the one with the best Dice of the union is the ceiling. Minutes are
-  the time to train a fold, reading included; where minutes limit a training, they buy fewer epochs
-  on a slow or busy machine. *Made* is the day and the commit of the code. *Hours* are a reader's
-  time for what the row learns from: one second for the tags of a slice, ten minutes for the mask of
-  a scan.
+  the time to train a fold, reading included, but for slices that an earlier row has encoded; where
+  minutes limit a training, they buy fewer epochs on a slow or busy machine. *Made* is the day and
+  the commit of the code. *Hours* are a reader's time for what the row learns from: one second for
+  the tags of a slice, ten minutes for the mask of a scan.
 
 ![Dice of all classes together against hours of a reader](accuracy.png)
 """

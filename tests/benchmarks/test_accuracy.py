@@ -56,8 +56,8 @@ def test_learning_from_tags_needs_no_mask(bench_without_masks, preset, refine, m
         assert labels.shape == study.scan(tested).geometry.shape
 
 
-@pytest.mark.parametrize("method", ["location_prior", "supervised"])
-def test_only_the_prior_and_the_ceiling_need_masks(bench_without_masks, method):
+@pytest.mark.parametrize("method", ["location_prior", "supervised", "features_masks"])
+def test_only_the_prior_and_the_ceilings_need_masks(bench_without_masks, method):
     training = bench_without_masks.study.scan_names[:6]
     config = accuracy.configured(method, MOMENT)
     with pytest.raises(McwssError, match="no mask"):
@@ -123,7 +123,8 @@ def test_a_readers_time_is_that_of_tags_and_masks(tmp_path):
 
     assert hours("local") == pytest.approx(3 * 9 / 3600)
     assert hours("local", scans=2, masks=1) == pytest.approx((2 * 9 + 600) / 3600)
-    assert hours("supervised") == hours("location_prior") == pytest.approx(3 * 600 / 3600)
+    for method in ("supervised", "features_masks", "location_prior"):
+        assert hours(method) == pytest.approx(3 * 600 / 3600)
     assert hours("empty") == 0
 
 

@@ -65,9 +65,9 @@ class Study(SegmentingStudy):
         scans : sequence of str, optional
             Scans to train on; all tagged ones if not given.
         trust : str, optional
-            With ``refine=True``, masks to learn from as they are: ``corrected`` for
-            those that were corrected in napari and called right; else a folder, or
-            their name beside the scans.
+            Masks that the preset ``features`` and the second stage of ``refine=True``
+            learn from as they are: ``corrected`` for those that were corrected in
+            napari and called right; else a folder, or their name beside the scans.
         values : mapping of str to int or sequence of int, optional
             Values of the classes in these masks, as ``{"TC": (1, 4), "ED": 2}``.
         replace : bool

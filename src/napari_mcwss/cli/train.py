@@ -44,9 +44,9 @@ def train(
     trust: Annotated[
         str | None,
         typer.Option(
-            help="With --refine: masks that the second stage learns from as they are. 'corrected' "
-            "takes those that were corrected in napari and marked as right; otherwise a folder of "
-            "masks, or the name of the mask among each scan's files."
+            help="Masks that the method 'features' and the second stage of --refine learn from as "
+            "they are. 'corrected' takes those that were corrected in napari and marked as right; "
+            "otherwise a folder of masks, or the name of the mask among each scan's files."
         ),
     ] = None,
     values: Annotated[

@@ -182,9 +182,9 @@ def means_nothing(name: str) -> str:
 
 def untrained(info: ModelInfo) -> Preset:
     """Make the network of a model, without its weights."""
-    channels = info.input_spec.channels(len(info.channels))
     made = PRESETS[info.preset].preset_class
-    return made.build(channels, len(info.classes), info.width, info.pixel, info.encoder)
+    channels, classes = len(info.channels), len(info.classes)
+    return made.build(channels, classes, info.width, info.input_spec, info.encoder)
 
 
 def save_model(folder: Path, preset: Preset, info: ModelInfo) -> None:

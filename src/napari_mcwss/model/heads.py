@@ -89,6 +89,86 @@ class PixelHead(nn.Module):
         return evidence
 
 
+class MaskHead(nn.Module):
+    """A head that learns from masks, pixel by pixel: the background and each class exclude others.
+
+    Masks of few scans fit to many features by chance. So it reads the principal components of each
+    level, and a training step leaves some of them out.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Features of each level that is read.
+    certain : int
+        So many levels at the end are never left out.
+    classes, hidden : int
+        Outputs beside the background, and features of the hidden layers.
+    dropout : float
+        Share of the components that a training step leaves out.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], certain: int, classes: int, hidden: int, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        # Levels vary less than they have features: about so much of each is enough.
+        self.components = [min(width, round(2 * width**0.5)) for width in widths]
+        self.means = nn.ParameterList(_fixed(torch.zeros(width)) for width in widths)
+        self.projections = nn.ParameterList(
+            _fixed(torch.eye(width)[:, :count])
+            for width, count in zip(widths, self.components, strict=True)
+        )
+        self._uncertain = sum(self.components[: len(widths) - certain])
+        self._shape, self._dropout = (classes, hidden), dropout
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was learnt from masks."""
+        classes, hidden = self._shape
+        self.layers = nn.Sequential(
+            nn.Linear(sum(self.components), hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, classes + 1),
+        ).to(self.means[0].device)
+
+    def find_components(self, levels: Sequence[Tensor]) -> None:
+        """Find the principal components of features ``(pixels, width)`` of each level.
+
+        Each is scaled to a standard deviation of 1, but those of little variance by less.
+        """
+        for level, mean, projection in zip(levels, self.means, self.projections, strict=True):
+            deviation = level.std(0) + 1e-3
+            normal = (level - level.mean(0)) / deviation
+            variances, axes = torch.linalg.eigh(normal.T @ normal / len(normal))
+            count = projection.shape[1]
+            scales = variances[-count:].clamp_min(0).sqrt().clamp_min(0.3)
+            mean.copy_(level.mean(0))
+            projection.copy_(axes[:, -count:] / scales / deviation[:, None])
+
+    def project(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Return the components ``(slices, components, h, w)`` of all levels at a size.
+
+        `levels` are maps ``(slices, width, h, w)`` that cover the same area.
+        """
+        projected = [
+            ((_reduced(level, size).movedim(1, -1) - mean) @ projection).movedim(-1, 1)
+            for level, mean, projection in zip(levels, self.means, self.projections, strict=True)
+        ]
+        return torch.cat([_enlarged(level, size) for level in projected], 1)
+
+    def forward(self, components: Tensor) -> Tensor:
+        """Return log-odds ``(..., classes + 1)`` of components ``(..., components)``.
+
+        The background is the first output.
+        """
+        uncertain, certain = components.tensor_split([self._uncertain], -1)
+        kept = F.dropout(uncertain, self._dropout, self.training)
+        evidence: Tensor = self.layers(torch.cat([kept, certain], -1))
+        return evidence
+
+
 def join_levels(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Resize maps ``(slices, width, h, w)`` that cover the same area, and join their features."""
     return torch.cat([_enlarged(_reduced(level.float(), size), size) for level in levels], 1)

@@ -130,18 +130,28 @@ def prepare(
     inside = torch.from_numpy(np.ascontiguousarray(cropped_foreground))[:, None]
     resampled, covered = resample(torch.from_numpy(images), size), resample(inside.half(), size)
     if input_spec.coordinates:
-        coordinates = _coordinates(volume.shape[1:], spacing, (rows, columns), size)
-        resampled = torch.cat([resampled, coordinates], 1)
+        place = coordinates(volume.shape[1:], spacing, (rows, columns), size)
+        resampled = torch.cat([resampled, place], 1)
     return Inputs(resampled, covered > 0.5, (rows, columns), (volume.shape[2], volume.shape[3]))
 
 
-def _coordinates(
+def coordinates(
     shape: tuple[int, ...],
     spacing: tuple[float, float, float],
     window: tuple[slice, slice],
     size: tuple[int, int],
 ) -> Tensor:
-    """Return positions relative to the centre of the scan: float16 ``(slices, 3, h, w)``."""
+    """Return positions relative to the centre of a scan: float16 ``(slices, 3, h, w)``.
+
+    Parameters
+    ----------
+    shape, spacing : tuple
+        Of the scan: ``(slices, rows, columns)``, and voxel size (z, y, x) in mm.
+    window : tuple of slice
+        Rows and columns whose positions are returned.
+    size : tuple of int
+        Number of rows and columns that they become.
+    """
     parts, counts = (slice(0, shape[0]), *window), (shape[0], *size)
     axes = []
     for part, count, voxels, millimetres in zip(parts, counts, shape, spacing, strict=True):

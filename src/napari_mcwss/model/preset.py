@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from torch import Tensor, nn
 
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.layer_cam import layer_cam
 
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1
@@ -111,7 +112,7 @@ class Preset(nn.Module):
     keeps_last_epoch: ClassVar[bool] = False
     trains_in_parts: ClassVar[bool] = True
     rate: ClassVar[float] = 1.0
-    smoothing: ClassVar[tuple[float, float, float]] = (0.0, 0.0, 0.0)
+    smoothing: tuple[float, float, float] = (0.0, 0.0, 0.0)
     follows_image: ClassVar[bool] = False
     adapts_to_scan: ClassVar[bool] = False
     depth: ClassVar[int] = 1
@@ -131,11 +132,14 @@ class Preset(nn.Module):
         channels: int,
         classes: int,
         width: int,
-        pixel: float,
+        input_spec: InputSpec,
         encoder: str,  # noqa: ARG003
     ) -> Self:
-        """Make a preset out of the settings of any, with an encoder if it needs one."""
-        return cls(channels, classes, width, pixel)
+        """Make a preset out of the settings of any, with an encoder if it needs one.
+
+        `channels` are those of scans, without the position.
+        """
+        return cls(input_spec.channels(channels), classes, width, input_spec.pixel)
 
     @property
     def nesting(self) -> list[int]:

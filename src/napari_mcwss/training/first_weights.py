@@ -13,7 +13,6 @@ def new_network(preset: str, study: Study, config: TrainingConfig, input_spec: I
     """Make the network of a preset, with first weights that the seed alone decides."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        channels = input_spec.channels(len(study.channels))
         made = PRESETS[preset].preset_class
-        classes = len(study.classes)
-        return made.build(channels, classes, config.width, input_spec.pixel, config.encoder)
+        channels, classes = len(study.channels), len(study.classes)
+        return made.build(channels, classes, config.width, input_spec, config.encoder)

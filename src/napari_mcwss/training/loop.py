@@ -49,10 +49,11 @@ def train(
     scans : sequence of str, optional
         Scans to train on, by default all that are tagged.
     trusted : mapping, optional
-        Scan to its label image, uint8 ``(z, y, x)``, 0 background, k + 1 class k. The
-        second stage learns from them as often as from the masks of the first stage, or
-        from them alone if those differ much. If all scans trained on have one, there is
-        no first stage.
+        Scan to its label image, uint8 ``(z, y, x)``, 0 background, k + 1 class k. Heads
+        on features learn from them, and of ``auto`` these alone are trained. A second
+        stage learns from them as often as from the masks of the first stage, or from
+        them alone if those differ much. If all scans trained on have one, it has no first
+        stage before it.
     restart : bool
         Whether to discard an unfinished training of this name.
     watched : callable

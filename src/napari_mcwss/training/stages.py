@@ -195,12 +195,12 @@ class Training:
         preset = new_network(self.current, self.study, self.config, self.data.input_spec)
         yield from self._written(self._write_state, "state")
         place = Place(self.state.epochs + 1, self.state.stage, len(self.stages))
-        study, names, seed = self.study, self.task.split.training, self.config.seed
+        study, task, seed = self.study, self.task, self.config.seed
         preset.to(self.device)
 
         def work() -> Generator[Event, None, FeatureStage]:
             spec = self.data.input_spec
-            return run_stage(preset, data, study, names, spec, seed, place, self.clock)
+            return run_stage(preset, data, study, task, spec, seed, place, self.clock)
 
         steps = Returning(within_memory(work, self.batch))
         for event in steps:

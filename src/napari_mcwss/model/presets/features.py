@@ -2,11 +2,12 @@
 
 Some hundred tags cannot teach a network from nothing what most findings look like. Here a
 frozen encoder, trained on photographs, supplies the features, and heads learn to combine them.
-Large features locate a finding, but smear it; the details, which see little, sharpen it.
+Large features locate a finding, but smear it; the details, which see little, sharpen it. Where
+masks are given, a further head learns what the pixels of each class have in common.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +19,15 @@ from napari_mcwss.model.encoders.packing import groups
 from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER, load_encoder
 from napari_mcwss.model.encoders.slices import MULTIPLE, encode_slices, feature_strides
 from napari_mcwss.model.guided_filter import guided_filter
-from napari_mcwss.model.heads import FeatureHeads, PixelHead, join_levels
+from napari_mcwss.model.heads import FeatureHeads, MaskHead, PixelHead, join_levels
+from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import Maps, Preset, TaggedBatch
 
 JUDGED, HEADS = 4, 6
 """Heads that hold scans back, on whose tags they are judged, and all heads of the regions."""
 
-REGION_HIDDEN, DETAIL_HIDDEN = 32, 64
+REGION_HIDDEN, DETAIL_HIDDEN, MASK_HIDDEN = 32, 64, 64
 """Features of the hidden layer of a head of each kind."""
 
 SHARPNESS = 8.0
@@ -34,11 +36,24 @@ SHARPNESS = 8.0
 REGION_STRIDE, DETAIL_STRIDE = 8, 4
 """Pixels of the slice per pixel of the evidence of regions, and of details."""
 
+POSITION_STRIDE = 4
+"""Pixels of the slice per pixel of the position."""
+
 SMALL_REACH = 8
 """Largest stride of the levels that see little."""
 
 EDGE_RADIUS = 6
 """Radius in pixels of the guided filter, which fits maps to the image."""
+
+MASK_SMOOTHING = (1.0, 1.0, 1.0)
+"""`Preset.smoothing` of maps that were learnt from masks, pixel by pixel."""
+
+MASKS = "masks."
+"""What the names of weights begin with that only a preset has which learnt from masks."""
+
+
+Read = TypeVar("Read", Tensor, int)
+"""A level, or the number of its features."""
 
 
 class Features(Preset):
@@ -46,8 +61,12 @@ class Features(Preset):
 
     Parameters
     ----------
+    channels : int
+        Of scans, without the position.
     encoder : str
         Name of the encoder, see `ENCODERS`.
+    place : bool
+        Whether the input has three further channels with the position, for heads alone.
 
     Attributes
     ----------
@@ -55,6 +74,8 @@ class Features(Preset):
         `HEADS` heads of the large reach, which learn regions from tags.
     details : PixelHead
         A head of the small reach, which learns what the pixels of regions have in common.
+    masks : MaskHead, optional
+        A head that reads all levels and the regions, if masks are given: it makes the maps.
     share : Tensor
         ``(classes,)``: log-odds of the share of pixels in regions, which details start from.
     """
@@ -74,26 +95,52 @@ class Features(Preset):
         width: int,
         pixel: float = 1.0,
         encoder: str = DEFAULT_ENCODER,
+        *,
+        place: bool = False,
     ) -> None:
         super().__init__(channels, classes, width, pixel)
-        self.encoder_name = encoder
+        self.encoder_name, self.place = encoder, place
         network = load_encoder(encoder)
         self.strides = feature_strides(network)
         widths = [groups(channels) * width for width in network.widths]
         self.large_levels, self.small_levels = _reaches(self.strides)
+        if place:
+            self.large_levels.append(len(widths))
+            self.strides.append(POSITION_STRIDE)
+            widths.append(3)
+        self._widths = widths
         large, small = (
             [widths[k] for k in some] for some in (self.large_levels, self.small_levels)
         )
         self.heads = FeatureHeads(large, classes, HEADS, REGION_HIDDEN)
         self.details = PixelHead(small, classes, DETAIL_HIDDEN)
+        self.masks: MaskHead | None = None
         self.register_buffer("share", torch.zeros(classes))
         self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_check_digest)  # type: ignore[no-untyped-call]
 
     @classmethod
-    def build(cls, channels: int, classes: int, width: int, pixel: float, encoder: str) -> Self:
+    def build(
+        cls, channels: int, classes: int, width: int, input_spec: InputSpec, encoder: str
+    ) -> Self:
         """Make a preset with an encoder."""
-        return cls(channels, classes, width, pixel, encoder)
+        place = input_spec.coordinates
+        return cls(channels, classes, width, input_spec.pixel, encoder, place=place)
+
+    def begin_masks(self) -> MaskHead:
+        """Make a head that learns from masks."""
+        widths = self.mask_levels(self._widths, self.classes)
+        head = MaskHead(widths, int(self.place), self.classes, MASK_HIDDEN)
+        self.masks = head.to(self.share.device)
+        self.smoothing = MASK_SMOOTHING
+        return self.masks
+
+    def mask_levels(self, levels: Sequence[Read], region: Read) -> list[Read]:
+        """Return what the head reads that learns from masks: levels, regions, and position."""
+        read = list(levels)
+        read.insert(len(read) - int(self.place), region)
+        return read
 
     @property
     def encoder(self) -> Encoder:
@@ -101,8 +148,14 @@ class Features(Preset):
         return load_encoder(self.encoder_name, str(self.share.device))
 
     def encode(self, images: Tensor) -> list[Tensor]:
-        """Return the features of slices ``(slices, channels, h, w)``, see `encode_slices`."""
-        return encode_slices(self.encoder, images)
+        """Return the features of slices ``(slices, channels, h, w)``, see `encode_slices`.
+
+        The position, if it is read, is a last level.
+        """
+        levels = encode_slices(self.encoder, images[:, : self.channels])
+        if self.place:
+            levels.append(mean_at_stride(images[:, self.channels :], POSITION_STRIDE))
+        return levels
 
     def regions(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the evidence of all heads for the regions.
@@ -136,11 +189,21 @@ class Features(Preset):
         """Return the pooled evidence ``(slices, classes)`` and that of pixels, at `DETAIL_STRIDE`.
 
         Regions are the prior of the details, whose own log-odds are taken relative to their
-        mean share.
+        mean share. Masks teach single pixels, and the evidence is what was learnt from them.
         """
         region = self.regions(levels).mean(1)
+        if self.masks is not None:
+            return region, _against_others(self.mask_evidence(levels, region))
         fine = F.interpolate(region, self._grid(levels, DETAIL_STRIDE), mode="bilinear")
         return region, fine + self.detail(levels) - self.share[:, None, None]
+
+    def mask_evidence(self, levels: Sequence[Tensor], region: Tensor) -> Tensor:
+        """Return the log-odds ``(slices, classes + 1, h, w)`` of `masks`, at `DETAIL_STRIDE`."""
+        assert self.masks is not None
+        read, size = self.mask_levels(levels, region), self._grid(levels, DETAIL_STRIDE)
+        components = self.masks.project(read, size)
+        evidence: Tensor = self.masks(components.movedim(1, -1)).movedim(-1, 1)
+        return evidence
 
     def losses(self, batch: TaggedBatch) -> dict[str, Tensor]:
         """Refuse: its heads learn from the features of all slices at once, see `fit_heads`."""
@@ -154,7 +217,8 @@ class Features(Preset):
         scores = self._scores(region, foreground)
         cams = F.interpolate(fine, scale_factor=DETAIL_STRIDE, mode="bilinear")
         cams = cams[..., :height, :width].sigmoid() * inside
-        return Maps(scores, guided_filter(cams, images, EDGE_RADIUS).clamp(0, 1) * inside)
+        guide = images[:, : self.channels]
+        return Maps(scores, guided_filter(cams, guide, EDGE_RADIUS).clamp(0, 1) * inside)
 
     def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Return the scores of regions alone."""
@@ -174,6 +238,16 @@ class Features(Preset):
         return height * self.strides[0] // stride, width * self.strides[0] // stride
 
 
+def mean_at_stride(maps: Tensor, stride: int) -> Tensor:
+    """Reduce maps ``(slices, channels, h, w)`` to their mean in the pixels of a stride.
+
+    They are first padded to a multiple of `MULTIPLE` with their last rows and columns.
+    """
+    height, width = maps.shape[-2:]
+    pad = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+    return F.avg_pool2d(F.pad(maps, pad, mode="replicate"), stride)
+
+
 def foreground_at_stride(foreground: Tensor, stride: int) -> Tensor:
     """Reduce a foreground ``(slices, 1, h, w)`` to its share in the pixels of a stride, 0..1."""
     height, width = foreground.shape[-2:]
@@ -187,6 +261,22 @@ def _reaches(strides: Sequence[int]) -> tuple[list[int], list[int]]:
     large = list(range(len(strides)))[1 if len(strides) > 2 else 0 :]
     small = [k for k, stride in enumerate(strides) if stride <= SMALL_REACH] or large
     return large, small
+
+
+def _against_others(evidence: Tensor) -> Tensor:
+    """Return the log-odds of each class against the most probable other output.
+
+    So at most one class of a pixel is above 0, as in masks, whichever may cover which.
+    """
+    best = evidence.topk(2, 1).values
+    others = torch.where(evidence == best[:, :1], best[:, 1:], best[:, :1])
+    return (evidence - others)[:, 1:]
+
+
+def _make_room(preset: nn.Module, weights: Mapping[str, Tensor], *_others: object) -> None:
+    assert isinstance(preset, Features)
+    if any(name.startswith(MASKS) for name in weights):
+        preset.begin_masks()
 
 
 def _check_digest(preset: nn.Module, _incompatible: object) -> None:

@@ -16,7 +16,7 @@ class HierarchicalPreset(Preset):
     keeps_last_epoch: ClassVar[bool] = True
     # At a lower rate a short training ends before small findings are learnt.
     rate: ClassVar[float] = 2.5
-    smoothing: ClassVar[tuple[float, float, float]] = (2.0, 1.0, 1.0)
+    smoothing: tuple[float, float, float] = (2.0, 1.0, 1.0)
     follows_image: ClassVar[bool] = True
 
     parents: Tensor

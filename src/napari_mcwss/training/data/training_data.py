@@ -18,6 +18,7 @@ from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.presets.registry import PRESETS, second_stage, tried
 from napari_mcwss.study.study import Study
+from napari_mcwss.tags.advice import PREDICTIVE_AUC, level_area
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
     mask_digest,
@@ -80,8 +81,8 @@ def volume_input_spec(input_spec: InputSpec, side: float) -> InputSpec:
 class Task:
     """Scans and masks that a training learns from.
 
-    `trusted` has given label images by scan, for the second stage; `unused` are scans with label
-    images that are not trained on.
+    `trusted` has given label images by scan, for heads on features and the second stage; `unused`
+    are scans with label images that are not trained on.
     """
 
     split: Split
@@ -97,9 +98,11 @@ class Task:
         trusted: Mapping[str, NDArray[np.uint8]],
     ) -> "Task":
         """Choose the scans; refuse tags that do not suffice, and label images that do not fit."""
-        if trusted and not config.refine:
+        first = PRESETS[tried(config.preset)[0]].preset_class
+        if trusted and not (config.refine or first.fits_features):
             raise McwssError(
-                "only a second stage learns from masks: train with refine, or without masks"
+                "only the method 'features' and second stages learn from masks: train with refine, "
+                "or without masks"
             )
         if config.volumetric and not config.refine:
             raise McwssError("only a second stage can be in 3-D: train with refine, too")
@@ -117,7 +120,6 @@ class Task:
                 )
         tags = {scan: study.tags.read(scan).values for scan in tagged}
         # Heads on features hold parts of the scans back themselves.
-        first = PRESETS[tried(config.preset)[0]].preset_class
         share = 0.0 if first.fits_features else config.validation_share
         split = split_scans(tags, share, config.seed, keep=keep)
         unused = tuple(scan for scan in trusted if scan not in tagged)
@@ -134,11 +136,13 @@ class Task:
 
     def stages(self, config: TrainingConfig) -> list[str]:
         """Return the presets of the stages, in their order."""
-        second = second_stage(volumetric=config.volumetric)
-        if len(self.trusted) == len(self.split.training):
-            return [second]
         first = list(tried(config.preset))
-        return [*first, second] if config.refine else first
+        if config.refine:
+            second = second_stage(volumetric=config.volumetric)
+            complete = len(self.trusted) == len(self.split.training)
+            return [second] if complete else [*first, second]
+        # The others would learn nothing from the masks.
+        return first[:1] if self.trusted else first
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
@@ -235,13 +239,22 @@ class TrainingData:
 
     def _read_for(self, preset: type[Preset]) -> Generator[Event, None, None]:
         pixel = self.config.pixel or self._pixel(preset)
-        self.input_spec = replace(self.input_spec, pixel=pixel)
+        place = self.config.place or (preset.fits_features and self._masks_have_place)
+        self.input_spec = replace(self.input_spec, pixel=pixel, coordinates=place)
         if self.config.pixel is None and pixel != self._told_of_pixel:
             self._told_of_pixel = pixel
             yield Message(f"slices are read with pixels of {pixel:.2g} mm")
 
     def _pixel(self, preset: type[Preset]) -> float:
         return self._feature_pixel if preset.fits_features else self._own_pixel
+
+    @cached_property
+    def _masks_have_place(self) -> bool:
+        """Whether masks are given of scans that are cut alike, as their tags tell."""
+        tags = {scan: self.study.tags.read(scan).values for scan in self.task.split.training}
+        return bool(self.task.trusted) and any(
+            level_area(tags, index) >= PREDICTIVE_AUC for index in range(len(self.study.classes))
+        )
 
     @cached_property
     def _feature_pixel(self) -> float:

@@ -29,10 +29,17 @@ class ScanFeatures:
         One map per level, float16 ``(slices, features, h, w)``, see `encode_slices`.
     foreground : Tensor
         Share of foreground, float16 ``(slices, 1, h, w)`` at the finest stride.
+    mask : Tensor, optional
+        Shares of background and each class in the pixels of details, float16
+        ``(slices, classes + 1, h, w)``, of a scan whose mask is given.
+    depth : Tensor, optional
+        Place of each slice along the scan, in pixels of details, ``(slices,)``.
     """
 
     levels: tuple[Tensor, ...]
     foreground: Tensor
+    mask: Tensor | None = None
+    depth: Tensor | None = None
 
 
 @dataclass(frozen=True)

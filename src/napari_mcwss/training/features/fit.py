@@ -1,7 +1,6 @@
 """Fitting the heads of the preset ``features`` to tags: all heads at once."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,33 +17,36 @@ from napari_mcwss.model.presets.features import (
     SHARPNESS,
     Features,
 )
-from napari_mcwss.training.features.feature_set import FeatureBatch, FeatureSet
+from napari_mcwss.training.features.feature_set import FeatureSet
+from napari_mcwss.training.features.fit_masks import fit_masks, mask_rounds
 from napari_mcwss.training.features.seeding import seeded
+from napari_mcwss.training.features.steps import (
+    BATCH,
+    PIXELS,
+    FitProgress,
+    batch_on,
+    draw_rows,
+    feature_statistics,
+    foreground_at,
+    held_out_regions,
+    set_rate,
+    take_step,
+)
 
-BATCH = 16
 RATE, DETAIL_RATE = 5e-3, 3e-3
 DECAY = 1e-4
-WARM_UP = 20
 
 REGION_STEPS, DETAIL_STEPS = 120, 300
 """Steps of `BATCH` slices for the regions, and of `PIXELS` pixels for their details."""
 
-PIXELS, PIXELS_OF_SLICE, MOST_PIXELS = 4096, 800, 400_000
-"""Pixels of a step, those sampled from a slice, and from all slices, for details."""
+PIXELS_OF_SLICE, MOST_PIXELS = 800, 400_000
+"""Pixels sampled from a slice, and from all slices, for details."""
 
 PRIOR = 0.05
 """Weight of present slices in the extent loss, see `extent_loss`."""
 
 MAXIMUM = 1.0
 """Weight of the cross-entropy of the smooth maximum, relative to that of the pixels."""
-
-
-@dataclass(frozen=True)
-class FitProgress:
-    """A step of the fit: its loss terms by name, if it has any, and the share done, 0..1."""
-
-    losses: dict[str, float]
-    progress: float
 
 
 def fit_heads(
@@ -58,8 +60,9 @@ def fit_heads(
     """Fit all heads of a preset, which is on the device to train on.
 
     `JUDGED` heads hold a part of the scans back, and are judged by their tags; regions are the
-    mean of all heads. Yield after every step; closing the generator stops. Return the scores
-    ``(slices, classes)``, log-odds, of the tags by the heads that hold back the slice's scan.
+    mean of all heads. Masks, if there are any, take the place of details: see `fit_masks`. Yield
+    after every step; closing the generator stops. Return the scores ``(slices, classes)``,
+    log-odds, of the tags by the heads that hold back the slice's scan.
     """
     generator = torch.Generator().manual_seed(seed)
     return seeded(_fit_all(preset, data, generator, region_steps, detail_steps), seed)
@@ -75,7 +78,8 @@ def _fit_all(
     device = preset.share.device
     _standardise(preset, data, generator)
     held = _held_back(data, generator).to(device)
-    total = region_steps + detail_steps
+    rounds = mask_rounds(data)
+    total = region_steps + detail_steps * (rounds or 1)
     optimiser = torch.optim.AdamW(
         [p for p in preset.heads.parameters() if p.requires_grad], RATE, weight_decay=DECAY
     )
@@ -92,7 +96,11 @@ def _fit_all(
         take_step(optimiser, loss)
         yield FitProgress({"regions": float(loss.detach())}, (step + 1) / total)
     scores = _judge(preset, data, held)
-    yield from _fit_details(preset, data, generator, detail_steps, region_steps / total)
+    begun = region_steps / total
+    if rounds:
+        yield from fit_masks(preset, data, held, generator, detail_steps, begun)
+    else:
+        yield from _fit_details(preset, data, generator, detail_steps, begun)
     preset.eval()
     return scores
 
@@ -161,10 +169,7 @@ def _judge(preset: Features, data: FeatureSet, held: Tensor) -> Tensor:
     for rows in torch.arange(len(data)).split(BATCH):
         batch = batch_on(preset.share.device, data.take(rows))
         inside = foreground_at(batch.foreground, REGION_STRIDE, data.strides[0])
-        # With a single scan there is nothing to hold back, and every head is judged.
-        judging = held[rows] | ~held[rows].any(1, keepdim=True)
-        weights = judging / judging.sum(1, keepdim=True)
-        maps = (preset.regions(batch.levels) * weights[..., None, None, None]).sum(1)
+        maps = held_out_regions(preset, batch, held[rows])
         scores.append(smooth_maximum(maps, inside, SHARPNESS).cpu())
     return torch.cat(scores)
 
@@ -185,49 +190,3 @@ def _standardise(preset: Features, data: FeatureSet, generator: torch.Generator)
         (preset.details, preset.small_levels),
     ):
         heads.standardise([means[k] for k in chosen], [deviations[k] for k in chosen])
-
-
-def feature_statistics(
-    data: FeatureSet, generator: torch.Generator
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the means and deviations of features of each level, ``(width,)``, in some slices."""
-    some = torch.randperm(len(data), generator=generator)[:64]
-    # One by one: padding is no sample of anything.
-    levels = [data.take(row[None]).levels for row in some]
-    means, deviations = [], []
-    for maps in zip(*levels, strict=True):
-        values = torch.cat([part[0].flatten(1).float() for part in maps], 1)
-        means.append(values.mean(1))
-        deviations.append(values.std(1) + 1e-3)
-    return means, deviations
-
-
-def draw_rows(count: int, steps: int, generator: torch.Generator) -> list[Tensor]:
-    """Return the rows of each step, in shuffled rounds of all slices."""
-    rounds = -(-steps * BATCH // count)
-    order = torch.cat([torch.randperm(count, generator=generator) for _ in range(rounds)])
-    return list(order[: steps * BATCH].split(BATCH))
-
-
-def batch_on(device: torch.device, batch: FeatureBatch) -> FeatureBatch:
-    """Return a batch on a device, in float32."""
-    levels = [level.to(device).float() for level in batch.levels]
-    return FeatureBatch(levels, batch.foreground.to(device).float(), batch.tags.to(device))
-
-
-def foreground_at(foreground: Tensor, stride: int, finest: int) -> Tensor:
-    """Reduce the share of foreground at the finest stride to a larger one."""
-    return F.avg_pool2d(foreground, stride // finest) if stride > finest else foreground
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float, step: int, steps: int) -> None:
-    """Set the rate of a step: it rises at first, then falls to 0."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-
-
-def take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take a step down the loss."""
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()

@@ -15,18 +15,17 @@ from napari_mcwss.model.maps import smooth_maximum
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.presets.features import REGION_STRIDE
 from napari_mcwss.training.features.feature_set import FeatureSet, ScanFeatures
-from napari_mcwss.training.features.fit import (
+from napari_mcwss.training.features.fit import DECAY, region_loss
+from napari_mcwss.training.features.seeding import seeded
+from napari_mcwss.training.features.steps import (
     BATCH,
-    DECAY,
     batch_on,
     draw_rows,
     feature_statistics,
     foreground_at,
-    region_loss,
     set_rate,
     take_step,
 )
-from napari_mcwss.training.features.seeding import seeded
 from napari_mcwss.training.features.store import EncodedScan
 
 HEADS, HIDDEN = 2, 32

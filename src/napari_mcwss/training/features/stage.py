@@ -4,7 +4,7 @@ It takes seconds to minutes. There are no epochs, and no state within it: after 
 starts again.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,6 +15,7 @@ from napari_mcwss.model.preset import Preset
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.clock import Clock, Pace
 from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.data.training_data import Task
 from napari_mcwss.training.events import Batch, Event, Message
 from napari_mcwss.training.features.choice import unpredictable
 from napari_mcwss.training.features.encode import encode_scans
@@ -64,18 +65,18 @@ def run_stage(
     preset: Preset,
     data: SliceDataset,
     study: Study,
-    names: Sequence[str],
+    task: Task,
     input_spec: InputSpec,
     seed: int,
     place: Place,
     clock: Clock,
 ) -> Generator[Event, None, FeatureStage]:
-    """Encode the slices of some scans, and fit the heads of a preset with `fits_features`.
+    """Encode the slices of a task, and fit the heads of a preset with `fits_features`.
 
     The preset is on the device to train on; `input_spec` is how the data were read.
     """
-    heads = cast("Features", preset)
-    features = yield from encode_scans(heads, data, study, names, input_spec)
+    heads, names = cast("Features", preset), task.split.training
+    features = yield from encode_scans(heads, data, study, names, task.trusted, input_spec)
     pace, last, before = Pace(), clock.seconds, 0.0
     steps = Returning(fit_heads(heads, features, seed=seed))
     losses: dict[str, list[float]] = {}
@@ -104,4 +105,6 @@ def run_stage(
     scores = steps.value
     aucs = tag_aucs(scores, data.tags, study.class_names)
     failed = unpredictable([aucs], data.tags.numpy(), study.class_names)
+    if task.trusted:
+        failed = ()  # Whether tags are predicted says nothing of maps that masks have taught.
     return FeatureStage(means, aucs, failed, HeldOut.of(scores, data, names).state(), count)
