@@ -134,3 +134,24 @@ def test_closing_the_study_stops_the_encoding(dock, qtbot):
         dock.session.study_changed.emit()
     assert ended.args[0].cancelled
     assert not dock.live.encoding.scans
+
+
+def test_suggestions_follow_live_maps(dock, qtbot):
+    suggesting = dock.suggesting
+    assert not suggesting.isVisible()
+    with qtbot.waitSignal(dock.live.encoding.background.ended, timeout=PATIENCE):
+        switch(qtbot, dock)
+    with qtbot.waitSignal(dock.live.suggested, timeout=PATIENCE):
+        tag_slices(qtbot, dock)
+    # The scan is tagged but for its first slice.
+    assert suggesting.isVisible()
+    assert not suggesting.suggest_button.isVisible()
+    with qtbot.waitSignals([dock.live.suggested, dock.settled], timeout=PATIENCE):
+        dock._read("scan-1")
+    for index, word in ((SLICES - 2, "present"), (2, "absent")):
+        dock.session.go_to(index)
+        assert suggesting.here.text().startswith(f"Suggested: blob {word}")
+    qtbot.mouseClick(suggesting.accept_button, Qt.MouseButton.LeftButton)
+    assert dock.session.table.values[2, 0] == 0
+    switch(qtbot, dock)
+    assert not suggesting.isVisible()

@@ -120,6 +120,8 @@ class TaggingDock(Dock):
         self.slices.doubtful_wanted.connect(self.suggesting.go_on)
         self.live = LiveMaps(self.session, self.scans, self.slices.preferences)
         self.slices.slice_row.layout().addWidget(self.live.box)
+        self.live.suggested.connect(self.suggesting.take_live)
+        self.live.forgotten.connect(self.suggesting.drop_live)
         self.tag_menu = TagMenu(self.session, self.comparison)
         self.lost = LostScans(self.session.order)
         self.lost.found.connect(self._lost_found)

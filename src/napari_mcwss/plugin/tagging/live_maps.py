@@ -1,5 +1,6 @@
-"""Maps of heads that follow the tags, on the slice on screen."""
+"""Maps of heads that follow the tags, on the slice on screen, and the tags that they suggest."""
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -39,9 +40,15 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         To be placed elsewhere.
     shown : Signal
         New maps are on screen.
+    suggested : Signal
+        Name of the scan on screen, and the probabilities of its tags, see `Probabilities`.
+    forgotten : Signal
+        Maps and probabilities do not count any more.
     """
 
     shown = Signal()
+    suggested = Signal(str, object)
+    forgotten = Signal()
 
     def __init__(self, session: Session, scans: ScanList, preferences: UserPreferences) -> None:
         super().__init__(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -57,6 +64,8 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         self.fitting.ended.connect(self._fitted)
         self._mapping = Latest(self, "making of live maps")
         self._mapping.answered.connect(self._show)
+        self._scoring = Latest(self, "suggestion of tags by live maps")
+        self._scoring.answered.connect(self._suggest)
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self._fit)
         self.box = QCheckBox(
@@ -100,6 +109,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
     def _scan_changed(self, *_: object) -> None:
         self._want()
         self._map()
+        self._score()
 
     def _want(self) -> None:
         """Tell which scans to encode first."""
@@ -111,11 +121,13 @@ class LiveMaps(QLabel):  # type: ignore[misc]
     def _forget(self) -> None:
         self._rest.stop()
         self._mapping.forget()
+        self._scoring.forget()
         self.fitting.cancel()
         self.encoding.stop()
         self._heads, self._missing, self._study, self._outdated = None, {}, None, False
         if not self._session.window_closed:
             hide_live_layers(self._session.viewer)
+        self.forgotten.emit()
         self._say()
 
     def _encoded(self, scan: str) -> None:
@@ -124,6 +136,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
             self._tags_changed()
         if scan == self._session.scan:
             self._map()
+            self._score()
         self._say()
 
     def _tags_changed(self, *_: object) -> None:
@@ -171,6 +184,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         if self._study is self._session.study and outcome.value is not None:
             self._heads = outcome.value
             self._map()
+            self._score()
         if self._outdated:
             self._fit()
 
@@ -198,6 +212,26 @@ class LiveMaps(QLabel):  # type: ignore[misc]
             maps[known],
         )
         self.shown.emit()
+
+    def _score(self) -> None:
+        """Compute the probabilities of the tags of the scan on screen."""
+        study, scan, heads = self._session.study, self._session.scan, self._heads
+        encoded = self.encoding.scans.get(scan or "")
+        if study is None or scan is None or not self.box.isChecked():
+            return
+        if heads is None or encoded is None:
+            return
+        slices, strides = study.scan(scan).geometry.shape[0], self.encoding.strides
+        self._scoring.ask(lambda: ((study, scan), _scores(heads, encoded, slices, strides)))
+
+    def _suggest(self, answer: tuple[tuple[Any, str], "NDArray[np.float32]"]) -> None:
+        (study, scan), scores = answer
+        if (study, scan) != (self._session.study, self._session.scan):
+            return
+        for k, name in enumerate(study.class_names):
+            if name in self._missing:
+                scores[:, k] = math.nan
+        self.suggested.emit(scan, scores)
 
     def _say(self) -> None:
         text = ""
@@ -235,6 +269,12 @@ def _fit(
             heads: FeatureHeads = end.value
             return heads
         yield None
+
+
+def _scores(heads: Any, scan: Any, slices: int, strides: Sequence[int]) -> "NDArray[np.float32]":
+    from napari_mcwss.training.features.live import live_scores
+
+    return live_scores(heads, scan, slices, strides)
 
 
 def _maps(heads: Any, scan: Any, slice_index: Any, strides: Sequence[int]) -> "NDArray[np.uint8]":

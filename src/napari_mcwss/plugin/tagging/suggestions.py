@@ -36,7 +36,7 @@ DOUBT = "The slice, of any scan, with the least certain suggestion"
 class Suggesting(QWidget):  # type: ignore[misc]
     """Asks a model for tags, shows them on the strip, and accepts them as tags.
 
-    Hidden while the study has no model.
+    Live maps suggest tags, too, where no model has. Hidden while there is neither.
 
     Attributes
     ----------
@@ -56,6 +56,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         self._strip = strip
         self._study: Study | None = None
         self._found: dict[str, Probabilities] = {}
+        self._live: set[str] = set()
         self._visited: set[tuple[str, int]] = set()
         self._known: set[str] = set()
         self.background = Background(self)
@@ -138,7 +139,20 @@ class Suggesting(QWidget):  # type: ignore[misc]
     def forget(self, _: str = "") -> None:
         """Drop all suggestions."""
         self.background.cancel()
-        self._found, self._visited = {}, set()
+        self._found, self._live, self._visited = {}, set(), set()
+        self.show_slice()
+
+    def take_live(self, scan: str, probabilities: Probabilities) -> None:
+        """Show what live maps suggest for a scan, unless a model has."""
+        if scan not in self._found or scan in self._live:
+            self._found[scan] = probabilities
+            self._live.add(scan)
+            self.show_slice()
+
+    def drop_live(self) -> None:
+        """Drop what live maps have suggested."""
+        self._found = {k: found for k, found in self._found.items() if k not in self._live}
+        self._live.clear()
         self.show_slice()
 
     def accept_here(self) -> None:
@@ -186,6 +200,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
                     texts.append(f"{name} {word} {max(value, 1 - value):.2f}")
         self.here.setText(f"Suggested: {', '.join(texts)}" if texts else "")
         running = self.background.running
+        self._show_controls()
         self.suggest_button.setEnabled(not running)
         self.cancel_button.setVisible(running)
         self.accept_button.setEnabled(bool(texts) and not self._session.read_only)
@@ -213,6 +228,7 @@ class Suggesting(QWidget):  # type: ignore[misc]
         elif event[0] is self._session.study and not self.background.cancelling:
             _, scan, probabilities = event
             self._found[scan] = probabilities
+            self._live.discard(scan)
             self.show_slice()
 
     def _ended(self, _outcome: JobOutcome) -> None:
@@ -228,10 +244,16 @@ class Suggesting(QWidget):  # type: ignore[misc]
         states = [] if study is None else model_states(study)
         self.model.show_models(states, default_model(states, chosen, self._known))
         self._known = {state.name for state in states if state.finished}
-        self.setVisible(bool(states))
         if study is not self._study or self.model.model != chosen:
             self._study = study
             self.forget()
+        self._show_controls()
+
+    def _show_controls(self) -> None:
+        models = bool(self.model.count())
+        self.model.setVisible(models)
+        self.suggest_button.setVisible(models)
+        self.setVisible(models or bool(self._found))
 
 
 def _predict(
