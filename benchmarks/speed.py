@@ -71,6 +71,7 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
         if isinstance(network, Local):
             network.contrasted.fill_(True)
         study.make_folder(study.folder / "models")
+        study.make_folder(study.model_folder(name))
         save_model(study.model_folder(name), network, info)
     return study
 

@@ -72,6 +72,8 @@ def main(study: Path, images: Path) -> None:
     )
     bring_forward(training)
     training.settings.name.setText("picture")
+    # It shows epochs at once.
+    training.settings.fields["preset"].value = "local"
     training.live_maps.box.setChecked(True)
     training.train_button.click()
     wait_for(lambda: len(epochs) >= 3 and any("learning" in layer.name for layer in viewer.layers))

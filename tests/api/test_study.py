@@ -31,7 +31,7 @@ def test_a_setting_that_is_misspelt_is_refused_with_the_nearest_one(study):
 
 
 def test_leaving_the_loop_stops_a_training_that_can_be_resumed(study):
-    settings = {"epochs": 2, "width": 2, "device": "cpu"}
+    settings = {"preset": "local", "epochs": 2, "width": 2, "device": "cpu"}
     for event in study.training("second", **settings):
         if isinstance(event, mcwss.events.Epoch):
             break

@@ -63,6 +63,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         folder / "study", scans=files, channels=["t1c", "flair"], classes=list(CLASSES)
     )
     study.tags.change("scan", 1, "TC", 1)
+    study.make_folder(study.model_folder("m"))
     save_model(study.model_folder("m"), untrained(info_of("mcwss")), info_of("mcwss"))
     return study
 
@@ -155,6 +156,7 @@ def test_what_a_preset_predicts_is_what_is_read_again(tmp_path: Path, preset: st
     torch.manual_seed(0)
     info = info_of(preset)
     network = untrained(info)
+    study.make_folder(study.model_folder("m"))
     save_model(study.model_folder("m"), network, info)
     model = TrainedModel(info, network.eval(), torch.device("cpu"))
     for chosen in (MaskSettings(gate=None), MaskSettings(0.3, None, steps=(Step("edges"),))):

@@ -139,6 +139,11 @@ class Study(StudyLayout):
         ------
         McwssError
             If its ``mcwss.json`` is missing, or lacks a scan or a class of this object.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> mcwss.Study.open("my-study").check_there()
         """
         path = self.folder / STUDY_FILE
         try:
@@ -153,7 +158,19 @@ class Study(StudyLayout):
         self._stamp = stamp
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder of the study, and those in between; the study's own must be there."""
+        """Make a folder of the study, and those in between; the study's own must be there.
+
+        Raises
+        ------
+        McwssError
+            If the study is gone, or a folder cannot be made.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.make_folder(study.model_folder("first"))
+        """
         self.check_there()
         path = self.folder
         try:
