@@ -1,6 +1,7 @@
 """Numbers and names as users read and type them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import takewhile
 
 
 def duration(seconds: float) -> str:
@@ -45,6 +46,25 @@ def number_text(value: float) -> str:
     """
     short = f"{value:g}"
     return short if float(short) == value else repr(float(value))
+
+
+def differing(names: Sequence[str], longest: int = 16) -> list[str]:
+    """Return long names with ``…`` instead of the start that all have in common.
+
+    The start ends at the last ``_ - .`` or space in it. Names that all have at most `longest`
+    characters stay as they are.
+
+    Examples
+    --------
+    >>> differing(["cohort-of-2021_00006_t1.nii.gz", "cohort-of-2021_00006_flair.nii.gz"])
+    ['…t1.nii.gz', '…flair.nii.gz']
+    """
+    if len({*names}) < 2 or max(map(len, names)) <= longest:
+        return list(names)
+    alike = takewhile(lambda letters: len({*letters}) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in alike)
+    start = max(map(common.rfind, "_-. ")) + 1
+    return [f"…{name[start:]}" if start else name for name in names]
 
 
 def counted(number: int, unit: str) -> str:

@@ -136,7 +136,8 @@ def new(
 ) -> None:
     """Make a study of scans where they are.
 
-    In a sub-folder a channel is the file whose stem is or ends in its name.
+    In a sub-folder a channel is the file whose stem is or ends in its name. Folders of nnU-Net,
+    the Medical Segmentation Decathlon, BIDS, ISLES, TotalSegmentator, LiTS and AMOS are recognised.
     """
     names = None if channels is None else names_in(channels)
     if names is not None and not names:

@@ -13,7 +13,10 @@ from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, kinds_text, ste
 StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
 Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
 Masks = Annotated[
-    str, typer.Option(help="Name of the mask among each scan's files, or a folder of masks.")
+    str,
+    typer.Option(
+        help="Name of the mask among each scan's files, or a folder of masks or of a data set."
+    ),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Name of the model.")]
 Device = Annotated[

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import contrast, placement
-from napari_mcwss.scans.finding import MASK_NAMES
+from napari_mcwss.scans.file_names import MASK_NAMES
 from napari_mcwss.scans.formats.registry import format_named, stem_of
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_scans, guess_channels, images_in, scans_among
+from napari_mcwss.scans.file_names import guess_channels, images_in
+from napari_mcwss.scans.finding import find_scans, scan_folders, scans_among
 from napari_mcwss.scans.formats.registry import format_of
+from napari_mcwss.scans.layouts import (
+    bids_scans,
+    image_folders,
+    listed_channels,
+    numbered_channels,
+)
+from napari_mcwss.scans.reading import read_header
 from napari_mcwss.scans.scan import COLOURS
 
 if TYPE_CHECKING:
@@ -31,7 +39,9 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
 
     Scans of one file each have the channels `COLOURS` if any of them is a coloured picture, and
     ``image`` if none is. Of scans in sub-folders with several files, the channels are the ends of
-    the first scan's file names.
+    the first scan's file names; in BIDS, those that all scans have. Where channels are numbered,
+    as in nnU-Net or in one file of several, they have the names in ``dataset.json``, else their
+    numbers.
 
     Parameters
     ----------
@@ -48,6 +58,8 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
     McwssError
         If a folder or a picture cannot be read, or a sub-folder holds many images.
     """
+    if sources[0].is_dir() and (known := _of_data_set(sources[0])):
+        return known
     guessed = _from_names(sources)
     if len(guessed) > 1 and sources[0].is_dir():
         return guessed
@@ -76,7 +88,7 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
     first = sources[0]
     if not first.is_dir():
         return guess_channels(sources) if len(sources) > 1 else [_SINGLE]
-    subs = (sub for sub in sorted(first.iterdir()) if sub.is_dir())
+    subs = scan_folders(first)
     of_a_scan = next((images for sub in subs if (images := images_in(sub))), [])
     if len(of_a_scan) > _MOST_CHANNELS:
         folder = of_a_scan[0].parent
@@ -85,6 +97,28 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
             "scan, choose this folder; else name the channels"
         )
     return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
+
+
+def _of_data_set(folder: Path) -> list[str]:
+    """Name the channels of a data set as `layouts` describes it; none for any other folder."""
+    if scans := bids_scans(folder):
+        guesses = [guess_channels(files) for files in scans.values()]
+        return [name for name in guesses[0] if all(name in names for names in guesses)]
+    parts = image_folders(folder)
+    if not parts:
+        return []
+    listed = listed_channels(parts[0])
+    if scans_of_part := numbered_channels(parts[0]):
+        count = len(next(iter(scans_of_part.values())))
+    else:
+        files = _single_files([folder])
+        if not files or _any_coloured(files):
+            return list(COLOURS) if files else []
+        header = read_header(files[0])
+        count = 1 if header.coloured else header.channels
+    if len(listed) == count:
+        return listed
+    return [_SINGLE] if count == 1 else [f"{n:04d}" for n in range(count)]
 
 
 def _single_files(sources: Sequence[Path]) -> list[Path]:

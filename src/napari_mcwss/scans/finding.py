@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
+from napari_mcwss.scans.file_names import (
+    MASK_NAMES,
+    SEPARATORS,
+    images_in,
+    is_mask,
+    number_of,
+    numbered_masks,
+    prefix_of,
+)
 from napari_mcwss.scans.formats.registry import format_of, formats_text, stem_of
+from napari_mcwss.scans.layouts import (
+    MASK_FOLDER,
+    bids_masks,
+    bids_root,
+    bids_scans,
+    image_folders,
+    label_folder,
+    listed_channels,
+    masks_for,
+    numbered_channels,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-MASK_NAMES = ("seg", "mask", "label", "labels", "segmentation")
-"""Stems, or ends of stems, of mask files."""
-
-_SEPARATORS = "_-. "
+    from collections.abc import Collection, Mapping, Sequence
 
 
 def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
@@ -28,6 +44,11 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     sub-folder with a single file of another name is a scan whose file holds all channels. In
     a folder of files, the scan's name comes before the channel's; if no file is named after a
     channel, each file is a scan. A folder with a DICOM series counts as a file.
+
+    Data sets that are laid out as nnU-Net, the Medical Segmentation Decathlon, AMOS or BIDS have
+    it are recognised, and so are folders of masks, which hold no scans. The channels of nnU-Net
+    have the names in its ``dataset.json`` or their numbers; without such names, as many channels
+    of any name are taken in the order of their numbers.
 
     Parameters
     ----------
@@ -50,12 +71,9 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     """
     if not folder.is_dir():
         raise McwssError(f"'{folder}' is not a folder: name the folder that holds the scans")
-    scans = {
-        sub.name: files
-        for sub in sorted(folder.iterdir())
-        if sub.is_dir() and not sub.name.startswith(".") and format_of(sub) is None
-        if (files := _scan_in(sub, channels))
-    }
+    if scans := _scans_of_data_set(folder, channels):
+        return scans
+    scans = {sub.name: files for sub in scan_folders(folder) if (files := _scan_in(sub, channels))}
     images = [folder] if format_of(folder) else images_in(folder)
     scans = scans or scans_among(images, folder.name, channels)
     if not scans:
@@ -64,6 +82,16 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
             f"({', '.join(channels)}), or files of their own ({formats_text()})"
         )
     return scans
+
+
+def scan_folders(folder: Path) -> list[Path]:
+    """List the sub-folders that may be scans, without hidden ones and those of masks."""
+    return [
+        sub
+        for sub in sorted(folder.iterdir())
+        if sub.is_dir() and not sub.name.startswith(".") and format_of(sub) is None
+        if not MASK_FOLDER.fullmatch(sub.name)
+    ]
 
 
 def find_masks(
@@ -78,8 +106,10 @@ def find_masks(
     Parameters
     ----------
     masks : str
-        A folder of masks with the scans' names; or the name of the masks beside the scans'
-        own files, where they are found as channels are.
+        A folder of masks with the scans' names, or of a data set as `find_scans` recognises it;
+        or the name of the masks beside the scans' own files, where they are found as channels
+        are (``segmentations/liver``: in a folder there), or of a folder beside the scans' own,
+        such as ``labelsTr``. The mask of ``volume-0`` may be called ``segmentation-0``.
     files : mapping of str to Path
         Any file of each scan, for all scans of a study: scans may share a folder.
     only : collection of str, optional
@@ -97,37 +127,19 @@ def find_masks(
     McwssError
         If a scan has no mask or does not exist, or two files match equally well.
     """
-    given = Path(masks)
-    folders = {scan: given if given.is_dir() else file.parent for scan, file in files.items()}
-    scans_in = Counter(folders.values())
-    if only is not None:
-        if strange := [scan for scan in only if scan not in files]:
-            raise McwssError(
-                f"no scan {strange[0]!r} in this study: expected {names_text(list(files))}"
-            )
-        folders = {scan: folders[scan] for scan in only}
-    images = {folder: images_in(folder) for folder in set(folders.values())}
+    if only is not None and (strange := [scan for scan in only if scan not in files]):
+        raise McwssError(
+            f"no scan {strange[0]!r} in this study: expected {names_text(list(files))}"
+        )
+    places = _MaskPlaces(masks, files)
     found: dict[str, Path] = {}
     missing: list[McwssError] = []
-    for scan, folder in folders.items():
-        if given.is_dir():
-            names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
-        # In a folder of several scans, the mask must be named after its scan.
-        elif scans_in[folder] > 1:
-            names = [f"{scan}{separator}{masks}" for separator in _SEPARATORS]
+    for scan in files if only is None else only:
+        mask = places.mask(scan)
+        if mask is None:
+            missing.append(places.missing(scan))
         else:
-            names = [masks]
-        best = (_best(images[folder], name, scan) for name in names)
-        mask = next((path for path in best if path is not None), None)
-        if mask is not None:
             found[scan] = mask
-            continue
-        missing.append(
-            McwssError(
-                f"scan {scan}: no mask in '{folder}': expected a file named {names[0]}, found "
-                f"{names_text([path.name for path in images[folder]])}"
-            )
-        )
     if missing and partial and not found:
         raise McwssError(f"no scan has such a mask; for example, {missing[0]}")
     if missing and not partial:
@@ -135,58 +147,138 @@ def find_masks(
     return found
 
 
-def guess_channels(files: Iterable[Path]) -> list[str]:
-    """Guess channel names from one scan's files: the last parts of their stems.
+def offered_masks(file: Path) -> list[str]:
+    """Name the masks that lie where data sets have them, as `find_masks` takes them.
 
     Parameters
     ----------
-    files : iterable of Path
-        Files of one scan; masks (`MASK_NAMES`) are left out.
+    file : Path
+        Any file of a scan.
 
     Returns
     -------
     list of str
-        Names in alphabetical order.
+        The folder of masks beside the folder of the file, or the BIDS data set of the file; or
+        else the names of masks beside the file, and of those in a folder of masks there.
     """
-    stems = [stem_of(path) for path in files if format_of(path)]
-    names = {stem[max(map(stem.rfind, _SEPARATORS)) + 1 :] or stem for stem in stems}
-    return sorted(name for name in names if name.lower() not in MASK_NAMES)
+    if labels := label_folder(file.parent):
+        return [labels.name]
+    if root := bids_root(file):
+        return [str(root)]
+    if not file.parent.is_dir():
+        return []
+    beside = images_in(file.parent)
+    names = [name for name in MASK_NAMES if any(prefix_of(p, name) is not None for p in beside)]
+    stems = map(stem_of, numbered_masks(beside))
+    names += sorted({stem[: -len(number_of(stem)) - 1] for stem in stems} - {*names})
+    subs = [sub for sub in sorted(file.parent.iterdir()) if MASK_FOLDER.fullmatch(sub.name)]
+    return names + [
+        f"{sub.name}/{stem_of(path)}" for sub in subs if sub.is_dir() for path in images_in(sub)
+    ]
 
 
-def images_in(folder: Path) -> list[Path]:
-    """List the files and DICOM series in a folder that can be read, without hidden ones.
+class _MaskPlaces:
+    """Looks for masks as `find_masks` says."""
 
-    Parameters
-    ----------
-    folder : Path
-        Where to look; other sub-folders are not searched.
+    def __init__(self, masks: str, files: Mapping[str, Path]) -> None:
+        self._masks, self._given, self._files = masks, Path(masks), files
+        self._scans_in = Counter(file.parent for file in files.values())
+        self._numbers = Counter(map(number_of, files))
+        self._own = {os.path.realpath(file) for file in files.values()}
+        self._listed: dict[Path, list[Path]] = {}
+        self._of_bids = bids_masks(self._given) if self._given.is_dir() else []
+        parts = image_folders(self._given) if self._given.is_dir() else []
+        labels = [label_folder(part) for part in parts]
+        self._folders = [folder for folder in labels if folder] or [self._given]
 
-    Returns
-    -------
-    list of Path
-        In alphabetical order.
+    def mask(self, scan: str) -> Path | None:
+        """Return the mask of a scan, if there is one."""
+        own = masks_for(scan, self._of_bids)
+        if len(own) > 1:
+            raise _ambiguous(f"the mask of {scan}", *own[:2])
+        for folder, names in self._places(scan):
+            best = (_best(self._images_in(folder), name, scan) for name in names)
+            if mask := next((path for path in best if path is not None), None):
+                return mask
+        return own[0] if own else None
 
-    Raises
-    ------
-    McwssError
-        If the folder cannot be listed.
-    """
-    try:
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if not path.name.startswith(".") and path.exists() and format_of(path)
+    def missing(self, scan: str) -> McwssError:
+        """Return the error that says where the mask of a scan was expected."""
+        folder, names = self._places(scan)[0]
+        return McwssError(
+            f"scan {scan}: no mask in '{folder}': expected a file named {names[0]}, found "
+            f"{names_text([path.name for path in self._images_in(folder)])}"
         )
-    except OSError as error:
-        raise McwssError(f"cannot look into '{folder}': {error.strerror}") from error
+
+    def _places(self, scan: str) -> list[tuple[Path, list[str]]]:
+        """List folders, and the names that the mask of a scan may have there."""
+        names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
+        names += [before for name in MASK_NAMES for before in self._number_last(name, scan)]
+        if self._given.is_dir():
+            return [(folder, names) for folder in self._folders]
+        own = self._files[scan].parent
+        name = self._given.name
+        # In a folder of several scans, the mask must be named after its scan.
+        if self._scans_in[own] > 1:
+            beside = [f"{scan}{separator}{name}" for separator in SEPARATORS]
+            beside += self._number_last(name, scan)
+        else:
+            beside = [name, *self._number_last(name, scan)]
+        places = [((own / self._given).parent, beside)]
+        if (own.parent / self._given).is_dir():
+            places.append((own.parent / self._given, names))
+        return places
+
+    def _number_last(self, name: str, scan: str) -> list[str]:
+        """Put the number of a scan after the name of masks, if no other scan has this number."""
+        number = number_of(scan)
+        return [f"{name}{scan[-len(number) - 1]}{number}"] if self._numbers[number] == 1 else []
+
+    def _images_in(self, folder: Path) -> list[Path]:
+        """List a folder, one of masks without scans; none if it is missing beside a scan."""
+        if folder not in self._listed:
+            there = folder.is_dir() or self._given.name == self._masks
+            images = images_in(folder) if there else []
+            if self._given.is_dir():
+                images = [path for path in images if os.path.realpath(path) not in self._own]
+            self._listed[folder] = images
+        return self._listed[folder]
+
+
+def _scans_of_data_set(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
+    """Find the scans of a data set, as `layouts` describes them; none in any other folder."""
+    if scans := bids_scans(folder):
+        return {scan: _channel_files(scan, files, channels) for scan, files in scans.items()}
+    found: dict[str, list[Path]] = {}
+    for part in image_folders(folder):
+        numbered = numbered_channels(part)
+        more = {
+            scan: _channel_files(scan, list(files.values()), _numbers(part, files, channels))
+            for scan, files in numbered.items()
+        }
+        more = more or scans_among(images_in(part), part.name, channels)
+        if twice := sorted(found.keys() & more.keys()):
+            raise _ambiguous(twice[0], found[twice[0]][0], more[twice[0]][0])
+        found |= more
+    return found
+
+
+def _numbers(images: Path, files: Mapping[str, Path], channels: Sequence[str]) -> Sequence[str]:
+    """Return the numbers that stand for channels in the names of nnU-Net's files."""
+    listed = {name.lower(): f"{n:04d}" for n, name in enumerate(listed_channels(images))}
+    if any(name in files for name in channels):
+        return channels
+    if not listed and len(channels) == len(files):
+        return sorted(files)
+    return [listed.get(name.lower(), name) for name in channels]
 
 
 def _scan_in(folder: Path, channels: Sequence[str]) -> list[Path]:
     """Return the files of the scan in a sub-folder; none if it holds no scan."""
     images = images_in(folder)
-    if any(_prefix(path, channel) is not None for path in images for channel in channels):
+    if any(prefix_of(path, channel) is not None for path in images for channel in channels):
         return _channel_files(folder.name, images, channels)
-    images = [path for path in images if not _is_mask(path)]
+    images = [path for path in images if not is_mask(path)]
     return images if len(images) == 1 else []
 
 
@@ -216,14 +308,15 @@ def scans_among(
     """
     groups: dict[str, list[Path]] = {}
     for path in images:
-        prefixes = {_prefix(path, channel) for channel in channels} - {None}
+        prefixes = {prefix_of(path, channel) for channel in channels} - {None}
         for prefix in prefixes:
             groups.setdefault(prefix or folder_name, []).append(path)
     if groups:
         return {scan: _channel_files(scan, files, channels) for scan, files in groups.items()}
     scans: dict[str, list[Path]] = {}
+    masks = numbered_masks(images)
     for path in images:
-        if _is_mask(path):
+        if is_mask(path) or path in masks:
             continue
         if stem_of(path) in scans:
             raise _ambiguous(stem_of(path), path, scans[stem_of(path)][0])
@@ -250,27 +343,13 @@ def _best(images: Sequence[Path], name: str, scan: str) -> Path | None:
     """Return the best match: the name itself, the name after its scan, or the shortest stem."""
 
     def distance(path: Path) -> tuple[bool, bool, int]:
-        prefix = _prefix(path, name)
+        prefix = prefix_of(path, name)
         return (prefix != "", prefix != scan, len(stem_of(path)))
 
-    ranked = sorted((p for p in images if _prefix(p, name) is not None), key=distance)
+    ranked = sorted((p for p in images if prefix_of(p, name) is not None), key=distance)
     if len(ranked) > 1 and distance(ranked[0]) == distance(ranked[1]):
         raise _ambiguous(name, *ranked[:2])
     return ranked[0] if ranked else None
-
-
-def _prefix(path: Path, name: str) -> str | None:
-    """Return what comes before a name in a file's stem, None if the stem does not end in it."""
-    stem = stem_of(path)
-    if stem.lower() == name.lower():
-        return ""
-    before = stem[: -len(name)]
-    ends_so = stem.lower().endswith(name.lower()) and before[-1] in _SEPARATORS
-    return before[:-1] if ends_so else None
-
-
-def _is_mask(path: Path) -> bool:
-    return any(_prefix(path, name) is not None for name in MASK_NAMES)
 
 
 def _ambiguous(name: str, first: Path, second: Path) -> McwssError:

@@ -279,6 +279,13 @@ def test_masks_beside_the_scans_are_a_reference(qtbot, dock, tagged_study, monke
     assert dock.title.text() == "corrected masks, compared with seg beside the scans"
 
 
+def test_masks_that_are_recognised_are_offered(qtbot, dock):
+    choose(dock.first, "corrected masks")
+    choose(dock.reference, "seg beside the scans")
+    measure(qtbot, dock)
+    assert dock.title.text() == "corrected masks, compared with seg beside the scans"
+
+
 def test_scan_class_and_dice_are_seen_without_scrolling(qtbot, dock, tagged_study):
     painted(dock, "a layer with quite a long name, as people give them")
     choose(dock.first, "corrected masks")

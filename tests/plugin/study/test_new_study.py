@@ -195,3 +195,31 @@ def test_coloured_pictures_are_three_channels(qtbot, parent, searches, tmp_path)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
     assert dialog.channels.text() == "red, green, blue"
     assert dialog.table.horizontalHeaderItem(1).text() == "all channels"
+
+
+def test_of_long_names_the_preview_shows_what_differs(qtbot, parent, tmp_path):
+    cases = [f"a-cohort-with-a-long-name_{n:05d}" for n in (6, 7)]
+    for case in cases:
+        (tmp_path / case).mkdir()
+        for channel in ("flair", "t1"):
+            (tmp_path / case / f"{case}_{channel}.nii.gz").touch()
+    dialog = ScansDialog(parent, sources=[tmp_path])
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
+    items = [[dialog.table.item(row, column) for column in range(3)] for row in range(2)]
+    files = ["…flair.nii.gz", "…t1.nii.gz"]
+    assert [[item.text() for item in row] for row in items] == [
+        ["…00006", *files],
+        ["…00007", *files],
+    ]
+    assert items[1][0].toolTip() == cases[1]
+    assert items[1][2].toolTip() == str(tmp_path / cases[1] / f"{cases[1]}_t1.nii.gz")
+
+
+def test_masks_of_a_data_set_are_no_scans(qtbot, parent, tmp_path):
+    for name in ("a", "b"):
+        for file in (f"imagesTr/{name}_0000.nii.gz", f"labelsTr/{name}.nii.gz"):
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).touch()
+    dialog = ScansDialog(parent, sources=[tmp_path])
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
+    assert [dialog.table.item(row, 0).text() for row in range(2)] == ["a", "b"]

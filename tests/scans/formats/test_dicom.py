@@ -9,7 +9,8 @@ from helpers.dicom_series import write_series
 from helpers.orientations import affine_of, turned
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_scans, guess_channels, images_in
+from napari_mcwss.scans.file_names import guess_channels, images_in
+from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_header, read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study

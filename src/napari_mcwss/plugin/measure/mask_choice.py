@@ -17,6 +17,7 @@ from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
+from napari_mcwss.scans.finding import offered_masks
 from napari_mcwss.segmentation.corrected import CORRECTED
 from napari_mcwss.study.model_states import model_states
 
@@ -47,6 +48,8 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
         self._session, self._optional = session, optional
         self._folders: list[Path] = []
         self._beside: list[str] = []
+        self._searched: Study | None = None
+        self._offered: list[str] = []
         self._listed: list[_Option] = []
         self._proposed: _Option | None = None
         self.activated.connect(self._chosen)
@@ -119,9 +122,29 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             options.append(_Option(f"layer {layer.name}{hidden}", "layer", layer.name))
         options += [_Option(f"model {m.label}", "model", m.name) for m in model_states(study)]
         options.append(_Option("corrected masks", CORRECTED))
-        options += [_Option(f"folder {path.name}", "folder", str(path)) for path in self._folders]
-        options += [_Option(f"{name} beside the scans", "beside", name) for name in self._beside]
+        recognised = self._recognised(study)
+        whole = [path for name in recognised if (path := Path(name)).is_absolute()]
+        folders = dict.fromkeys([*self._folders, *whole])
+        options += [_Option(f"folder {path.name}", "folder", str(path)) for path in folders]
+        names = [name for name in recognised if not Path(name).is_absolute()]
+        beside = dict.fromkeys([*self._beside, *names])
+        options += [_Option(f"{name} beside the scans", "beside", name) for name in beside]
         return [*options, _Option(BESIDE, BESIDE), _Option(FOLDER, FOLDER)]
+
+    def _recognised(self, study: "Study") -> list[str]:
+        """Name the masks that lie where data sets have them; of many, one for each class."""
+        if self._searched is not study:
+            first = next((study.files(scan)[0] for scan in study.scan_names), None)
+            names = offered_masks(first) if first else []
+            self._offered = [
+                name
+                for name in names
+                if len(Path(name).parts) == 1
+                or Path(name).is_absolute()
+                or Path(name).name in study.class_names
+            ]
+            self._searched = study
+        return self._offered
 
     def _layers(self) -> list[Labels]:
         """List the labels layers of the shape of the scan on screen, without emptied ones."""

@@ -1,6 +1,6 @@
 """The dialog that makes a study, or adds scans to one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import differing, names_in
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
@@ -174,9 +174,11 @@ class ScansDialog(StudyDialog):
         self.table.setColumnCount(len(headings))
         self.table.setHorizontalHeaderLabels(headings)
         self.table.setRowCount(len(scans.files))
-        for row, (name, files) in enumerate(scans.files.items()):
-            for column, text in enumerate([name, *(file.name for file in files)]):
-                self.table.setItem(row, column, QTableWidgetItem(text))
+        for row, texts in enumerate(_rows(scans.files)):
+            for column, (text, whole_name) in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(whole_name)
+                self.table.setItem(row, column, item)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
 
@@ -189,6 +191,19 @@ class ScansDialog(StudyDialog):
         files, _ = QFileDialog.getOpenFileNames(self, "Files of scans", "", dialog_filter())
         if files:
             self.set_sources([Path(file) for file in files])
+
+
+def _rows(scans: Mapping[str, Sequence[Path]]) -> Iterator[list[tuple[str, str]]]:
+    """Return what each cell shows, and what it stands for.
+
+    Of long names, a cell shows what tells a scan from other scans, and a file from the other files
+    of its scan.
+    """
+    singles = iter(differing([files[0].name for files in scans.values() if len(files) == 1]))
+    for scan, (name, files) in zip(differing(list(scans)), scans.items(), strict=True):
+        names = [next(singles)] if len(files) == 1 else differing([file.name for file in files])
+        texts = [(text, str(file)) for text, file in zip(names, files, strict=True)]
+        yield [(scan, name), *texts]
 
 
 def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
