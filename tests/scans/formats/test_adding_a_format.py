@@ -30,6 +30,7 @@ def npz_study(npz, trained_study, tmp_path):
     name = trained_study.scan_names[0]
     scan = trained_study.scan(name)
     folder = tmp_path / "npz" / name
+    folder.mkdir(parents=True)
     for channel, voxels in zip(scan.channels, scan.volume(), strict=True):
         write_volume(folder / f"{channel}.npz", voxels, scan.geometry, dtype=np.float32)
     study = Study.create(
