@@ -204,7 +204,10 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
     [
         (("train", "{study}", "--model", "../m"), "model name '../m'"),
         (("train", "{study}", "--model", "m", "--scans", "nobody"), "no scan 'nobody'"),
-        (("train", "{study}", "--model", "m", "--trust", "seg"), "train with refine"),
+        (
+            ("train", "{study}", "--model", "m", "--preset", "local", "--trust", "seg"),
+            "train with refine",
+        ),
         (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
         (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
         (

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.base.text import counted
 from napari_mcwss.tags.relations import parents
 
 FEW_SLICES = 10
@@ -78,7 +79,7 @@ def _few(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
         for tag, word in ((1, "present"), (0, "absent")):
             count = int((tags[:, index] == tag).sum())
             if count < FEW_SLICES:
-                yield f"{name} is tagged {word} on only {count} slices: tag more of them"
+                yield f"{name} is tagged {word} on only {counted(count, 'slice')}: tag more of them"
 
 
 def _one_scan(tags: Tags, classes: Sequence[str]) -> Iterator[str]:
@@ -116,8 +117,8 @@ def _hardly_apart(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[st
         alone = int(((tags[:, parent] == 1) & (tags[:, child] == 0)).sum())
         if alone < FEW_SLICES:
             yield (
-                f"{classes[parent]} is without {classes[child]} on only {alone} slices: tag slices "
-                f"with only {classes[parent]}, from which a model learns the difference"
+                f"{classes[parent]} is without {classes[child]} on only {counted(alone, 'slice')}: "
+                f"tag slices with only {classes[parent]}, from which a model learns the difference"
             )
 
 

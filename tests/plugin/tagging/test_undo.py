@@ -62,7 +62,10 @@ def tags(dock) -> list[int]:
 
 
 def test_a_step_of_many_scans_is_taken_back_and_done_again(qtbot, dock):
+    dock.session.go_to(15)
     turn(qtbot, dock, "Undo")
+    # This slice was changed, like others: the user stays.
+    assert dock.session.slice_index == 15
     assert set(tags(dock)) == {Tag.UNKNOWN}
     assert dock.slices.note.text() == "Undone: 100 tags of phantom01, phantom02."
     assert "unknown" in dock.slices.buttons.buttons[0].text()

@@ -73,12 +73,21 @@ def test_both_are_judged_by_the_same_held_back_slices(tagged_study: Study, monke
         return Choice(False, "features")
 
     monkeypatch.setattr(auto, "choose", choose)
+    monkeypatch.setattr(pilot, "FEWEST_JUDGED", 2)
     list(train(tagged_study, "m", CONFIG))
     ((larger, smaller, presets),) = seen
     assert presets == ("features", "local")
     assert set(larger) == set(smaller)
     assert larger
     assert all(0 <= auc <= 1 for auc in (*larger.values(), *smaller.values()))
+
+
+def test_too_few_slices_do_not_decide(tagged_study: Study, monkeypatch):
+    monkeypatch.setattr(pilot, "FEWEST_JUDGED", 1000)
+    list(train(tagged_study, "m", CONFIG))
+    info = read_info(tagged_study.model_folder("m"))
+    assert info.preset == "features"
+    assert "too few slices" in info.choice
 
 
 def test_one_scan_in_four_is_held_back_but_never_the_only_one():
@@ -93,7 +102,7 @@ def test_with_one_scan_there_is_no_pilot(tagged_study: Study):
     events = list(train(tagged_study, "m", CONFIG, scans=tagged_study.scan_names[:1]))
     told = [event.text for event in events if isinstance(event, Message | Advice)]
     assert not any("trying" in text for text in told)
-    assert any("no held-back scans" in text for text in told)
+    assert any("too few slices of held-back scans" in text for text in told)
     assert read_info(tagged_study.model_folder("m")).preset == "features"
 
 

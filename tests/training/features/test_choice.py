@@ -30,7 +30,7 @@ def test_only_classes_with_both_aucs_are_compared():
 def test_without_anything_to_compare_the_larger_reach_stays(aucs):
     choice = choose(*aucs)
     assert not choice.smaller
-    assert "no held-back scans" in choice.reason
+    assert "too few slices of held-back scans" in choice.reason
 
 
 def tags(present: int, absent: int) -> np.ndarray:

@@ -220,7 +220,9 @@ class Session:
         self.saving.note_saved()
         self.reload_tags(step.changes)
         if self.scan in step.changes:
-            self.go_to(step.changes[self.scan][0].slice_index)
+            changed = {change.slice_index for change in step.changes[self.scan]}
+            here = self.slice_index or 0
+            self.go_to(min(changed, key=lambda index: (abs(index - here), index)))
 
     def _read_tags(self) -> None:
         self.table, self.damage = None, ""

@@ -9,6 +9,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.session.unsaved_tags import save_copy
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import stack
 
@@ -27,11 +28,19 @@ class SavedLine(QWidget):  # type: ignore[misc]
         )
         self.copy_button.hide()
         stack(self, self.label, self.copy_button)
+        self._study = session.study
         session.saving.changed.connect(self._show)
+        connect_until_destroyed(self, self._study_changed, session.study_changed)
 
     def text(self) -> str:
         """Return the text of the line."""
         return str(self.label.text())
+
+    def _study_changed(self) -> None:
+        """Leave out when tags of another study were saved; those that wait stay told."""
+        if self._session.study is not self._study and not self._session.saving.problem:
+            self.label.setText("")
+        self._study = self._session.study
 
     def _show(self) -> None:
         saving = self._session.saving

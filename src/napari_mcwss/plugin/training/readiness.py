@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, QTimer, Signal
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
@@ -70,7 +71,7 @@ class Readiness(Note):
         self.ready = not missing
         lines = [missing] if missing else weak[:MOST]
         if not missing and len(weak) > MOST:
-            lines.append(f"{len(weak) - MOST} more are listed in the Tagging dock")
+            lines.append(f"{counted(len(weak) - MOST, 'more warning')} in the Tagging dock")
         hide = self._session.order.hide
         self.setText("\n".join(f"⚠ {_sentence(hide(line))}." for line in lines))
         self.changed.emit()

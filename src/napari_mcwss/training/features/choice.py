@@ -51,7 +51,7 @@ def choose(
     both = [name for name in larger if name in smaller]
     if not both:
         return Choice(
-            False, f"{large} is taken, there are no held-back scans whose tags could be compared"
+            False, f"{large} is taken, too few slices of held-back scans have tags to compare"
         )
     one, other = (fmean(aucs[name] for name in both) for aucs in (larger, smaller))
     found = f"AUC {other:.2f}, {large} {one:.2f}"

@@ -32,6 +32,9 @@ PILOT_DRAWS, PILOT_MINUTES = 2500, 2.0
 A count makes the choice repeatable, and the same on a busy machine.
 """
 
+FEWEST_JUDGED = 20
+"""Slices of which fewer cannot tell two presets apart."""
+
 FEW_HELD_BACK = 0.25
 """Share of the scans that are held back if they are too few for validation scans."""
 
@@ -60,12 +63,14 @@ class HeldOut:
         return vars(self).copy()
 
     def aucs(self, other: "HeldOut", classes: Sequence[str]) -> list[dict[str, float]]:
-        """Return the AUCs of both on the slices that both have, by class."""
+        """Return the AUCs of both on the slices that both have, by class; none of too few."""
         mine, theirs = (
             {key: row for row, key in enumerate(zip(found.scan, found.position, strict=True))}
             for found in (self, other)
         )
         both = [key for key in mine if key in theirs]
+        if len(both) < FEWEST_JUDGED:
+            return [{}, {}]
         return [
             tag_aucs(
                 found.scores[[rows[key] for key in both]],
