@@ -29,11 +29,12 @@ def segmented_study(tagged_study: Study) -> Study:
         epochs=1,
     )
     folder = tagged_study.model_folder("m")
-    folder.mkdir(parents=True)
+    tagged_study.make_folder(folder)
     (folder / "config.json").write_text(info.model_dump_json())
     for scan in tagged_study.scan_names:
         geometry = tagged_study.scan(scan).geometry
         results = tagged_study.result_folder("m", scan)
+        tagged_study.make_folder(results)
         mask = np.zeros(geometry.shape, np.uint8)
         write_volume(results / "mask.nii.gz", mask, geometry, dtype=np.uint8)
         (results / "result.json").write_text(json.dumps({"run": info.run}))

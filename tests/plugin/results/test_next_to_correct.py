@@ -33,7 +33,7 @@ def test_it_goes_there_and_says_why_until_all_are_corrected(qtbot, make_napari_v
     assert suggestion.reason.text() == expected
     for scan in study.scan_names:
         shape = study.scan(scan).geometry.shape
-        save_corrected(study, scan, CorrectedMask(np.zeros(shape, np.uint8)))
+        save_corrected(session.study, scan, CorrectedMask(np.zeros(shape, np.uint8)))
     qtbot.mouseClick(suggestion.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "No segmented scan" in suggestion.reason.text(), timeout=PATIENCE)
     WorkerBase.await_workers(PATIENCE)

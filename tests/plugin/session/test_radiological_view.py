@@ -30,6 +30,7 @@ def marked_study(request, tmp_path: Path) -> Study:
     voxels[22:26, 6:11, 14:17] = 200
     affine = np.diag([*request.param, 1.0])
     geometry = Geometry.from_source(voxels.shape[::-1], affine)
+    (tmp_path / "scans" / "a").mkdir(parents=True)
     write_volume(tmp_path / "scans" / "a" / "t1.nii.gz", voxels, geometry, dtype="uint8")
     return Study.create(tmp_path / "study", scans=tmp_path / "scans", classes=["TC"])
 

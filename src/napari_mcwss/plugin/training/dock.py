@@ -89,7 +89,7 @@ class TrainingDock(Dock):
     def _make_widgets(self, theme: str) -> None:
         self._theme = theme
         self.settings = TrainingSettings()
-        self.settings.show(remembered())
+        self.settings.show_settings(remembered())
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train", toolTip=TRAIN, clicked=self.train)
         self.restart_button = QPushButton(
@@ -240,7 +240,7 @@ class TrainingDock(Dock):
         found = unfinished_training(study, model)
         if found is not None and found.config:
             self._settings_wanted = ""
-            self.settings.show({**found.config, "separate": True})
+            self.settings.show_settings({**found.config, "separate": True})
 
     def _begin(self, study: "Study", news: str) -> None:
         self._study, self._models_before = study, set(study.model_names())

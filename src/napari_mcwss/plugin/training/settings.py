@@ -121,7 +121,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             **{unit: self.length.value() or automatic},
         )
 
-    def show(self, settings: Mapping[str, Any]) -> None:
+    def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show the settings of another training, by the names of `TrainingConfig`.
 
         Settings that have no widget, or values that one cannot show, are left out.
