@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.questions import User
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -127,7 +128,9 @@ def test_a_file_is_previewed_imported_in_one_step_and_shown(qtbot, dock, choices
     assert study.tags.read("phantom02").get(3, "TC") == Tag.PRESENT
     line = "phantom02   (1 of 25 slices tagged, 1 in part)"
     qtbot.waitUntil(lambda: dock.scans.item(1).text() == line, timeout=PATIENCE)
+    user = User(qtbot, "Undo")
     click(qtbot, dock.slices.edit_buttons["Undo"])
+    assert user.questions == ["The step to undo changed 2 tags of phantom01, phantom02. Undo it?"]
     assert same(before, study), "one step took all of it back"
     assert "unknown" in dock.slices.buttons.buttons[1].text()
 

@@ -34,8 +34,14 @@ class Keyboard:
 
     def __call__(self, *keys, modifier=PLAIN) -> None:
         canvas = self.dock.viewer.window._qt_viewer.canvas.native
-        canvas.setFocus()
-        self.qtbot.waitUntil(canvas.hasFocus, timeout=PATIENCE)
+
+        def focused() -> bool:
+            # After a dialog, the window manager may leave the keyboard nowhere for a moment.
+            canvas.activateWindow()
+            canvas.setFocus()
+            return bool(canvas.hasFocus())
+
+        self.qtbot.waitUntil(focused, timeout=PATIENCE)
         for key in keys:
             self.qtbot.keyClick(canvas, key, modifier)
             self.count += 1
