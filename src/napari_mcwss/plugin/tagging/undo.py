@@ -99,8 +99,6 @@ class Undoing(QObject):  # type: ignore[misc]
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
         box.setEscapeButton(keep)
-        # Some window managers leave the keyboard nowhere, and the next key would be lost.
-        box.destroyed.connect(self.parent().window().activateWindow)
         box.exec()
         wanted = box.clickedButton() is act
         box.deleteLater()
