@@ -8,36 +8,18 @@ PYTHONPATH=tests python tests/helpers/run_with_display.py python docs/dock_scree
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
 from helpers.many_classes import MODEL, make_study, show_training
 from PIL import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from waiting import rest, wait_for
 
 from napari_mcwss.plugin.launch import add_docks
 
 SIZES = ((1280, 720), (1920, 1080))
 """In pixels of the window; with QT_SCALE_FACTOR=2, the second one is a screen of 3840x2160."""
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
-    """Let the window work until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        QApplication.processEvents()
-        time.sleep(0.01)
-
-
-def rest(seconds: float = 0.7) -> None:
-    """Let the window work for some time."""
-    end = time.monotonic() + seconds
-    wait_for(lambda: time.monotonic() > end)
 
 
 def main(images: Path, classes: int) -> None:
@@ -59,7 +41,7 @@ def main(images: Path, classes: int) -> None:
                 window.resize(width, height)
                 for name, dock in docks.items():
                     dock.parentWidget().raise_()
-                    rest()
+                    rest(0.7)
                     picture = Image.fromarray(viewer.screenshot(canvas_only=False)).convert("RGB")
                     scale = os.environ.get("QT_SCALE_FACTOR", "1")
                     picture.save(images / f"{name}-{state}-{theme}-{width}x{height}@{scale}.png")

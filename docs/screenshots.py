@@ -7,13 +7,11 @@ python tests/helpers/run_with_display.py python docs/screenshots.py demo/study d
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
 from PIL import Image
-from qtpy.QtWidgets import QApplication
+from waiting import rest, wait_for
 
 from napari_mcwss.plugin.launch import add_docks
 from napari_mcwss.training.checkpoints.unfinished import give_up_training
@@ -23,16 +21,6 @@ from napari_mcwss.training.process.run_folder import RunFolder
 SCAN = "phantom07"
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 600) -> None:
-    """Let the window work until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        QApplication.processEvents()
-        time.sleep(0.01)
-
-
 def main(study: Path, images: Path) -> None:
     """Tag, show a result, train some epochs, pause, fail, measure; a picture of each."""
     viewer = napari.Viewer(title="napari-mcwss")
@@ -40,8 +28,7 @@ def main(study: Path, images: Path) -> None:
     viewer.window.resize(1400, 860)
 
     def take(name: str) -> None:
-        end = time.monotonic() + 1
-        wait_for(lambda: time.monotonic() > end)
+        rest(1)
         picture = Image.fromarray(viewer.screenshot(canvas_only=False)).convert("RGB")
         images.mkdir(parents=True, exist_ok=True)
         picture.save(images / f"{name}.png", optimize=True)

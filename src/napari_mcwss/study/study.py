@@ -12,13 +12,7 @@ from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan, refuse_time
 from napari_mcwss.study.description import ClassSpec as ClassSpec
-from napari_mcwss.study.description import (
-    Description,
-    ScanEntry,
-    class_specs,
-    gone,
-    relative_path,
-)
+from napari_mcwss.study.description import Description, ScanEntry, class_specs, gone, relative_path
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
 from napari_mcwss.study.study_tags import StudyTags
 from napari_mcwss.tags.scan_tags import ScanTags

@@ -3,13 +3,14 @@
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QMessageBox, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QPushButton
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.note import Note
+from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 
 
@@ -75,26 +76,13 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             f"Replace the corrected mask of {self._session.order.label(scan)} by the mask of "
             f"{model or 'no model'}? What was painted is lost."
         )
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Start over",
-            text,
-            parent=self,
-            textFormat=Qt.TextFormat.PlainText,
-        )
-        replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        chosen = box.clickedButton()
-        box.deleteLater()
+        wanted = agreed(self, "Start over", text, "Replace", destroys=True)
         # While it asks, another scan or another model's mask can have come.
         now = self._session.scan, self._model
         same = now == (scan, model) and not self._state.pending
-        if chosen is replace and same:
+        if wanted and same:
             self._correcting.begin(model)
-        elif chosen is replace:
+        elif wanted:
             show_error("Another mask is on screen now: nothing was replaced; start over again")
 
     def refresh(self) -> None:

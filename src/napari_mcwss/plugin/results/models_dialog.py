@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QMessageBox,
     QPushButton,
     QSplitter,
     QTextBrowser,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.study.model_states import ModelState, model_states
 
@@ -84,22 +84,11 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
         state = self._selected
         if state is None:
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Delete a model",
+        text = (
             f"Delete the model {state.name} and all its results? This cannot be undone. Tags and "
-            "corrected masks stay.",
-            parent=self,
-            textFormat=Qt.TextFormat.PlainText,
+            "corrected masks stay."
         )
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        wanted = box.clickedButton() is delete
-        box.deleteLater()
-        if wanted:
+        if agreed(self, "Delete a model", text, "Delete", destroys=True):
             self._change(lambda: remove_model(self._study, state.name), "")
 
     @property

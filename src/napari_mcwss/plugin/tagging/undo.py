@@ -5,14 +5,15 @@ from functools import partial
 
 from napari.layers import Labels
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QDialog, QLabel, QMessageBox, QProgressBar, QWidget
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, names_text
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.tags.history import UndoStep
 from napari_mcwss.tags.store import TagStore
@@ -88,21 +89,8 @@ class Undoing(QObject):  # type: ignore[misc]
         if step.changes.keys() <= {self._session.scan}:
             return True
         others = "another scan" if len(step.changes) == 1 else "scans that are not on screen"
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            f"{verb} tags of {others}",
-            f"The step to {verb.lower()} changed {self._text(step)}. {verb} it?",
-            parent=self.parent(),
-            textFormat=Qt.TextFormat.PlainText,
-        )
-        act = box.addButton(verb, QMessageBox.ButtonRole.AcceptRole)
-        keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.exec()
-        wanted = box.clickedButton() is act
-        box.deleteLater()
-        return wanted
+        text = f"The step to {verb.lower()} changed {self._text(step)}. {verb} it?"
+        return agreed(self.parent(), f"{verb} tags of {others}", text, verb)
 
     def _text(self, step: UndoStep) -> str:
         tags = counted(sum(map(len, step.changes.values())), "tag")
