@@ -1,6 +1,7 @@
 """Keys and the reader's name, chosen by the user."""
 
 import json
+from string import ascii_uppercase
 
 import numpy as np
 import pytest
@@ -288,8 +289,10 @@ def test_the_dialog_shows_what_another_window_has_saved(qtbot, dock, preferences
 
 
 def test_every_key_can_be_changed():
-    others = {action.name: f"Ctrl+Alt+{chr(65 + n)}" for n, action in enumerate(ACTIONS[:26])}
-    others[ACTIONS[26].name] = "F1"
+    letters = [f"Ctrl+Alt+{letter}" for letter in ascii_uppercase]
+    free = letters + [f"F{number}" for number in range(1, 13)]
+    others = {action.name: key for action, key in zip(ACTIONS, free, strict=False)}
+    assert len(others) == len(ACTIONS), "there are more actions than keys in this test"
     assert checked_keys(others) == others
     lines = help_text(others).splitlines()
     assert lines[0].startswith("Ctrl+Alt+A Ctrl+Alt+B ")
