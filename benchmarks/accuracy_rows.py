@@ -19,6 +19,9 @@ MOMENT = {"epochs": 1, "minutes": 0.1, "width": 4}
 USUAL = {"minutes": 5}
 """What `PLANS` does not name."""
 
+AS_THEY_ARE: dict[str, Mapping[str, object]] = {"features": {}, "auto": {}, "features_masks": {}}
+"""Methods that find out themselves when they are done."""
+
 PLANS: dict[str, dict[str, Mapping[str, object]]] = {
     "glioma": {
         "cam": {"epochs": 10, "pixel": 2},
@@ -26,12 +29,14 @@ PLANS: dict[str, dict[str, Mapping[str, object]]] = {
         "mcwss": {"epochs": 20, "pixel": 2},
         "local": {"epochs": 20, "pixel": 2},
         "supervised": {"epochs": 40, "pixel": 2},
+        **AS_THEY_ARE,
     },
     "hippocampus": {
         "cam": {"epochs": 10},
         "mcwss": {"epochs": 10},
         "local": {"epochs": 10},
         "supervised": {"epochs": 10},
+        **AS_THEY_ARE,
     },
     "phantom": {name: {"epochs": 20} for name in ("cam", "mcwss", "local", "supervised")},
     "quick": dict.fromkeys(METHODS, MOMENT),
@@ -44,9 +49,7 @@ PICTURES: dict[str, Mapping[str, object]] = {
     "published": {"minutes": 5, "pixel": 3},
     "mcwss": {"minutes": 5, "pixel": 3},
     "local": {"minutes": 5, "pixel": 3},
-    "features": {},
-    "auto": {},
-    "features_masks": {},
+    **AS_THEY_ARE,
     "supervised": {"epochs": 40, "pixel": 3},
 }
 """The same for folders of pictures. The ceiling is no matter of minutes."""
