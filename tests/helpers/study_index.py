@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_mcwss.tags.class_names import ClassNames
+
 
 @dataclass(frozen=True)
 class Index:
     folder: Path
     sizes: Mapping[str, int]
     class_names: tuple[str, ...]
+
+    @property
+    def known_classes(self) -> ClassNames:
+        return ClassNames(self.class_names)
 
     @property
     def scan_names(self) -> tuple[str, ...]:

@@ -156,10 +156,10 @@ class TestOpen:
 
     def test_newer_format_is_refused_and_left(self, phantom_study):
         path = phantom_study.folder / "mcwss.json"
-        newer = json.loads(path.read_text()) | {"format": 2, "something": "new"}
+        newer = json.loads(path.read_text()) | {"format": 3, "something": "new"}
         path.write_text(json.dumps(newer))
         before = path.read_bytes()
-        refused("format 2.*up to 1.*update", lambda: Study.open(phantom_study.folder))
+        refused("format 3.*up to 2.*update", lambda: Study.open(phantom_study.folder))
         assert path.read_bytes() == before
 
     @pytest.mark.parametrize(

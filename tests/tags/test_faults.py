@@ -16,6 +16,7 @@ import json, os, random, signal, sys, time, warnings
 from pathlib import Path
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -24,7 +25,7 @@ folder, kills = Path(sys.argv[1]), int(sys.argv[2])
 warnings.simplefilter("ignore")
 
 def store():
-    return ScanTags(folder, "a", SLICES, CLASSES)
+    return ScanTags(folder, "a", SLICES, ClassNames(CLASSES))
 
 def edits(seed):
     chance = random.Random(seed)
@@ -102,10 +103,11 @@ import json, resource, signal, sys
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
-store = ScanTags(Path(sys.argv[1]), "a", 1500, ("TC",))
+store = ScanTags(Path(sys.argv[1]), "a", 1500, ClassNames(("TC",)))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, unlimited[1]))
@@ -147,6 +149,7 @@ import json, os, shutil, sys, tempfile
 from pathlib import Path
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
 
@@ -155,7 +158,7 @@ def turn(folders, files):
     for path in (folder, *folder.rglob("*")):
         path.chmod(folders if path.is_dir() else files)
 
-store = ScanTags(folder, "a", 3, ("TC",))
+store = ScanTags(folder, "a", 3, ClassNames(("TC",)))
 store.apply([Change(0, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.compact()
 store.apply([Change(1, "TC", Tag.PRESENT, Tag.UNKNOWN)])

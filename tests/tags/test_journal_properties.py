@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_mcwss.tags import editing
 from napari_mcwss.tags.changes import changes_between, with_changes
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.journal import Edit
 from napari_mcwss.tags.scan_tags import ScanTags, journal_of
 from napari_mcwss.tags.table import Tag, TagTable
@@ -39,7 +40,7 @@ def emptied(folder: Path) -> ScanTags:
     journal.parent.mkdir(exist_ok=True)
     for path in (folder / "a.csv", journal):
         path.unlink(missing_ok=True)
-    return ScanTags(folder, "a", SLICES, CLASSES)
+    return ScanTags(folder, "a", SLICES, ClassNames(CLASSES))
 
 
 def act(store: ScanTags, kind: str, changes_of, reader: str) -> None:
@@ -130,7 +131,7 @@ def test_folding_changes_no_tag_and_leaves_them_all_in_the_csv_file(tmp_path: Pa
     )
 )
 def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path: Path, acts: list):
-    stores = emptied(tmp_path), ScanTags(tmp_path, "a", SLICES, CLASSES)
+    stores = emptied(tmp_path), ScanTags(tmp_path, "a", SLICES, ClassNames(CLASSES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for first, kind, edit in acts:
@@ -145,5 +146,5 @@ def test_a_store_that_has_read_before_sees_what_any_other_program_does(tmp_path:
             else:
                 act(store, kind, edit, "")
             # The other one has read some steps ago.
-            expected = ScanTags(tmp_path, "a", SLICES, CLASSES).read().values.tolist()
+            expected = ScanTags(tmp_path, "a", SLICES, ClassNames(CLASSES)).read().values.tolist()
             assert store.read().values.tolist() == expected

@@ -14,6 +14,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.tags import journal as history
 from napari_mcwss.tags import table as table_module
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.journal import Edit, Journal
 from napari_mcwss.tags.scan_tags import NO_STEP, ScanTags
 from napari_mcwss.tags.table import Tag, TagTable
@@ -23,7 +24,7 @@ CLASSES = ("TC", "ED")
 
 @pytest.fixture
 def store(tmp_path):
-    return ScanTags(tmp_path, "a", 3, CLASSES)
+    return ScanTags(tmp_path, "a", 3, ClassNames(CLASSES))
 
 
 def change(store, slice_index, class_name, tag, edit=NO_STEP):
@@ -31,7 +32,7 @@ def change(store, slice_index, class_name, tag, edit=NO_STEP):
 
 
 def reread(folder):
-    return ScanTags(folder, "a", 3, CLASSES).read().values.tolist()
+    return ScanTags(folder, "a", 3, ClassNames(CLASSES)).read().values.tolist()
 
 
 def content(folder):
@@ -107,9 +108,10 @@ KEYSTROKES = """
 import sys, time
 from pathlib import Path
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.table import Tag
-store = ScanTags(Path(sys.argv[1]), "a", 3, ("TC", "ED"))
+store = ScanTags(Path(sys.argv[1]), "a", 3, ClassNames(("TC", "ED")))
 store.apply([Change(0, "TC", Tag.PRESENT, Tag.UNKNOWN)])
 store.compact()
 store.apply([Change(1, "TC", Tag.ABSENT, Tag.UNKNOWN)])
@@ -139,7 +141,7 @@ def test_what_another_program_tags_while_the_csv_file_is_written_counts(
     really_write = TagTable.write_csv
 
     def write(table, path):
-        other = ScanTags(tmp_path, "a", 3, CLASSES)
+        other = ScanTags(tmp_path, "a", 3, ClassNames(CLASSES))
         other.apply([Change(2, "ED", Tag.PRESENT, Tag.UNKNOWN)])
         really_write(table, path)
 
@@ -259,9 +261,9 @@ def test_tags_that_are_read_belong_to_the_reader(store):
 def test_only_new_lines_of_a_journal_are_read_again(store, tmp_path, monkeypatch):
     change(store, 0, "TC", Tag.PRESENT)
     store.read()
-    change(ScanTags(tmp_path, "a", 3, CLASSES), 1, "ED", Tag.ABSENT)
-    edit, read = history._edit, []
-    monkeypatch.setattr(history, "_edit", lambda line: read.append(line) or edit(line))
+    change(ScanTags(tmp_path, "a", 3, ClassNames(CLASSES)), 1, "ED", Tag.ABSENT)
+    parse, read = history.parse_json, []
+    monkeypatch.setattr(history, "parse_json", lambda line: read.append(line) or parse(line))
     assert store.read().values.tolist() == [[1, -1], [-1, 0], [-1, -1]]
     assert len(read) == 1
 
@@ -281,6 +283,6 @@ def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     change(store, 0, "TC", Tag.PRESENT)
     store.read()
-    ScanTags(tmp_path, "a", 3, CLASSES).compact()
+    ScanTags(tmp_path, "a", 3, ClassNames(CLASSES)).compact()
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     assert store.read().values.tolist() == [[-1, -1]] * 3

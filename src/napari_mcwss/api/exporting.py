@@ -29,6 +29,7 @@ def export_results(
     """Export results; parameters and errors are those of `napari_mcwss.api.study.Study.export`."""
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.results import has_result
+    from napari_mcwss.study.models import check_model
 
     if name not in EXPORTS:
         raise McwssError(f"no export {name!r}: expected one of {', '.join(EXPORTS)}")
@@ -37,7 +38,7 @@ def export_results(
         raise McwssError(
             f"the export {name} has no option {unknown[0]!r}: expected {', '.join(known) or 'none'}"
         )
-    read_info(study.model_folder(model)).check(study.channels, study.class_names)
+    check_model(study, read_info(study.model_folder(model)))
     for scan in scans or ():
         study.files(scan)
     names = list(dict.fromkeys(scans or ())) or [

@@ -17,6 +17,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.base.version import __version__
+from napari_mcwss.cli.changes import classes_app, rename_study, scans_app
 from napari_mcwss.cli.encoders import encoders
 from napari_mcwss.cli.export import export_app
 from napari_mcwss.cli.masks import mask, threshold
@@ -46,9 +47,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(tags_app, name="tags")
+app.add_typer(classes_app, name="classes")
+app.add_typer(scans_app, name="scans")
 app.add_typer(export_app, name="export")
 app.add_typer(models_app, name="model")
 
+app.command("rename", epilog="Example: napari-mcwss rename my-study gliomas")(rename_study)
 app.command(
     epilog="Example: napari-mcwss mask my-study --model first --threshold 0.4 "
     "--steps small=0.5,holes"

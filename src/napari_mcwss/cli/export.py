@@ -84,10 +84,10 @@ for _kind in EXPORTS.values():
 
 def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, list[str]]:
     from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.study.models import check_model
 
     opened = Study.open(study)
-    info = read_info(opened.model_folder(model))
-    info.check(opened.channels, opened.class_names)
+    check_model(opened, read_info(opened.model_folder(model)))
     names = chosen(scans) or opened.scan_names
     for name in names:
         opened.files(name)

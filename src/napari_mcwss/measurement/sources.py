@@ -42,9 +42,10 @@ class MaskSource:
         # These load torch, which takes seconds: masks of layers and files need none.
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import has_result, load_mask
+        from napari_mcwss.study.models import check_model
 
         info = read_info(study.model_folder(model))
-        info.check(study.channels, study.class_names)
+        check_model(study, info)
         return cls(
             model,
             lambda scan: has_result(study, model, scan),

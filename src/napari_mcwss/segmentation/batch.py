@@ -15,6 +15,7 @@ from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress
 from napari_mcwss.segmentation.results import has_exact_cams, has_result, stored_settings
 from napari_mcwss.segmentation.segment import remake_mask, segment_scan
+from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 
 Tags = Callable[[str], NDArray[np.int8] | None]
@@ -70,7 +71,7 @@ def segment_scans(
     McwssError
         If the model does not exist, or has other channels or classes than the study.
     """
-    model.info.check(study.channels, study.class_names)
+    check_model(study, model.info)
     chosen = settings or MaskSettings()
     ended, waiting = [], []
     for scan in scans:

@@ -13,6 +13,7 @@ from napari_mcwss.base.files import replacing
 from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.study_classes import labels_of_study
 from napari_mcwss.study.study import Study
 
 CORRECTED = "corrected"
@@ -68,7 +69,8 @@ def is_corrected(study: Study, scan: str) -> bool:
 def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
     """Write a scan's corrected mask, atomically.
 
-    If the write is interrupted, no other mask than the confirmed one is recorded as right.
+    If the write is interrupted, no other mask than the confirmed one is recorded as right. What
+    was painted for a class that is now removed stays in the file where nothing else is.
 
     Parameters
     ----------
@@ -88,12 +90,25 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
     study.make_folder(path.parent)
+    classes = study.known_classes.stored
     with study.tags.lock:
-        _write_record(path, _Record(classes=study.class_names, model=mask.model))
-        write_volume(path, mask.labels, geometry, dtype=np.uint8)
+        labels = _with_removed_classes(study, scan, mask.labels)
+        _write_record(path, _Record(classes=classes, model=mask.model))
+        write_volume(path, labels, geometry, dtype=np.uint8)
         if mask.right:
-            record = _Record(classes=study.class_names, right=True, model=mask.model)
-            _write_record(path, record)
+            _write_record(path, _Record(classes=classes, right=True, model=mask.model))
+
+
+def _with_removed_classes(study: Study, scan: str, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Add what is painted for removed classes in the file, where the new labels are background."""
+    path, names = corrected_path(study, scan), study.known_classes
+    if not names.removed or not path.is_file():
+        return labels
+    older, labels = read_mask(path, study.scan(scan).geometry), labels.copy()
+    for label, name in enumerate(names.all_current(_read_record(path, study).classes), 1):
+        if name in names.removed:
+            labels[(older == label) & (labels == 0)] = names.stored.index(name) + 1
+    return labels
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
@@ -107,14 +122,15 @@ def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
     path = corrected_path(study, scan)
     if not path.is_file():
         return None
-    record = _read_record(path, study.class_names)
+    record = _read_record(path, study)
     labels = read_mask(path, study.scan(scan).geometry)
     if labels.min() < 0 or labels.max() > np.iinfo(np.uint8).max:
         raise McwssError(
             f"'{path}' has values from {labels.min()} to {labels.max()}, expected 0 to "
             f"{len(study.class_names)}: put a mask of this study in its place, or remove it"
         )
-    return CorrectedMask(labels.astype(np.uint8), record.right, record.model)
+    ours = labels_of_study(study, labels.astype(np.uint8, copy=False), record.classes)
+    return CorrectedMask(ours, record.right, record.model)
 
 
 def right_scans(study: Study) -> list[str]:
@@ -127,9 +143,7 @@ def right_scans(study: Study) -> list[str]:
     """
     paths = {scan: corrected_path(study, scan) for scan in study.scan_names}
     return [
-        scan
-        for scan, path in paths.items()
-        if path.is_file() and _read_record(path, study.class_names).right
+        scan for scan, path in paths.items() if path.is_file() and _read_record(path, study).right
     ]
 
 
@@ -189,23 +203,23 @@ def _write_record(path: Path, record: _Record) -> None:
         temporary.write_text(record.model_dump_json() + "\n", encoding="utf-8")
 
 
-def _read_record(path: Path, classes: Sequence[str]) -> _Record:
+def _read_record(path: Path, study: Study) -> _Record:
     """Read the record of a mask; a mask without one was put there by hand."""
     file = _record_path(path)
     try:
         record = _Record.model_validate_json(file.read_bytes())
     except FileNotFoundError:
-        return _Record(classes=tuple(classes))
+        return _Record(classes=study.class_names)
     except OSError as error:
         raise McwssError(f"cannot read '{file}': {error.strerror or error}") from error
     except ValidationError as error:
         raise McwssError(
             f"'{file}' is damaged: remove it, and check again that the mask is right"
         ) from error
-    # Classes are only added at the end, so labels keep their meaning.
-    if record.classes != tuple(classes)[: len(record.classes)]:
+    names = study.known_classes
+    if not {*names.all_current(record.classes)} <= {*names.stored}:
         raise McwssError(
             f"'{path}' was painted for the classes {', '.join(record.classes)}, the study has "
-            f"{', '.join(classes)}: labels would change their meaning"
+            f"{', '.join(study.class_names)}: labels would change their meaning"
         )
     return record

@@ -1,6 +1,6 @@
 """Classes that a model has missed: tagged present, and nothing of them in the masks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -57,7 +57,9 @@ class MissedClass:
         return f"{self.name}: {text}: {REMEDY}"
 
 
-def missed_classes(study: Study, found: Mapping[str, Sequence[bool]]) -> list[MissedClass]:
+def missed_classes(
+    study: Study, found: Mapping[str, Sequence[bool]], unknown: Collection[str] = ()
+) -> list[MissedClass]:
     """Find the classes that a model has missed.
 
     A class is missed in a scan that has slices tagged present and an empty mask of the class. In
@@ -69,6 +71,8 @@ def missed_classes(study: Study, found: Mapping[str, Sequence[bool]]) -> list[Mi
         With the tags.
     found : mapping of str to sequence of bool
         For each scan, whether its mask has voxels of each class.
+    unknown : collection of str
+        Classes that the model was not trained on, which it cannot miss.
 
     Returns
     -------
@@ -78,6 +82,8 @@ def missed_classes(study: Study, found: Mapping[str, Sequence[bool]]) -> list[Mi
     present = {scan: _slices_present(study, scan) for scan in found}
     missed = []
     for index, name in enumerate(study.class_names):
+        if name in unknown:
+            continue
         empty = [scan for scan, classes in found.items() if not classes[index]]
         tagged = [scan for scan in empty if present[scan][index]]
         searched = len(found) if len(empty) == len(found) > 1 else 0
@@ -105,15 +111,18 @@ def missed_in_results(study: Study, model: str, scans: Sequence[str]) -> list[Mi
         If there is no such model, or a mask is damaged.
     """
     # This loads torch, which takes seconds: the masks of layers and files need none.
+    from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.results import has_result, load_mask
+    from napari_mcwss.segmentation.study_classes import unknown_classes
 
+    known = read_info(study.model_folder(model)).classes
     labels = range(1, len(study.class_names) + 1)
     found = {}
     for scan in scans:
         if has_result(study, model, scan):
             held = np.unique(load_mask(study, model, scan))
             found[scan] = [label in held for label in labels]
-    return missed_classes(study, found)
+    return missed_classes(study, found, unknown_classes(study, known))
 
 
 def _slices_present(study: Study, scan: str) -> list[int]:

@@ -18,6 +18,11 @@ from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.settings import VOLUMES, MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
+from napari_mcwss.segmentation.study_classes import (
+    in_study_order,
+    labels_of_study,
+    unknown_classes,
+)
 from napari_mcwss.study.study import Study
 
 MASK = "mask.nii.gz"
@@ -25,7 +30,13 @@ SCORES = "scores.csv"
 RECORD = "result.json"
 
 EXACT = "exact_cams"
-_OF_CAMS = ("run", EXACT)
+CAMS = "cams"
+"""Entry of the record: the classes of which there are CAMs, by the names of their files."""
+
+LABELS = "classes"
+"""Entry of the record: the classes of the mask in the order of its labels, by the names then."""
+
+_OF_CAMS = ("run", EXACT, CAMS)
 
 
 def save_result(
@@ -67,19 +78,22 @@ def save_result(
     """
     folder = study.result_folder(model, prediction.scan)
     study.make_folder(folder)
-    for name, cam in zip(prediction.classes, prediction.cams, strict=True):
-        write_volume(cam_path(folder, name), cam, geometry, dtype=np.uint8, scale=1 / 255)
+    found = dict(zip(prediction.classes, prediction.cams, strict=True))
+    known = [name for name in found if name not in prediction.unknown]
+    for name in known:
+        write_volume(cam_path(folder, name), found[name], geometry, dtype=np.uint8, scale=1 / 255)
     with replacing(folder / SCORES) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["slice", *prediction.classes])
+        writer.writerow(["slice", *known])
         writer.writerows(
             # Nine digits are all of a float32: a rounded score could pass the gate.
             [index, *(f"{score:.9g}" for score in row)]
-            for index, row in enumerate(prediction.scores)
+            for index, row in enumerate(prediction.scores[:, [name in known for name in found]])
         )
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
     # The record comes last: it says that all files are of this training.
-    _write_record(folder, {"run": run, EXACT: True, **settings.record()})
+    of_cams = {"run": run, EXACT: True, CAMS: known}
+    _write_record(folder, of_cams | {LABELS: prediction.classes} | settings.record())
     return folder
 
 
@@ -106,14 +120,19 @@ def save_mask(
     # A record without settings, in case the write of the mask fails.
     _write_record(folder, kept)
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
-    _write_record(folder, kept | settings.record())
+    _write_record(folder, kept | {LABELS: study.class_names} | settings.record())
 
 
 def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
     """Return the settings of a stored mask as `MaskSettings.record` does, empty if unknown."""
     record = _read_record(study.result_folder(model, scan))
-    settings = {key: value for key, value in record.items() if key not in _OF_CAMS}
-    return settings if _are_settings(settings) else {}
+    settings = {key: value for key, value in record.items() if key not in (*_OF_CAMS, LABELS)}
+    if not _are_settings(settings):
+        return {}
+    if VOLUMES in settings:
+        ranges = {study.known_classes.current(k): text for k, text in settings[VOLUMES].items()}
+        settings[VOLUMES] = {k: text for k, text in ranges.items() if k in study.class_names}
+    return settings
 
 
 def _are_settings(record: dict[str, Any]) -> bool:
@@ -186,7 +205,17 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
     """
     if not has_result(study, model, scan):
         raise no_result(model, scan)
-    return read_mask(study.result_folder(model, scan) / MASK, study.scan(scan).geometry)
+    folder = study.result_folder(model, scan)
+    mask = read_mask(folder / MASK, study.scan(scan).geometry)
+    return labels_of_study(study, mask, _recorded_classes(study, model, folder, LABELS))
+
+
+def _recorded_classes(study: Study, model: str, folder: Path, entry: str) -> tuple[str, ...]:
+    """Return names of classes in a record; older ones have none, and all classes of the model."""
+    found = _read_record(folder).get(entry)
+    if isinstance(found, list) and all(isinstance(name, str) for name in found):
+        return tuple(found)
+    return read_info(study.model_folder(model)).classes
 
 
 def load_result(study: Study, model: str, scan: str) -> Prediction | None:
@@ -200,13 +229,23 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     if not has_result(study, model, scan):
         return None
     folder = study.result_folder(model, scan)
-    names = study.class_names
-    cams = read_scan(scan, names, [cam_path(folder, name) for name in names]).volume()
-    return Prediction(scan, names, load_scores(study, model, scan), cams)
+    known = _recorded_classes(study, model, folder, CAMS)
+    paths = {study.known_classes.current(name): cam_path(folder, name) for name in known}
+    names = tuple(name for name in study.class_names if name in paths)
+    cams = read_scan(scan, names, [paths[name] for name in names]).volume()
+    return Prediction(
+        scan,
+        study.class_names,
+        load_scores(study, model, scan),
+        in_study_order(study, cams, names),
+        unknown_classes(study, known),
+    )
 
 
 def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     """Read the scores of a segmented scan, float32 ``(slices, classes)`` in 0..1.
+
+    Classes that the model does not know have NaN.
 
     Raises
     ------
@@ -215,17 +254,19 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     """
     path = study.result_folder(model, scan) / SCORES
     try:
-        table = np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)
+        with path.open(encoding="utf-8") as file:
+            classes = next(csv.reader(file), [])[1:]
+            table = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
         raise McwssError(f"{path} cannot be read ({error}): segment scan {scan} again") from error
     scores = table[:, 1:]
-    expected = study.slices(scan), len(study.class_names)
+    expected = study.slices(scan), len(classes)
     if scores.shape != expected or not ((scores >= 0) & (scores <= 1)).all():
         raise McwssError(
             f"{path} has {size_text(scores.shape)} scores: expected {size_text(expected)} (slices, "
             f"classes) from 0 to 1: segment scan {scan} again"
         )
-    return scores
+    return in_study_order(study, scores, classes, axis=1, missing=np.nan)
 
 
 def cam_path(folder: Path, class_name: str) -> Path:

@@ -12,6 +12,8 @@ from napari_mcwss.segmentation.masks.make_masks import make_masks
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction, Progress, predict
 from napari_mcwss.segmentation.results import load_result, no_result, save_mask, save_result
+from napari_mcwss.segmentation.study_classes import in_study_order, unknown_classes
+from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 
 
@@ -24,6 +26,8 @@ def study_precedence(study: Study, info: ModelInfo) -> NDArray[np.bool_]:
         As `exclusive_mask` takes it.
     """
     from_tags = np.array(info.precedence, bool)
+    for axis in (0, 1):
+        from_tags = in_study_order(study, from_tags, info.classes, axis=axis)
     return precedence_of(from_tags, [spec.priority for spec in study.classes])
 
 
@@ -106,13 +110,24 @@ def segment_scan(
     McwssError
         If the model does not fit the study, or a file cannot be read or written.
     """
-    model.info.check(study.channels, study.class_names)
+    check_model(study, model.info)
     source = study.scan(scan)
-    prediction = yield from predict(model, source)
+    prediction = _of_study(study, (yield from predict(model, source)))
     settings = settings or MaskSettings()
     mask = mask_of(study, model.info, prediction, settings)
     save_result(study, name, model.info.run, prediction, mask, settings, source.geometry)
     return prediction
+
+
+def _of_study(study: Study, found: Prediction) -> Prediction:
+    """Arrange what a model found in the order of the study's classes."""
+    return Prediction(
+        found.scan,
+        study.class_names,
+        in_study_order(study, found.scores, found.classes, axis=1, missing=np.nan),
+        in_study_order(study, found.cams, found.classes),
+        unknown_classes(study, found.classes),
+    )
 
 
 def remake_mask(

@@ -19,6 +19,7 @@ from napari_mcwss.base.names import check_names, refuse_alike
 from napari_mcwss.base.version import __version__
 from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info, untrained
 from napari_mcwss.model.preset import Preset
+from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 
 CARD, CONFIG, WEIGHTS = "card.json", "config.json", "weights.safetensors"
@@ -175,7 +176,7 @@ def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
             with replacing(working / member) as temporary:
                 temporary.write_bytes(content)
         info = read_info(working)
-        info.check(study.channels, study.class_names)
+        check_model(study, info)
         _check_weights(path, working, info)
         working.rename(folder)
     except OSError as error:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from napari_mcwss.study.layout import StudyLayout
+from napari_mcwss.study.described import DescribedStudy
 
 
 class _Description(BaseModel):
     """The fields of `napari_mcwss.model.checkpoint.ModelInfo` that tell how far a model is."""
 
+    classes: tuple[str, ...] = ()
     key: str = ""
     stopped: str = ""
     undivided: tuple[tuple[str, str], ...] = ()
@@ -19,10 +20,14 @@ class _Description(BaseModel):
 
 @dataclass(frozen=True)
 class ModelState:
-    """A model, and what is missing in words: empty if its training was finished."""
+    """A model, and what is missing in words: empty if its training was finished.
+
+    `unknown` are classes of the study that it was not trained on.
+    """
 
     name: str
     lack: str = ""
+    unknown: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -32,10 +37,12 @@ class ModelState:
     @property
     def label(self) -> str:
         """The name, with what is missing."""
-        return f"{self.name} ({self.lack})" if self.lack else self.name
+        without = f"without {', '.join(self.unknown)}" if self.unknown else ""
+        notes = ", ".join(filter(None, (self.lack, without)))
+        return f"{self.name} ({notes})" if notes else self.name
 
 
-def model_states(study: StudyLayout) -> list[ModelState]:
+def model_states(study: DescribedStudy) -> list[ModelState]:
     """Return the states of all models, the newest last."""
     return [_state(study, name) for name in study.model_names()]
 
@@ -70,7 +77,7 @@ def default_model(
     return next(reversed(finished or names), "")
 
 
-def _state(study: StudyLayout, name: str) -> ModelState:
+def _state(study: DescribedStudy, name: str) -> ModelState:
     folder = study.model_folder(name)
     found = _read(folder)
     if found is None:
@@ -81,7 +88,9 @@ def _state(study: StudyLayout, name: str) -> ModelState:
         unfinished = _read(folder.with_name(f".{name.removesuffix('-stopped')}.training"))
         lacks = ["stopped"] if unfinished is not None and unfinished.key == found.key else []
     lacks += [f"{inner} and {outer} not told apart" for inner, outer in found.undivided]
-    return ModelState(name, ", ".join(lacks))
+    known = study.known_classes.all_current(found.classes)
+    unknown = tuple(name for name in study.class_names if name not in known)
+    return ModelState(name, ", ".join(lacks), unknown)
 
 
 def _read(folder: Path) -> _Description | None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, make_folders
+from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan, refuse_time
+from napari_mcwss.study.described import DescribedStudy
 from napari_mcwss.study.description import ClassSpec as ClassSpec
-from napari_mcwss.study.description import Description, ScanEntry, class_specs, gone, relative_path
-from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
+from napari_mcwss.study.description import Description, ScanEntry, class_specs, relative_path
+from napari_mcwss.study.layout import STUDY_FILE
 from napari_mcwss.study.study_tags import StudyTags
 from napari_mcwss.tags.scan_tags import ScanTags
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from napari_mcwss.scans.scan import Scan
 
 
-class Study(StudyLayout):
+class Study(DescribedStudy):
     """A study; its scans and tags are read when they are needed.
 
     Use `Study.create` or `Study.open` to get one. The package itself works with this class;
@@ -37,10 +39,8 @@ class Study(StudyLayout):
     """
 
     def __init__(self, folder: Path, description: Description) -> None:
-        super().__init__(folder)
-        self._description = description
+        super().__init__(folder, description)
         self._scans: dict[str, Scan] = {}
-        self._stamp: tuple[int, ...] | None = None
         self.tags = StudyTags(self)
 
     @classmethod
@@ -123,77 +123,6 @@ class Study(StudyLayout):
         folder = Path(os.path.realpath(folder))
         return cls(folder, Description.read(folder / STUDY_FILE))
 
-    def check_there(self) -> None:
-        """Refuse to go on where the study is gone, or does not have what this object knows.
-
-        Call it before each write: the drive of a study may be unmounted, its folder renamed, and
-        another program may remove a class or a scan.
-
-        Raises
-        ------
-        McwssError
-            If its ``mcwss.json`` is missing, or lacks a scan or a class of this object.
-
-        Examples
-        --------
-        >>> import napari_mcwss as mcwss
-        >>> mcwss.Study.open("my-study").check_there()
-        """
-        path = self.folder / STUDY_FILE
-        try:
-            found = path.stat()
-        except OSError as error:
-            raise gone(self.folder) from error
-        stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-        if stamp == self._stamp:
-            return
-        if not self._description.is_part_of(Description.read(path)):
-            raise self._outdated()
-        self._stamp = stamp
-
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder of the study, and those in between; the study's own must be there.
-
-        Raises
-        ------
-        McwssError
-            If the study is gone, or a folder cannot be made.
-
-        Examples
-        --------
-        >>> import napari_mcwss as mcwss
-        >>> study = mcwss.Study.open("my-study")
-        >>> study.make_folder(study.model_folder("first"))
-        """
-        self.check_there()
-        path = self.folder
-        try:
-            for part in folder.relative_to(self.folder).parts:
-                path /= part
-                path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Names of the channels."""
-        return self._description.channels
-
-    @property
-    def classes(self) -> tuple[ClassSpec, ...]:
-        """Names, colours and priorities of the classes."""
-        return self._description.classes
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes."""
-        return tuple(spec.name for spec in self.classes)
-
-    @property
-    def scan_names(self) -> tuple[str, ...]:
-        """Names of the scans."""
-        return tuple(entry.name for entry in self._description.scans)
-
     def slices(self, scan: str) -> int:
         """Return the number of slices of a scan; refuse an unknown name as `scan` does.
 
@@ -231,21 +160,6 @@ class Study(StudyLayout):
         self._take_scans_added_elsewhere()
         self._save(self._with_scans(scans))
 
-    def missing_scans(self) -> tuple[str, ...]:
-        """Return the names of scans of which a file is missing, as after a move.
-
-        Examples
-        --------
-        >>> import napari_mcwss as mcwss
-        >>> study = mcwss.Study.open("my-study")
-        >>> study.files("pat0001")[0].unlink()
-        >>> study.missing_scans()
-        ('pat0001',)
-        """
-        return tuple(
-            name for name in self.scan_names if not all(file.exists() for file in self.files(name))
-        )
-
     def move_scans(self, scans: Mapping[str, Sequence[Path]]) -> None:
         """Replace the paths of moved scans, given the new files of each.
 
@@ -268,7 +182,7 @@ class Study(StudyLayout):
         for name, files in scans.items():
             self.files(name)
             slices = read_scan(name, self.channels, files).slices
-            ScanTags(self.tags.folder, name, slices, self.class_names).read()
+            ScanTags(self.tags.folder, name, slices, self.known_classes).read()
         entries = tuple(
             ScanEntry(
                 name=entry.name,
@@ -283,7 +197,7 @@ class Study(StudyLayout):
             self._scans.pop(name, None)
 
     def add_classes(self, classes: Sequence[str | ClassSpec]) -> None:
-        """Add classes, which are unknown on every slice.
+        """Add classes, which are unknown on every slice unless they had been removed.
 
         Raises
         ------
@@ -298,30 +212,105 @@ class Study(StudyLayout):
         >>> study.tags["pat0001"][0, "necrosis"] is mcwss.UNKNOWN
         True
         """
-        added = class_specs(classes, existing=self.classes)
-        self._save(self._changed(classes=(*self.classes, *added)))
+        self.change_classes([*self.classes, *classes])
 
-    def files(self, scan: str) -> tuple[Path, ...]:
-        """Return the files of a scan: one for each channel, or one for all.
+    def change_classes(
+        self, classes: Sequence[str | ClassSpec], *, renamed: Mapping[str, str] | None = None
+    ) -> None:
+        """Add, rename, recolour, reorder and remove classes, all or nothing.
+
+        Tags, models and results keep their meaning: their files are not touched. Open studies and
+        trainings that go on elsewhere refuse to go on.
+
+        Parameters
+        ----------
+        classes : sequence of str or ClassSpec
+            All classes from now on, in their order; plain names keep their colours. A class that
+            is left out is removed: its tags are kept, and are there again once it is added again.
+        renamed : mapping of str to str, optional
+            Names until now to the new ones, as they are in `classes`.
 
         Raises
         ------
         McwssError
-            If there is no such scan.
+            If a name is taken or cannot be that of a file, there is no class to rename, no
+            class is left, or another program changes the tags now. Nothing is changed then.
 
         Examples
         --------
         >>> import napari_mcwss as mcwss
         >>> study = mcwss.Study.open("my-study")
-        >>> [file.name for file in study.files("pat0001")]
-        ['t1c.nii.gz', 'flair.nii.gz']
+        >>> study.change_classes(["oedema", "TC"], renamed={"ED": "oedema"})
+        >>> study.class_names, study.model("first").classes
+        (('oedema', 'TC'), ('TC', 'ED'))
         """
-        for entry in self._description.scans:
-            if entry.name == scan:
-                return tuple(Path(os.path.normpath(self.folder / file)) for file in entry.files)
-        raise McwssError(
-            f"no scan {scan!r} in this study: expected {', '.join(self.scan_names) or 'none'}"
-        )
+        with self.tags.lock:
+            self._save(self._description.with_classes(classes, renamed or {}))
+            self.tags.forget_history()
+
+    def remove_scans(self, scans: Sequence[str]) -> None:
+        """Remove scans from the study; their files, tags and results stay where they are.
+
+        They are there again once a scan of the same name and files is added.
+
+        Raises
+        ------
+        McwssError
+            If no scan is named, there is no such scan, or another program changes the tags
+            now. Nothing is changed then.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.remove_scans(["pat0001"])
+        >>> study.scan_names
+        ('pat0002', 'pat0005', 'pat0006')
+        """
+        for name in scans:
+            self.files(name)
+        known = self._description
+        gone = tuple(entry for entry in known.scans if entry.name in scans)
+        kept = tuple(entry for entry in known.scans if entry.name not in scans)
+        with self.tags.lock:
+            removed = (*known.removed_scans, *gone)
+            self._save(self._changed(scans=kept, removed_scans=removed))
+            self.tags.forget_history()
+        for name in scans:
+            self._scans.pop(name, None)
+
+    def rename(self, name: str) -> Self:
+        """Rename the study, which is to rename its folder.
+
+        Returns
+        -------
+        Study
+            The study in its new folder; this object knows the old one.
+
+        Raises
+        ------
+        McwssError
+            If the name cannot be that of a folder or is taken, another program changes the tags
+            now, or the folder cannot be renamed.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.rename("gliomas").folder.name
+        'gliomas'
+        """
+        check_names("study", [name])
+        folder = self.folder.with_name(name)
+        if folder.exists() and not folder.samefile(self.folder):
+            raise McwssError(f"'{folder}' exists already: choose another name")
+        with self.tags.lock:
+            self.check_there()
+        try:
+            self.folder.rename(folder)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        return type(self).open(folder)
 
     def scan(self, name: str) -> Scan:
         """Open a scan, the same object every time; voxels are read when they are used.
@@ -353,11 +342,6 @@ class Study(StudyLayout):
             self._scans.setdefault(name, read_scan(name, self.channels, files))
         return self._scans[name]
 
-    def _changed(self, **changes: object) -> Description:
-        changed = self._description.model_copy(update=changes)
-        changed.check(known=self._description)
-        return changed
-
     def _take_scans_added_elsewhere(self) -> None:
         self.check_there()
         known, found = self._description, Description.read(self.folder / STUDY_FILE)
@@ -372,24 +356,24 @@ class Study(StudyLayout):
             ScanEntry(name=name, files=tuple(relative_path(file, self.folder) for file in files))
             for name, files in scans.items()
         )
-        self._changed(scans=(*self._description.scans, *entries))
+        self._added(entries)
         for name, files in scans.items():
             refuse_time(name, files)
             read_scan(name, self.channels, files)
         # Reading takes a while, in which another thread may have added scans.
-        return self._changed(scans=(*self._description.scans, *entries))
+        return self._added(entries)
 
-    def _save(self, changed: Description) -> None:
-        self.check_there()
-        if Description.read(self.folder / STUDY_FILE) != self._description:
-            raise self._outdated()
-        self._write(changed)
-
-    def _write(self, changed: Description) -> None:
-        changed.write(self.folder / STUDY_FILE)
-        self._description, self._stamp = changed, None
-
-    def _outdated(self) -> McwssError:
-        return McwssError(
-            f"the study in '{self.folder}' was changed by another program: open it again"
+    def _added(self, entries: tuple[ScanEntry, ...]) -> Description:
+        known = self._description
+        removed = {entry.name: entry for entry in known.removed_scans}
+        for entry in entries:
+            if removed.get(entry.name, entry) != entry:
+                raise McwssError(
+                    f"a scan {entry.name} was removed from this study, and its tags are kept: give "
+                    "the new scan another name, or add the old one again"
+                )
+        names = {entry.name for entry in entries}
+        return self._changed(
+            scans=(*known.scans, *entries),
+            removed_scans=tuple(e for e in known.removed_scans if e.name not in names),
         )

@@ -97,7 +97,9 @@ def _tags_of_study(
             "study: name the files in it"
         )
     other = Description.read(folder / STUDY_FILE)
-    names = [spec.name for spec in other.classes]
+    theirs = other.class_names
+    # The other study may be a copy from before a class was renamed here.
+    names = [study.known_classes.current(name) for name in theirs.shown]
     scans = [entry.name for entry in other.scans]
     classes = [name for name in names if name in study.class_names]
     if len(classes) < len(names):
@@ -109,7 +111,7 @@ def _tags_of_study(
     left_out = [
         name
         for name in scans
-        if name not in study.scan_names and ScanTags(tags, name, 0, ()).exists
+        if name not in study.scan_names and ScanTags(tags, name, 0, theirs).exists
     ]
     if left_out:
         warn(
@@ -120,10 +122,10 @@ def _tags_of_study(
     for name in scans:
         if name in study.scan_names:
             slices = study.slices(name)
-            theirs = ScanTags(tags, name, slices, names).read()
+            table = ScanTags(tags, name, slices, theirs).read()
             columns = [names.index(class_name) for class_name in classes]
             found[name] = TagTable.empty(slices, study.class_names)
-            found[name].update(TagTable(tuple(classes), theirs.values[:, columns]))
+            found[name].update(TagTable(tuple(classes), table.values[:, columns]))
     if not found:
         raise McwssError(
             f"'{folder}' has the scans {', '.join(scans) or 'none'}: expected some of "

@@ -95,7 +95,7 @@ def contradictions(table: TagTable, scores: NDArray[np.float32], gate: float) ->
     table : TagTable
         Unknown tags are not contradicted.
     scores : (slices, classes) array of float
-        Probability that the class is on the slice, 0..1.
+        Probability that the class is on the slice, 0..1; NaN contradicts nothing.
     gate : float
         Scores from this on mean present.
 
@@ -104,5 +104,5 @@ def contradictions(table: TagTable, scores: NDArray[np.float32], gate: float) ->
     (slices, classes) array of bool
     """
     opposite = np.where(scores >= gate, Tag.ABSENT, Tag.PRESENT)
-    contradicted: NDArray[np.bool_] = table.values == opposite
+    contradicted: NDArray[np.bool_] = (table.values == opposite) & ~np.isnan(scores)
     return contradicted

@@ -59,9 +59,9 @@ class UndoHistory:
             _move(first.undoes, self.done, self.undone)
         elif first.redoes:
             _move(first.redoes, self.undone, self.done)
-        else:
+        elif changes := {scan: edit.changes for scan, edit in found if edit.changes}:
             self.undone.clear()
-            self.done.append(UndoStep(first.step, {scan: edit.changes for scan, edit in found}))
+            self.done.append(UndoStep(first.step, changes))
 
 
 def _move(number: int, source: list[UndoStep], target: list[UndoStep]) -> None:

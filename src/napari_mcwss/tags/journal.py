@@ -14,6 +14,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line
 from napari_mcwss.base.json_text import parse_json, whole_number
 from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ class Journal:
     ----------
     path : Path
         The journal's file; there is none before the first edit.
+    classes : ClassNames, optional
+        Classes of the study, of which lines may have former names.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, classes: ClassNames | None = None) -> None:
         self.path = path
+        self._classes = classes or ClassNames(())
 
     @property
     def pending(self) -> bool:
@@ -141,7 +145,7 @@ class Journal:
         """
         for number, line in _pending_lines(content, start):
             try:
-                changes = _edit(line).changes
+                changes = self._edit(line).changes
                 for change in changes:
                     table.get(change.slice_index, change.class_name)
             except (ValueError, TypeError, KeyError, McwssError):
@@ -160,7 +164,7 @@ class Journal:
             if line.startswith(_COMPACTED):
                 continue
             try:
-                edits.append(_edit(line))
+                edits.append(self._edit(line))
             except (ValueError, TypeError, KeyError):
                 self._warn(number, line)
         return edits
@@ -175,6 +179,20 @@ class Journal:
                 f"the tags are saved, but '{self.path}' cannot say so: check that the disk has "
                 "room, and save again before you edit the csv file elsewhere"
             ) from error
+
+    def _edit(self, line: str) -> Edit:
+        """Read one line; ValueError, TypeError or KeyError if it is no edit."""
+        content = parse_json(line)
+        changes = tuple(
+            Change(whole_number(row), self._classes.current(str(name)), _TAGS[tag], _TAGS[previous])
+            for row, name, tag, previous in content["changes"]
+        )
+        return Edit(
+            changes,
+            str(content.get("time", "")),
+            str(content.get("reader", "")),
+            *(whole_number(content.get(name, 0)) for name in ("step", "undoes", "redoes")),
+        )
 
     def _warn(self, number: int, line: str) -> None:
         warnings.warn(
@@ -226,21 +244,6 @@ def _lines(above: int, content: bytes) -> Iterator[tuple[int, str]]:
     # Names are escaped, so that line feeds alone end lines; other line breaks are damage.
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
     return enumerate((line.decode("utf-8", "replace") for line in lines), above + 1)
-
-
-def _edit(line: str) -> Edit:
-    """Read one line of a journal; ValueError, TypeError or KeyError if it is no edit."""
-    content = parse_json(line)
-    changes = tuple(
-        Change(whole_number(row), str(name), _TAGS[tag], _TAGS[previous])
-        for row, name, tag, previous in content["changes"]
-    )
-    return Edit(
-        changes,
-        str(content.get("time", "")),
-        str(content.get("reader", "")),
-        *(whole_number(content.get(name, 0)) for name in ("step", "undoes", "redoes")),
-    )
 
 
 def _now() -> str:

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_mcwss.tags.class_names import ClassNames
+
 NO_STEP = Edit(())
 """An edit without a reader that belongs to no step."""
 
 
-def journal_of(folder: Path, scan: str) -> Journal:
+def journal_of(folder: Path, scan: str, classes: ClassNames | None = None) -> Journal:
     """Return the journal of a scan in the ``tags`` folder of a study."""
-    return Journal(folder / ".journal" / f"{scan}.jsonl")
+    return Journal(folder / ".journal" / f"{scan}.jsonl", classes)
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Contents of the two files, and the tags that they hold."""
+    """Contents of the two files, and the tags of all stored classes that they hold."""
 
     compacted: bytes | None
     journal: bytes
@@ -40,6 +42,9 @@ class ScanTags:
     journal has only grown. So tags that another program saves in between (the command
     line beside napari) are neither missed nor overwritten.
 
+    Tables that it returns and takes have the shown classes; the files keep the tags of the
+    removed ones, too.
+
     Parameters
     ----------
     folder : Path
@@ -47,17 +52,17 @@ class ScanTags:
     scan : str
     slices : int
         Number of slices of the scan.
-    classes : sequence of str
+    classes : ClassNames
         Classes of the study.
     """
 
-    def __init__(self, folder: Path, scan: str, slices: int, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, scan: str, slices: int, classes: ClassNames) -> None:
         self._csv = folder / f"{scan}.csv"
-        self._journal = journal_of(folder, scan)
+        self._journal = journal_of(folder, scan, classes)
         self.scan = scan
-        self.size = slices, tuple(classes)
+        self.size = slices, classes
         self._last: _Read | None = None
-        self._known = TagTable.empty(*self.size)
+        self._known = TagTable.empty(slices, classes.stored)
 
     @property
     def exists(self) -> bool:
@@ -72,10 +77,17 @@ class ScanTags:
     @property
     def remembered(self) -> TagTable:
         """A copy of the tags as this object knows them, should the files be gone."""
-        return self._known.copy()
+        return self._shown(self._known)
 
     def read(self) -> TagTable:
         """Return a copy of the tags: the csv file and what the journal adds to it."""
+        return self._shown(self._read_all())
+
+    def _shown(self, table: TagTable) -> TagTable:
+        return table.first(len(self.size[1].shown))
+
+    def _read_all(self) -> TagTable:
+        """Return a copy of the tags of all stored classes."""
         while True:
             journal = self._journal.read()
             compacted = self._read_csv()
@@ -87,7 +99,7 @@ class ScanTags:
             table = last.table.copy()
             self._journal.replay(table, journal, start=len(last.journal))
         else:
-            table = TagTable.empty(*self.size)
+            table = TagTable.empty(self.size[0], self.size[1].stored)
             if compacted is not None:
                 table = TagTable.from_csv(compacted, self._csv, *self.size)
             self._journal.replay(table, journal)
@@ -120,7 +132,7 @@ class ScanTags:
         Edit or None
             The edit with those changes that change anything; None if there are none.
         """
-        table = self.read()
+        table = self._read_all()
         found = (replace(c, previous=table.get(c.slice_index, c.class_name)) for c in changes)
         done = replace(edit, changes=tuple(c for c in found if c.tag != c.previous))
         if not done.changes:
@@ -146,7 +158,7 @@ class ScanTags:
         content = self._journal.read()
         try:
             # Read again: whatever another program has added since counts, too.
-            self.read().write_csv(self._csv)
+            self._read_all().write_csv(self._csv)
         except McwssError:
             self._journal.truncate(content, size)
             raise
@@ -159,7 +171,7 @@ class ScanTags:
         if not self._journal.pending:
             return
         # Read after the journal: the csv file may hold more than the mark says, never less.
-        self.read().write_csv(self._csv)
+        self._read_all().write_csv(self._csv)
         self._journal.mark_compacted(len(content))
 
     def append(self, edit: Edit) -> None:

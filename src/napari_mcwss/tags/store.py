@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_mcwss.tags.class_names import ClassNames
+
 
 class StudyIndex(Protocol):
     """The part of a study on which its tags depend."""
@@ -38,6 +40,10 @@ class StudyIndex(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes."""
+
+    @property
+    def known_classes(self) -> ClassNames:
+        """Names of the classes, of those that were removed, and their former names."""
 
     def slices(self, scan: str) -> int:
         """Return the number of slices of a scan; McwssError if there is no such scan."""
@@ -149,7 +155,7 @@ class TagStore:
         """
         return {
             (change.slice_index, change.class_name): edit.reader
-            for edit in journal_of(self.folder, scan).edits()
+            for edit in journal_of(self.folder, scan, self._index.known_classes).edits()
             for change in edit.changes
         }
 
@@ -281,9 +287,21 @@ class TagStore:
         if self._steps is None:
             self._index.check_there()
             # Journals are read without the scans: the images of one may be missing.
-            journals = {scan: journal_of(self.folder, scan) for scan in self._index.scan_names}
-            self._steps = UndoHistory({scan: journal.edits() for scan, journal in journals.items()})
+            classes = self._index.known_classes
+            self._steps = UndoHistory(
+                {
+                    scan: [
+                        _of_shown(edit, classes)
+                        for edit in journal_of(self.folder, scan, classes).edits()
+                    ]
+                    for scan in self._index.scan_names
+                }
+            )
         return self._steps
+
+    def forget_history(self) -> None:
+        """Read all journals again at the next undo, as after a class was removed."""
+        self._steps, self._latest = None, None
 
     def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
         # Clocks are set back, and are coarse: the journals hold the number of the latest step.
@@ -307,7 +325,7 @@ class TagStore:
                 )
 
     def _store(self, scan: str) -> ScanTags:
-        latest, size = self._latest, (self._index.slices(scan), self._index.class_names)
+        latest, size = self._latest, (self._index.slices(scan), self._index.known_classes)
         if latest is not None and (latest.scan, latest.size) == (scan, size):
             return latest
         return ScanTags(self.folder, scan, *size)
@@ -318,3 +336,9 @@ class TagStore:
         # Kept, so that a keystroke need not parse the files again.
         self._latest = self._store(scan)
         return self._latest
+
+
+def _of_shown(edit: Edit, classes: ClassNames) -> Edit:
+    """Leave out changes of removed classes: nobody would see them undone."""
+    shown = {*classes.shown}
+    return replace(edit, changes=tuple(c for c in edit.changes if c.class_name in shown))

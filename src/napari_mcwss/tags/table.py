@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.tags.class_names import ClassNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,6 +108,10 @@ class TagTable:
         known = other.values != Tag.UNKNOWN
         self.values[:, columns] = np.where(known, other.values, self.values[:, columns])
 
+    def first(self, count: int) -> TagTable:
+        """Return a copy of the first classes alone."""
+        return TagTable(self.classes[:count], self.values[:, :count].copy())
+
     @property
     def tagged(self) -> NDArray[np.bool_]:
         """Which slices have a known tag: bool ``(slices,)``."""
@@ -165,29 +170,33 @@ class TagTable:
             content = path.read_bytes()
         except OSError as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
-        return cls.from_csv(content, path, slices, classes)
+        return cls.from_csv(content, path, slices, ClassNames(tuple(classes)))
 
     @classmethod
-    def from_csv(cls, content: bytes, path: Path, slices: int, classes: Sequence[str]) -> TagTable:
-        """Read a table from the content of a csv file, as `read_csv` does."""
+    def from_csv(cls, content: bytes, path: Path, slices: int, classes: ClassNames) -> TagTable:
+        """Read a table of all stored classes from the content of a csv file, as `read_csv` does.
+
+        Its columns may have former names of the classes.
+        """
         try:
             lines = content.decode("utf-8-sig").splitlines()
             rows = [row for row in csv.reader(lines, strict=True) if any(row)]
         except (UnicodeDecodeError, csv.Error) as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
         header = rows.pop(0) if rows else []
-        names = header[1:]
-        if header[:1] != ["slice"] or len(set(names)) < len(names) or not set(names) <= {*classes}:
+        names = classes.all_current(header[1:])
+        known = len({*names}) == len(names) and {*names} <= {*classes.stored}
+        if header[:1] != ["slice"] or not known:
             raise McwssError(
                 f"'{path}' has the columns {', '.join(header) or 'none'}: expected slice, "
-                f"{', '.join(classes)}, each once: {_MEND}"
+                f"{', '.join(classes.stored)}, each once: {_MEND}"
             )
         if len(rows) != slices:
             raise McwssError(
                 f"'{path}' has {len(rows)} slices, its scan {slices}: expected a row for each: "
                 f"{_MEND}"
             )
-        table = cls.empty(slices, classes)
+        table = cls.empty(slices, classes.stored)
         columns = [table.classes.index(name) for name in names]
         missing = set(range(slices))
         for row in rows:

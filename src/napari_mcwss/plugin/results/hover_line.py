@@ -48,8 +48,9 @@ class HoverLine(QLabel):  # type: ignore[misc]
             self.setText(HINT)
             return
         values = result.prediction.cams[(slice(None), *voxels.T)]
-        classes = result.prediction.classes
-        texts = ", ".join(f"{n} {v:.2f}" for n, v in zip(classes, values.max(1), strict=True))
+        found = dict(zip(result.prediction.classes, values.max(1), strict=True))
+        unknown = result.prediction.unknown
+        texts = ", ".join(f"{n} {value:.2f}" for n, value in found.items() if n not in unknown)
         where = "highest behind the mouse"
         if len(voxels) == 1:
             z, y, x = voxels[0]

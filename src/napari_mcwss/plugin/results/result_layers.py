@@ -34,7 +34,10 @@ class ResultLayers:
         study, result, mask = state.session.study, state.on_screen, state.shown_mask
         if study is None or result is None or mask is None:
             return
-        cams = dict(zip(result.prediction.classes, result.prediction.cams, strict=True))
+        found = result.prediction
+        cams = dict(zip(found.classes, found.cams, strict=True))
+        for name in found.unknown:
+            del cams[name]
         show_prediction_layers(self._viewer, result.geometry, study.classes, cams, mask.copy())
         for kind, opacity in self._opacities.items():
             self.set_opacity(kind, opacity)

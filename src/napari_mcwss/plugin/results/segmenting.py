@@ -121,10 +121,11 @@ def look_up(study: "Study", model: str, scan: str) -> Result | None:
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.results import load_result
     from napari_mcwss.segmentation.segment import study_precedence
+    from napari_mcwss.study.models import check_model
 
     try:
         info = read_info(study.model_folder(model))
-        info.check(study.channels, study.class_names)
+        check_model(study, info)
         prediction = load_result(study, model, scan)
         if prediction is None:
             return None

@@ -105,7 +105,9 @@ class SliceScores(QGroupBox):  # type: ignore[misc]
         for column, name in enumerate(result.prediction.classes):
             tag = Tag.UNKNOWN if table is None else Tag(int(table.values[index, column]))
             said = "not tagged" if tag is Tag.UNKNOWN else f"tagged {tag.name.lower()}"
-            text = f"{said}, predicted {scores[index, column]:.2f}"
+            learnt = name not in result.prediction.unknown
+            score = f"predicted {scores[index, column]:.2f}" if learnt else "not learnt"
+            text = f"{said}, {score}"
             if different[index, column]:
                 text = f"<b style='color:{STRIKING}'>{text}</b>"
             rows.append(

@@ -84,8 +84,12 @@ def _rows(study: "Study", mask: "MaskResult") -> Iterator[str]:
     """Return the rows of a model's mask."""
     volumes = mask.volumes[-1]
     found = {mask.result.scan: [volume > 0 for volume in volumes]}
-    missed = {missed.name: missed for missed in missed_classes(study, found)}
+    unknown = mask.result.prediction.unknown
+    missed = {missed.name: missed for missed in missed_classes(study, found, unknown)}
     for spec, volume in zip(study.classes, volumes, strict=True):
+        if spec.name in unknown:
+            yield _row(spec, "not learnt")
+            continue
         if spec.name not in missed:
             yield _row(spec, amount_text(volume, in_mm=mask.result.geometry.in_mm))
             continue

@@ -226,14 +226,15 @@ def show_prediction_layers(
 ) -> None:
     """Show a layer for each class's CAM ``(z, y, x)`` in 0..1, and one for the uint8 mask.
 
-    Layers that are there get the new data, and keep the look that the user has given them.
+    Classes without a CAM get no layer, or an empty one. Layers that are there get the new data,
+    and keep the look that the user has given them.
     """
     old = _layers_by_class(viewer, "cam")
     for spec in classes:
         if spec.name in old:
-            _refill(old[spec.name], cams[spec.name])
-            continue
-        _add_cam(viewer, geometry, spec, cams[spec.name], f"CAM {spec.name}", 1, "cam")
+            _refill(old[spec.name], cams.get(spec.name, np.zeros(geometry.shape, np.float32)))
+        elif spec.name in cams:
+            _add_cam(viewer, geometry, spec, cams[spec.name], f"CAM {spec.name}", 1, "cam")
     for layer in study_layers(viewer, "mask"):
         _refill(layer, mask)
         layer.editable = False

@@ -263,9 +263,11 @@ def _predict(
     yield "Loading the network …"
     from napari_mcwss.model.checkpoint import load_model
     from napari_mcwss.segmentation.prediction import predict
+    from napari_mcwss.segmentation.study_classes import in_study_order
+    from napari_mcwss.study.models import check_model
 
     trained = load_model(study.model_folder(model))
-    trained.info.check(study.channels, study.class_names)
+    check_model(study, trained.info)
     for number, name in enumerate(names, 1):
         scan = study.scan(name)
         try:
@@ -273,7 +275,12 @@ def _predict(
             for progress in steps:
                 part = f"slice {progress.done} of {progress.total}"
                 yield f"Scan {number} of {len(names)}: {part}"
-            yield study, name, steps.value
+            classes = trained.info.classes
+            yield (
+                study,
+                name,
+                in_study_order(study, steps.value, classes, axis=1, missing=np.nan),
+            )
         except McwssError as error:
             raise McwssError(order.hide(str(error))) from error
         finally:

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.inputs import Inputs, prepare
 from napari_mcwss.segmentation.prediction.predict import Progress, refuse_not_finite
+from napari_mcwss.segmentation.study_classes import in_study_order
+from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
 
@@ -54,7 +56,7 @@ def more_maps(
         If the channels of scan and model differ, a file cannot be read, or maps are not finite.
     """
     source = study.scan(scan)
-    model.info.check(source.channels, study.class_names)
+    check_model(study, model.info)
     inputs = prepare(source.volume(), source.geometry.spacing, model.info.input_spec)
     yield Progress(0, len(slices))
     place = reference_slice(study, model.info.scans, scan) if model.preset.compares_pairs else None
@@ -69,8 +71,9 @@ def more_maps(
             here = np.round(255 * maps.transpose(0, 1).clamp(0, 1).numpy()).astype(np.uint8)
             found[name][(slice(None), part, *inputs.window)] = here
         yield Progress(part.stop, len(slices))
+    arranged = {k: in_study_order(study, maps, model.info.classes) for k, maps in found.items()}
     words = "" if place is None else f"{place[0]}, slice {place[1]}"
-    return MoreMaps(tuple(slices), found, words, model.preset.no_other_maps)
+    return MoreMaps(tuple(slices), arranged, words, model.preset.no_other_maps)
 
 
 def reference_slice(study: Study, scans: Sequence[str], scan: str) -> tuple[str, int] | None:

@@ -42,12 +42,15 @@ class Prediction:
         Probability that the slice holds the class.
     cams : (classes, z, y, x) array of float32
         CAMs in 0..1, in the size of the scan, in the steps of 1/255 that files hold.
+    unknown : tuple of str
+        Classes that the model was not trained on: their scores are NaN and their CAMs 0.
     """
 
     scan: str
     classes: tuple[str, ...]
     scores: NDArray[np.float32]
     cams: NDArray[np.float32]
+    unknown: tuple[str, ...] = ()
 
 
 def predict(

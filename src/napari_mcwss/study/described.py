@@ -1,0 +1,157 @@
+"""What ``mcwss.json`` says of a study, kept in step with the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import cannot_write
+from napari_mcwss.study.description import ClassSpec, Description, gone
+from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
+
+if TYPE_CHECKING:
+    from napari_mcwss.tags.class_names import ClassNames
+
+
+class DescribedStudy(StudyLayout):
+    """Channels, classes and scans of a study, without the content of the scans."""
+
+    def __init__(self, folder: Path, description: Description) -> None:
+        super().__init__(folder)
+        self._description = description
+        self._stamp: tuple[int, ...] | None = None
+
+    def check_there(self) -> None:
+        """Refuse to go on where the study is gone, or does not have what this object knows.
+
+        Call it before each write: the drive of a study may be unmounted, its folder renamed, and
+        another program may remove a class or a scan.
+
+        Raises
+        ------
+        McwssError
+            If its ``mcwss.json`` is missing, or lacks a scan or a class of this object.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> mcwss.Study.open("my-study").check_there()
+        """
+        path = self.folder / STUDY_FILE
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise gone(self.folder) from error
+        stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        if stamp == self._stamp:
+            return
+        if not self._description.is_part_of(Description.read(path)):
+            raise self._outdated()
+        self._stamp = stamp
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder of the study, and those in between; the study's own must be there.
+
+        Raises
+        ------
+        McwssError
+            If the study is gone, or a folder cannot be made.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.make_folder(study.model_folder("first"))
+        """
+        self.check_there()
+        path = self.folder
+        try:
+            for part in folder.relative_to(self.folder).parts:
+                path /= part
+                path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return self._description.channels
+
+    @property
+    def classes(self) -> tuple[ClassSpec, ...]:
+        """Names, colours and priorities of the classes."""
+        return self._description.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(spec.name for spec in self.classes)
+
+    @property
+    def known_classes(self) -> ClassNames:
+        """Names of the classes, of those that were removed, and their former names."""
+        return self._description.class_names
+
+    @property
+    def scan_names(self) -> tuple[str, ...]:
+        """Names of the scans."""
+        return tuple(entry.name for entry in self._description.scans)
+
+    def files(self, scan: str) -> tuple[Path, ...]:
+        """Return the files of a scan: one for each channel, or one for all.
+
+        Raises
+        ------
+        McwssError
+            If there is no such scan.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> [file.name for file in study.files("pat0001")]
+        ['t1c.nii.gz', 'flair.nii.gz']
+        """
+        for entry in self._description.scans:
+            if entry.name == scan:
+                return tuple(Path(os.path.normpath(self.folder / file)) for file in entry.files)
+        raise McwssError(
+            f"no scan {scan!r} in this study: expected {', '.join(self.scan_names) or 'none'}"
+        )
+
+    def missing_scans(self) -> tuple[str, ...]:
+        """Return the names of scans of which a file is missing, as after a move.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.files("pat0001")[0].unlink()
+        >>> study.missing_scans()
+        ('pat0001',)
+        """
+        return tuple(
+            name for name in self.scan_names if not all(file.exists() for file in self.files(name))
+        )
+
+    def _changed(self, **changes: object) -> Description:
+        changed = self._description.model_copy(update=changes)
+        changed.check(known=self._description)
+        return changed
+
+    def _save(self, changed: Description) -> None:
+        self.check_there()
+        if Description.read(self.folder / STUDY_FILE) != self._description:
+            raise self._outdated()
+        self._write(changed)
+
+    def _write(self, changed: Description) -> None:
+        changed.write(self.folder / STUDY_FILE)
+        self._description, self._stamp = changed, None
+
+    def _outdated(self) -> McwssError:
+        return McwssError(
+            f"the study in '{self.folder}' was changed by another program: open it again"
+        )
