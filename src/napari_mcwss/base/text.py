@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
 
 def duration(seconds: float) -> str:
     """Return a duration in words, in its one or two largest units.
@@ -87,6 +89,21 @@ def names_in(text: str) -> list[str]:
     ['TC', 'ED']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def bytes_text(size: int) -> str:
+    """Write a number of bytes in its largest unit.
+
+    Examples
+    --------
+    >>> bytes_text(300), bytes_text(3 * 2**20), bytes_text(2**50)
+    ('300 bytes', '3.0 MiB', '1.0 PiB')
+    """
+    if size < 1024:
+        return counted(size, "byte")
+    # Damaged headers can speak of more bytes than a float holds.
+    power = min((size.bit_length() - 1) // 10, len(_UNITS))
+    return f"{size // 2 ** (10 * (power - 1)) / 1024:.1f} {_UNITS[power - 1]}"
 
 
 def size_text(shape: Iterable[int]) -> str:
