@@ -5,16 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.scans.formats.format import Format, Header, unreadable
+from napari_mcwss.scans.formats.format import Format, Header
 from napari_mcwss.scans.geometry import Geometry
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    try:
-        with np.load(path) as file:
-            return file["voxels"], file["affine"]
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    with np.load(path) as file:
+        return file["voxels"], file["affine"]
 
 
 def _read_header(path: Path) -> Header:

@@ -61,6 +61,9 @@ class Geometry:
     in_mm : bool
         Whether the file says how large voxels are; if not, as with pictures, they count as 1 mm
         wide, and volumes and lengths in mm mean nothing.
+    oriented : bool
+        Whether the file says in which direction its axes point. If not, what is left and right
+        is a guess.
 
     See Also
     --------
@@ -79,6 +82,7 @@ class Geometry:
     source_affine: NDArray[np.float64]
     placement: Placement | None = None
     in_mm: bool = True
+    oriented: bool = True
 
     @classmethod
     def from_source(
@@ -89,6 +93,7 @@ class Geometry:
         spacing: Sequence[float] = (1.0, 1.0, 1.0),
         placement: Placement | None = None,
         in_mm: bool = True,
+        oriented: bool = True,
     ) -> Geometry:
         """Describe the grid of a file.
 
@@ -105,6 +110,8 @@ class Geometry:
             Header fields to write back.
         in_mm : bool
             Whether the file says how large voxels are.
+        oriented : bool
+            Whether the file says in which direction its axes point.
 
         Returns
         -------
@@ -113,7 +120,7 @@ class Geometry:
         """
         i, j, k = (int(size) for size in shape)
         matrix = np.array(affine, dtype=np.float64)
-        if not _is_usable(matrix):
+        if not is_usable(matrix):
             sizes = [abs(s) if np.isfinite(s) and s else 1.0 for s in map(float, spacing)]
             warnings.warn(
                 "the affine cannot place voxels in space "
@@ -122,8 +129,9 @@ class Geometry:
                 stacklevel=2,
             )
             matrix = _LPS_FROM_RAS @ np.diag([*sizes, 1.0])
+            oriented = False
         matrix.flags.writeable = False
-        return cls((i, j, k), matrix, placement, in_mm)
+        return cls((i, j, k), matrix, placement, in_mm, oriented)
 
     @classmethod
     def canonical(cls, shape: Sequence[int], spacing: Sequence[float]) -> Geometry:
@@ -161,6 +169,11 @@ class Geometry:
         lengths = np.linalg.norm(self.source_affine[:3, :3], axis=0)
         z, y, x = (float(lengths[axis]) for axis in self._order[0])
         return (z, y, x)
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel in mm³: less than the product of `spacing` if the axes are sheared."""
+        return float(abs(np.linalg.det(self.source_affine[:3, :3])))
 
     @cached_property
     def affine(self) -> NDArray[np.float64]:
@@ -256,6 +269,14 @@ class Geometry:
         ]
         return "; ".join(differences) or None
 
+    def is_mirrored_to(self, other: Geometry) -> bool:
+        """Tell whether canonical order may flip or permute another grid against this one.
+
+        It does if one file says in which direction its axes point and the other does not, and
+        the guess for the latter is another direction.
+        """
+        return self.oriented != other.oriented and self._order != other._order
+
     @cached_property
     def _order(self) -> tuple[tuple[int, ...], tuple[bool, ...]]:
         """Axis in the file of each canonical axis (z, y, x), and whether it is flipped."""
@@ -275,12 +296,16 @@ class Geometry:
             raise ValueError(f"array of shape {array.shape} where (..., {shape}) is expected")
 
 
-def _is_usable(affine: NDArray[np.float64]) -> bool:
+def is_usable(affine: NDArray[np.float64]) -> bool:
     """Tell whether an affine spans a volume."""
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         return False
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(lengths.all() and abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
+    with np.errstate(over="ignore", under="ignore"):
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    # Beyond float32, which NIfTI has, products overflow.
+    if not (lengths > 1e-30).all() or not (lengths < 1e30).all():
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
 
 
 def _from_the_end(flipped: tuple[bool, ...]) -> tuple[int, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.reading import readable, refuse_more_than_memory
 from napari_mcwss.base.text import size_text
 from napari_mcwss.scans.formats.registry import format_of, formats_text
 from napari_mcwss.scans.scan import COLOURS, Scan
@@ -15,6 +17,7 @@ from napari_mcwss.scans.scan import COLOURS, Scan
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -77,6 +80,10 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     -----
     UserWarning
         If channels agree in shape but not in position.
+
+    Notes
+    -----
+    A file that needs more memory than is free is refused when the voxels are read.
     """
     formats = [_known_format(path) for path in paths]
     headers = [kind.read_header(path) for kind, path in zip(formats, paths, strict=True)]
@@ -98,11 +105,15 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     geometry = first.geometry
 
     def load() -> NDArray[np.float32]:
-        volume = np.empty((len(channels), *geometry.shape), np.float32)
+        shape = (len(channels), *geometry.shape)
+        refuse_more_than_memory(first.path, math.prod(shape) * np.dtype(np.float32).itemsize)
+        with readable(first.path):
+            volume = np.empty(shape, np.float32)
         start = 0
         for kind, header, count in zip(formats, headers, counts, strict=True):
             voxels = kind.read_voxels(header.path, count)
-            volume[start : start + count] = header.geometry.to_canonical(voxels)
+            with readable(header.path):
+                _put(volume[start : start + count], header, voxels)
             start += count
         # A finite sum proves that all voxels are finite, and is fast.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -167,6 +178,11 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     kind = _known_format(path)
     header = kind.read_header(path)
     if geometry is not None:
+        if header.geometry.is_mirrored_to(geometry):
+            raise McwssError(
+                f"of mask '{path}' and its scan, only one says in which direction its axes point: "
+                "the mask could be mirrored: save both with the same program"
+            )
         if header.geometry.shape != geometry.shape:
             raise McwssError(
                 f"mask '{path}' is {size_text(header.geometry.shape)} (z, y, x), its scan "
@@ -178,7 +194,8 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     voxels = kind.read_mask(path) if kind.read_mask else kind.read_voxels(path, 1)
     if len(voxels) > 1:
         raise McwssError(f"mask '{path}' has {len(voxels)} channels: expected one: split it")
-    values = header.geometry.to_canonical(voxels[0])
+    with readable(path):
+        values = header.geometry.to_canonical(voxels[0])
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, nan=0.0)
         rounded = np.rint(values)
@@ -199,8 +216,26 @@ def _known_format(path: Path) -> Format:
     return found
 
 
+def _put(place: NDArray[np.float32], header: Header, voxels: NDArray[Any]) -> None:
+    """Put the voxels of a file into canonical order; refuse values that float32 cannot hold."""
+    ordered = header.geometry.to_canonical(voxels)
+    if ordered.dtype.kind == "f" and ordered.dtype.itemsize > place.dtype.itemsize:
+        largest = float(np.max(np.abs(ordered), where=np.isfinite(ordered), initial=0))
+        if largest > float(np.finfo(place.dtype).max):
+            raise McwssError(
+                f"'{header.path}' holds values such as {largest:.3g}: expected at most "
+                f"{np.finfo(place.dtype).max:.3g}: rescale it"
+            )
+    place[...] = ordered
+
+
 def _compare(name: str, first: Header, other: Header) -> None:
     """Refuse channels that differ in shape, and warn of those that differ in position."""
+    if other.geometry.is_mirrored_to(first.geometry):
+        raise McwssError(
+            f"scan {name}: of {first.path.name} and {other.path.name}, only one says in which "
+            "direction its axes point: one could be mirrored: save both with the same program"
+        )
     if first.geometry.shape != other.geometry.shape:
         raise McwssError(
             f"scan {name}: channels differ in shape (z, y, x): {first.path.name} is "

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.formats.format import Format, Header, unreadable
+from napari_mcwss.base.reading import unreadable
+from napari_mcwss.scans.formats.format import Format, Header
 from napari_mcwss.scans.geometry import TOLERANCE, Geometry
 
 if TYPE_CHECKING:

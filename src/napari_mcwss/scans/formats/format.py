@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.reading import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,8 @@ class Header:
 class Format:
     """A file format from which scans and masks are read.
 
-    The functions raise `McwssError` for files that are missing, damaged or of another kind.
+    Whatever its functions raise while they read becomes a `McwssError` that names the file, so
+    a format need only raise `McwssError` where it can say more.
 
     Attributes
     ----------
@@ -64,15 +66,16 @@ class Format:
     is_scan: Callable[[Path], bool] | None = None
     spatial: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("read_header", "read_voxels", "read_mask"):
+            if (read := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _guarded(read))
 
-def unreadable(path: Path, error: Exception) -> McwssError:
-    """Return the error to raise for a file that cannot be read, with the reason in one line."""
-    if isinstance(error, FileNotFoundError):
-        return McwssError(f"'{path}' does not exist: put it back or name another file")
-    if isinstance(error, PermissionError):
-        return McwssError(f"'{path}' may not be read: ask its owner for permission")
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return McwssError(
-        f"'{path}' is damaged or not the kind of file that its name says ({reason}): "
-        "copy it again or leave it out"
-    )
+
+def _guarded(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def guarded(path: Path, *arguments: Any) -> Any:
+        with readable(path):
+            return read(path, *arguments)
+
+    return guarded
