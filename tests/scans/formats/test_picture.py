@@ -35,8 +35,14 @@ def test_real_numbers_of_a_tiff(tmp_path):
     np.testing.assert_array_equal(volume[0, 0], pixels)
 
 
-def test_jpeg(tmp_path):
-    path = save(tmp_path / "a.jpg", np.full((6, 9), 90, np.uint8))
+def test_bitmap(tmp_path):
+    volume = read_scan("a", ["xr"], [save(tmp_path / "a.bmp", GREY)]).volume()
+    np.testing.assert_array_equal(volume[0, 0], GREY)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
+def test_compressed_photographs(tmp_path, name):
+    path = save(tmp_path / name, np.full((6, 9), 90, np.uint8))
     np.testing.assert_allclose(read_scan("a", ["xr"], [path]).volume(), 90, atol=1)
 
 
@@ -73,10 +79,10 @@ def test_mask_in_colours_is_refused(tmp_path):
 
 
 def test_several_pages_are_refused(tmp_path):
-    pages = [Image.fromarray(GREY)] * 3
-    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    pages = [Image.fromarray(GREY // n) for n in (1, 2, 3)]
+    pages[0].save(tmp_path / "a.webp", save_all=True, append_images=pages[1:])
     with pytest.raises(McwssError, match="3 pages"):
-        read_header(tmp_path / "a.tif")
+        read_header(tmp_path / "a.webp")
 
 
 def test_truncated_picture(tmp_path):
@@ -92,3 +98,36 @@ def test_mask_of_a_picture_is_written_as_a_volume(tmp_path):
     mask = (GREY > 99).astype(np.uint8)[None]
     write_volume(tmp_path / "mask.nii.gz", mask, geometry, dtype=np.uint8)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.nii.gz", geometry), mask)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_as_its_camera_says(tmp_path, name, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    smooth = (np.add.outer(np.arange(6) * 30, np.arange(9) * 5)).astype(np.uint8)
+    path = save(tmp_path / name, smooth, exif=exif)
+    turns = {
+        1: smooth,
+        2: smooth[:, ::-1],
+        3: smooth[::-1, ::-1],
+        4: smooth[::-1],
+        5: smooth.T,
+        6: smooth[::-1].T,
+        7: smooth[::-1, ::-1].T,
+        8: smooth.T[::-1],
+    }
+    upright = turns[orientation]
+    scan = read_scan("a", ["xr"], [path])
+    assert scan.geometry.shape == (1, *upright.shape)
+    np.testing.assert_allclose(scan.volume()[0, 0], upright, atol=4)
+    np.testing.assert_allclose(read_mask(path)[0], upright, atol=4)
+
+
+def test_a_mask_that_would_be_mirrored_on_a_picture_is_refused(tmp_path):
+    import nibabel as nib
+
+    geometry = read_header(save(tmp_path / "a.png", GREY)).geometry
+    nib.save(nib.Nifti1Image(GREY.T[..., None], np.eye(4)), tmp_path / "seg.nii")
+    with pytest.raises(McwssError, match="only one says in which direction"):
+        read_mask(tmp_path / "seg.nii", geometry)

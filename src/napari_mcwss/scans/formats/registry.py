@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_mcwss.scans.formats.dicom import DICOM
 from napari_mcwss.scans.formats.nifti import NIFTI
 from napari_mcwss.scans.formats.picture import PICTURE
+from napari_mcwss.scans.formats.tiff import TIFF
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FORMATS: tuple[Format, ...] = (
     NIFTI,
     PICTURE,
+    TIFF,
     DICOM,
 )
 
