@@ -32,6 +32,7 @@ from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.layers import SAMPLE, sample_layers
 from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
+from napari_mcwss.plugin.study.change_study import ChangeStudyDialog
 from napari_mcwss.plugin.study.lost_scans import LostScans
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
@@ -95,7 +96,7 @@ class TaggingDock(Dock):
         preparing.answered.connect(self.open_sample)
         sample = partial(preparing.ask, prepare_labels)
         self.welcome = Welcome(new, self._ask_study, layers, sample)
-        self.study_menu = StudyMenu(new, self._ask_study, self.add_scans, layers)
+        self.study_menu = StudyMenu(new, self._ask_study, self.add_scans, self.change_study, layers)
         self.title = QLabel(wordWrap=True)
         self.scans = ScanList(self.session.order)
         self.scans.scan_chosen.connect(self._read)
@@ -173,6 +174,30 @@ class TaggingDock(Dock):
         """Ask for scans, and add them to the study."""
         if self.session.study is not None:
             self._accept(ScansDialog(self, self.session.study, sources or []))
+
+    def change_study(self) -> None:
+        """Ask for another name, other classes and fewer scans of the study."""
+        study = self.session.study
+        if study is None or self.session.read_only:
+            return
+        dialog = ChangeStudyDialog(self, study, self.scans.tables, self.session.order)
+        dialog.accepted.connect(lambda: self._open_again(study, dialog.new_name))
+        open_dialog(dialog)
+
+    def _open_again(self, study: Study, name: str) -> None:
+        """Open a study that was changed, under its new name, on the same slice."""
+        scan, index = self.session.scan, self.session.slice_index
+        self.session.close()
+        try:
+            study = study.rename(name) if name != study.folder.name else Study.open(study.folder)
+        except McwssError as error:
+            show_error(str(error))
+        self.session.open(study)
+        names = self.session.order.names
+        if scan in names:
+            self._go_to(scan, index or 0)
+        elif names:
+            self._read(names[0])
 
     def use_layers(self) -> None:
         """Make a study of the image layers that are open."""

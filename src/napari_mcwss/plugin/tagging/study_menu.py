@@ -59,18 +59,20 @@ class Welcome(QWidget):  # type: ignore[misc]
 
 
 class StudyMenu(QPushButton):  # type: ignore[misc]
-    """A button with a menu: another study, or more scans for this one."""
+    """A button with a menu: another study, or changes of this one."""
 
     def __init__(
         self,
         new: Callable[[], object],
         open_: Callable[[], object],
         add: Callable[[], object],
+        change: Callable[[], object],
         layers: Callable[[], object],
     ) -> None:
-        super().__init__("Study", toolTip="Add scans, make or open another study")
+        super().__init__("Study", toolTip="Change this study, make or open another one")
         menu = QMenu(self)
         self.add_action = menu.addAction("Add scans …", lambda: add())
+        self.change_action = menu.addAction("Change name, classes, scans …", lambda: change())
         menu.addSeparator()
         self.new_action = menu.addAction("New study …", lambda: new())
         self.open_action = menu.addAction("Open study …", lambda: open_())

@@ -111,6 +111,17 @@ def unfinished_trainings(study: Study) -> list[Unfinished]:
     return [found for name in names if (found := unfinished_training(study, name))]
 
 
+def refuse_while_training(study: Study) -> None:
+    """Refuse a change of the study while a model is in training, here or elsewhere."""
+    for path in sorted((study.folder / "models").glob(".*.lock")):
+        name = path.name.removeprefix(".").removesuffix(".lock")
+        holder = training_lock(study, name).other
+        if holder is not None:
+            raise McwssError(
+                f"{name!r} is in training now ({holder}), on the study as it is: wait, or cancel it"
+            )
+
+
 def refuse_to_replace(study: Study, name: str) -> None:
     """Refuse a name that a model has already, unless its training is unfinished.
 
