@@ -4,6 +4,7 @@ import pytest
 
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
+from napari_mcwss.training.checkpoints.unfinished import training_lock
 
 
 def classes_of(study: Study) -> tuple[str, ...]:
@@ -64,3 +65,12 @@ def test_a_study_is_renamed(run, tagged_study):
     code, out, _ = run("rename", tagged_study.folder, "gliomas")
     assert (code, out.strip().endswith("gliomas")) == (0, True)
     assert Study.open(tagged_study.folder.with_name("gliomas")).scan_names
+
+
+def test_nothing_changes_while_a_model_is_in_training(run, tagged_study):
+    with training_lock(tagged_study, "model-1"):
+        for words in (("classes", "remove"), ("scans", "remove"), ("rename",)):
+            name = {"scans": "phantom01"}.get(words[0], "TC")
+            code, _, err = run(*words, tagged_study.folder, name)
+            assert (code, "'model-1' is in training now" in err) == (2, True)
+    assert classes_of(tagged_study) == ("TC", "ED")

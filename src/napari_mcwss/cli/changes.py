@@ -12,6 +12,7 @@ from napari_mcwss.base.text import names_in
 from napari_mcwss.cli.options import StudyFolder, assignment
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.study.study import ClassSpec, Study
+from napari_mcwss.training.checkpoints.unfinished import refuse_while_training
 
 classes_app = typer.Typer(
     help="Add, rename, recolour, order and remove classes.", no_args_is_help=True
@@ -35,7 +36,7 @@ def list_classes(study: StudyFolder) -> None:
 @classes_app.command("add", epilog="Example: napari-mcwss classes add my-study necrosis")
 def add_classes(study: StudyFolder, names: Names) -> None:
     """Add classes; one that had been removed comes back with its tags."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     opened.add_classes(names)
     _say_classes(opened)
 
@@ -43,7 +44,7 @@ def add_classes(study: StudyFolder, names: Names) -> None:
 @classes_app.command("remove", epilog="Example: napari-mcwss classes remove my-study necrosis")
 def remove_classes(study: StudyFolder, names: Names) -> None:
     """Remove classes; their tags are kept, and come back once they are added again."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     _check_known(opened, names)
     opened.change_classes([spec for spec in opened.classes if spec.name not in names])
     _say_classes(opened)
@@ -57,7 +58,7 @@ def rename_classes(
     ],
 ) -> None:
     """Rename classes; tags, models and results keep their meaning."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     renamed = dict(map(assignment, names))
     _check_known(opened, renamed)
     _change(opened, {old: {"name": new} for old, new in renamed.items()}, renamed)
@@ -74,14 +75,14 @@ def recolour_classes(
     ],
 ) -> None:
     """Give classes other colours."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     _change(opened, {name: {"colour": colour} for name, colour in map(assignment, colours)})
 
 
 @classes_app.command("order", epilog="Example: napari-mcwss classes order my-study ED TC")
 def order_classes(study: StudyFolder, names: Names) -> None:
     """Put classes in another order, which is that of keys, colours and labels of new masks."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     if sorted(names) != sorted(opened.class_names):
         raise McwssError(
             f"found {', '.join(names)}: expected each class of {', '.join(opened.class_names)} once"
@@ -110,7 +111,7 @@ def remove_scans(
     scans: Annotated[str, typer.Argument(help="Names of scans, separated by commas.")],
 ) -> None:
     """Remove scans from the study; their files, tags and results stay where they are."""
-    opened = Study.open(study)
+    opened = _to_change(study)
     names = names_in(scans)
     opened.remove_scans(names)
     typer.echo(f"{opened.folder}: {len(names)} scans removed, {len(opened.scan_names)} left")
@@ -121,7 +122,14 @@ def rename_study(
     name: Annotated[str, typer.Argument(help="New name of its folder.", metavar="NAME")],
 ) -> None:
     """Rename a study, which is to rename its folder."""
-    typer.echo(str(Study.open(study).rename(name).folder))
+    typer.echo(str(_to_change(study).rename(name).folder))
+
+
+def _to_change(folder: Path) -> Study:
+    """Open a study on which no model is in training."""
+    study = Study.open(folder)
+    refuse_while_training(study)
+    return study
 
 
 def _change(
