@@ -6,6 +6,7 @@ from types import MappingProxyType
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.default_channels import default_channels
@@ -123,6 +124,21 @@ class TestImagesBesideLabels:
         assert channels == ["image"]
         assert len(scans) == 25
         assert scans["7"] == ["images/7.nii.gz"]
+
+    @pytest.mark.parametrize("images", ["images", "image", "imgs"])
+    @pytest.mark.parametrize("masks", ["labels", "masks", "mask", "GT"])
+    def test_pictures_are_scans_and_their_labels_references(self, tmp_path, images, masks):
+        for folder in (images, masks):
+            (tmp_path / folder).mkdir()
+            for name in ("benign_047", "malignant_009"):
+                Image.new("L", (6, 5)).save(tmp_path / folder / f"{name}.png")
+        names = ("benign_047", "malignant_009")
+        expected = {name: [f"{images}/{name}.png"] for name in names}
+        assert found(tmp_path) == (["image"], expected)
+        assert offered_masks(tmp_path / images / "benign_047.png") == [masks]
+        assert masks_of(tmp_path, masks, ["image"]) == {n: f"{masks}/{n}.png" for n in names}
+        with pytest.raises(McwssError, match=f"holds masks of the images in '{images}' beside it"):
+            find_scans(tmp_path / masks, ["image"])
 
 
 class TestBids:

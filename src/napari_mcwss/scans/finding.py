@@ -25,6 +25,7 @@ from napari_mcwss.scans.layouts import (
     bids_root,
     bids_scans,
     image_folders,
+    images_beside,
     label_folder,
     listed_channels,
     masks_for,
@@ -66,11 +67,16 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     Raises
     ------
     McwssError
-        If the folder holds no scan, a scan lacks a channel, or two files match the same
+        If the folder holds no scan but masks, a scan lacks a channel, or two files match the same
         channel equally well.
     """
     if not folder.is_dir():
         raise McwssError(f"'{folder}' is not a folder: name the folder that holds the scans")
+    if beside := images_beside(folder):
+        raise McwssError(
+            f"'{folder}' holds masks of the images in '{beside.name}' beside it: choose "
+            f"'{beside.parent}', whose masks are then found, or '{beside.name}'"
+        )
     if scans := _scans_of_data_set(folder, channels):
         return scans
     scans = {sub.name: files for sub in scan_folders(folder) if (files := _scan_in(sub, channels))}

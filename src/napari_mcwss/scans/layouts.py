@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MASK_FOLDER = re.compile(r"(labels|masks)(tr|ts|va|val)?|segmentations", re.IGNORECASE)
+_SETS = "tr|ts|va|val"
+
+_KINDS = ("labels", "masks", "label", "mask", "gt", "annotations", "segmentations")
+
+MASK_FOLDER = re.compile(rf"(labels|masks)({_SETS})?|{'|'.join(_KINDS)}", re.IGNORECASE)
 """Names of folders of masks."""
 
-_IMAGES = re.compile(r"images(tr|ts|va|val)?", re.IGNORECASE)
+_IMAGES = re.compile(rf"images({_SETS})?|image|imgs?", re.IGNORECASE)
 
 _NUMBERED = re.compile(r"(.+)_(\d{4})")
 
@@ -34,8 +38,8 @@ _BIDS_OTHERS = {"func", "fmap", "perf", "derivatives"}
 def image_folders(folder: Path) -> list[Path]:
     """List the folders of images of a data set, of which the folder given may be one.
 
-    ``images`` counts only beside a folder of masks, ``imagesTr`` and the like always. Empty for
-    any other folder.
+    ``images``, ``image`` and ``imgs`` count only beside a folder of masks, ``imagesTr`` and the
+    like always. Empty for any other folder.
     """
     if _set_of(folder):
         return [folder]
@@ -50,9 +54,17 @@ def label_folder(images: Path) -> Path | None:
     """Return the folder of masks beside a folder of images, such as ``labelsTr``; None if none."""
     if not _IMAGES.fullmatch(images.name):
         return None
-    names = {f"{kind}{_set_of(images)}" for kind in ("labels", "masks")}
+    names = {f"{kind}{_set_of(images)}" for kind in _KINDS}
     beside = _folders_in(images.parent)
     return next((sub for sub in beside if sub.name.lower() in names and images_in(sub)), None)
+
+
+def images_beside(masks: Path) -> Path | None:
+    """Return the folder of images of which a folder has the masks; None for any other folder."""
+    if not MASK_FOLDER.fullmatch(masks.name):
+        return None
+    beside = (sub for sub in _folders_in(masks.parent) if _IMAGES.fullmatch(sub.name))
+    return next((sub for sub in beside if label_folder(sub) == masks), None)
 
 
 def numbered_channels(folder: Path) -> dict[str, dict[str, Path]]:
