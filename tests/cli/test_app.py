@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from napari_mcwss.cli import app as cli
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.model.presets.local import Local
@@ -19,6 +21,19 @@ from napari_mcwss.study.study import Study
 def scans(tagged_folder: Path, tmp_path: Path) -> Path:
     """Small phantoms to be spoilt at will."""
     return Path(shutil.copytree(tagged_folder / "scans", tmp_path / "phantoms"))
+
+
+def test_a_warning_is_told_once_whatever_raises_it(run, tmp_path, monkeypatch):
+    def warn(*_: object) -> None:
+        for number in (1, 1, 2):
+            warnings.warn_explicit(f"model m{number} is unfinished", UserWarning, "x.py", number)
+        warnings.warn_explicit("model m1 is unfinished", UserWarning, "y.py", 7)
+
+    monkeypatch.setattr(cli.Study, "open", warn)
+    monkeypatch.setattr("napari_mcwss.plugin.launch.open_study", warn)
+    _, _, err = run("open", tmp_path)
+    assert err.count("warning: model m1 is unfinished") == 1
+    assert err.count("warning: model m2 is unfinished") == 1
 
 
 CLASSES = ("--class", "TC", "--class", "ED")

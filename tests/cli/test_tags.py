@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
@@ -184,6 +185,25 @@ def test_status_counts_tags(run, study):
         ["", "ED", "0", "0", "25"],
         ["all scans", "TC", "1", "1", "48"],
         ["", "ED", "0", "0", "50"],
+    ]
+
+
+def test_status_lists_each_picture_on_one_line(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for name in "abc":
+        Image.new("L", (8, 6), 100).save(tmp_path / "pictures" / f"{name}.png")
+    study = Study.create(tmp_path / "study", scans=tmp_path / "pictures", classes=["TC", "ED"])
+    study.tags.change("a", 0, "TC", Tag.PRESENT)
+    study.tags.change("a", 0, "ED", Tag.PRESENT)
+    study.tags.change("b", 0, "ED", Tag.ABSENT)
+    code, out, _ = run("tags", "status", study.folder)
+    assert code == 0
+    assert rows(out) == [
+        ["a", "TC, ED", "", ""],
+        ["b", "", "ED", "TC"],
+        ["c", "", "", "TC, ED"],
+        ["all scans", "TC", "1", "0", "2"],
+        ["", "ED", "1", "1", "1"],
     ]
 
 

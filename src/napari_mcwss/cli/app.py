@@ -77,8 +77,13 @@ def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     stderr = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)
 
+    told: set[str] = set()
+
     def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-        stderr.print(f"warning: {message}", style="yellow", highlight=False)
+        # Python itself tells a warning once for each line of code that raises it.
+        if str(message) not in told:
+            told.add(str(message))
+            stderr.print(f"warning: {message}", style="yellow", highlight=False)
 
     warnings.showwarning = show_warning
     try:
@@ -222,7 +227,7 @@ def open_in_napari(
     study: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of the study; without it, create or open one in napari.", metavar="STUDY"
+            help="Folder of the study; without it, make or open one in napari.", metavar="STUDY"
         ),
     ] = None,
 ) -> None:

@@ -27,6 +27,8 @@ from napari_mcwss.tags.table import Tag, TagTable
 
 tags_app = typer.Typer(help="Tags of slices.", no_args_is_help=True)
 
+_TAGS = {"Present": Tag.PRESENT, "Absent": Tag.ABSENT, "Unknown": Tag.UNKNOWN}
+
 EXAMPLES = 5
 """How many conflicts an import shows."""
 
@@ -134,13 +136,18 @@ def status(
 ) -> None:
     """Count tags for each scan and class, and compare them with a second reader's.
 
+    Of pictures, each line lists the classes that are present, absent and unknown.
+
     Cohen's kappa is 1 for full agreement and 0 for what chance gives.
     """
     opened = Study.open(study)
     second = {} if against is None else read_tags(opened, [against])
     tables = {scan: opened.tags.read(scan) for scan in opened.scan_names}
     console = Console(markup=False, emoji=False)
-    console.print(_counts(tables, opened.class_names))
+    pictures = len(tables) > 1 and all(len(table.values) == 1 for table in tables.values())
+    if pictures:
+        console.print(_pictures(tables))
+    console.print(_counts(tables, opened.class_names, each=not pictures))
     if against is None:
         return
     pairs = {scan: (tables[scan], theirs) for scan, theirs in second.items()}
@@ -161,16 +168,30 @@ def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     return table
 
 
-def _counts(tables: Mapping[str, TagTable], classes: Sequence[str]) -> Table:
-    counts = _table(("Scan", "Class"), ("Present", "Absent", "Unknown"))
-    rows = [(scan, table.values) for scan, table in tables.items()]
-    if len(rows) > 1:
-        rows.append(("all scans", np.concatenate([values for _, values in rows])))
+def _pictures(tables: Mapping[str, TagTable]) -> Table:
+    """List the classes of each picture by their tags."""
+    listed = Table()
+    for heading in ("Scan", *_TAGS):
+        listed.add_column(heading, overflow="fold")
+    for scan, table in tables.items():
+        names = (
+            ", ".join(np.array(table.classes)[table.values[0] == tag]) for tag in _TAGS.values()
+        )
+        listed.add_row(scan, *names)
+    return listed
+
+
+def _counts(tables: Mapping[str, TagTable], classes: Sequence[str], *, each: bool) -> Table:
+    """Count tags of `each` scan, and of all together."""
+    counts = _table(("Scan", "Class"), tuple(_TAGS))
+    rows = [(scan, table.values) for scan, table in tables.items() if each]
+    if len(tables) > 1:
+        rows.append(("all scans", np.concatenate([table.values for table in tables.values()])))
     for scan, tags in rows:
         counts.add_section()
         for index, class_name in enumerate(classes):
             found = TagTable((class_name,), tags[:, [index]]).count(class_name)
-            numbers = (found[tag] for tag in (Tag.PRESENT, Tag.ABSENT, Tag.UNKNOWN))
+            numbers = (found[tag] for tag in _TAGS.values())
             counts.add_row("" if index else scan, class_name, *map(str, numbers))
     return counts
 

@@ -213,7 +213,7 @@ class Description(BaseModel):
         except FileNotFoundError as error:
             raise McwssError(
                 f"no study in '{path.parent}': expected the file {path.name}: name the folder "
-                "of a study, or create one"
+                "of a study, or make one"
             ) from error
         except OSError as error:
             raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
