@@ -22,6 +22,8 @@ from napari_mcwss.study.study import Study
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from napari_mcwss.scans.formats.dicom_images import Image
+
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -69,8 +71,14 @@ def export_dicom_seg(
 
         def write(case: ExportCase) -> None:
             series = _series_of(case, dicom, alone=len(names) == 1)
-            images = read_series(series)
-            mask = on_series(case, images, series)
+            slices = read_series(series)
+            mask = on_series(case, slices, series)
+            images = [image.data for image in slices]
+            if any(image.frame for image in slices):
+                raise McwssError(
+                    f"series '{series}' is an enhanced image of many frames, of which no "
+                    "segmentation can be written: export its masks as NIfTI"
+                )
             if not mask.any():
                 raise McwssError(f"mask of scan {case.scan.name} is empty: nothing to write")
             segmentation(study, model, mask, images).save_as(folder / f"{case.scan.name}.dcm")
@@ -91,7 +99,7 @@ def _series_of(case: ExportCase, dicom: Path | None, *, alone: bool) -> Path:
     return source
 
 
-def on_series(case: ExportCase, images: Sequence["Dataset"], folder: Path) -> NDArray[np.uint8]:
+def on_series(case: ExportCase, images: Sequence["Image"], folder: Path) -> NDArray[np.uint8]:
     """Return a scan's mask on the voxels of its series, ``(image, row, column)``."""
     grid, scan = series_geometry(images), case.scan.geometry
     if grid.shape != scan.shape:

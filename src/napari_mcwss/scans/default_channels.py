@@ -41,7 +41,7 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
     ``image`` if none is. Of scans in sub-folders with several files, the channels are the ends of
     the first scan's file names; in BIDS, those that all scans have. Where channels are numbered,
     as in nnU-Net or in one file of several, they have the names in ``dataset.json``, else their
-    numbers.
+    numbers. Several DICOM series in one folder have their descriptions.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
     guessed = _from_names(sources)
     if len(guessed) > 1 and sources[0].is_dir():
         return guessed
+    if described := _described(sources[0]):
+        return described
     return list(COLOURS) if _any_coloured(_single_files(sources)) else guessed
 
 
@@ -97,6 +99,13 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
             "scan, choose this folder; else name the channels"
         )
     return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
+
+
+def _described(source: Path) -> list[str]:
+    """Return the names of the channels that the first scan tells itself, such as DICOM series."""
+    folders = [path for path in _single_files([source]) if path.is_dir()]
+    names = read_header(folders[0]).names if folders else ()
+    return list(names) if len(names) > 1 else []
 
 
 def _of_data_set(folder: Path) -> list[str]:

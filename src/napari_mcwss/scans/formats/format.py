@@ -22,7 +22,8 @@ class Header:
     """What a file says of itself before its voxels are read.
 
     `path` is the file, or the folder of a series. The channels are points in time if `over_time`,
-    and red, green and blue, which can be read as one luminance, if `coloured`.
+    and red, green and blue, which can be read as one luminance, if `coloured`. They may have
+    `names`.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Header:
     channels: int
     over_time: bool = False
     coloured: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
