@@ -5,6 +5,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import SessionGuard
+from napari_mcwss.plugin.shared.questions import answer
 
 _Role = QMessageBox.ButtonRole
 
@@ -35,8 +36,6 @@ class UnsavedMasks(SessionGuard):
             anyway = box.addButton("Close anyway", _Role.DestructiveRole)
             box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
             box.setDefaultButton(again)
-            box.exec()
-            clicked = box.clickedButton()
-            box.deleteLater()
+            clicked = answer(box, window)
             if clicked is not again:
                 return clicked is anyway

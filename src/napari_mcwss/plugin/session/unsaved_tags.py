@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_text
 from napari_mcwss.plugin.session.close_guard import SessionGuard
+from napari_mcwss.plugin.shared.questions import give_keyboard_back
 from napari_mcwss.study.tag_exchange import write_tags
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.store import TagStore
@@ -73,6 +74,7 @@ class UnsavedTags(SessionGuard):
         finally:
             saving.changed.disconnect(end_if_saved)
             box.deleteLater()
+            give_keyboard_back(window)
 
 
 def save_copy(parent: QWidget, store: TagStore, unsaved: Unsaved) -> bool:

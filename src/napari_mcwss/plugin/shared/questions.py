@@ -1,7 +1,7 @@
 """Questions before something that cannot be undone, or that is not on screen."""
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
 
 def agreed(parent: QWidget, title: str, text: str, act: str, *, destroys: bool = False) -> bool:
@@ -17,7 +17,18 @@ def agreed(parent: QWidget, title: str, text: str, act: str, *, destroys: bool =
     keep = box.addButton("Keep", roles.RejectRole)
     box.setDefaultButton(keep)
     box.setEscapeButton(keep)
+    return answer(box, parent.window()) is button
+
+
+def answer(box: QMessageBox, window: QWidget) -> QAbstractButton | None:
+    """Ask, and return the button that was clicked; the window has the keyboard again."""
     box.exec()
-    chosen = box.clickedButton() is button
+    clicked = box.clickedButton()
     box.deleteLater()
-    return chosen
+    give_keyboard_back(window)
+    return clicked
+
+
+def give_keyboard_back(window: QWidget) -> None:
+    """Have the keys go to a window whose dialog is closed: some window managers do not."""
+    window.activateWindow()

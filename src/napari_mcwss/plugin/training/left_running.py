@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.close_guard import Closing
+from napari_mcwss.plugin.shared.questions import answer
 from napari_mcwss.plugin.training.process_runner import ProcessRunner
 
 _Role = QMessageBox.ButtonRole
@@ -46,12 +47,11 @@ class LeftRunning(Closing):
 
         runner.ended.connect(end)
         try:
-            box.exec()
-            self._stop = box.clickedButton() is stop_button
-            return self._stop or box.clickedButton() is leave_button or not runner.running
+            clicked = answer(box, window)
+            self._stop = clicked is stop_button
+            return self._stop or clicked is leave_button or not runner.running
         finally:
             runner.ended.disconnect(end)
-            box.deleteLater()
 
     def closed(self) -> None:
         """Stop the training or leave it running, without waiting for it."""
