@@ -5,6 +5,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import TypeVar
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,10 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training import estimate as estimates
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import split
-from napari_mcwss.training.estimate import estimate
+from napari_mcwss.training.data.training_data import Task
+from napari_mcwss.training.estimate import Estimate, Part, estimate
+from napari_mcwss.training.features import estimate as fitting
+from napari_mcwss.training.features.fit import DETAIL_STEPS, REGION_STEPS
 from napari_mcwss.training.memory import saved_memory
 
 T = TypeVar("T")
@@ -147,10 +151,81 @@ def test_heads_on_features_are_measured_too(tagged_study: Study, preset):
     torch.manual_seed(7)
     found = value(estimate(tagged_study, TINY.model_copy(update={"preset": preset})))
     assert torch.equal(torch.rand(3), expected)
-    assert found.fitting_seconds > 0
-    assert found.seconds >= found.fitting_seconds + found.epochs * found.epoch_seconds
-    assert "encoded" in found.text
+    purposes = [part.purpose for part in found.parts]
+    assert purposes[:3] == ["to read scans", "to encode slices", "to fit the heads of features"]
     trains = preset == "auto"
-    assert ("an epoch" in found.text) == trains
-    assert ("local is trained only if" in found.text) == trains
-    assert (found.epochs, found.tried) == ((3, "local") if trains else (0, ""))
+    assert ("to compare local with features" in purposes) == trains
+    assert found.epochs == (3 if trains else 0)
+    condition = "fall away unless it predicts tags as well as features."
+    assert (condition in found.text) == trains
+
+
+def test_the_parts_that_are_told_add_up_to_the_whole():
+    parts = (
+        Part(20.4, "to read scans"),
+        Part(99.5, "to encode slices", "features"),
+        Part(0.2, "to fit the heads of features", "features"),
+        Part(60.4, "to compare local with features", "local"),
+        Part(150.4, "", "local", 20, "it predicts tags as well as features"),
+    )
+    found = Estimate("cpu", 3, 36, parts, False, 8, 2**20, 2**20, 2**30)
+    _, time, condition, _ = found.text.splitlines()
+    assert time == (
+        "About 5 min 30 s: 20 s to read scans, 1 min 40 s to encode slices, 1 min to compare "
+        "local with features, 2 min 30 s for 20 epochs of local, 8 s each."
+    )
+    assert condition == (
+        "The 2 min 30 s of local fall away unless it predicts tags as well as features."
+    )
+
+
+def test_learning_from_masks_counts(tagged_study: Study):
+    config = TINY.model_copy(update={"preset": "features"})
+    shapes = {name: tagged_study.scan(name).geometry.shape for name in tagged_study.scan_names}
+    masks = {name: np.ones(shape, np.uint8) for name, shape in shapes.items()}
+    for given in ({}, dict([*masks.items()][:1]), masks):
+        found = value(estimate(tagged_study, config, trusted=given))
+        purpose = "to fit the heads of features" + (" to tags and masks" if given else "")
+        assert [part.purpose for part in found.parts if part.stage][1:] == [purpose]
+
+
+@pytest.mark.parametrize(("rounds", "kinds"), [(0, ["details"]), (1, ["masks"]), (2, ["masks"])])
+def test_all_kinds_of_steps_of_a_fit_are_counted(tagged_study: Study, monkeypatch, rounds, kinds):
+    seconds = {"regions": 1.0, "details": 10.0, "masks": 100.0, "": 0.0}
+    clock = [0.0]
+    fit = fitting.fit_heads
+
+    def timed(*args: object, **settings: object) -> Generator:
+        for step in fit(*args, **settings):
+            clock[0] += seconds[next(iter(step.losses), "")]
+            yield step
+
+    monkeypatch.setattr(fitting, "fit_heads", timed)
+    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    config = TINY.model_copy(update={"preset": "features"})
+    names = tagged_study.scan_names
+    given = {
+        name: np.ones(tagged_study.scan(name).geometry.shape, np.uint8)
+        for name in (names if rounds == 1 else names[:rounds])
+    }
+    given = given if rounds == 1 else dict([*given.items()][: rounds // 2])
+    found = value(estimate(tagged_study, config, trusted=given))
+    (part,) = (part for part in found.parts if "heads" in part.purpose)
+    assert part.seconds == REGION_STEPS + seconds[kinds[0]] * DETAIL_STEPS * max(1, rounds)
+
+
+def test_what_takes_time_beside_the_minutes_is_said_before(tagged_study: Study):
+    def said(**settings: object) -> list[str]:
+        config = TINY.model_copy(update={"epochs": None, "minutes": 10.0, **settings})
+        return Task.of(tagged_study, config, None, {}).beside_minutes(config)
+
+    (text,) = said(preset="auto")
+    assert text.startswith("features, and its comparison with local, takes time of its own before")
+    assert said(preset="features", refine=True) == [
+        "features takes time of its own before the 10 minutes of refined"
+    ]
+    assert said(preset="features") == [
+        "features takes the time that it needs: the 10 minutes change nothing"
+    ]
+    assert said() == []
+    assert said(preset="auto", minutes=None) == []

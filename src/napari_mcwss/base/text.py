@@ -24,6 +24,23 @@ def duration(seconds: float) -> str:
     return counted(hours, "hour") + (f" {counted(minutes, 'minute')}" if minutes else "")
 
 
+def brief_duration(seconds: int) -> str:
+    """Return a duration to the second, or to the minute from an hour on, such that sums are right.
+
+    Examples
+    --------
+    >>> brief_duration(45), brief_duration(250), brief_duration(600), brief_duration(5000)
+    ('45 s', '4 min 10 s', '10 min', '1 h 23 min')
+    """
+    minutes, rest = divmod(seconds, 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
 def free_name(stem: str, taken: Collection[str]) -> str:
     """Return the first of ``stem-1``, ``stem-2`` ... that is not taken.
 

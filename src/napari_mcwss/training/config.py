@@ -55,7 +55,8 @@ class TrainingConfig(BaseModel):
         gt=0,
         allow_inf_nan=False,
         title="Minutes",
-        description="Length of each stage in minutes.",
+        description="Length of each stage in minutes; features, and the choice that auto makes, "
+        "take their own time before.",
     )
     patience: Annotated[int | None, Shown(form=False)] = Field(
         default=None,

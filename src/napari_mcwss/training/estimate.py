@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import counted, duration
+from napari_mcwss.base.text import brief_duration, counted
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import UNKNOWN
@@ -55,15 +55,35 @@ COPIES = 4
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a training: its seconds, what they are for, and of which stage it is.
+
+    A part of `epochs`, which are as configured, as the minutes allow, or the least number with
+    patience, includes their validation. A part with a `condition` is left out if that is not met.
+    """
+
+    seconds: float
+    purpose: str
+    stage: str = ""
+    epochs: int = 0
+    condition: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its time and purpose."""
+        purpose = self.purpose
+        if self.epochs:
+            each = brief_duration(max(1, round(self.seconds / self.epochs)))
+            purpose = f"for {counted(self.epochs, 'epoch')} of {self.stage}, {each} each"
+        return f"{brief_duration(round(self.seconds))} {purpose}"
+
+
+@dataclass(frozen=True)
 class Estimate:
     """The time and memory that a training would take.
 
-    `epochs` of all stages are as configured, as the minutes allow, or the least number with
-    patience; an `open_ended` training takes longer if it improves. `epoch_seconds` include
-    validation and are the mean over the stages, `seconds` include reading. `batch_size` is smaller
-    than configured if a GPU has too little memory. `fitting_seconds`, part
-    of `seconds`, are those of stages without epochs; `tried` is a preset that is trained wholly
-    only if it is taken. Memory is in bytes: of all slices in the
+    An `open_ended` training takes longer than its `parts` if it improves. `batch_size` is smaller
+    than configured if a GPU has too little memory. Memory is in bytes: of all slices in the
     computer's, of network and step on the device, and free there. `advice` says why it does not
     fit, and what to do; then there is no time. It is empty if it fits.
     """
@@ -71,17 +91,28 @@ class Estimate:
     device: str
     scans: int
     slices: int
-    epochs: int
+    parts: tuple[Part, ...]
     open_ended: bool
-    epoch_seconds: float
-    seconds: float
     batch_size: int
     slice_memory: int
     step_memory: int
     free_memory: int
     advice: str = ""
-    fitting_seconds: float = 0.0
-    tried: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all parts."""
+        return sum(part.seconds for part in self.parts)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages."""
+        return sum(part.epochs for part in self.parts)
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Mean of the seconds of an epoch with its validation; 0 without epochs."""
+        return sum(part.seconds for part in self.parts if part.epochs) / max(1, self.epochs)
 
     @property
     def text(self) -> str:
@@ -95,15 +126,17 @@ class Estimate:
         )
         if self.advice:
             return f"{slices}\n{memory}\nIt does not fit: {self.advice}."
-        whole = f"{'at least' if self.open_ended else 'about'} {duration(self.seconds)}"
-        epochs = counted(self.epochs, "epoch")
-        each = duration(self.epoch_seconds)
-        time = [f"About {each} an epoch, {whole} for {epochs}."] if self.epochs else []
-        if self.fitting_seconds:
-            fitting = duration(self.fitting_seconds)
-            time.insert(0, f"About {fitting} for slices to be encoded and heads to be fitted.")
-        if self.tried:
-            time.append(f"That is the longest: {self.tried} is trained only if it is as good.")
+        about = "At least" if self.open_ended else "About"
+        whole = brief_duration(sum(round(part.seconds) for part in self.parts))
+        # Parts of less than half a second would be told as nothing.
+        parts = ", ".join(part.text for part in self.parts if round(part.seconds))
+        time = [f"{about} {whole}: {parts}." if parts else f"{about} 1 s."]
+        time += [
+            f"The {brief_duration(round(part.seconds))} of {part.stage} fall away unless "
+            f"{part.condition}."
+            for part in self.parts
+            if part.condition
+        ]
         return "\n".join([slices, *time, memory])
 
 
@@ -142,18 +175,25 @@ def estimate(
     free = room = available_memory(device)
     if device.type == "cpu":
         room -= min(slice_memory, int(MEMORY_SHARE * free))
-    batch, needed, epochs, epoch_seconds = BatchSize(config.batch_size), 0, 0, 0.0
+    batch, needed = BatchSize(config.batch_size), 0
     fitted = [stage for stage in stages if PRESETS[stage].preset_class.fits_features]
     trained = [stage for stage in stages if stage not in fitted]
-    fitting_seconds = 0.0
+    read = len(names) + len(validation)
+    parts = [Part(reading_seconds * len(stages) * read, "to read scans")]
     for stage in fitted:
         pixel = config.pixel or feature_pixel(study, config.encoder)
         spec = replace(input_spec, pixel=pixel)
         few = _like(load_scan(study, name, spec, usable=usable), tags[:FEW])
         yield (message := Message(f"measuring steps of {stage}"))
         preset = new_network(stage, study, config, spec).to(device)
-        cost = yield from feature_cost(preset, few, len(tags), message)
-        fitting_seconds += cost.seconds
+        complete = len(task.trusted) == len(names)
+        rounds = bool(task.trusted) + (bool(task.trusted) and not complete)
+        cost = yield from feature_cost(preset, few, len(tags), message, rounds)
+        masks = " to tags and masks" if rounds else ""
+        parts += [
+            Part(cost.encoding, "to encode slices", stage),
+            Part(cost.fitting, f"to fit the heads of {stage}{masks}", stage),
+        ]
         slice_memory += cost.memory
     tried_ones = [stage for stage in trained if stage in tried(config.preset)[1:]]
     for stage in trained:
@@ -180,29 +220,27 @@ def estimate(
             one = _like(scan, tags[: len(scan.images)])
             each = yield from _scoring_seconds(run, one, device, 2 * batch.slices, message)
             stage_seconds += scored * each
-        epoch_seconds += stage_seconds / len(trained)
-        length = config
+        length, condition = config, ""
         if stage in tried_ones:
-            fitting_seconds += min(60 * PILOT_MINUTES, stage_seconds * PILOT_DRAWS / len(tags))
+            minutes = min(PILOT_MINUTES, config.minutes or PILOT_MINUTES)
+            pilot = min(60 * minutes, stage_seconds * PILOT_DRAWS / len(tags))
+            parts.append(Part(pilot, f"to compare {stage} with {fitted[0]}", stage))
+            condition = f"it predicts tags as well as {fitted[0]}"
             if limited:
                 length = config.model_copy(update={"minutes": AUTO_MINUTES})
-        epochs += _epochs(length, stage_seconds, len(preset.phase_starts))
-    read = len(names) + len(validation)
+        epochs = _epochs(length, stage_seconds, len(preset.phase_starts))
+        parts.append(Part(epochs * stage_seconds, "", stage, epochs, condition))
     return Estimate(
         device=str(device),
         scans=len(names),
         slices=len(tags),
-        epochs=epochs,
+        parts=tuple(parts),
         open_ended=config.patience is not None,
-        epoch_seconds=epoch_seconds,
-        seconds=epochs * epoch_seconds + fitting_seconds + reading_seconds * len(stages) * read,
         batch_size=batch.slices,
         slice_memory=slice_memory,
         step_memory=needed,
         free_memory=free,
         advice=_advice(needed, room, batch.slices, input_spec.pixel),
-        fitting_seconds=fitting_seconds,
-        tried=", ".join(tried_ones),
     )
 
 

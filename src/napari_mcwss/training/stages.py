@@ -115,7 +115,7 @@ class Training:
         used = {scan: self.study.tags.read(scan).values for scan in split.training}
         for text in advise(used, self.study.class_names):
             yield Advice(text)
-        yield from map(Advice, self.task.advice)
+        yield from map(Advice, (*self.task.advice, *self.task.beside_minutes(self.config)))
         self.tags = data.tags.numpy()
         if new:
             self.folder.clear()

@@ -180,10 +180,10 @@ class TrainingDock(Dock):
         elif study is not None:
             show_error("there is no model to compare: train one")
 
-    def _asked(self) -> "tuple[Study, TrainingConfig]":
+    def _asked(self) -> "tuple[Study, TrainingConfig, bool]":
         if self.session.study is None:
             raise McwssError(NO_STUDY)
-        return self.session.study, self.settings.config
+        return self.session.study, self.settings.config, self.settings.trust.isChecked()
 
     def _start(self, study: "Study", beginning: Beginning) -> None:
         if self.background.running or self._follow_left_run():

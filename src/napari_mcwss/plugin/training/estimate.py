@@ -1,10 +1,12 @@
 """Time and memory of the next training, measured on request."""
 
+import time
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
@@ -24,14 +26,18 @@ ASK, CANCEL = "How long?", "Cancel measuring"
 class TrainingEstimate(QWidget):  # type: ignore[misc]
     """Measures some steps in the background and shows the estimate.
 
-    The `button` that starts or cancels it is not part of the layout.
+    `asked` returns the study, the settings, and whether corrected masks are learnt from. The
+    `button` that starts or cancels it is not part of the layout.
     """
 
-    def __init__(self, asked: Callable[[], "tuple[Study, TrainingConfig]"]) -> None:
+    def __init__(self, asked: Callable[[], "tuple[Study, TrainingConfig, bool]"]) -> None:
         super().__init__()
         self._asked = asked
         self._config: TrainingConfig | None = None
         self._found: Estimate | None = None
+        self._news, self._began = "", 0.0
+        # A step can take long: the seconds show that it is not stuck.
+        self._second = QTimer(self, interval=1000, timeout=self._show_news)
         tip = "Run a few training steps to estimate time and memory"
         self.button = QPushButton(ASK, toolTip=tip, clicked=self.measure_or_cancel)
         self.answer = Note()
@@ -47,14 +53,17 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
             return
         self.forget()
         try:
-            study, config = self._asked()
-            events = partial(_events, study, config)
+            study, config, trust = self._asked()
+            events = partial(_events, study, config, trust=trust)
             self.background.start(Job("measuring of a training", events, computes=True))
         except McwssError as error:
             show_error(str(error))
             return
         self._config = config
         self.button.setText(CANCEL)
+        self._began = time.monotonic()
+        self._second.start()
+        self._show_message(Message("loading the network"))
 
     def forget(self) -> None:
         """Discard the estimate: the settings have changed, or a training begins."""
@@ -69,9 +78,14 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
         return config.model_copy(update={"batch_size": self._found.batch_size})
 
     def _show_message(self, event: Message) -> None:
-        self._say(f"{event.text[:1].upper()}{event.text[1:]} …")
+        self._news = f"{event.text[:1].upper()}{event.text[1:]}"
+        self._show_news()
+
+    def _show_news(self) -> None:
+        self._say(f"{self._news} … ({time.monotonic() - self._began:.0f} s)")
 
     def _show_end(self, outcome: JobOutcome) -> None:
+        self._second.stop()
         self.button.setText(ASK)
         self._found = outcome.value
         if self._found is None or self._config is None:
@@ -84,7 +98,10 @@ class TrainingEstimate(QWidget):  # type: ignore[misc]
             self.answer.setText(text)
 
 
-def _events(study: "Study", config: TrainingConfig) -> "Generator[Message, None, Estimate]":
+def _events(
+    study: "Study", config: TrainingConfig, *, trust: bool
+) -> "Generator[Message, None, Estimate]":
+    from napari_mcwss.segmentation.corrected import trusted_masks
     from napari_mcwss.training.estimate import estimate
 
-    return (yield from estimate(study, config))
+    return (yield from estimate(study, config, trusted=trusted_masks(study) if trust else None))

@@ -144,6 +144,19 @@ class Task:
         # The others would learn nothing from the masks.
         return first[:1] if self.trusted else first
 
+    def beside_minutes(self, config: TrainingConfig) -> list[str]:
+        """Say which stages take time beside the minutes that the user has set."""
+        (first, *later), minutes = self.stages(config), config.minutes
+        if minutes is None or not PRESETS[first].preset_class.fits_features:
+            return []
+        if not later:
+            return [f"{first} takes the time that it needs: the {minutes:g} minutes change nothing"]
+        compares = later[0] in tried(config.preset)
+        compared = f", and its comparison with {later[0]}," if compares else ""
+        return [
+            f"{first}{compared} takes time of its own before the {minutes:g} minutes of {later[0]}"
+        ]
+
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":
         """Return what a training began with, with the masks in its folder."""
