@@ -13,6 +13,7 @@ from napari_mcwss.model.presets.registry import (
     PRESETS,
     PresetEntry,
     first_stages,
+    learns_from_masks,
     second_stage,
     tried,
 )
@@ -47,6 +48,13 @@ def test_each_entry_names_a_class_and_the_default_can_be_chosen():
     assert DEFAULT_PRESET == TrainingConfig().preset == "auto"
     assert second_stage(volumetric=False) == "refined"
     assert second_stage(volumetric=True) == "refined_volume"
+
+
+def test_the_table_says_which_presets_learn_from_masks():
+    for name, entry in PRESETS.items():
+        if not entry.tries:
+            assert learns_from_masks(name) == entry.preset_class.fits_features
+    assert learns_from_masks("auto")
 
 
 def test_an_added_preset_is_an_option_and_trains_and_is_loaded(trial, run, tagged_study: Study):

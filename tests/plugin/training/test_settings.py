@@ -59,13 +59,28 @@ def test_limits_and_defaults_are_those_of_the_fields(settings):
     assert settings.config == More(width=256)
 
 
-def test_masks_are_for_the_second_stage_alone(settings):
+@pytest.mark.parametrize("preset", ["local", "mcwss"])
+def test_a_method_that_learns_from_tags_alone_needs_a_second_stage_for_masks(settings, preset):
     refine = settings.fields["refine"].native
+    settings.fields["preset"].value = preset
     settings.trust.setChecked(True)
     assert refine.isChecked()
-    assert settings.config == More(refine=True)
+    assert settings.config == More(preset=preset, refine=True)
     refine.setChecked(False)
     assert not settings.trust.isChecked()
+
+
+@pytest.mark.parametrize("preset", ["auto", "features"])
+def test_a_method_that_learns_from_masks_itself_needs_no_second_stage(settings, preset):
+    refine = settings.fields["refine"].native
+    settings.fields["preset"].value = preset
+    settings.trust.setChecked(True)
+    assert not refine.isChecked()
+    refine.setChecked(True)
+    refine.setChecked(False)
+    assert settings.trust.isChecked()
+    settings.fields["preset"].value = "local"
+    assert refine.isChecked(), "or nothing would learn from the masks"
 
 
 def test_a_field_is_an_option():

@@ -23,6 +23,8 @@ class PresetEntry:
     second_stage : {"2-D", "3-D"}, optional
         Which second stage it is: it learns from masks, and follows a first
         stage. A user chooses among the others, which learn from tags.
+    learns_from_masks : bool
+        Whether it also learns from masks that are given; others need a second stage for that.
     tries : tuple of str
         Presets of which it trains one after the other, and keeps one by the tags of held-back
         scans: the one with the larger reach first. It then has no class of its own.
@@ -32,6 +34,7 @@ class PresetEntry:
     summary: str
     source: str
     second_stage: Literal["2-D", "3-D"] | None = None
+    learns_from_masks: bool = False
     tries: tuple[str, ...] = ()
 
     @property
@@ -57,6 +60,7 @@ PRESETS: dict[str, PresetEntry] = {
         "features",
         "heads on the features of an encoder that has learnt from photographs",
         "napari_mcwss.model.presets.features:Features",
+        learns_from_masks=True,
     ),
     "mcwss": PresetEntry(
         "mcwss (the paper's)",
@@ -94,6 +98,11 @@ def first_stages() -> dict[str, PresetEntry]:
 def tried(name: str) -> tuple[str, ...]:
     """Return the presets that a preset tries, or itself."""
     return PRESETS[name].tries or (name,)
+
+
+def learns_from_masks(name: str) -> bool:
+    """Tell whether a preset learns from given masks without a second stage."""
+    return PRESETS[tried(name)[0]].learns_from_masks
 
 
 def second_stage(*, volumetric: bool) -> str:

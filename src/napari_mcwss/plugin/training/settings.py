@@ -5,9 +5,18 @@ from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
 
 from napari_mcwss.base.settings import shown
+from napari_mcwss.model.presets.registry import learns_from_masks
 from napari_mcwss.plugin.shared.devices import DeviceChoice
 from napari_mcwss.plugin.shared.forms import (
     AUTOMATIC,
@@ -17,7 +26,7 @@ from napari_mcwss.plugin.shared.forms import (
     field_widget,
     show_value,
 )
-from napari_mcwss.plugin.shared.rows import row
+from napari_mcwss.plugin.shared.rows import row, side_by_side
 from napari_mcwss.training.config import (
     DEFAULT_EPOCHS,
     DEFAULT_PATIENCE,
@@ -47,14 +56,16 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         }
         self.trust = QCheckBox(
             "From corrected masks",
-            toolTip="The second stage learns from masks that were corrected in the Results dock "
-            "and marked as right, and takes them unchanged",
+            toolTip="Learn from masks that were corrected in the Results dock and marked as right, "
+            "and take them unchanged. The methods auto and features learn from them at once; "
+            "others need a second stage for that",
         )
         self.length = QSpinBox(
             maximum=LARGEST,
             toolTip=f"{AUTOMATIC.capitalize()}: {DEFAULT_EPOCHS} epochs, more if the slices are "
             "few.\nUntil it stops improving: the number of epochs without improvement to wait, "
-            f"{AUTOMATIC}: {DEFAULT_PATIENCE}",
+            f"{AUTOMATIC}: {DEFAULT_PATIENCE}.\nThe method features, and the choice that auto "
+            "makes, take their own time before",
         )
         allow_automatic(self.length)
         self.unit = QComboBox(toolTip=self.length.toolTip())
@@ -66,10 +77,10 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             "all memory when it ends. It takes some seconds to start",
         )
         self._lay_out()
-        refine = self.fields["refine"].native
-        # Only the second stage learns from masks.
-        self.trust.toggled.connect(lambda trusted: refine.setChecked(trusted or refine.isChecked()))
-        refine.toggled.connect(lambda on: self.trust.setChecked(on and self.trust.isChecked()))
+        self.trust.toggled.connect(self._add_second_stage)
+        self.trust.toggled.connect(self.changed)
+        self.fields["preset"].changed.connect(self._add_second_stage)
+        self.fields["refine"].native.toggled.connect(self._second_stage_toggled)
         self.device.currentIndexChanged.connect(self._separate_for_several)
         for widget in self.fields.values():
             widget.changed.connect(self._tell)
@@ -79,8 +90,9 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
 
     def _lay_out(self) -> None:
         rows = {
-            "refine": ("Second stage", row(self.fields["refine"].native, self.trust)),
+            "refine": ("Masks", row(self.trust, self.fields["refine"].native)),
             "epochs": ("Length", row(self.length, self.unit)),
+            "width": ("Width", self._beside("width", "pixel")),
             "device": ("Device", row(self.device, self.separate)),
         }
         form = QFormLayout(self)
@@ -90,8 +102,25 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
         for name, field in TrainingConfig.model_fields.items():
             if name in rows:
                 form.addRow(*rows[name])
-            elif name in self.fields:
+            elif name in self.fields and name != "pixel":
                 form.addRow(field.title, self.fields[name].native)
+
+    def _beside(self, first: str, second: str) -> QWidget:
+        """Put two fields in one row, which saves height."""
+        label = QLabel(TrainingConfig.model_fields[second].title)
+        line = side_by_side(self.fields[first].native, label, self.fields[second].native)
+        line.layout().setStretch(2, 1)
+        return line
+
+    def _add_second_stage(self, *_: object) -> None:
+        """Add one if masks are to be learnt from, and the method itself does not."""
+        if self.trust.isChecked() and not learns_from_masks(self.fields["preset"].value):
+            self.fields["refine"].value = True
+
+    def _second_stage_toggled(self, on: bool) -> None:
+        """Leave the masks out if nothing else learns from them."""
+        if not on and not learns_from_masks(self.fields["preset"].value):
+            self.trust.setChecked(False)
 
     def _tell(self) -> None:
         self.changed.emit()
@@ -130,6 +159,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             if name in settings:
                 show_value(TrainingConfig.model_fields[name], widget, settings[name])
         self.length.setValue(0)
+        self.unit.setCurrentIndex(0)
         # Of several, the last one decides: epochs are no limit beside patience.
         for unit, name in UNITS.items():
             if settings.get(name) is not None:
