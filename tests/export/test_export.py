@@ -51,6 +51,18 @@ def test_nnunet_gets_the_scans_and_labels_of_sure_pixels(run, segmented: Study, 
             assert np.array_equal(image.dataobj, voxels(file))
 
 
+def test_nnunet_is_told_which_reader_takes_a_sheared_scan(run, segmented: Study, tmp_path):
+    file = segmented.files("phantom01")[0]
+    image = nib.load(file)
+    sheared = image.affine.copy()
+    sheared[1, 2] = 0.6
+    for path in segmented.files("phantom01"):
+        nib.Nifti1Image(voxels(path), sheared).to_filename(path)
+    assert export(run, "nnunet", segmented, tmp_path / "Dataset501_Heads", *THREE)[0] == 0
+    described = json.loads((tmp_path / "Dataset501_Heads" / "dataset.json").read_text())
+    assert described["overwrite_image_reader_writer"] == "NibabelIOWithReorient"
+
+
 def test_doubtful_pixels():
     cam = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], np.float32)
     mask = (cam >= 0.5).astype(np.uint8)

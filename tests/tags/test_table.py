@@ -93,8 +93,19 @@ class TestCsv:
             "slice,TC,ED\n2,,\n0,1,0\n1,,1\n",
             "slice,ED,TC\n0,0,1\n1,1,\n2,,\n",
             'slice,"TC","ED"\n"0","1","0"\n1, ,1 \n2,,\n\n',
+            CSV.replace(",", ";").replace("\n", "\r\n"),
+            "sep=;\n" + CSV.replace(",", ";"),
+            CSV.replace(",", "\t"),
+            "slice,TC,ED\n0,1.0,0.0\n1,,1.0\n2,,\n",
+            "slice;TC;ED\n0,0;1,0;0,0\n1,0;;1,0\n2,0;;\n",
+            "slice,TC,ED\n0,1,0\n1,,1\n2\n",
+            "slice,TC,ED,,\n0,1,0,,\n1,,1,,\n2,,,,\n",
         ],
-        ids=["byte order mark", "Windows", "sorted otherwise", "columns moved", "quoted"],
+        ids=[
+            *("byte order mark", "Windows", "sorted otherwise", "columns moved", "quoted"),
+            *("semicolons", "delimiter named", "tabs", "data frame", "decimal comma"),
+            *("empty cells left out", "empty columns"),
+        ],
     )
     def test_may_have_been_through_a_spreadsheet(self, tmp_path, text):
         assert read(tmp_path / "a.csv", text).values.tolist() == VALUES
@@ -108,7 +119,7 @@ class TestCsv:
         [
             (CSV.replace("0,1,0", "0,yes,0"), "'yes,0' in slice 0.*1 .present."),
             (CSV.replace("0,1,0", "0,2,0"), "'2,0' in slice 0"),
-            (CSV.replace("0,1,0", "0,1"), "'1' in slice 0"),
+            (CSV.replace("0,1,0", "0,1.5,0"), "'1.5,0' in slice 0"),
             (CSV.replace("0,1,0", "0,1,0,1"), "'1,0,1' in slice 0"),
             (CSV + "3,1,1\n", "has 4 slices, its scan 3"),
             (CSV.replace("2,,\n", ""), "has 2 slices, its scan 3"),
@@ -129,6 +140,13 @@ class TestCsv:
         assert "left untouched" in str(told.value)
         assert "\n" not in str(told.value)
         assert (tmp_path / "a.csv").read_text("utf-8") == text
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+    def test_is_read_in_the_encodings_of_spreadsheets(self, tmp_path, encoding):
+        text = CSV.replace("TC", "Ödem").replace(",", "\t")
+        (tmp_path / "a.csv").write_text(text, encoding=encoding)
+        table = TagTable.read_csv(tmp_path / "a.csv", 3, ("Ödem", "ED"))
+        assert table.values.tolist() == VALUES
 
     def test_bytes_that_are_no_text(self, tmp_path):
         (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00PK")

@@ -69,7 +69,7 @@ def test_a_csv_file_with_another_cell_is_other_tags_or_refused(
         return
     # What is accepted names every slice once, so no tag of another slice has moved or gone.
     if column:
-        expected.values[row, column - 1] = {"": -1, "0": 0, "1": 1}[cell]
+        expected.values[row, column - 1] = {"": -1, "0": 0, "1": 1, "1.0": 1}[cell]
     assert found.values.tolist() == expected.values.tolist()
 
 

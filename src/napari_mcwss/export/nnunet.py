@@ -71,10 +71,13 @@ def export_nnunet(
         )
     cases = plain_names(names)
     ignore = len(study.class_names) + 1
+    sheared: list[str] = []
     with new_folder(out) as folder:
 
         def write(case: ExportCase) -> None:
             name, geometry = cases[case.scan.name], case.scan.geometry
+            if geometry.is_sheared:
+                sheared.append(name)
             labels = case.mask.copy()
             if not case.right:
                 labels[doubtful_pixels(case, study.tags.read(case.scan.name).values)] = ignore
@@ -91,6 +94,9 @@ def export_nnunet(
             "numTraining": len(done),
             "file_ending": ".nii.gz",
         }
+        if sheared:
+            # The reader that nnU-Net takes by default refuses them.
+            description["overwrite_image_reader_writer"] = "NibabelIOWithReorient"
         with replacing(folder / "dataset.json") as path:
             path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         with (

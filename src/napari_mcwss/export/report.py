@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
+from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.export import pictures
 from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
 from napari_mcwss.measurement.evaluation import Evaluation
@@ -182,7 +183,7 @@ def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -
 
 
 def _findings(scan: ReportScan, classes: Mapping[str, str]) -> tuple[Finding, ...]:
-    voxel_ml = float(np.prod(scan.spacing)) / 1000
+    voxel_ml = voxel_volume(scan.spacing) / 1000
     found = []
     for label, name in enumerate(classes, 1):
         areas = np.count_nonzero(scan.mask == label, axis=(1, 2))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.measurement.surfaces import FloatTriple, surface_distances
 from napari_mcwss.segmentation.masks.regions import bounding_box
 
@@ -84,7 +85,7 @@ def measure(
     # times faster without them.
     box = bounding_box(mask | reference, (0, 0, 0)) or (slice(0),) * 3
     mask, reference = mask[box], reference[box]
-    millilitres = math.nan if spacing is None else math.prod(spacing) / 1000
+    millilitres = math.nan if spacing is None else voxel_volume(spacing) / 1000
     size, reference_size = int(np.count_nonzero(mask)), int(np.count_nonzero(reference))
     both = int(np.count_nonzero(mask & reference))
     ratios = (2 * both, size + reference_size), (both, reference_size), (both, size)

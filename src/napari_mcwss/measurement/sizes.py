@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.measurement.surfaces import FloatTriple
 from napari_mcwss.segmentation.masks.regions import bounding_box
 
@@ -63,7 +64,7 @@ def size_of(mask: NDArray[np.bool_], spacing: FloatTriple | None) -> Size:
     if spacing is None:
         return Size(None, None, slices, int(np.count_nonzero(mask)), _diameter(mask, (1.0, 1.0)))
     return Size(
-        volume_ml=int(np.count_nonzero(mask)) * math.prod(spacing) / 1000,
+        volume_ml=int(np.count_nonzero(mask)) * voxel_volume(spacing) / 1000,
         diameter_mm=_diameter(mask, spacing[1:]),
         slices=slices,
     )
@@ -87,7 +88,7 @@ def volumes_of(mask: NDArray[np.uint8], classes: int, spacing: FloatTriple) -> t
         In mL.
     """
     part = bounding_box(mask, (0, 0, 0))
-    voxel = math.prod(spacing) / 1000
+    voxel = voxel_volume(spacing) / 1000
     return tuple(
         0.0 if part is None else int(np.count_nonzero(mask[part] == label)) * voxel
         for label in range(1, classes + 1)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.base.voxel_size import in_mm
+
 FloatTriple = tuple[float, float, float]
 
 
@@ -50,7 +52,9 @@ def surface_distances(
         return SurfaceDistances(alone, alone)
     from scipy.ndimage import binary_erosion
 
-    surface, other = (np.argwhere(m & ~binary_erosion(m)) * spacing for m in (mask, reference))
+    surface, other = (
+        in_mm(np.argwhere(m & ~binary_erosion(m)), spacing) for m in (mask, reference)
+    )
     return SurfaceDistances(_nearest(surface, other), _nearest(other, surface))
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_mcwss.base.voxel_size import ShearedSize
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -165,15 +167,21 @@ class Geometry:
 
     @property
     def spacing(self) -> tuple[float, float, float]:
-        """Distance between voxel centres in mm, in canonical order ``(z, y, x)``."""
+        """Distance between voxel centres in mm, in canonical order ``(z, y, x)``.
+
+        A `ShearedSize` if the axes are not at right angles.
+        """
+        if self.is_sheared:
+            return ShearedSize(self.affine[:3, :3])
         lengths = np.linalg.norm(self.source_affine[:3, :3], axis=0)
         z, y, x = (float(lengths[axis]) for axis in self._order[0])
         return (z, y, x)
 
-    @property
-    def voxel_volume(self) -> float:
-        """Volume of a voxel in mm³: less than the product of `spacing` if the axes are sheared."""
-        return float(abs(np.linalg.det(self.source_affine[:3, :3])))
+    @cached_property
+    def is_sheared(self) -> bool:
+        """Whether the axes are not at right angles, as of a CT with a tilted gantry."""
+        axes = self.source_affine[:3, :3] / np.linalg.norm(self.source_affine[:3, :3], axis=0)
+        return bool(np.abs(axes.T @ axes - np.eye(3)).max() > TOLERANCE)
 
     @cached_property
     def affine(self) -> NDArray[np.float64]:

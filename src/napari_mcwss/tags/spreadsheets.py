@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.tags.csv_text import table_text, whole_text
 from napari_mcwss.tags.table import Tag, TagTable
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ _TAGS = {
     "absent": Tag.ABSENT,
     "1": Tag.PRESENT,
     "present": Tag.PRESENT,
-    # Data frames write a column of 0 and 1 with missing values like this.
-    "0.0": Tag.ABSENT,
-    "1.0": Tag.PRESENT,
 }
 
 
@@ -66,9 +64,7 @@ def read_spreadsheets(
     """
     found = _Found(classes, slices_of, paths)
     for number, path in enumerate(paths):
-        text = _text(path)
-        # Names of classes and scans contain none of these.
-        delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+        text, delimiter = _text(path)
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             cells = ([cell.strip() for cell in row] for row in rows)
@@ -163,10 +159,13 @@ class _Found:
 
     def add(self, layout: _Layout, row: Sequence[str], place: tuple[int, int]) -> None:
         """Add the tags of a row."""
+        if not layout.long:
+            # Spreadsheets leave out empty cells at the end of a row.
+            row = [*row, *[""] * (layout.columns - len(row))]
         if len(row) < layout.columns or any(row[layout.columns :]):
             raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct it")
         scan, tags = self._scan(layout, row, self._paths[place[0]])
-        slice_text, slices = row[layout.slice], len(tags)
+        slice_text, slices = whole_text(row[layout.slice]), len(tags)
         # Python refuses to convert thousands of digits.
         number = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
         if not 0 <= number < slices:
@@ -176,7 +175,7 @@ class _Found:
             )
         index, places = number, self._places[scan]
         for class_name, text in layout.tags(row):
-            column, tag = self._columns.get(class_name), _TAGS.get(text.lower())
+            column, tag = self._columns.get(class_name), _TAGS.get(whole_text(text.lower()))
             if column is None:
                 raise McwssError(
                     f"class {class_name!r} does not exist: expected {', '.join(self._columns)}: "
@@ -215,12 +214,12 @@ class _Found:
         return scan, self._tags[scan]
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> tuple[str, str]:
     try:
-        return path.read_text("utf-8-sig")
+        return table_text(path.read_bytes())
     except OSError as error:
         raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise McwssError(
             f"'{path}' is not text in UTF-8: expected comma-separated values: save the table "
             "as 'CSV UTF-8' in the spreadsheet program"

@@ -13,6 +13,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.tags.class_names import ClassNames
+from napari_mcwss.tags.csv_text import table_text, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,11 +180,12 @@ class TagTable:
         Its columns may have former names of the classes.
         """
         try:
-            lines = content.decode("utf-8-sig").splitlines()
-            rows = [row for row in csv.reader(lines, strict=True) if any(row)]
-        except (UnicodeDecodeError, csv.Error) as error:
+            text, delimiter = table_text(content)
+            read = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+            rows = [row for row in read if any(row)]
+        except (UnicodeError, csv.Error) as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
-        header = rows.pop(0) if rows else []
+        header = _filled(rows.pop(0)) if rows else []
         names = classes.all_current(header[1:])
         known = len({*names}) == len(names) and {*names} <= {*classes.stored}
         if header[:1] != ["slice"] or not known:
@@ -200,7 +202,10 @@ class TagTable:
         columns = [table.classes.index(name) for name in names]
         missing = set(range(slices))
         for row in rows:
-            slice_text, cells = row[0].strip(), [cell.strip() for cell in row[1:]]
+            slice_text, *cells = map(whole_text, row)
+            # Spreadsheets leave out empty cells at the end of a row, or add some.
+            cells = _filled(cells)
+            cells += [""] * (len(names) - len(cells))
             # Python refuses to convert thousands of digits.
             index = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
             if index not in missing:
@@ -231,6 +236,11 @@ class TagTable:
                 f"class {class_name!r} does not exist: expected {', '.join(self.classes)}"
             )
         return self.classes.index(class_name)
+
+
+def _filled(cells: list[str]) -> list[str]:
+    """Return cells without the empty ones at their end."""
+    return cells[: max((place for place, cell in enumerate(cells, 1) if cell), default=0)]
 
 
 _MEND = "correct it, or move it away to start over; it was left untouched"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.segmentation.masks.regions import Mask, bounding_box, nested_labels
 from napari_mcwss.segmentation.masks.step_kind import Parameter, StepContext, StepKind
 
@@ -14,7 +15,7 @@ def remove_small(mask: Mask, context: StepContext, volume: float) -> Mask:
     """
     from scipy import ndimage
 
-    voxels = volume * 1000 / float(np.prod(context.spacing))
+    voxels = volume * 1000 / voxel_volume(context.spacing)
     left = mask.copy()
     part = bounding_box(mask, (1, 1, 1))
     if part is None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import number_text
+from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.segmentation.masks.exclusive import Thresholds, candidates, exclusive_mask
 from napari_mcwss.segmentation.masks.regions import nested_labels
 
@@ -170,7 +171,7 @@ def fitted_thresholds(
     tuple of float
         The thresholds, moved where needed.
     """
-    voxel = math.prod(spacing) / 1000
+    voxel = voxel_volume(spacing) / 1000
     moved = list(thresholds)
     apart = ~(precedence | precedence.T) & ~np.eye(len(precedence), dtype=bool)
     inner_first = [outer for outer, _ in nested_labels(precedence) if outer in ranges][::-1]
