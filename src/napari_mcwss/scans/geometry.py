@@ -277,6 +277,11 @@ class Geometry:
         ]
         return "; ".join(differences) or None
 
+    @property
+    def is_canonical(self) -> bool:
+        """Whether the file has its voxels in canonical order, from its axis k to i."""
+        return self._order == ((2, 1, 0), (False, False, False))
+
     def is_mirrored_to(self, other: Geometry) -> bool:
         """Tell whether canonical order may flip or permute another grid against this one.
 

@@ -18,7 +18,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.text import size_text
 from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap, prepare_labels
-from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
+from napari_mcwss.plugin.shared.layer_geometry import attributes_of, channels_of, geometry_of
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.shared.rows import ok_cancel, stack
 from napari_mcwss.plugin.shared.user_files import preferences_file
@@ -59,8 +59,7 @@ class OpenScan:
                 f"the layers have the shapes {', '.join(map(size_text, sorted(shapes)))}: channels "
                 "of one scan must have one shape with 2 or 3 axes"
             )
-        attributes = {"metadata": dict(first.metadata), "scale": tuple(first.scale)}
-        geometry = geometry_of(shape if len(shape) == 3 else (1, *shape), attributes)
+        geometry = geometry_of(shape if len(shape) == 3 else (1, *shape), attributes_of(first))
         names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
         place = {name: getattr(first, name) for name in names}
         place["metadata"] = {"geometry": geometry, "affine": geometry.affine}

@@ -16,7 +16,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import make_folders
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
-from napari_mcwss.plugin.shared.layer_geometry import channels_of, geometry_of
+from napari_mcwss.plugin.shared.layer_geometry import attributes_of, channels_of, geometry_of
 from napari_mcwss.plugin.shared.layers import RESULTS, SAMPLE, sample_layers, study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
@@ -119,7 +119,7 @@ class OpenLayersDialog(StudyDialog):
         layers = [
             _Open(
                 data,
-                {"metadata": dict(layer.metadata), "scale": tuple(layer.scale)},
+                attributes_of(layer),
                 Path(layer.source.path) if layer.source.path else None,
             )
             for layer, _, data in self._parts
