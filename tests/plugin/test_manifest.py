@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from npe2 import PluginManifest
+
+from napari_mcwss.scans.formats.registry import FORMATS, is_written, written_text
 
 
 def test_the_manifest_is_valid_and_all_it_names_can_be_imported():
@@ -15,7 +18,12 @@ def test_the_manifest_is_valid_and_all_it_names_can_be_imported():
     patterns = {
         pattern for reader in manifest.contributions.readers for pattern in reader.filename_patterns
     }
-    assert patterns == {"*.nii", "*.nii.gz"}
+    # napari opens pictures itself, and folders of DICOM belong to studies.
+    named = {f"*{suffix}" for kind in FORMATS if kind.spatial for suffix in kind.suffixes}
+    assert patterns == named
+    for writer in manifest.contributions.writers:
+        assert all(is_written(Path(f"a{suffix}")) for suffix in writer.filename_extensions)
+        assert [*writer.filename_extensions] == written_text().split(" or ")
 
 
 def test_importing_the_plugin_loads_neither_torch_nor_monai():

@@ -60,12 +60,12 @@ def _read(file: Path) -> list[LayerData]:
 
 
 def write_image(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write an image layer, ``(z, y, x)`` or ``(y, x)``, as NIfTI."""
+    """Write an image layer, ``(z, y, x)`` or ``(y, x)``, as one volume."""
     return _write(path, np.asarray(data), attributes)
 
 
 def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a labels layer as NIfTI, in the smallest type that holds its labels."""
+    """Write a labels layer as one volume, in the smallest type that holds its labels."""
     labels = np.asarray(data)
     smallest = np.promote_types(
         np.min_scalar_type(int(labels.min())), np.min_scalar_type(int(labels.max()))
@@ -91,13 +91,11 @@ def _write(path: str, data: NDArray[Any], attributes: dict[str, Any]) -> list[st
     try:
         if volume.ndim != 3:
             raise McwssError(
-                f"a layer of {data.ndim} axes cannot be written as one NIfTI volume: "
+                f"a layer of {data.ndim} axes cannot be written as one volume: "
                 "expected 2 or 3 axes; write its parts one by one"
             )
         if attributes.get("rgb"):
-            raise McwssError(
-                "an RGB image cannot be written as one NIfTI volume: split its channels"
-            )
+            raise McwssError("an RGB image cannot be written as one volume: split its channels")
         if volume.dtype == bool:
             volume = volume.astype(np.uint8)
         elif volume.dtype == np.float16:

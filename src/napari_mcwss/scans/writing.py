@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.scans.formats.registry import format_named, written_text
+from napari_mcwss.scans.formats.registry import format_named, is_written, written_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def write_volume(
         If the array has another shape than the grid, or values that `dtype` cannot hold.
     """
     found = format_named(path)
-    if found is None or found.write is None:
+    if found is None or found.write is None or not is_written(path):
         raise McwssError(f"cannot write '{path}': expected a name that ends in {written_text()}")
     stored = geometry.to_source(_as_stored(array, np.dtype(dtype), scale))
     with replacing(path) as temporary:

@@ -53,6 +53,8 @@ class Format:
     write : callable, optional
         Writes a volume ``(i, j, k)`` to a path; its other arguments are the geometry, the factor
         that readers multiply stored voxels by, and a note. None if the format is only read.
+    unwritten : tuple of str
+        Suffixes of files that are only read, although others are written.
     is_scan : callable, optional
         Tells whether a folder is a scan of this format.
     spatial : bool
@@ -65,6 +67,7 @@ class Format:
     read_voxels: Callable[[Path, int], NDArray[Any]]
     read_mask: Callable[[Path], NDArray[Any]] | None = None
     write: Callable[[Path, NDArray[Any], Geometry, float, str], None] | None = None
+    unwritten: tuple[str, ...] = ()
     is_scan: Callable[[Path], bool] | None = None
     spatial: bool = True
 

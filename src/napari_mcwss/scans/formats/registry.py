@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_mcwss.scans.formats.analyze import ANALYZE
 from napari_mcwss.scans.formats.dicom import DICOM
+from napari_mcwss.scans.formats.metaimage import METAIMAGE
+from napari_mcwss.scans.formats.mgh import MGH
 from napari_mcwss.scans.formats.nifti import NIFTI
+from napari_mcwss.scans.formats.nrrd import NRRD
 from napari_mcwss.scans.formats.picture import PICTURE
 from napari_mcwss.scans.formats.tiff import TIFF
 
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = (
     NIFTI,
+    NRRD,
+    METAIMAGE,
+    ANALYZE,
+    MGH,
     PICTURE,
     TIFF,
     DICOM,
@@ -47,9 +55,19 @@ def formats_text() -> str:
     return ", ".join(suffixes + folders)
 
 
+def is_written(path: Path) -> bool:
+    """Tell whether files with the suffix of a name can be written."""
+    return _suffix(path) in _written()
+
+
 def written_text() -> str:
     """List the suffixes of files that can be written, for a message."""
-    return " or ".join(suffix for kind in FORMATS if kind.write for suffix in kind.suffixes)
+    return " or ".join(_written())
+
+
+def _written() -> list[str]:
+    kinds = [kind for kind in FORMATS if kind.write]
+    return [suffix for kind in kinds for suffix in kind.suffixes if suffix not in kind.unwritten]
 
 
 def dialog_filter() -> str:

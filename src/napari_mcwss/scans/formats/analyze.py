@@ -1,0 +1,75 @@
+"""Images of a header (.hdr) and its voxels (.img), as Analyze or NIfTI, through nibabel."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.reading import refuse_more_than_held, refuse_more_than_memory
+from napari_mcwss.scans.formats.format import Format, Header
+from napari_mcwss.scans.formats.nifti import header_of, split_shape
+from napari_mcwss.scans.geometry import Geometry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def _read_header(path: Path) -> Header:
+    import nibabel as nib
+
+    image = _loaded(path)
+    if isinstance(image, nib.Nifti1Pair):
+        return header_of(path, image.header)
+    spatial, channels = split_shape(path, image.shape)
+    # SPM says in a further file, .mat, or in its origin where the voxels are.
+    placed = path.with_suffix(".mat").exists() or bool(
+        isinstance(image, nib.Spm99AnalyzeImage) and np.any(image.header["origin"][:3])
+    )
+    if not placed:
+        warnings.warn(
+            f"'{path}' is Analyze, which does not say which side is left: its columns are taken to "
+            "go to the left",
+            stacklevel=2,
+        )
+    geometry = Geometry.from_source(
+        spatial, image.affine, spacing=image.header.get_zooms()[:3], oriented=placed
+    )
+    return Header(path, geometry, channels)
+
+
+def _read_voxels(path: Path, _: int) -> NDArray[Any]:
+    image = _loaded(path)
+    refuse_more_than_memory(path, math.prod(map(int, image.shape)) * 8)
+    spatial, channels = split_shape(path, image.shape)
+    voxels = np.asanyarray(image.dataobj)
+    return np.moveaxis(voxels.reshape(*spatial, channels, order="F"), -1, 0)
+
+
+def _loaded(path: Path) -> Any:
+    """Read the header; refuse one that speaks of more than the file of voxels holds."""
+    import nibabel as nib
+
+    voxels = path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
+    if not voxels.exists():
+        raise McwssError(f"'{path}' has its voxels in '{voxels.name}', which is missing: add it")
+    image = nib.load(path)
+    if not isinstance(image, nib.AnalyzeImage):
+        raise ValueError(f"it is {type(image).__name__}")
+    dtype = image.get_data_dtype()
+    if dtype.kind not in "iufb":
+        raise McwssError(
+            f"'{path}' holds {dtype} voxels: expected whole or real numbers: convert it"
+        )
+    split_shape(path, image.shape)
+    needed = math.prod(map(int, image.shape)) * dtype.itemsize
+    refuse_more_than_held(path, needed, voxels.stat().st_size)
+    return image
+
+
+ANALYZE = Format("Analyze", (".hdr",), _read_header, _read_voxels)

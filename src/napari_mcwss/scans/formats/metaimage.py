@@ -1,0 +1,33 @@
+"""MetaImage, as ITK writes it: one file (.mha), or a header beside the voxels (.mhd)."""
+
+from __future__ import annotations
+
+from napari_mcwss.scans.formats.itk import RATIOS, TextHeader, itk_format
+
+_LAST = "ElementDataFile"
+"""The field that ends a header."""
+
+_DIRECTIONS = {"TransformMatrix", "Rotation", "Orientation"}
+
+
+def _parse(lines: list[str]) -> TextHeader:
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, mark, value = line.partition("=")
+        if mark:
+            fields[name.strip()] = value.strip()
+        if not mark or name.strip() == _LAST:
+            break
+    if _LAST not in fields:
+        raise ValueError(f"its header has no {_LAST}")
+    data = fields[_LAST]
+    several = data.startswith("LIST") or "%" in data
+    compressed = fields.get("CompressedData", "").lower() == "true"
+    return TextHeader(
+        "" if several or data.upper() == "LOCAL" else data,
+        None if several else RATIOS["gzip" if compressed else "raw"],
+        bool(_DIRECTIONS & fields.keys()),
+    )
+
+
+METAIMAGE = itk_format("MetaImage", (".mha", ".mhd"), "MetaImageIO", _parse)
