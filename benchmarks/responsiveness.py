@@ -1,9 +1,10 @@
-"""How late napari answers while a training runs, in a thread and in a process.
+"""How late napari answers while live maps are fitted, and while a training runs.
 
 A reader goes through the slices of a scan and tags them, in idle napari, then
-while the Training dock trains in a thread, then in a separate process. For each:
+with live maps, which are fitted anew whenever the keys rest, then while the Training
+dock trains in a thread, then in a separate process. For each:
 the time from a real key event to the painted strip, and for how long the main
-thread served no event at a time. The machine's other work slows all three alike,
+thread served no event at a time. The machine's other work slows all alike,
 so what counts is the ratio to idle of the same run.
 
     python tests/helpers/run_with_display.py python benchmarks/responsiveness.py
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from tagging import Bench, TimedStrip, make_study, pause, wait
 
-from napari_mcwss.plugin.tagging.dock import slice_tagging
+from napari_mcwss.plugin.tagging import slice_tagging
 from napari_mcwss.training.checkpoints.unfinished import give_up_training
 
 SHAPE, CLASSES = (200, 128, 128), 3
@@ -84,6 +85,12 @@ def measure(bench: Bench, seconds: float) -> None:
     read(bench, WARM_UP)
     idle = read(bench, seconds)
     print(row("idle", idle, idle), flush=True)
+    live = bench.dock.live
+    live.box.setChecked(True)
+    wait(lambda: bench.dock.session.scan in live.encoding.scans)
+    read(bench, WARM_UP)
+    print(row("live maps", read(bench, seconds), idle), flush=True)
+    live.box.setChecked(False)
     for what, separate in (("training in a thread", False), ("in a separate process", True)):
         bench.training.settings.separate.setChecked(separate)
         bench.train()

@@ -34,7 +34,8 @@ from qtpy.QtGui import QPaintEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
-from napari_mcwss.plugin.tagging.dock import TaggingDock, slice_tagging
+from napari_mcwss.plugin.tagging import slice_tagging
+from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.plugin.training.dock import TrainingDock
 from napari_mcwss.study.study import Study
