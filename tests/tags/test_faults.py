@@ -63,11 +63,15 @@ for seed in range(kills):
         os.close(read_end)
         work(seed, write_end)
     os.close(write_end)
-    os.read(read_end, 1)
-    time.sleep(random.Random(-seed).uniform(0, 0.012))
+    chance = random.Random(-seed)
+    # Counted in edits, not in seconds: on a busy machine these take much longer.
+    done = chance.randint(1, 6)
+    begin = time.monotonic()
+    for _ in range(done):
+        os.read(read_end, 1)
+    time.sleep(chance.random() * (time.monotonic() - begin) / done)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    done = 1
     while found := os.read(read_end, 4096):
         done += len(found)
     os.close(read_end)
