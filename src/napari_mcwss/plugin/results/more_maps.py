@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from napari_mcwss.segmentation.prediction.more_maps import MoreMaps
     from napari_mcwss.study.study import Study
 
+EXPLANATION = (
+    "What a CAM is made of. The network looks at an image at several levels, from fine to coarse, "
+    "and some networks have two branches, one with a reference slice: these maps show what each "
+    "level and each branch finds. LayerCAM shows what the score of a class depends on."
+)
+
 CAMS = "CAM"
 """Stands for the CAMs in the list of maps."""
 
@@ -32,7 +38,8 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
     """Computes maps of levels, branches and LayerCAM, and switches between them and the CAMs."""
 
     def __init__(self, state: ResultState) -> None:
-        super().__init__("More maps")
+        super().__init__("Maps inside the network")
+        self.setToolTip(EXPLANATION)
         self._state, self._session = state, state.session
         self._maps: MoreMaps | None = None
         self._wanted: Result | None = None
@@ -41,12 +48,12 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._ended)
         self.slice_button = QPushButton(
-            "Of this slice",
-            toolTip="Maps of single levels and branches of the network, and LayerCAM",
+            "Show for this slice",
+            toolTip=EXPLANATION,
             clicked=self.compute_slice,
         )
         self.scan_button = QPushButton(
-            "Of the scan",
+            "Show for the scan",
             toolTip="The same maps of all slices, which takes longer",
             clicked=self.compute_scan,
         )
@@ -64,6 +71,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
 
     def _follow(self) -> None:
         self.background.cancel()
+        self.status.clear()
         self._take(None)
         self.setVisible(self._state.on_screen is not None)
 

@@ -55,7 +55,10 @@ class _Row:
                 keyboardTracking=False,  # a typed number counts when it is complete
             )
         self.before = QToolButton(
-            text="before", checkable=True, toolTip="Show the mask before this step"
+            text="See before",
+            checkable=True,
+            toolTip="Show the mask as it is before this step, without it and those below; click "
+            "again to see the mask after all steps",
         )
         self.effect = QLabel(wordWrap=True)
 
@@ -159,10 +162,10 @@ class RefiningBox(QGroupBox):  # type: ignore[misc]
         for name, row in self.rows.items():
             chosen = row.box.isChecked()
             row.before.setEnabled(chosen)
+            row.before.setChecked(chosen and self._state.before == name)
             if row.value is not None:
                 row.value.setEnabled(chosen)
             if not chosen:
-                row.before.setChecked(False)
                 row.effect.hide()
                 if self._state.before == name:
                     self._state.before = None

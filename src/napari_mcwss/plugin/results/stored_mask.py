@@ -35,7 +35,10 @@ class StoredMask(QWidget):  # type: ignore[misc]
             clicked=self.save,
         )
         self.back_button = QPushButton(
-            "As stored", toolTip="Return to the settings of the stored mask", clicked=self._go_back
+            "Stored settings",
+            toolTip="Set threshold, steps and the rest back to those that the stored mask was made "
+            "with",
+            clicked=self._go_back,
         )
         stack(self, self.status, row(self.save_button, self.back_button))
         for signal in (state.shown, state.mask_changed, state.cleared):
@@ -116,6 +119,7 @@ def _difference(mask: MaskResult, stored: Stored) -> str:
     volumes = ", ".join(
         f"{name} {text(then)} ({text(here)} on screen)"
         for name, then, here in zip(classes, before, now, strict=True)
+        if text(then) != text(here)
     )
     if not stored.exact:
         reason = "An older version rounded the CAMs when it stored them: segment this scan again."
@@ -123,7 +127,7 @@ def _difference(mask: MaskResult, stored: Stored) -> str:
         reason = "Tags have changed since: save this mask to replace it."
     else:
         reason = "Its file has changed since: save this mask to replace it."
-    return f" But it differs: {volumes}. {reason}"
+    return f" But it differs{f': {volumes}' if volumes else ''}. {reason}"
 
 
 def _words(record: dict[str, Any]) -> str:
