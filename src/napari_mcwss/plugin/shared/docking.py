@@ -23,6 +23,8 @@ class Dock(QWidget):  # type: ignore[misc]
         dock = dock_of(self)
         if dock is not None and dock is not self._placed:
             self._placed = dock
+            # napari adds the name of the plugin, which does not fit on a tab.
+            dock.setWindowTitle(dock.windowTitle().partition(" (")[0])
             _join(dock)
 
 

@@ -7,7 +7,7 @@ from html import escape
 
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -27,6 +27,9 @@ NEXT_STEPS = {
 BESIDE = "beside"
 """Suffix of the curves of a second training."""
 
+HEIGHT = 130
+"""Least height of the plot of the losses, in pixels."""
+
 DRAWING_INTERVAL = 100
 """Least milliseconds between two drawings."""
 
@@ -45,9 +48,11 @@ class Curves(QWidget):  # type: ignore[misc]
     """Plots of the losses and the validation of a training, by epochs.
 
     `lines` has the curves by name: ``batches``, ``total``, the loss terms, and ``AUC <class>``;
-    those of a second training end in ``beside``. `validation` is hidden until it has a curve, and
-    `phases` tells where the losses become others.
+    those of a second training end in ``beside``. `validation` is hidden until it has a curve, of
+    which `grown` tells, and `phases` tells where the losses become others.
     """
+
+    grown = Signal()
 
     def __init__(self, theme: str) -> None:
         super().__init__()
@@ -56,8 +61,8 @@ class Curves(QWidget):  # type: ignore[misc]
         self.validation.setYRange(0, 1, padding=0.12)
         self.validation.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self.validation.setXLink(self.losses)
-        self.validation.setFixedHeight(130)
-        self.losses.setMinimumHeight(120)
+        self.validation.setFixedHeight(110)
+        self.losses.setMinimumHeight(HEIGHT)
         self.legend = Note(textFormat=Qt.TextFormat.RichText)
         self.phases = Note(textFormat=Qt.TextFormat.PlainText)
         stack(self, self.legend, self.phases, self.losses, self.validation)
@@ -128,9 +133,11 @@ class Curves(QWidget):  # type: ignore[misc]
             look = _Look(name, colour, 3 if name == "total" else 2, beside)
             self._draw_in(self.losses, f"{name}{suffix}", look)
             self._add(f"{name}{suffix}", epoch, value)
-        for name, value in validation.items():
+        if validation and self.validation.isHidden():
             self.validation.show()
             self.losses.hideAxis("bottom")  # the plot below shows the same axis
+            self.grown.emit()
+        for name, value in validation.items():
             look = _Look(f"AUC {name}", self._colours.get(name, ""), beside=beside)
             self._draw_in(self.validation, f"AUC {name}{suffix}", look)
             self._add(f"AUC {name}{suffix}", epoch, value)
@@ -201,8 +208,16 @@ class Curves(QWidget):  # type: ignore[misc]
             self._timer.start()
 
 
-def _plot(quantity: str) -> pg.PlotWidget:
-    plot = pg.PlotWidget()
+class _Plot(pg.PlotWidget):  # type: ignore[misc]
+    """A plot that is as high as there is room for; of its own, it would want a whole screen."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Want the least height at which a curve can be read."""
+        return QSize(200, HEIGHT)
+
+
+def _plot(quantity: str) -> _Plot:
+    plot = _Plot()
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(x=False, y=False)
     plot.hideButtons()
