@@ -7,7 +7,7 @@ from helpers.fitting import cut_off, in_sight, out_of_reach, overlaps
 from helpers.many_classes import MODEL, make_study, show_training
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow, QTabBar
 
 from napari_mcwss.plugin.measure.dock import MeasureDock
 from napari_mcwss.plugin.results.dock import ResultsDock
@@ -65,6 +65,40 @@ def test_docks_opened_one_by_one_are_tabs_of_one_place(docks):
     assert in_sight(docks["Measure"].measure_button), "the one that was opened last is in front"
     assert window.minimumSizeHint().height() <= 720
     assert window.minimumSizeHint().width() <= 1280
+
+
+def test_the_titles_of_tabs_are_whole(docks):
+    window = window_of(docks)
+    window.resize(1280, 720)
+    for name, dock in docks.items():
+        # As napari calls a dock of a plugin that has several.
+        dock.parentWidget().setWindowTitle(f"{name} (MCWSS segmentation from slice tags)")
+        dock._placed = None
+        dock.hide()
+        dock.show()
+        assert dock.parentWidget().windowTitle() == name
+    settle()
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.count() == len(docks)]
+    assert bars
+    for bar in bars:
+        assert [bar.tabText(index) for index in range(bar.count())] == list(docks)
+        needed = [bar.fontMetrics().horizontalAdvance(name) for name in docks]
+        assert all(bar.tabRect(index).width() > width for index, width in enumerate(needed))
+
+
+def test_the_curves_are_whole_while_a_training_runs(docks, tmp_path, qtbot):
+    window, training = window_of(docks), docks["Training"]
+    window.resize(1280, 720)
+    training.parentWidget().raise_()
+    study = make_study(tmp_path, 6, scans=2, size=(9, 21, 18))
+    training.session.open(study)
+    qtbot.waitUntil(lambda: bool(training.readiness.text()), timeout=PATIENCE)
+    training._begin(study, "")
+    show_training(training.progress, study)
+    curves = training.progress.curves
+    qtbot.waitUntil(
+        lambda: in_sight(curves.losses) and in_sight(curves.validation), timeout=PATIENCE
+    )
 
 
 def test_a_dock_that_the_user_has_moved_stays_there(docks):

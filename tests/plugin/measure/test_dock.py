@@ -302,6 +302,17 @@ def test_scan_class_and_dice_are_seen_without_scrolling(qtbot, dock, tagged_stud
     assert right < 60 * header.fontMetrics().averageCharWidth()
 
 
+def test_classes_are_named_whole(qtbot, dock):
+    name = "bilateral pulmonary consolidation"
+    choose(dock.first, "corrected masks")
+    dock.unions.setText(f"{name.replace(' ', '-')}=TC,ED")
+    measure(qtbot, dock)
+    header = dock.table.horizontalHeader()
+    column = next(n for n in range(header.count()) if dock.model.item(0, n).text() == "TC")
+    assert header.sectionSize(column) >= dock.table.fontMetrics().horizontalAdvance(name)
+    assert dock.model.item(2, column).toolTip() == name.replace(" ", "-")
+
+
 @pytest.mark.parametrize("text", ["whole", "whole=", "=TC"])
 def test_a_union_that_cannot_be_read_is_told(dock, qtbot, told, text):
     choose(dock.first, "corrected masks")

@@ -56,6 +56,12 @@ def test_all_scans_are_segmented_past_a_bad_file_and_done_ones_are_skipped(
     assert run(qtbot, dock, dock.more.all_button).startswith("0 scans segmented; 3 were done")
 
 
+def test_open_layers_need_a_model_of_the_study_if_there_is_one(dock, tagged_study):
+    assert dock.more.layers_button.isEnabled(), "its folder is asked for"
+    dock.session.open(tagged_study)
+    assert not dock.more.layers_button.isEnabled()
+
+
 def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
     qtbot, dock, trained_study, tmp_path, monkeypatch
 ):

@@ -15,7 +15,7 @@ from napari_mcwss.plugin.training.run_comparison import RunComparison
 from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag
 from napari_mcwss.training import loop
-from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Started
+from napari_mcwss.training.events import Advice, Batch, Epoch, Finished, Message, Started
 
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
@@ -111,13 +111,42 @@ def test_what_the_tags_lack_is_told_before_the_click(qtbot, dock, phantom_study)
     assert "phantom01 is the only scan with tags" in dock.readiness.text().lower()
 
 
-def test_the_settings_of_the_last_training_come_back(qtbot, ready, make_napari_viewer):
+def test_the_settings_of_the_last_training_come_back_with_its_study(
+    qtbot, ready, tagged_study, make_napari_viewer
+):
     ready.settings.fields["pixel"].value = 3.5
     train(qtbot, ready)
     again = TrainingDock(make_napari_viewer())
     qtbot.addWidget(again)
+    assert again.settings.config.pixel is None
+    again.session.open(tagged_study)
     assert again.settings.config == ready.settings.config
     assert again.settings.config.pixel == 3.5
+
+
+def test_a_warning_is_told_once_in_the_dock(dock):
+    dock.progress.show_event(Advice("TC is present only in phantom01"))
+    dock.readiness._take(("", ["TC is present only in phantom01", "ED is nowhere absent"]))
+    dock._refresh()
+    assert dock.progress.advice.text() == "⚠ TC is present only in phantom01."
+    assert dock.readiness.text() == "⚠ ED is nowhere absent."
+
+
+def test_names_of_scans_are_hidden_while_a_training_tells_of_them(ready, tagged_study):
+    ready.session.order.show_study(tagged_study)
+    ready.session.order.set_blind(True)
+    for kind in (Message, Advice):
+        ready._show_event(kind("TC is only in phantom02"))
+    assert ready.progress.status.text() == "TC is only in Scan 2"
+    assert ready.progress.advice.text() == "⚠ TC is only in Scan 2."
+
+
+def test_only_what_can_be_done_now_has_buttons(qtbot, ready):
+    assert ready.train_button.isVisible()
+    assert not ready.cancel_button.isVisible()
+    start_long_training(qtbot, ready)
+    assert not ready.train_button.isVisible()
+    assert ready.cancel_button.isVisible()
 
 
 def test_the_second_stage_by_a_click(qtbot, ready, tagged_study):
@@ -244,7 +273,7 @@ def test_it_says_how_long_before_and_compares_after(qtbot, ready, tagged_study, 
     ]
     with qtbot.waitSignal(ready.estimate.background.ended, timeout=PATIENCE):
         click(qtbot, ready.estimate.button)
-    assert "for 2 epochs" in ready.estimate.answer.text()
+    assert "for 2 epochs of local" in ready.estimate.answer.text()
     ready.settings.length.setValue(1)
     assert not ready.estimate.answer.isVisible(), "that was of other settings"
     train(qtbot, ready)

@@ -50,6 +50,7 @@ _SORT = Qt.ItemDataRole.UserRole
 _PLACE = Qt.ItemDataRole.UserRole + 1
 _FIRST = ("scan", "mask", "class", "dice")
 _LONGEST = 14
+"""Characters of scans and masks, whose ends tell them apart; classes are shown whole."""
 
 
 class MeasureDock(Dock):
@@ -65,12 +66,14 @@ class MeasureDock(Dock):
         self._problems: list[str] = []
         self._failure = ""
         self._done = 0
+        self._study: Study | None = None  # of which masks are measured
         self._watched: WeakSet[Layer] = WeakSet()
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
         self._make_widgets()
         session, layers = self.session, napari_viewer.layers.events
+        connect_until_destroyed(self, self._forget_study, session.study_opened)
         connect_until_destroyed(
             self,
             self._refresh,
@@ -172,12 +175,28 @@ class MeasureDock(Dock):
         except McwssError as error:
             show_error(self.session.order.hide(str(error)))
             return
-        self._rows, self._problems, self._failure, self._done = [], [], "", 0
-        self.model.clear()
+        self._clear()
+        self._study = study
         self.title.setText(self._named())
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.status.setText("Measuring …")
         self._refresh()
+
+    def _clear(self) -> None:
+        self._rows, self._problems, self._failure, self._done = [], [], "", 0
+        self._study = None
+        self.model.clear()
+        self.title.clear()
+
+    def _forget_study(self) -> None:
+        """Empty the table and the fields: classes and folders are those of the study before."""
+        self.background.cancel()
+        self._clear()
+        for choice in (self.first, self.second, self.reference):
+            choice.forget()
+        for line in (self.values, self.unions, self.spacing):
+            line.clear()
+        self.status.clear()
 
     def _named(self) -> str:
         """Say which masks are measured."""
@@ -214,6 +233,8 @@ class MeasureDock(Dock):
         return [self._rows[self.model.item(line, 0).data(_PLACE)] for line in sorted(lines)]
 
     def _take(self, event: "ScanComparison") -> None:
+        if self._study is None:
+            return  # of a study that is open no more
         from napari_mcwss.measurement.tables import HEADINGS, text_of, used_columns
 
         self._done += 1
@@ -240,6 +261,9 @@ class MeasureDock(Dock):
         self._refresh()
 
     def _end(self, outcome: JobOutcome) -> None:
+        if self._study is None:
+            self._refresh()
+            return
         ends = {True: "Cancelled.", False: f"Scans measured: {self._done}."}
         if outcome.error is not None:
             self._failure = f"Failed: {self.session.order.hide(str(outcome.error))}"
@@ -260,7 +284,7 @@ class MeasureDock(Dock):
         for place, key in enumerate(_FIRST if self._rows else ()):
             column = keys.index(key)
             header.moveSection(header.visualIndex(column), place)
-            if not self.table.isColumnHidden(column):
+            if key in ("scan", "mask") and not self.table.isColumnHidden(column):
                 header.resizeSection(column, min(header.sectionSize(column), most))
 
     def _refresh(self) -> None:

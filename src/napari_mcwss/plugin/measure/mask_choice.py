@@ -81,6 +81,11 @@ class MaskChoice(QComboBox):  # type: ignore[misc]
             self.setCurrentIndex(0)
             self._proposed = options[0]
 
+    def forget(self) -> None:
+        """Forget what was chosen for another study."""
+        self._folders, self._beside, self._listed = [], [], []
+        self.clear()
+
     def source(self, values: str) -> MakeSource | None:
         """Return what makes the chosen source, of a layer as it is now; None if none is chosen.
 

@@ -20,6 +20,7 @@ from napari_mcwss.plugin.results.layer_channels import (
 )
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
@@ -44,6 +45,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.background.ended.connect(self._end)
         self._reading = Latest(self, "reading of a model")
         self._reading.answered.connect(self._ask_channels)
+        self._study: Study | None = None
         self._folder: Path | None = None
         self._before: tuple[Study, tuple[str, ...]] | None = None
         self._ended: list[ScanDone] = []
@@ -60,8 +62,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         )
         self.layers_button = QPushButton(
             "Segment open layers …",
-            toolTip="Segment image layers that you opened in napari; without a study, choose the "
-            "folder of a model",
+            toolTip="Segment image layers that you opened in napari, with the model above; without "
+            "a study, with one whose folder you choose",
             clicked=self.segment_layers,
         )
         self.progress = QProgressBar(textVisible=False)
@@ -71,6 +73,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         buttons = row(self.all_button, self.folder_button)
         stack(self, buttons, self.layers_button, self._running, self.status)
         state.changed.connect(self.refresh)
+        connect_until_destroyed(self, self._forget_study, self._session.study_opened)
         self.refresh()
 
     def segment_all(self) -> None:
@@ -116,13 +119,17 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.status.setText("Cancelling …")
         self.refresh()
 
+    def _forget_study(self) -> None:
+        if not self.background.running:
+            self.status.clear()
+
     def refresh(self) -> None:
         """Enable what can be done now."""
         running = self.background.running
-        ready = self._session.study is not None and bool(self._state.model)
+        study, model = self._session.study, bool(self._state.model)
         for button in (self.all_button, self.folder_button):
-            button.setEnabled(ready and not running)
-        self.layers_button.setEnabled(not running)
+            button.setEnabled(study is not None and model and not running)
+        self.layers_button.setEnabled((study is None or model) and not running)
         self._running.setVisible(running)
         self.cancel_button.setEnabled(running and not self.background.cancelling)
 
@@ -152,7 +159,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         except McwssError as error:
             show_error(str(error))
             return
-        self._ended = []
+        self._ended, self._study = [], self._session.study
         self.progress.setValue(0)
         self.refresh()
 
@@ -206,6 +213,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             for done in self._ended
             if done.problem
         ]
+        if self._study not in (None, self._session.study):
+            text = f"{self._study.folder.name}: {text}"
         self.status.setText("\n".join([text, *problems]))
         self.refresh()
         self.ended.emit()

@@ -11,6 +11,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.segmenting import segment
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 
@@ -39,6 +40,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         buttons = side_by_side(self.segment_button, self.cancel_button)
         stack(self, buttons, self.hint, self.progress, self.status)
         state.changed.connect(self.refresh)
+        connect_until_destroyed(self, self._forget_study, self._session.study_opened)
         self.refresh()
 
     def segment(self) -> None:
@@ -68,6 +70,10 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         self.background.cancel()
         self.status.setText("Cancelling …")
         self.refresh()
+
+    def _forget_study(self) -> None:
+        if not self.background.running:
+            self.status.clear()
 
     def refresh(self) -> None:
         """Enable what can be done now, and say what is missing."""
@@ -103,7 +109,10 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         elif outcome.value is not None:
             label = self._session.order.label(outcome.value.scan)
             seconds = time.monotonic() - self._began
-            self.status.setText(f"{label} is segmented and stored: {seconds:.1f} s.")
+            text = f"{label} is segmented and stored: {seconds:.1f} s."
             # Another study can have a scan and a model of these names.
             if self._study is self._session.study:
                 self._state.take(outcome.value)
+            elif self._study is not None:
+                text = f"{self._study.folder.name}: {text}"
+            self.status.setText(text)

@@ -75,12 +75,12 @@ class ResultState(QObject):  # type: ignore[misc]
         self._told: str | None = None
         # Until the user changes settings, each result comes with those of its stored mask.
         self._own_settings = False
-        self._study = session.study
         self._lookup = Latest(self, "lookup of a result")
         self._lookup.answered.connect(self._looked_up)
         self._lookup.failed.connect(self.changed)
         self.making = MaskMaking(self)
         self.making.made.connect(self._take_mask)
+        connect_until_destroyed(self, self._forget_study, session.study_opened)
         connect_until_destroyed(
             self, self.follow_study, session.study_changed, session.models_changed
         )
@@ -166,11 +166,16 @@ class ResultState(QObject):  # type: ignore[misc]
         self.before = step
         self.step_changed.emit()
 
+    def _forget_study(self) -> None:
+        """Begin anew with another study, whose models may have the same names."""
+        self.models, self.model, self._own_settings = (), "", False
+        self.settings, self.use_tags, self.before = MaskSettings(), True, None
+        self.models_changed.emit()
+        self.settings_restored.emit()
+
     def follow_study(self) -> None:
         """Take over models and classes of the study; a new model that is finished is chosen."""
         study = self.session.study
-        if study is not self._study:
-            self._study, self._own_settings = study, False
         models = () if study is None else tuple(model_states(study))
         classes = () if study is None else study.class_names
         if models != self.models:

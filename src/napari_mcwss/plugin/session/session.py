@@ -32,6 +32,9 @@ class Session:
 
     Attributes
     ----------
+    study_opened : Signal
+        Another study was opened: forget what was chosen and shown of the one before.
+        `study_changed` follows.
     study_changed : Signal
         A study was opened, or its scans or classes were changed.
     scan_changed : Signal
@@ -56,6 +59,7 @@ class Session:
         Whether the window is closed, so that layers cannot be removed.
     """
 
+    study_opened = Signal()
     study_changed = Signal()
     scan_changed = Signal(str)
     tags_changed = Signal(str)
@@ -95,6 +99,7 @@ class Session:
         self.close()
         self.study = study
         self.acquire_lock()
+        self.study_opened.emit()
         self.study_changed.emit()
 
     def acquire_lock(self) -> None:

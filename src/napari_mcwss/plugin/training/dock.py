@@ -1,15 +1,10 @@
 """The dock that trains a model on the study's tags."""
 
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import (
-    Notification,
-    NotificationSeverity,
-    notification_manager,
-    show_error,
-)
+from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QShowEvent
@@ -18,11 +13,12 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import free_name
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.plugin.shared.background import Background, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
+from napari_mcwss.plugin.training.announcement import announce, of_study
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
 from napari_mcwss.plugin.training.live_preview import LiveMaps
@@ -32,28 +28,27 @@ from napari_mcwss.plugin.training.readiness import Readiness
 from napari_mcwss.plugin.training.remembered import remember, remembered
 from napari_mcwss.plugin.training.run_comparison import RunComparison
 from napari_mcwss.plugin.training.settings import TrainingSettings
-from napari_mcwss.segmentation.corrected import trusted_masks
+from napari_mcwss.plugin.training.thread_job import thread_job
 from napari_mcwss.training.checkpoints.unfinished import (
     Unfinished,
     unfinished_training,
     unfinished_trainings,
 )
 from napari_mcwss.training.config import TrainingConfig
-from napari_mcwss.training.events import Batch, Checkpoint, Event, Preview
+from napari_mcwss.training.events import Advice, Checkpoint, Event, Message, Preview
 from napari_mcwss.training.process.launcher import Beginning, train_command
 from napari_mcwss.training.process.run_folder import RunFolder
 from napari_mcwss.training.process.steering import Paused, Resumed
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
-    from napari_mcwss.training.preview import Watched
     from napari_mcwss.training.process.event_json import Began
 
 STUCK_MILLISECONDS = 10_000
 """Time after which a process that was cancelled, and still runs, can be ended."""
 
 TRAIN = "Train on all tagged slices, in the background"
-NO_STUDY = "Open or create a study in the Tagging dock first."
+NO_STUDY = "Open or make a study in the Tagging dock first."
 
 
 class TrainingDock(Dock):
@@ -81,15 +76,16 @@ class TrainingDock(Dock):
         self._settings_wanted = ""  # the model whose own settings are still to be shown
         self._guarded = False
         self._make_widgets(napari_viewer.theme)
+        connect_until_destroyed(self, self._show_study, self.session.study_opened)
         connect_until_destroyed(self, self._study_changed, self.session.study_changed)
         connect_until_destroyed(self, self._suggest_name, self.session.models_changed)
         connect_until_destroyed(self, self._theme_changed, napari_viewer.events.theme)
+        self._show_study()
         self._study_changed()
 
     def _make_widgets(self, theme: str) -> None:
         self._theme = theme
         self.settings = TrainingSettings()
-        self.settings.show_settings(remembered())
         self.settings.name.textChanged.connect(self._refresh)
         self.train_button = QPushButton("Train", toolTip=TRAIN, clicked=self.train)
         self.restart_button = QPushButton(
@@ -125,14 +121,17 @@ class TrainingDock(Dock):
         self.readiness.changed.connect(self._refresh)
         self.live_maps = LiveMaps(self.session)
         self.live_maps.watched_changed.connect(self._process.watch)
-        begin = row(self.train_button, self.restart_button)
-        steer = row(self.pause_button, self.cancel_button, self.end_button)
+        self._begin_row = row(self.train_button, self.restart_button)
+        self._steer_row = row(self.pause_button, self.cancel_button, self.end_button)
         ask = row(self.estimate.button, self.compare_button)
         results = self.estimate, self.live_maps, self.progress
         inside = QWidget()
-        stack(inside, self.settings, self.readiness, begin, steer, ask, *results, margins=True)
+        rows = self._begin_row, self._steer_row, ask
+        stack(inside, self.settings, self.readiness, *rows, *results, margins=True)
         inside.layout().setStretch(7, 1)
-        stack(self, scroll(inside))
+        self._scrolled = scroll(inside)
+        self.progress.curves.grown.connect(self._look_at_progress)
+        stack(self, self._scrolled)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Find the window that has to ask before it is closed."""
@@ -192,7 +191,8 @@ class TrainingDock(Dock):
         run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()
         if beginning is not Beginning.RESUME:
-            remember({**config.model_dump(), "separate": self.settings.separate.isChecked()})
+            separate = self.settings.separate.isChecked()
+            remember(study.folder, {**config.model_dump(), "separate": separate})
         if trust:
             self.session.correcting.save_painted()
             self.session.correcting.saving.finish()
@@ -204,9 +204,7 @@ class TrainingDock(Dock):
             self.background = self._process
         else:
             watched = self.live_maps.watched
-            events = partial(_events, study, name, config, beginning, watched, trust=trust)
-            job = Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
-            self._thread.start(job)
+            self._thread.start(thread_job(study, name, config, beginning, watched, trust=trust))
             self.background = self._thread
         self._begin(study, "Loading the network and the scans …")
 
@@ -249,6 +247,15 @@ class TrainingDock(Dock):
         self.live_maps.tell()
         self.progress.begin({spec.name: spec.colour for spec in study.classes}, news)
         self._refresh()
+        self._look_at_progress()
+
+    def _look_at_progress(self) -> None:
+        """Scroll to the curves, for which a small screen has no room below the settings."""
+        # Once layouts have made room for what is new.
+        QTimer.singleShot(0, self._scroll_to_progress)
+
+    def _scroll_to_progress(self) -> None:
+        self._scrolled.ensureWidgetVisible(self.progress, 0, 0)
 
     def _steer(self, command: Callable[[], None]) -> None:
         try:
@@ -264,6 +271,8 @@ class TrainingDock(Dock):
             self._show_own_settings()
         if isinstance(event, Preview):
             self.live_maps.show_preview(event)
+        if isinstance(event, Advice | Message):  # both name scans
+            event = replace(event, text=self.session.order.hide(event.text))
         self.progress.show_event(event)
         self._refresh()
         self.event_received.emit(event)
@@ -279,21 +288,23 @@ class TrainingDock(Dock):
             self.progress.end(end + kept)
         else:
             self.progress.end()
-            self._announce(self.settings.model)
+            if study is not None:
+                announce(self.session, study, self.settings.model, self.progress.news)
+        if study is not self.session.study:
+            self._show_study()
         self.session.models_changed.emit()
         self.ended.emit(outcome)
         self._follow_left_run()
 
-    def _announce(self, model: str) -> None:
-        """Tell that a model is ready, wherever the user is now, and lead to its results."""
-        actions = [("Show the results", lambda *_: self._show_results(model))]
-        news = Notification(self.progress.news, NotificationSeverity.INFO, actions=actions)
-        notification_manager.dispatch(news)
-
-    def _show_results(self, model: str) -> None:
-        if not len(self.session.results_wanted):  # the Results dock was not opened yet
-            self.session.viewer.window.add_plugin_dock_widget("napari-mcwss", "Results")
-        self.session.results_wanted.emit(model)
+    def _show_study(self) -> None:
+        """Begin with the settings of the open study, and nothing of the one before."""
+        if self.background.running:
+            return  # what is on screen is of the training, whose study has been left
+        study = self.session.study
+        kept = remembered(None if study is None else study.folder)
+        self.settings.show_settings({**TrainingConfig().model_dump(), **kept})
+        self.settings.trust.setChecked(False)
+        self.progress.clear()
 
     def _study_changed(self) -> None:
         self.estimate.forget()
@@ -335,12 +346,15 @@ class TrainingDock(Dock):
             self.train_button.setText(f"Replace {name}" if taken else "Train")
             tip = f"{name} stays until the new one is finished" if taken else TRAIN
         self.train_button.setToolTip(tip)
+        self.readiness.leave_out(self.progress.advice.text().splitlines())
         self.readiness.setVisible(bool(self.readiness.text()) and not running)
         ready = self.readiness.ready or left is not None
         self.train_button.setEnabled(study is not None and not running and bool(name) and ready)
         self.estimate.button.setEnabled(study is not None and not running)
         self.compare_button.setEnabled(study is not None)
         steerable = running and not self.background.cancelling
+        self._begin_row.setVisible(not running)
+        self._steer_row.setVisible(running)
         self.pause_button.setText("Resume" if self.background.paused else "Pause")
         self.pause_button.setEnabled(steerable)
         self.cancel_button.setEnabled(steerable)
@@ -355,7 +369,7 @@ class TrainingDock(Dock):
             return "Cancelling …"
         if self.background.paused:
             return f"Paused. {self.progress.news}" if self._rests else "Pausing …"
-        return self.progress.news
+        return of_study(self.session, self._study, self.progress.news)
 
     @property
     def _is_stuck(self) -> bool:
@@ -368,29 +382,7 @@ class TrainingDock(Dock):
         self.progress.curves.set_theme(self._theme)
 
 
-def _events(
-    study: "Study",
-    name: str,
-    config: TrainingConfig,
-    beginning: Beginning,
-    watched: "Watched",
-    *,
-    trust: bool,
-) -> Generator[Event, None, None]:
-    from napari_mcwss.training.loop import resume, train
-
-    if beginning is Beginning.RESUME:
-        yield from resume(study, name, watched=watched)
-    else:
-        restart, trusted = beginning is Beginning.RESTART, trusted_masks(study) if trust else None
-        yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
-
-
 def _failed(error: BaseException | None) -> str:
     """Return why a training failed: the notification disappears, and shows only a part."""
     reason = str(error).strip().partition("\n")[0].rstrip(".")
     return f"Failed: {reason}." if reason else "Failed."
-
-
-def _is_batch(event: object) -> bool:
-    return isinstance(event, Batch)

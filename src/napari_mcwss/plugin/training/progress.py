@@ -38,6 +38,11 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
         self.layout().setStretch(3, 1)
         self.layout().addStretch()
 
+    def clear(self) -> None:
+        """Show no training."""
+        self.begin({}, "")
+        self.curves.hide()
+
     def begin(self, colours: Mapping[str, str], news: str) -> None:
         """Clear all for a new training; colours are ``#rrggbb`` by class."""
         self._epochs = None

@@ -1,5 +1,6 @@
 """What the tags lack for a training, told before it is started."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -39,6 +40,8 @@ class Readiness(Note):
         super().__init__(textFormat=Qt.TextFormat.PlainText)
         self._session = session
         self.ready = True
+        self._lines: list[str] = []
+        self._told: tuple[str, ...] = ()
         self._looking = Latest(self, "look at the tags")
         self._looking.answered.connect(self._take)
         self._looking.failed.connect(self._forget)
@@ -58,7 +61,8 @@ class Readiness(Note):
     def _forget(self) -> None:
         self._looking.forget()
         self.ready = True
-        self.clear()
+        self._lines = []
+        self._show()
         self.changed.emit()
 
     def _look(self) -> None:
@@ -69,12 +73,23 @@ class Readiness(Note):
     def _take(self, found: tuple[str, list[str]]) -> None:
         missing, weak = found
         self.ready = not missing
-        lines = [missing] if missing else weak[:MOST]
-        if not missing and len(weak) > MOST:
-            lines.append(f"{counted(len(weak) - MOST, 'more warning')} in the Tagging dock")
         hide = self._session.order.hide
-        self.setText("\n".join(f"⚠ {_sentence(hide(line))}." for line in lines))
+        self._lines = [_line(hide(text)) for text in ([missing] if missing else weak)]
+        self._show()
         self.changed.emit()
+
+    def leave_out(self, told: Sequence[str]) -> None:
+        """Leave out lines that are told elsewhere in the dock."""
+        if self._told != tuple(told):
+            self._told = tuple(told)
+            self._show()
+
+    def _show(self) -> None:
+        lines = [line for line in self._lines if line not in self._told]
+        more = len(lines) - MOST
+        if more > 0:
+            lines[MOST:] = [_line(f"{counted(more, 'more warning')} in the Tagging dock")]
+        self.setText("\n".join(lines))
 
 
 def _look_at(study: "Study") -> tuple[str, list[str]]:
@@ -92,5 +107,5 @@ def _look_at(study: "Study") -> tuple[str, list[str]]:
     return "", advise(tagged, study.class_names)
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _line(text: str) -> str:
+    return f"⚠ {text[:1].upper()}{text[1:]}."

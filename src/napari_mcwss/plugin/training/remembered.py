@@ -1,7 +1,8 @@
-"""The settings of the last training, which the next one begins with."""
+"""The settings of the last training of a study, which its next one begins with."""
 
 import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from napari_mcwss.base.errors import McwssError
@@ -10,17 +11,47 @@ from napari_mcwss.plugin.shared.user_files import user_file
 
 FILE = "napari-mcwss-training.json"
 
+STUDIES = "studies"
+"""Key of the settings of each study, by its folder."""
 
-def remember(settings: dict[str, Any]) -> None:
+MOST = 100
+"""Most studies whose settings are kept."""
+
+OF_THE_MACHINE = ("device", "separate")
+"""Settings that suit every study."""
+
+
+def remember(study: Path, settings: dict[str, Any]) -> None:
     """Keep settings for the next time; they are no data of the user's, so a failure is no news."""
     path = user_file(FILE)
-    if path is not None:
-        with suppress(McwssError), replacing(path, parents=True) as temporary:
-            temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    if path is None:
+        return
+    studies = _studies()
+    studies.pop(str(study), None)
+    kept = dict([*studies.items(), (str(study), settings)][-MOST:])
+    machine = {name: settings[name] for name in OF_THE_MACHINE if name in settings}
+    text = json.dumps({**machine, STUDIES: kept}, indent=2)
+    with suppress(McwssError), replacing(path, parents=True) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def remembered() -> dict[str, Any]:
-    """Return the settings of the last time; none if there are none, or they cannot be read."""
+def remembered(study: Path | None) -> dict[str, Any]:
+    """Return the settings of the last training of a study; of any, those `OF_THE_MACHINE`.
+
+    Settings that cannot be read are left out.
+    """
+    found = _read()
+    machine = {name: found[name] for name in OF_THE_MACHINE if name in found}
+    own = _studies().get(str(study), {})
+    return machine | (own if isinstance(own, dict) else {})
+
+
+def _studies() -> dict[str, Any]:
+    found = _read().get(STUDIES)
+    return found if isinstance(found, dict) else {}
+
+
+def _read() -> dict[str, Any]:
     path = user_file(FILE)
     if path is None:
         return {}
