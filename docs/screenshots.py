@@ -50,7 +50,8 @@ def main(study: Path, images: Path) -> None:
 
     bring_forward(results)
     results.model.setCurrentText("demo")
-    wait_for(lambda: results.state.result is not None and results.state.result.model == "demo")
+    # The result comes before its layers.
+    wait_for(lambda: results.state.on_screen is not None and results.state.model == "demo")
     take("napari")
 
     epochs: list[Epoch] = []
@@ -59,8 +60,10 @@ def main(study: Path, images: Path) -> None:
     )
     bring_forward(training)
     training.settings.name.setText("picture")
-    # It shows epochs at once.
+    # It shows epochs at once, and soon on a busy machine, too.
     training.settings.fields["preset"].value = "local"
+    training.settings.fields["pixel"].value = 2
+    training.settings.length.setValue(20)
     training.live_maps.box.setChecked(True)
     training.train_button.click()
     wait_for(lambda: len(epochs) >= 3 and any("learning" in layer.name for layer in viewer.layers))
