@@ -150,7 +150,8 @@ class Segmentation:
         if self.home is None:
             return ()
         held = [bool((self.mask == label).any()) for label, _ in enumerate(self.classes, 1)]
-        return tuple(missed.name for missed in missed_classes(self.home.study, {self.scan: held}))
+        missed = missed_classes(self.home.study, {self.scan: held}, self.prediction.unknown)
+        return tuple(found.name for found in missed)
 
     def remask(
         self,

@@ -66,6 +66,7 @@ def report_study(
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.corrected import is_corrected
     from napari_mcwss.segmentation.missed_classes import missed_classes
+    from napari_mcwss.segmentation.study_classes import unknown_classes
 
     if masks is None and (values or unions):
         raise McwssError("--map and --union are about reference masks: name these with --masks")
@@ -75,6 +76,7 @@ def report_study(
     if out.exists():
         raise McwssError(f"'{out}' exists already: remove it or name another file")
     info = read_info(study.model_folder(model))
+    unknown = unknown_classes(study, info.classes)
     colours = {spec.name: spec.colour for spec in study.classes}
     sections: list[ScanSection] = []
     found: dict[str, list[bool]] = {}
@@ -105,7 +107,7 @@ def report_study(
         out,
         title=title or study.folder.name,
         summary=_summary(study, model, info, done),
-        missed=[missed.text for missed in missed_classes(study, found)],
+        missed=[missed.text for missed in missed_classes(study, found, unknown)],
         classes=colours,
         scans=sections,
         evaluation=evaluation,

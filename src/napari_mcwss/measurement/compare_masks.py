@@ -154,7 +154,9 @@ def missed_in_rows(study: Study, source: MaskSource, rows: Iterable[Row]) -> lis
         if source.predicted and row.mask == source.name and row.size is not None:
             found.setdefault(row.scan, {})[row.class_name] = row.size.slices > 0
     return missed_classes(
-        study, {scan: [held[name] for name in study.class_names] for scan, held in found.items()}
+        study,
+        {scan: [held[name] for name in study.class_names] for scan, held in found.items()},
+        source.unknown,
     )
 
 

@@ -28,6 +28,8 @@ class MaskSource:
         Scans that the maker of the masks was trained on.
     predicted : bool
         Whether a model has made the masks.
+    unknown : tuple of str
+        Classes that the model was not trained on.
     """
 
     name: str
@@ -35,6 +37,7 @@ class MaskSource:
     read: Callable[[str], NDArray[np.bool_]]
     trained_on: tuple[str, ...] = ()
     predicted: bool = False
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def of_model(cls, study: Study, model: str) -> "MaskSource":
@@ -42,6 +45,7 @@ class MaskSource:
         # These load torch, which takes seconds: masks of layers and files need none.
         from napari_mcwss.model.checkpoint import read_info
         from napari_mcwss.segmentation.results import has_result, load_mask
+        from napari_mcwss.segmentation.study_classes import unknown_classes
         from napari_mcwss.study.models import check_model
 
         info = read_info(study.model_folder(model))
@@ -52,6 +56,7 @@ class MaskSource:
             lambda scan: class_masks(load_mask(study, model, scan), study.class_names),
             info.scans,
             predicted=True,
+            unknown=unknown_classes(study, info.classes),
         )
 
     @classmethod
