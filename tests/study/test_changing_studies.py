@@ -7,27 +7,10 @@ import random
 import signal
 import time
 
-import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.model.checkpoint import read_info
-from napari_mcwss.segmentation.corrected import (
-    CorrectedMask,
-    read_corrected,
-    save_corrected,
-)
-from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
-from napari_mcwss.segmentation.results import (
-    load_mask,
-    load_result,
-    load_scores,
-    stored_settings,
-)
-from napari_mcwss.segmentation.segment import remake_mask, study_precedence
 from napari_mcwss.study.description import ClassSpec
-from napari_mcwss.study.model_states import model_states
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
 
@@ -84,6 +67,19 @@ class TestClasses:
             study.change_classes(["ED", "oedema"], renamed={"TC": "ED"})
         assert study.class_names == ("TC", "oedema")
 
+    def test_a_class_cannot_take_the_name_of_another_one(self, study):
+        # Even if that one is removed or renamed at once: files have both names.
+        for classes, renamed in (
+            (["ED"], {"TC": "ED"}),
+            (["ED", "TC"], {"TC": "ED", "ED": "TC"}),
+            (["TC", "ED"], {"TC": "ED", "ED": "TC"}),
+        ):
+            with pytest.raises(McwssError, match="is the name of another class"):
+                study.change_classes(classes, renamed=renamed)
+        with pytest.raises(McwssError, match="'TC' was the name of class 'core'"):
+            study.change_classes(["core", "ED", "TC"], renamed={"TC": "core"})
+        assert study.class_names == ("TC", "ED")
+
     def test_a_removed_class_comes_back_with_tags_and_colour(self, study):
         before, colour = tags_of(study), study.classes[1].colour
         study.change_classes(["TC"])
@@ -136,6 +132,32 @@ class TestClasses:
         with pytest.raises(McwssError, match="changed by another program"):
             other.tags[SCAN][0, "ED"] = Tag.ABSENT
 
+    @pytest.mark.parametrize("removed", [False, True])
+    def test_an_open_study_does_not_drop_tags_of_a_class_it_does_not_know(self, study, removed):
+        other = Study.open(study.folder)
+        study.add_classes(["necrosis"])
+        study.tags[SCAN][0, "necrosis"] = Tag.PRESENT
+        if removed:
+            study.change_classes(["TC", "ED"])
+        with pytest.raises(McwssError, match="changed by another program"):
+            other.tags.compact(SCAN)
+        opened = Study.open(study.folder)
+        opened.change_classes(["necrosis", "TC", "ED"])
+        assert opened.tags[SCAN][0, "necrosis"] is Tag.PRESENT
+
+    def test_a_file_with_a_former_name_can_be_imported(self, study, tmp_path):
+        long, wide = tmp_path / "tags.csv", tmp_path / f"{SCAN}.csv"
+        study.tags[SCAN][3, "ED"] = Tag.PRESENT
+        study.tags.export(long)
+        wide.write_text("slice,ED\n4,1\n")
+        study.change_classes(["TC", "oedema"], renamed={"ED": "oedema"})
+        for index in (3, 4):
+            study.tags[SCAN][index, "oedema"] = Tag.UNKNOWN
+        for path in (long, wide):
+            study.tags.import_file(path, overwrite=True)
+        assert study.tags[SCAN][3, "oedema"] is Tag.PRESENT
+        assert study.tags[SCAN][4, "oedema"] is Tag.PRESENT
+
     def test_a_study_without_changes_can_be_read_by_older_programs(self, study):
         path = study.folder / "mcwss.json"
         content = json.loads(path.read_text())
@@ -156,89 +178,6 @@ class TestClasses:
         study.change_classes(["TC", "oedema"], renamed={"ED": "oedema"})
         study.tags.import_file(copy.folder, overwrite=True)
         assert study.tags[SCAN][3, "oedema"] is Tag.PRESENT
-
-
-class TestResults:
-    @pytest.fixture
-    def before(self, segmented) -> dict[str, np.ndarray]:
-        mask = load_mask(segmented, "model-1", SCAN)
-        return {name: mask == label for label, name in enumerate(segmented.class_names, 1)}
-
-    def test_reordered_and_renamed_classes_keep_mask_cams_and_scores(self, segmented, before):
-        found = load_result(segmented, "model-1", SCAN)
-        segmented.change_classes(["oedema", "TC"], renamed={"ED": "oedema"})
-        mask, now = load_mask(segmented, "model-1", SCAN), load_result(segmented, "model-1", SCAN)
-        assert np.array_equal(mask == 1, before["ED"])
-        assert np.array_equal(mask == 2, before["TC"])
-        assert now.classes == ("oedema", "TC")
-        assert np.array_equal(now.cams, found.cams[::-1])
-        assert np.array_equal(load_scores(segmented, "model-1", SCAN), found.scores[:, ::-1])
-        assert read_info(segmented.model_folder("model-1")).classes == ("TC", "ED")
-
-    def test_a_mask_made_anew_has_the_labels_of_now(self, segmented, before):
-        segmented.change_classes(["oedema", "TC"], renamed={"ED": "oedema"})
-        info = read_info(segmented.model_folder("model-1"))
-        assert study_precedence(segmented, info).tolist() == [[False, False], [True, False]]
-        remake_mask(segmented, "model-1", info, SCAN, MaskSettings(steps=()))
-        segmented.change_classes(["TC", "oedema"])
-        mask = load_mask(segmented, "model-1", SCAN)
-        assert np.array_equal(mask == 1, before["TC"])
-        assert np.array_equal(mask == 2, before["ED"])
-
-    def test_a_model_does_not_know_a_class_that_was_added(self, segmented, before):
-        segmented.change_classes(["necrosis", "TC", "ED"])
-        found = load_result(segmented, "model-1", SCAN)
-        assert found.unknown == ("necrosis",)
-        assert not found.cams[0].any()
-        assert np.isnan(found.scores[:, 0]).all()
-        assert np.array_equal(load_mask(segmented, "model-1", SCAN) == 2, before["TC"])
-        (state,) = model_states(segmented)
-        assert state.label == "model-1 (without necrosis)"
-        assert state.finished
-
-    def test_a_removed_class_is_background_until_it_is_back(self, segmented, before):
-        segmented.change_classes(["ED"])
-        mask = load_mask(segmented, "model-1", SCAN)
-        assert np.array_equal(mask == 1, before["ED"])
-        assert mask.max() == 1
-        segmented.add_classes(["TC"])
-        mask = load_mask(segmented, "model-1", SCAN)
-        assert np.array_equal(mask == 2, before["TC"])
-
-    def test_volume_ranges_of_a_stored_mask_follow_the_name(self, segmented):
-        info = read_info(segmented.model_folder("model-1"))
-        settings = MaskSettings(volumes=parse_ranges(["ED=:60"], segmented.class_names), steps=())
-        remake_mask(segmented, "model-1", info, SCAN, settings)
-        segmented.change_classes(["TC", "oedema"], renamed={"ED": "oedema"})
-        assert list(stored_settings(segmented, "model-1", SCAN)["volumes"]) == ["oedema"]
-
-    def test_a_corrected_mask_follows_the_order_of_classes(self, segmented):
-        labels = np.zeros(segmented.scan(SCAN).geometry.shape, np.uint8)
-        labels[0], labels[1] = 1, 2
-        save_corrected(segmented, SCAN, CorrectedMask(labels, right=True))
-        segmented.change_classes(["oedema", "TC"], renamed={"ED": "oedema"})
-        found = read_corrected(segmented, SCAN)
-        assert found.right
-        assert (found.labels[0] == 2).all()
-        assert (found.labels[1] == 1).all()
-        save_corrected(segmented, SCAN, found)
-        segmented.change_classes(["TC", "oedema"])
-        assert np.array_equal(read_corrected(segmented, SCAN).labels, labels)
-
-    def test_what_was_painted_for_a_removed_class_comes_back(self, segmented):
-        labels = np.zeros(segmented.scan(SCAN).geometry.shape, np.uint8)
-        labels[1], labels[2] = 2, 2
-        save_corrected(segmented, SCAN, CorrectedMask(labels))
-        segmented.change_classes(["TC"])
-        found = read_corrected(segmented, SCAN)
-        assert not found.labels.any()
-        found.labels[2] = 1
-        for _ in range(2):
-            save_corrected(segmented, SCAN, found)
-        segmented.change_classes(["ED", "TC"])
-        now = read_corrected(segmented, SCAN).labels
-        assert (now[1] == 1).all()
-        assert (now[2] == 2).all()
 
 
 class TestScans:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
 from napari_mcwss.tags.table import TagTable
 
@@ -22,7 +23,7 @@ def slices_of(scan):
 
 
 def read(*paths, classes=CLASSES):
-    tables = read_spreadsheets(paths, classes, slices_of)
+    tables = read_spreadsheets(paths, ClassNames(classes), slices_of)
     assert all(table.classes == classes for table in tables.values())
     return {scan: table.values.tolist() for scan, table in tables.items()}
 

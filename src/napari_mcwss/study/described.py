@@ -27,12 +27,13 @@ class DescribedStudy(StudyLayout):
         """Refuse to go on where the study is gone, or does not have what this object knows.
 
         Call it before each write: the drive of a study may be unmounted, its folder renamed, and
-        another program may remove a class or a scan.
+        another program may change its classes or remove a scan.
 
         Raises
         ------
         McwssError
-            If its ``mcwss.json`` is missing, or lacks a scan or a class of this object.
+            If its ``mcwss.json`` is missing, lacks a scan of this object, or has other classes
+            or other names of them.
 
         Examples
         --------

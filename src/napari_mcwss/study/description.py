@@ -164,19 +164,31 @@ class Description(BaseModel):
                     f"a class {new!r} was removed from this study, and its tags are kept: choose "
                     "another name"
                 )
+            if new in own - {old}:
+                raise McwssError(
+                    f"{new!r} is the name of another class, and files have it: choose another "
+                    f"name for {old!r}"
+                )
         for name in names:
             now = self.class_names.current(name)
-            if now != name and renamed.get(now) != name:
+            now = renamed.get(now, now)
+            if now != name:
                 raise McwssError(
                     f"{name!r} was the name of class {now!r}, and files still have it: choose "
                     "another name"
                 )
 
     def is_part_of(self, other: Description) -> bool:
-        """Whether another description has these channels, and at least these classes and scans."""
+        """Whether another description has these channels, classes and scans, and no other classes.
+
+        Whoever does not know a class, or a name that it had, would drop its tags from files.
+        """
+        ours, theirs = self.class_names, other.class_names
         return (
             self.channels == other.channels
-            and {spec.name for spec in self.classes} <= {spec.name for spec in other.classes}
+            and {*ours.shown} <= {*theirs.shown}
+            and {*ours.stored} == {*theirs.stored}
+            and {*ours.former} == {*theirs.former}
             and {entry.name for entry in self.scans} <= {entry.name for entry in other.scans}
         )
 

@@ -79,7 +79,7 @@ def read_tags(
     """
     folders = [path for path in sources if path.is_dir()]
     if not folders:
-        return read_spreadsheets(sources, study.class_names, study.slices)
+        return read_spreadsheets(sources, study.known_classes, study.slices)
     if len(sources) > 1:
         raise McwssError(
             f"found {len(sources)} sources with the folder '{folders[0]}' among them: expected "

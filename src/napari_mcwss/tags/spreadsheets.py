@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from napari_mcwss.tags.class_names import ClassNames
+
 LONG = ("scan", "slice", "class", "tag")
 """Columns of the long form, in which `write_long` writes them."""
 
@@ -32,7 +34,7 @@ _TAGS = {
 
 
 def read_spreadsheets(
-    paths: Sequence[Path], classes: Sequence[str], slices_of: Callable[[str], int]
+    paths: Sequence[Path], classes: ClassNames, slices_of: Callable[[str], int]
 ) -> dict[str, TagTable]:
     """Read tags from files of the long or the wide form.
 
@@ -45,8 +47,8 @@ def read_spreadsheets(
     Parameters
     ----------
     paths : sequence of Path
-    classes : sequence of str
-        Classes of the study.
+    classes : ClassNames
+        Classes of the study, of which files may have former names.
     slices_of : callable
         Returns the number of slices of a scan; raises McwssError if there is none.
 
@@ -115,11 +117,12 @@ class _Layout:
         return [(name, row[column]) for name, column in self.wide.items()]
 
 
-def _layout(header: Sequence[str], classes: Sequence[str]) -> _Layout:
+def _layout(written: Sequence[str], classes: ClassNames) -> _Layout:
+    header = [name if name.lower() in LONG else classes.current(name) for name in written]
     lower = [name.lower() for name in header]
     # Spreadsheets often leave empty columns at the end.
     named = [name for name in header if name]
-    wide = {name: header.index(name) for name in named if name in classes}
+    wide = {name: header.index(name) for name in named if name in classes.shown}
     # A class may be called scan; the files then have the names of their scans.
     unexpected = [name for name in named if name not in wide and name.lower() not in LONG[:2]]
     if len({*filter(None, lower)}) == len(named):
@@ -131,7 +134,7 @@ def _layout(header: Sequence[str], classes: Sequence[str]) -> _Layout:
             return _Layout(len(header), others["slice"], others.get("scan"), wide=wide)
     raise McwssError(
         f"found the columns {', '.join(named) or 'none'}: expected {', '.join(LONG)} (a row for "
-        f"each tag), or scan, slice, {', '.join(classes)} (a row for each slice), each once: "
+        f"each tag), or scan, slice, {', '.join(classes.shown)} (a row for each slice), each once: "
         "correct them"
     )
 
@@ -140,9 +143,10 @@ class _Found:
     """The tags that were read so far, and the file and line of each."""
 
     def __init__(
-        self, classes: Sequence[str], slices_of: Callable[[str], int], paths: Sequence[Path]
+        self, classes: ClassNames, slices_of: Callable[[str], int], paths: Sequence[Path]
     ) -> None:
-        self._columns = {name: column for column, name in enumerate(classes)}
+        self._classes = classes
+        self._columns = {name: column for column, name in enumerate(classes.shown)}
         self._slices_of = slices_of
         self._paths = paths
         # Lists, since single elements of arrays are slow. A place is the number of the file
@@ -174,7 +178,8 @@ class _Found:
                 f"{slices - 1}: correct it"
             )
         index, places = number, self._places[scan]
-        for class_name, text in layout.tags(row):
+        for written, text in layout.tags(row):
+            class_name = self._classes.current(written)
             column, tag = self._columns.get(class_name), _TAGS.get(whole_text(text.lower()))
             if column is None:
                 raise McwssError(
