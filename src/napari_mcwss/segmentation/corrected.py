@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.names import check_names
+from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.study_classes import labels_of_study
+from napari_mcwss.segmentation.study_classes import labels_of_study, renumbered
 from napari_mcwss.study.study import Study
 
 CORRECTED = "corrected"
@@ -90,25 +91,40 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
     geometry = study.scan(scan).geometry
     path = corrected_path(study, scan)
     study.make_folder(path.parent)
-    classes = study.known_classes.stored
     with study.tags.lock:
-        labels = _with_removed_classes(study, scan, mask.labels)
+        classes = _classes_in_file(study, path)
+        labels = _with_removed_classes(study, path, geometry, mask.labels, classes)
         _write_record(path, _Record(classes=classes, model=mask.model))
         write_volume(path, labels, geometry, dtype=np.uint8)
         if mask.right:
             _write_record(path, _Record(classes=classes, right=True, model=mask.model))
 
 
-def _with_removed_classes(study: Study, scan: str, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Add what is painted for removed classes in the file, where the new labels are background."""
-    path, names = corrected_path(study, scan), study.known_classes
-    if not names.removed or not path.is_file():
-        return labels
-    older, labels = read_mask(path, study.scan(scan).geometry), labels.copy()
-    for label, name in enumerate(names.all_current(_read_record(path, study).classes), 1):
-        if name in names.removed:
-            labels[(older == label) & (labels == 0)] = names.stored.index(name) + 1
-    return labels
+def _classes_in_file(study: Study, path: Path) -> tuple[str, ...]:
+    """Return all classes in the order of the labels of a file, in which new ones come last.
+
+    So the new record is right for the older mask, too, should the mask not be written.
+    """
+    names = study.known_classes
+    before = names.all_current(_read_record(path, study).classes) if path.is_file() else ()
+    return (*before, *(name for name in names.stored if name not in before))
+
+
+def _with_removed_classes(
+    study: Study,
+    path: Path,
+    geometry: Geometry,
+    labels: NDArray[np.uint8],
+    classes: Sequence[str],
+) -> NDArray[np.uint8]:
+    """Give labels the numbers of a file, and keep removed classes of it where they are 0."""
+    ours = renumbered(labels, study.class_names, classes)
+    removed = [k for k, name in enumerate(classes, 1) if name in study.known_classes.removed]
+    if not removed or not path.is_file():
+        return ours
+    older = read_mask(path, geometry)
+    kept: NDArray[np.uint8] = np.where((ours == 0) & np.isin(older, removed), older, ours)
+    return kept.astype(np.uint8)
 
 
 def read_corrected(study: Study, scan: str) -> CorrectedMask | None:
@@ -222,4 +238,7 @@ def _read_record(path: Path, study: Study) -> _Record:
             f"'{path}' was painted for the classes {', '.join(record.classes)}, the study has "
             f"{', '.join(study.class_names)}: labels would change their meaning"
         )
+    if not {*names.shown} <= {*names.all_current(record.classes)}:
+        # Nobody has looked for a class that was added later.
+        return record.model_copy(update={"right": False})
     return record

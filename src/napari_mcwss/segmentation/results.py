@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import replacing
+from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.base.text import size_text
 from napari_mcwss.model.checkpoint import read_info
@@ -23,6 +23,7 @@ from napari_mcwss.segmentation.study_classes import (
     labels_of_study,
     unknown_classes,
 )
+from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 
 MASK = "mask.nii.gz"
@@ -78,6 +79,10 @@ def save_result(
     """
     folder = study.result_folder(model, prediction.scan)
     study.make_folder(folder)
+    before = (folder / RECORD).exists() and _recorded_classes(study, model, folder, LABELS)
+    if before and before != prediction.classes:
+        # Should the new mask not get a record, it must not be read by the older one.
+        _remove(folder / RECORD)
     found = dict(zip(prediction.classes, prediction.cams, strict=True))
     known = [name for name in found if name not in prediction.unknown]
     for name in known:
@@ -117,22 +122,33 @@ def save_mask(
     folder = study.result_folder(model, scan)
     record = _read_record(folder)
     kept = {key: record[key] for key in _OF_CAMS if key in record}
+    labels = {LABELS: study.class_names}
+    if _recorded_classes(study, model, folder, LABELS) != study.class_names:
+        # Labels of the older mask are other classes.
+        _remove(folder / MASK)
     # A record without settings, in case the write of the mask fails.
-    _write_record(folder, kept)
+    _write_record(folder, kept | labels)
     write_volume(folder / MASK, mask, geometry, dtype=np.uint8)
-    _write_record(folder, kept | {LABELS: study.class_names} | settings.record())
+    _write_record(folder, kept | labels | settings.record())
 
 
 def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
     """Return the settings of a stored mask as `MaskSettings.record` does, empty if unknown."""
     record = _read_record(study.result_folder(model, scan))
     settings = {key: value for key, value in record.items() if key not in (*_OF_CAMS, LABELS)}
-    if not _are_settings(settings):
+    if not _are_settings(settings) or _lacks_a_class(study, record):
         return {}
     if VOLUMES in settings:
         ranges = {study.known_classes.current(k): text for k, text in settings[VOLUMES].items()}
         settings[VOLUMES] = {k: text for k, text in ranges.items() if k in study.class_names}
     return settings
+
+
+def _lacks_a_class(study: Study, record: dict[str, Any]) -> bool:
+    """Tell whether a mask was made while a class was removed that is there again."""
+    names = study.known_classes
+    cams, labels = ({*names.all_current(_names(record, entry))} for entry in (CAMS, LABELS))
+    return bool(labels) and not cams & {*names.shown} <= labels
 
 
 def _are_settings(record: dict[str, Any]) -> bool:
@@ -158,6 +174,13 @@ def has_exact_cams(study: Study, model: str, scan: str) -> bool:
     smaller than the mask that was stored with them.
     """
     return _read_record(study.result_folder(model, scan)).get(EXACT) is True
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -206,16 +229,25 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)
+    if not (folder / MASK).exists():
+        raise McwssError(
+            f"the mask of scan {scan} by model {model} is missing: make it anew, or segment the "
+            "scan again"
+        )
     mask = read_mask(folder / MASK, study.scan(scan).geometry)
     return labels_of_study(study, mask, _recorded_classes(study, model, folder, LABELS))
 
 
 def _recorded_classes(study: Study, model: str, folder: Path, entry: str) -> tuple[str, ...]:
     """Return names of classes in a record; older ones have none, and all classes of the model."""
-    found = _read_record(folder).get(entry)
-    if isinstance(found, list) and all(isinstance(name, str) for name in found):
-        return tuple(found)
-    return read_info(study.model_folder(model)).classes
+    return _names(_read_record(folder), entry) or read_info(study.model_folder(model)).classes
+
+
+def _names(record: dict[str, Any], entry: str) -> tuple[str, ...]:
+    """Return names of classes in a record, none if there is no such entry."""
+    found = record.get(entry)
+    known = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return tuple(found) if known else ()  # type: ignore[arg-type]
 
 
 def load_result(study: Study, model: str, scan: str) -> Prediction | None:
@@ -224,10 +256,11 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     Raises
     ------
     McwssError
-        If a file is missing or damaged.
+        If a file is missing or damaged, or the model finds none of the study's classes.
     """
     if not has_result(study, model, scan):
         return None
+    check_model(study, read_info(study.model_folder(model)))
     folder = study.result_folder(model, scan)
     known = _recorded_classes(study, model, folder, CAMS)
     paths = {study.known_classes.current(name): cam_path(folder, name) for name in known}
@@ -252,7 +285,8 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     McwssError
         If their file is missing or damaged.
     """
-    path = study.result_folder(model, scan) / SCORES
+    folder = study.result_folder(model, scan)
+    path, known = folder / SCORES, _recorded_classes(study, model, folder, CAMS)
     try:
         with path.open(encoding="utf-8") as file:
             classes = next(csv.reader(file), [])[1:]
@@ -260,8 +294,10 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     except (OSError, ValueError) as error:
         raise McwssError(f"{path} cannot be read ({error}): segment scan {scan} again") from error
     scores = table[:, 1:]
-    expected = study.slices(scan), len(classes)
-    if scores.shape != expected or not ((scores >= 0) & (scores <= 1)).all():
+    expected = study.slices(scan), len(known)
+    names = study.known_classes
+    same = {*names.all_current(classes)} == {*names.all_current(known)}
+    if not same or scores.shape != expected or not ((scores >= 0) & (scores <= 1)).all():
         raise McwssError(
             f"{path} has {size_text(scores.shape)} scores: expected {size_text(expected)} (slices, "
             f"classes) from 0 to 1: segment scan {scan} again"

@@ -5,6 +5,7 @@ from collections.abc import Generator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import ModelInfo, TrainedModel
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.masks.exclusive import precedence_of
@@ -108,11 +109,16 @@ def segment_scan(
     Raises
     ------
     McwssError
-        If the model does not fit the study, or a file cannot be read or written.
+        If the model does not fit the study, whose classes must not change meanwhile, or a file
+        cannot be read or written.
     """
     check_model(study, model.info)
-    source = study.scan(scan)
+    source, classes = study.scan(scan), study.class_names
     prediction = _of_study(study, (yield from predict(model, source)))
+    if study.class_names != classes:
+        raise McwssError(
+            f"scan {scan}: the classes of the study were changed meanwhile: segment it again"
+        )
     settings = settings or MaskSettings()
     mask = mask_of(study, model.info, prediction, settings)
     save_result(study, name, model.info.run, prediction, mask, settings, source.geometry)

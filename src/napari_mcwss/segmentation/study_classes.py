@@ -80,13 +80,37 @@ def labels_of_study(
     -------
     (z, y, x) array of int
         0 background, k + 1 class k of the study; removed classes are background, and labels of no
-        class stay as they are.
+        class stay labels of no class.
     """
-    names = study.known_classes.all_current(classes)
-    if names == study.class_names[: len(names)]:
+    return renumbered(labels, study.known_classes.all_current(classes), study.class_names)
+
+
+def renumbered(
+    labels: NDArray[Scalar], before: Sequence[str], now: Sequence[str]
+) -> NDArray[Scalar]:
+    """Give labels other numbers, as classes have another order.
+
+    Parameters
+    ----------
+    labels : (z, y, x) array of int
+        0 background, k + 1 class k of `before`.
+    before, now : sequence of str
+        Names of the classes in their orders.
+
+    Returns
+    -------
+    (z, y, x) array of int
+        0 background and classes that are not in `now`, k + 1 class k of `now`. Labels of no class
+        are none in `now`, either.
+    """
+    if (*before,) == (*now,):
         return labels
-    table = np.arange(max(int(labels.max(initial=0)), len(names)) + 1, dtype=labels.dtype)
-    for label, name in enumerate(names, 1):
-        table[label] = study.class_names.index(name) + 1 if name in study.class_names else 0
-    renumbered: NDArray[Scalar] = table[labels]
-    return renumbered
+    numbers = [0, *(now.index(name) + 1 if name in now else 0 for name in before)]
+    table = np.array(numbers, labels.dtype)
+    strange = (labels < 0) | (labels > len(before))  # type: ignore[operator]
+    arranged: NDArray[Scalar] = table[np.where(strange, 0, labels)]
+    if strange.any():
+        moved = labels[strange].astype(np.int64)
+        moved[moved > 0] += len(now) - len(before)
+        arranged[strange] = np.minimum(moved, np.iinfo(str(labels.dtype)).max)
+    return arranged
