@@ -8,13 +8,17 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.study.change_study import ChangeStudyDialog
-from napari_mcwss.plugin.study.class_table import COLOUR, NAME
+from napari_mcwss.plugin.study.class_table import COLOUR, NAME, PRIORITY, ClassTable
 from napari_mcwss.plugin.tagging.dock import TaggingDock
+from napari_mcwss.segmentation.corrected import read_corrected
 from napari_mcwss.segmentation.results import load_mask
-from napari_mcwss.study.study import Study
+from napari_mcwss.study.study import ClassSpec, Study
+from napari_mcwss.tags.changes import Change
+from napari_mcwss.tags.store import TagStore
 from napari_mcwss.tags.table import Tag
 from napari_mcwss.training.checkpoints.unfinished import training_lock
 
@@ -151,3 +155,44 @@ def test_nothing_is_changed_while_a_model_is_in_training(qtbot, dialog, segmente
     assert "'model-2' is in training now" in dialog.reason.text()
     assert Study.open(segmented.folder).class_names == ("TC", "ED")
     dialog.reject()
+
+
+def test_strokes_that_are_not_saved_yet_keep_their_class(qtbot, dock, dialog, segmented):
+    correcting = dock.session.correcting
+    correcting.begin("")
+    # No event of napari tells of this: it waits until the mask is saved next.
+    correcting.layer.data[0], correcting.layer.data[1] = 1, 2
+    table = dialog.class_table
+    table.table.selectRow(0)
+    qtbot.mouseClick(table.down_button, LEFT)
+    change(qtbot, dock, dialog)
+    assert dock.session.study.class_names == ("ED", "TC")
+    found = read_corrected(Study.open(segmented.folder), "phantom01").labels
+    assert (found[0] == 2).all()
+    assert (found[1] == 1).all()
+
+
+def test_nothing_is_changed_while_tags_cannot_be_saved(qtbot, dock, dialog, segmented, monkeypatch):
+    def fails(*_: object) -> None:
+        raise McwssError("the disk is full")
+
+    monkeypatch.setattr(TagStore, "apply", fails)
+    before = dock.session.table.get(0, "ED")
+    after = Tag.ABSENT if before is Tag.PRESENT else Tag.PRESENT
+    dock.session.change_tags([Change(0, "ED", after, before)])
+    rename(qtbot, dialog, 1, "oedema")
+    qtbot.mouseClick(dialog.ok_button, LEFT)
+    assert "tags are not saved: the disk is full" in dialog.reason.text()
+    assert Study.open(segmented.folder).class_names == ("TC", "ED")
+    monkeypatch.undo()
+    change(qtbot, dock, dialog)
+    assert dock.session.study.tags["phantom01"][0, "oedema"] is after
+
+
+def test_a_table_of_classes_keeps_priorities(qtbot):
+    table = ClassTable([ClassSpec(name="TC", colour="#123456", priority=1000)], {})
+    qtbot.addWidget(table)
+    table.add()
+    table.table.item(1, NAME).setText("ED")
+    table.table.cellWidget(1, PRIORITY).setValue(3)
+    assert [spec.priority for spec in table.classes] == [1000, 3]

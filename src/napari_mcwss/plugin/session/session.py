@@ -251,6 +251,25 @@ class Session:
             self.study.scan(self.scan).release()
         self.scan, self.table, self.damage = None, None, ""
 
+    def save_all(self) -> None:
+        """Save all tags and masks of the study now.
+
+        Raises
+        ------
+        McwssError
+            If some are still in memory only.
+        """
+        if self.study is None:
+            return
+        masks = self.correcting.saving
+        self.correcting.save_painted()
+        masks.finish()
+        self.saving.retry()
+        if self.study.tags in self.saving.unsaved():
+            raise McwssError(f"tags are not saved: {self.saving.problem}")
+        if masks.unsaved(self.study):
+            raise McwssError(f"a corrected mask is not saved: {masks.problem}")
+
     def compact_tags(self) -> None:
         """Write the tags of the scan on screen into its csv file."""
         if self.study is None or self.scan is None:

@@ -1,6 +1,6 @@
 """The dialog that changes the name, the classes and the scans of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -29,16 +29,22 @@ from napari_mcwss.tags.table import Tag, TagTable
 class ChangeStudyDialog(QDialog):  # type: ignore[misc]
     """Changes a study as soon as it is accepted, except for its name.
 
-    To have its new name, the study has to be closed.
+    To have its new name, the study has to be closed. `save` saves tags and masks before, which
+    are by the names and in the order of the classes until then, or raises an error.
     """
 
     def __init__(
-        self, parent: QWidget, study: Study, tables: Mapping[str, TagTable], order: ScanOrder
+        self,
+        parent: QWidget,
+        study: Study,
+        tables: Mapping[str, TagTable],
+        order: ScanOrder,
+        save: Callable[[], None],
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Change the study")
         self.resize(520, 560)
-        self._study = study
+        self._study, self._save = study, save
         self._tags = {
             name: sum(table.count(name)[tag] for table in tables.values() for tag in _KNOWN)
             for name in study.class_names
@@ -76,6 +82,7 @@ class ChangeStudyDialog(QDialog):  # type: ignore[misc]
         try:
             self._check()
             if self._agreed():
+                self._save()
                 self._change()
                 super().accept()
         except McwssError as error:

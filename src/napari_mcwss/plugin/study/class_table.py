@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.plugin.shared.rows import row, stack
-from napari_mcwss.study.study import ClassSpec
+from napari_mcwss.study.description import ClassSpec, class_specs
 
 NAME, COLOUR, PRIORITY, TAGS = range(4)
 _OLD = Qt.ItemDataRole.UserRole
@@ -78,7 +78,12 @@ class ClassTable(QWidget):  # type: ignore[misc]
         name = self.names[index]
         colour = self.table.cellWidget(index, COLOUR).text()
         priority = self.table.cellWidget(index, PRIORITY).value()
-        return ClassSpec(name=name, colour=colour, priority=priority) if colour else name
+        if not colour and not priority:
+            return name
+        colours = [self.table.cellWidget(row, COLOUR).text() for row in range(len(self.names))]
+        shown = [ClassSpec(name=name, colour=other) for other in colours if other]
+        (made,) = class_specs([name], existing=shown)
+        return made.model_copy(update={"colour": colour or made.colour, "priority": priority})
 
     def add(self) -> None:
         """Add a row, and let its name be typed."""
@@ -117,7 +122,7 @@ class ClassTable(QWidget):  # type: ignore[misc]
         _paint(colour)
         self.table.setCellWidget(index, COLOUR, colour)
         tip = "Where two classes are found, the one of higher priority is shown"
-        priority = QSpinBox(minimum=-99, maximum=99, toolTip=tip)
+        priority = QSpinBox(minimum=-(2**31), maximum=2**31 - 1, toolTip=tip)
         priority.setValue(0 if spec is None else spec.priority)
         self.table.setCellWidget(index, PRIORITY, priority)
         tags = QTableWidgetItem(str(self._tags.get(old, 0)))

@@ -180,7 +180,8 @@ class TaggingDock(Dock):
         study = self.session.study
         if study is None or self.session.read_only:
             return
-        dialog = ChangeStudyDialog(self, study, self.scans.tables, self.session.order)
+        tables, order = self.scans.tables, self.session.order
+        dialog = ChangeStudyDialog(self, study, tables, order, self.session.save_all)
         dialog.accepted.connect(lambda: self._open_again(study, dialog.new_name))
         open_dialog(dialog)
 

@@ -56,6 +56,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         self._heads: FeatureHeads | None = None
         self._missing: dict[str, str] = {}
         self._study: Study | None = None
+        self._fitted_study: Study | None = None
         self._outdated = False
         self.encoding = FeatureEncoding(self, session)
         self.encoding.encoded.connect(self._encoded)
@@ -163,6 +164,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
             self._missing = dict.fromkeys(study.class_names, "present")
             self._say()
             return
+        self._fitted_study = study
         # The keys come first, then the maps, then the features of further scans.
         self.encoding.background.pause()
         events = partial(
@@ -181,7 +183,8 @@ class LiveMaps(QLabel):  # type: ignore[misc]
 
     def _fitted(self, outcome: JobOutcome) -> None:
         self.encoding.background.resume()
-        if self._study is self._session.study and outcome.value is not None:
+        # A fit that had ended when it was cancelled is of other classes.
+        if self._fitted_study is self._session.study is self._study and outcome.value is not None:
             self._heads = outcome.value
             self._map()
             self._score()
