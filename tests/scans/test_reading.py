@@ -261,6 +261,15 @@ class TestMask:
         with pytest.raises(McwssError, match=r"seg\.nii.*values such as"):
             read_mask(save(tmp_path / "seg.nii", noise()))
 
+    @pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.float64])
+    def test_values_that_an_int32_cannot_hold_are_refused_not_wrapped(self, tmp_path, dtype):
+        voxels = np.zeros(SHAPE, dtype)
+        voxels[0, 0, 0] = 2**32 - 1
+        path = tmp_path / "seg.nii"
+        nib.Nifti1Image(voxels, LPS, dtype=dtype).to_filename(path)
+        with pytest.raises(McwssError, match=r"seg\.nii' holds values from 0 to 4\.29497e\+09"):
+            read_mask(path)
+
     def test_shape_of_another_scan_names_both(self, tmp_path):
         path = save(tmp_path / "seg.nii", np.zeros(SHAPE, np.uint8))
         with pytest.raises(McwssError, match=r"5x4x3.*9x4x3"):

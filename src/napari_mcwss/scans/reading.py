@@ -206,6 +206,12 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
                 "numbers: choose a mask instead of an image"
             )
         values = rounded
+    limits = np.iinfo(np.int32)
+    if values.min() < limits.min or values.max() > limits.max:
+        raise McwssError(
+            f"mask '{path}' holds values from {values.min():g} to {values.max():g}: expected at "
+            f"most {limits.max}: give its classes smaller numbers"
+        )
     return values.astype(np.int32)
 
 
