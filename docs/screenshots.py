@@ -64,6 +64,7 @@ def main(study: Path, images: Path) -> None:
     training.settings.fields["preset"].value = "local"
     training.settings.fields["pixel"].value = 2
     training.settings.length.setValue(20)
+    training.settings.separate.setChecked(False)
     training.live_maps.box.setChecked(True)
     training.train_button.click()
     wait_for(lambda: len(epochs) >= 3 and any("learning" in layer.name for layer in viewer.layers))
