@@ -148,6 +148,7 @@ def test_a_scan_without_such_a_mask_is_told_with_its_name(qtbot, dock, tagged_st
     dock.session.show(tagged_study.scan_names[3])
     choose(dock.first, "corrected masks")
     measure(qtbot, dock)
+    assert dock.status.text().startswith("Scans measured: 0.")
     assert dock.status.text().endswith(f"{tagged_study.scan_names[3]}: it has no mask of corrected")
     assert table(dock) == []
 

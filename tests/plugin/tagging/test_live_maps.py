@@ -11,6 +11,7 @@ from napari_mcwss.plugin.tagging.preferences import Preferences
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.features import store
+from napari_mcwss.training.process.steering import Paused, Resumed
 
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
@@ -124,6 +125,28 @@ def test_a_tag_during_a_fit_begins_it_anew(dock, qtbot):
         dock.session.go_to(SLICES - 1)
     assert [outcome.cancelled for outcome in outcomes] == [True, False]
     assert brightness(dock) > 80
+
+
+def test_a_fit_pauses_the_encoding_of_further_scans(dock, qtbot):
+    tag_slices(qtbot, dock)
+    seen = []
+    dock.live.encoding.background.event_received.connect(seen.append)
+    with qtbot.waitSignal(dock.live.encoding.encoded, timeout=PATIENCE):
+        switch(qtbot, dock)
+    dock.live.encoding.background.pause()
+    qtbot.waitUntil(lambda: any(isinstance(e, Paused) for e in seen), timeout=PATIENCE)
+    dock.live.encoding.background.resume()
+    qtbot.waitUntil(lambda: len(dock.live.encoding.scans) == 2, timeout=PATIENCE)
+    assert any(isinstance(e, Resumed) for e in seen)
+
+
+def test_tags_of_scans_that_are_not_encoded_yet_are_not_asked_for(dock, qtbot, monkeypatch):
+    tag_slices(qtbot, dock)
+    monkeypatch.setattr(dock.live.encoding.background, "start", lambda _: None)
+    switch(qtbot, dock)
+    qtbot.waitUntil(dock.live.isVisible, timeout=PATIENCE)
+    dock.live._fit()
+    assert dock.live.text() == "Live maps: features: 0 of 2 scans"
 
 
 def test_closing_the_study_stops_the_encoding(dock, qtbot):

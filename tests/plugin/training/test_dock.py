@@ -225,6 +225,18 @@ def test_a_cancelled_training_leaves_the_first_model_as_it_was(qtbot, ready, tag
     assert not ready.cancel_button.isEnabled()
 
 
+def test_after_a_finished_training_another_unfinished_one_is_not_proposed(qtbot, ready):
+    start_long_training(qtbot, ready)
+    with qtbot.waitSignal(ready.ended, timeout=PATIENCE):
+        click(qtbot, ready.cancel_button)
+    assert ready.train_button.text() == "Continue model-1"
+    ready.settings.name.setText("quick")
+    ready.settings.length.setValue(1)
+    train(qtbot, ready)
+    assert ready.settings.name.text() == "model-2"
+    assert ready.train_button.text() == "Train"
+
+
 def test_a_second_training_is_refused(qtbot, ready):
     start_long_training(qtbot, ready)
     refused: list[Notification] = []

@@ -237,7 +237,7 @@ class MeasureDock(Dock):
             return  # of a study that is open no more
         from napari_mcwss.measurement.tables import HEADINGS, text_of, used_columns
 
-        self._done += 1
+        self._done += bool(event.rows)
         label = self.session.order.label(event.scan)
         if event.problem:
             self._problems.append(f"{label}: {self.session.order.hide(event.problem)}")

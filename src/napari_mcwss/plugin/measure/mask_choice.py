@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QComboBox, QFileDialog, QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
 from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.shared.elided_combo_box import ElidedComboBox
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
 from napari_mcwss.scans.finding import offered_masks
 from napari_mcwss.segmentation.corrected import CORRECTED
@@ -40,7 +41,7 @@ class _Option:
     name: str = ""
 
 
-class MaskChoice(QComboBox):  # type: ignore[misc]
+class MaskChoice(ElidedComboBox):
     """Lists the masks of the scan on screen and of the study; none may be chosen if optional."""
 
     def __init__(self, session: Session, *, optional: bool) -> None:

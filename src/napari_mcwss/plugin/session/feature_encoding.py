@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
+from napari_mcwss.training.process.steering import Paused, Resumed
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -86,7 +87,9 @@ class FeatureEncoding(QObject):  # type: ignore[misc]
         self.scans, self.strides, self.problem = {}, (), ""
         self._seen.clear()
 
-    def _take(self, event: Encoded) -> None:
+    def _take(self, event: Encoded | Paused | Resumed) -> None:
+        if isinstance(event, Paused | Resumed):
+            return
         if event.study is not self._study or self.background.cancelling:
             return
         self._seen.add(event.scan)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
+from napari_mcwss.plugin.shared.elided_combo_box import ElidedComboBox
 from napari_mcwss.study.model_states import ModelState
 
 
-class ModelChoice(QComboBox):  # type: ignore[misc]
+class ModelChoice(ElidedComboBox):
     """Lists models; those whose training was stopped say so.
 
     Attributes
@@ -21,13 +21,8 @@ class ModelChoice(QComboBox):  # type: ignore[misc]
     model_chosen = Signal(str)
 
     def __init__(self, tip: str = "") -> None:
-        super().__init__(toolTip=tip)
-        # A long name with all that is missing would make the dock wide.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(10)
-        self._tip = tip
+        super().__init__(tip)
         self.currentIndexChanged.connect(lambda _: self.model_chosen.emit(self.model))
-        self.currentTextChanged.connect(self._show_tip)
 
     @property
     def model(self) -> str:
@@ -41,12 +36,8 @@ class ModelChoice(QComboBox):  # type: ignore[misc]
             for state in states:
                 self.addItem(state.label, state.name)
             self.choose(chosen)
-        self._show_tip()
+        self.show_tip()
 
     def choose(self, name: str) -> None:
         """Choose a model by its name."""
         self.setCurrentIndex(self.findData(name))
-
-    def _show_tip(self, _: str = "") -> None:
-        # What is missing may not fit into the box.
-        self.setToolTip("\n".join(filter(None, (self._tip, self.currentText()))))

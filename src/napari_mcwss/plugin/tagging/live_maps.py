@@ -236,11 +236,17 @@ class LiveMaps(QLabel):  # type: ignore[misc]
                 scores[:, k] = math.nan
         self.suggested.emit(scan, scores)
 
+    @property
+    def _waits(self) -> bool:
+        """Whether there are tags of scans that are not encoded yet."""
+        encoded = self.encoding.scans
+        return any((t >= 0).any() for name, t in self._tables().items() if name not in encoded)
+
     def _say(self) -> None:
         text = ""
         if self.box.isChecked() and self._session.study is not None:
             parts = [self.encoding.text, self.encoding.problem]
-            if self._missing:
+            if self._missing and not self._waits:
                 tags = ", ".join(f"{name} {word}" for name, word in self._missing.items())
                 parts.append(f"tag slices: {tags}")
             text = "; ".join(filter(None, parts))

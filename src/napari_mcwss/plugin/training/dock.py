@@ -281,7 +281,8 @@ class TrainingDock(Dock):
         study, self._study = self._study, None
         self._settings_wanted = ""
         self.live_maps.end()
-        if outcome.cancelled or outcome.error is not None:
+        finished = not outcome.cancelled and outcome.error is None
+        if not finished:
             new = set(study.model_names()) - self._models_before if study else set()
             kept = f" What was learned is kept as {new.pop()}." if new else ""
             end = "Cancelled." if outcome.cancelled else _failed(outcome.error)
@@ -293,6 +294,9 @@ class TrainingDock(Dock):
         if study is not self.session.study:
             self._show_study()
         self.session.models_changed.emit()
+        if finished:
+            # Whoever has trained on does not want to go back to what was left before.
+            self._suggest_new_name()
         self.ended.emit(outcome)
         self._follow_left_run()
 
@@ -317,10 +321,17 @@ class TrainingDock(Dock):
         study = self.session.study
         if study is not None and not self.background.running:
             left = [found.name for found in unfinished_trainings(study) if not found.running]
-            self.settings.name.setText(
-                left[-1] if left else free_name("model", study.model_names())
-            )
+            if left:
+                self.settings.name.setText(left[-1])
+            else:
+                self._suggest_new_name()
         self._refresh()
+
+    def _suggest_new_name(self) -> None:
+        if (study := self.session.study) is not None:
+            left = [found.name for found in unfinished_trainings(study)]
+            self.settings.name.setText(free_name("model", [*study.model_names(), *left]))
+            self._refresh()
 
     def _unfinished(self) -> Unfinished | None:
         study, name = self.session.study, self.settings.model
