@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from torch import Tensor
 
 from napari_mcwss.cli import app as cli
+from napari_mcwss.cli.app import ORDER
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.model.presets.local import Local
@@ -323,3 +325,8 @@ def test_demo_writes_a_report_with_pictures(run, tmp_path, monkeypatch):
     page = report.read_text()
     assert page.count("data:image/png") >= 12
     assert "location prior" in page
+
+
+def test_commands_are_listed_in_the_order_of_the_work(run):
+    _, out, _ = run("--help")
+    assert re.findall(r"^│ (\w+) +\S", out, re.MULTILINE) == list(ORDER)

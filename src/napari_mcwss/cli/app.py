@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
@@ -40,7 +41,23 @@ from napari_mcwss.cli.tags import tags_app
 from napari_mcwss.cli.train import train
 from napari_mcwss.study.study import Study
 
+ORDER = (
+    *("new", "open", "classes", "scans", "rename", "relink", "tags"),
+    *("train", "model", "segment", "mask", "threshold", "measure", "evaluate", "export"),
+    *("devices", "encoders", "demo"),
+)
+"""The commands in the order in which a study needs them."""
+
+
+class _InOrder(TyperGroup):
+    """Lists commands in their order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     help="Segment scans from slice tags alone. Not a medical device.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
