@@ -76,6 +76,6 @@ def refuse_left_out(left_out: Sequence[str], names: Sequence[str]) -> None:
     """Raise an error that names the scans that were left out, if there are any."""
     if left_out:
         raise McwssError(
-            f"{len(left_out)} of {len(names)} scans were left out: {', '.join(left_out)}: mend "
-            "them and export again"
+            f"{len(left_out)} of {len(names)} scans were left out: {', '.join(left_out)}: do "
+            "what is said above of each, and export again"
         )
