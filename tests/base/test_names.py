@@ -3,9 +3,11 @@
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.names import check_names, refuse_alike
+from napari_mcwss.base.names import check_names, refuse_alike, valid_names
 
 NFC, NFD = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
 
@@ -58,3 +60,34 @@ def test_names_that_a_file_system_may_not_tell_apart_are_refused(names, reason):
         with pytest.raises(McwssError, match=reason):
             refuse_alike("model", names[1], ["other", names[0]])
     refuse_alike("model", names[0], ["other", names[0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("O'Brien, Seán (2)", "OBrien Seán (2)"),
+        ("O\u2019Brien, Sea\u0301n", "OBrien Seán"),
+        *(("Smith,John", "Smith_John"), ("ID#12", "ID_12"), ("50%", "50"), ("a\ud800b", "a_b")),
+        *((".x.", "_.x"), ("(1)", "_(1)"), ("\u0301a", "_\u0301a"), ("?", "_")),
+        *(("con", "_con"), ("Aux.1", "_Aux.1"), ("con" + " " * 99 + "x", "_con")),
+        *(("a" * 200, "a" * 99), ("腫" * 90, "腫" * 76)),
+        *((NFD, NFD), ("core (2)", "core (2)"), ("a" * 100, "a" * 100)),
+    ],
+)
+def test_names_of_folders_are_made_valid_and_valid_ones_stay(name, expected):
+    assert valid_names([name]) == {name: expected}
+
+
+def test_names_that_become_alike_get_numbers_and_valid_ones_stay():
+    names = ["O'Brien", "OBRIEN", "O`Brien", "a" * 101, "a" * 102]
+    made = ["OBrien-2", "OBRIEN", "OBrien-3", "a" * 99, "a" * 97 + "-2"]
+    assert valid_names(names) == dict(zip(names, made, strict=True))
+
+
+@given(st.lists(st.text(st.characters(), max_size=120), unique=True, max_size=6))
+def test_whatever_folders_are_called_their_scans_have_different_valid_names(names):
+    made = valid_names(names)
+    assert [*made] == names
+    check_names("scan", [made[name] for name in names if made[name] != name])
+    for name in names:
+        check_names("scan", [made[name]])

@@ -74,3 +74,15 @@ def test_nothing_changes_while_a_model_is_in_training(run, tagged_study):
             code, _, err = run(*words, tagged_study.folder, name)
             assert (code, "'model-1' is in training now" in err) == (2, True)
     assert classes_of(tagged_study) == ("TC", "ED")
+
+
+def test_a_scan_whose_folder_has_no_name_of_a_scan_is_added_once_and_found_again(run, tagged_study):
+    scans = tagged_study.files("phantom02")[0].parent.parent
+    folder = tagged_study.folder
+    (scans / "phantom02").rename(scans / "O'Brien, Seán (2)")
+    for expected in ("1 scans added, 5 in all", "0 scans added, 5 in all"):
+        code, out, _ = run("scans", "add", folder, scans)
+        assert (code, expected in out) == (0, True)
+    elsewhere = scans.rename(scans.with_name("elsewhere"))
+    code, out, _ = run("relink", folder, "--scans", elsewhere)
+    assert (code, "OBrien Seán (2); still missing: phantom02" in out) == (0, True)

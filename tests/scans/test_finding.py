@@ -173,6 +173,71 @@ class TestMasks:
             find_masks("seg", {"a": tmp_path / "a/t1.nii"})
 
 
+class TestNamesThatNoScanCanHave:
+    FOLDERS = ("O'Brien, Seán (2)", "con", "OBrien Seán (2)")
+    SCANS = ("OBrien Seán (2)-2", "_con", "OBrien Seán (2)")
+
+    def test_of_sub_folders(self, tmp_path):
+        make(tmp_path, *(f"{name}/t1.nii" for name in self.FOLDERS))
+        assert found(tmp_path, ["t1"]) == {
+            scan: [f"{name}/t1.nii"] for name, scan in zip(self.FOLDERS, self.SCANS, strict=True)
+        }
+
+    @pytest.mark.parametrize(
+        "files", [("{}.nii.gz",), ("{}_t1.nii", "{}_t2.nii"), ("imagesTr/{}_0000.nii.gz",)]
+    )
+    def test_of_files(self, tmp_path, files):
+        names = [f"ID#{n}" for n in (1, 2)]
+        make(tmp_path, *(file.format(name) for name in names for file in files))
+        assert [*find_scans(tmp_path, ["t1", "t2"][: len(files)])] == ["ID_1", "ID_2"]
+
+    def test_masks_with_the_names_of_folders(self, tmp_path):
+        make(tmp_path, *(f"scans/{name}/t1.nii" for name in self.FOLDERS))
+        files = {scan: paths[0] for scan, paths in find_scans(tmp_path / "scans", ["t1"]).items()}
+        for ending in ("", "_seg"):
+            masks = tmp_path / f"masks{ending}"
+            make(masks, *(f"{name}{ending}.nii" for name in self.FOLDERS))
+            assert find_masks(str(masks), files) == {
+                scan: masks / f"{name}{ending}.nii"
+                for name, scan in zip(self.FOLDERS, self.SCANS, strict=True)
+            }
+
+    def test_masks_with_the_names_of_scans(self, tmp_path):
+        make(tmp_path, "scans/a#1/t1.nii", "scans/b#1/t1.nii", "made/a_1.nii", "made/b_1.nii")
+        files = {scan: paths[0] for scan, paths in find_scans(tmp_path / "scans", ["t1"]).items()}
+        assert find_masks(str(tmp_path / "made"), files) == {
+            name: tmp_path / "made" / f"{name}.nii" for name in ("a_1", "b_1")
+        }
+
+    def test_masks_among_the_files(self, tmp_path):
+        make(tmp_path, *(f"{name}_{end}.nii" for name in ("O'B", "O`B") for end in ("t1", "seg")))
+        files = {scan: paths[0] for scan, paths in find_scans(tmp_path, ["t1"]).items()}
+        assert find_masks("seg", files) == {
+            "OB": tmp_path / "O'B_seg.nii",
+            "OB-2": tmp_path / "O`B_seg.nii",
+        }
+
+    def test_a_number_that_tells_scans_apart_is_not_that_of_a_mask(self, tmp_path):
+        make(tmp_path, "O'B.nii", "O`B.nii", "segmentation-2.nii")
+        files = {"OB": tmp_path / "O'B.nii", "OB-2": tmp_path / "O`B.nii"}
+        with pytest.raises(McwssError, match="no scan has such a mask"):
+            find_masks("segmentation", files, partial=True)
+
+    def test_masks_of_bids(self, tmp_path):
+        for name in ("sub-O'B", "sub-O'B2"):
+            make(tmp_path, *(f"{name}/anat/{name}_{end}.nii" for end in ("T1w", "T1w_dseg")))
+        files = {scan: paths[0] for scan, paths in find_scans(tmp_path, ["T1w"]).items()}
+        assert find_masks(str(tmp_path), files) == {
+            scan: tmp_path / name / "anat" / f"{name}_T1w_dseg.nii"
+            for scan, name in (("sub-OB", "sub-O'B"), ("sub-OB2", "sub-O'B2"))
+        }
+
+    def test_the_name_of_another_folder_is_not_taken_for_a_scan_of_its_own_name(self, tmp_path):
+        make(tmp_path, "pat/t1.nii", "masks/pat.nii")
+        with pytest.raises(McwssError, match="no mask"):
+            find_masks(str(tmp_path / "masks"), {"pat-2": tmp_path / "pat/t1.nii"})
+
+
 @pytest.mark.parametrize(
     ("names", "channels"),
     [

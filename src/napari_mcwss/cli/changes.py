@@ -99,8 +99,9 @@ def add_scans(
     """Add the scans of a folder; one that had been removed comes back with its tags."""
     opened = Study.open(study)
     found = find_scans(folder, opened.channels)
-    there = {name: opened.files(name) for name in opened.scan_names}
-    new = {name: files for name, files in found.items() if there.get(name) != (*files,)}
+    # Names can change: those made of the names of folders depend on the other folders.
+    there = {opened.files(name) for name in opened.scan_names}
+    new = {name: files for name, files in found.items() if (*files,) not in there}
     opened.add_scans(new)
     typer.echo(f"{opened.folder}: {len(new)} scans added, {len(opened.scan_names)} in all")
 

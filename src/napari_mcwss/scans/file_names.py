@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.names import valid_name
 from napari_mcwss.scans.formats.registry import format_of, stem_of
 
 if TYPE_CHECKING:
@@ -100,3 +101,32 @@ def number_of(stem: str) -> str:
     """Return the digits at the end of a stem, after one of `SEPARATORS`; empty if none are."""
     number = stem[max(map(stem.rfind, SEPARATORS)) + 1 :]
     return number if number.isdecimal() and number != stem else ""
+
+
+def name_in_files(scan: str, file: Path) -> str:
+    """Return the name of a scan as its folder or file has it, where that is no valid name.
+
+    Parameters
+    ----------
+    scan : str
+        The name in the study, such as `valid_names` makes it.
+    file : Path
+        Any file of the scan.
+
+    Returns
+    -------
+    str
+        The name of the file's folder, its stem or a start of its stem; by default `scan`.
+    """
+    stem = stem_of(file)
+    starts = [stem[:end] for end, sign in enumerate(stem) if sign in SEPARATORS]
+    names = [file.parent.name, stem, *reversed(starts)]
+    last = number_of(scan)
+    numbers = [1, int(last)] if last else [1]
+    made_of = (
+        name
+        for number in numbers
+        for name in names
+        if valid_name(name) != name and valid_name(name, number) == scan
+    )
+    return scan if scan in names else next(made_of, scan)

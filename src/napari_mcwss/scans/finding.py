@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.names import valid_names
 from napari_mcwss.base.text import names_text
 from napari_mcwss.scans.file_names import (
     MASK_NAMES,
     SEPARATORS,
     images_in,
     is_mask,
+    name_in_files,
     number_of,
     numbered_masks,
     prefix_of,
@@ -51,6 +53,8 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     have the names in its ``dataset.json`` or their numbers; without such names, as many channels
     of any name are taken in the order of their numbers.
 
+    A name of a folder or file that cannot be that of a scan is made into one by `valid_names`.
+
     Parameters
     ----------
     folder : Path
@@ -78,16 +82,16 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
             f"'{beside.parent}', whose masks are then found, or '{beside.name}'"
         )
     if scans := _scans_of_data_set(folder, channels):
-        return scans
+        return _validly_named(scans)
     scans = {sub.name: files for sub in scan_folders(folder) if (files := _scan_in(sub, channels))}
     images = [folder] if format_of(folder) else images_in(folder)
-    scans = scans or scans_among(images, folder.name, channels)
+    scans = scans or _scans_among(images, folder.name, channels)
     if not scans:
         raise McwssError(
             f"no scans in '{folder}': expected sub-folders with files named after the channels "
             f"({', '.join(channels)}), or files of their own ({formats_text()})"
         )
-    return scans
+    return _validly_named(scans)
 
 
 def scan_folders(folder: Path) -> list[Path]:
@@ -112,10 +116,11 @@ def find_masks(
     Parameters
     ----------
     masks : str
-        A folder of masks with the scans' names, or of a data set as `find_scans` recognises it;
-        or the name of the masks beside the scans' own files, where they are found as channels
-        are (``segmentations/liver``: in a folder there), or of a folder beside the scans' own,
-        such as ``labelsTr``. The mask of ``volume-0`` may be called ``segmentation-0``.
+        A folder of masks with the scans' names, as in the study or in their own files, or of a
+        data set as `find_scans` recognises it; or the name of the masks beside the scans' own
+        files, where they are found as channels are (``segmentations/liver``: in a folder there),
+        or of a folder beside the scans' own, such as ``labelsTr``. The mask of ``volume-0`` may be
+        called ``segmentation-0``.
     files : mapping of str to Path
         Any file of each scan, for all scans of a study: scans may share a folder.
     only : collection of str, optional
@@ -189,7 +194,8 @@ class _MaskPlaces:
     def __init__(self, masks: str, files: Mapping[str, Path]) -> None:
         self._masks, self._given, self._files = masks, Path(masks), files
         self._scans_in = Counter(file.parent for file in files.values())
-        self._numbers = Counter(map(number_of, files))
+        self._in_files = {scan: name_in_files(scan, file) for scan, file in files.items()}
+        self._numbers = Counter(map(number_of, self._in_files.values()))
         self._own = {os.path.realpath(file) for file in files.values()}
         self._listed: dict[Path, list[Path]] = {}
         self._of_bids = bids_masks(self._given) if self._given.is_dir() else []
@@ -199,11 +205,12 @@ class _MaskPlaces:
 
     def mask(self, scan: str) -> Path | None:
         """Return the mask of a scan, if there is one."""
-        own = masks_for(scan, self._of_bids)
+        named = self._in_files[scan]
+        own = masks_for(named, self._of_bids)
         if len(own) > 1:
             raise _ambiguous(f"the mask of {scan}", *own[:2])
         for folder, names in self._places(scan):
-            best = (_best(self._images_in(folder), name, scan) for name in names)
+            best = (_best(self._images_in(folder), name, named) for name in names)
             if mask := next((path for path in best if path is not None), None):
                 return mask
         return own[0] if own else None
@@ -218,7 +225,9 @@ class _MaskPlaces:
 
     def _places(self, scan: str) -> list[tuple[Path, list[str]]]:
         """List folders, and the names that the mask of a scan may have there."""
-        names = [scan, *(f"{scan}_{name}" for name in MASK_NAMES)]
+        # What was exported from the study has the scan's own name.
+        called = [*dict.fromkeys((self._in_files[scan], scan))]
+        names = [*called, *(f"{one}_{name}" for one in called for name in MASK_NAMES)]
         names += [before for name in MASK_NAMES for before in self._number_last(name, scan)]
         if self._given.is_dir():
             return [(folder, names) for folder in self._folders]
@@ -226,7 +235,7 @@ class _MaskPlaces:
         name = self._given.name
         # In a folder of several scans, the mask must be named after its scan.
         if self._scans_in[own] > 1:
-            beside = [f"{scan}{separator}{name}" for separator in SEPARATORS]
+            beside = [f"{one}{separator}{name}" for one in called for separator in SEPARATORS]
             beside += self._number_last(name, scan)
         else:
             beside = [name, *self._number_last(name, scan)]
@@ -237,8 +246,9 @@ class _MaskPlaces:
 
     def _number_last(self, name: str, scan: str) -> list[str]:
         """Put the number of a scan after the name of masks, if no other scan has this number."""
-        number = number_of(scan)
-        return [f"{name}{scan[-len(number) - 1]}{number}"] if self._numbers[number] == 1 else []
+        named = self._in_files[scan]
+        number = number_of(named)
+        return [f"{name}{named[-len(number) - 1]}{number}"] if self._numbers[number] == 1 else []
 
     def _images_in(self, folder: Path) -> list[Path]:
         """List a folder, one of masks without scans; none if it is missing beside a scan."""
@@ -262,7 +272,7 @@ def _scans_of_data_set(folder: Path, channels: Sequence[str]) -> dict[str, list[
             scan: _channel_files(scan, list(files.values()), _numbers(part, files, channels))
             for scan, files in numbered.items()
         }
-        more = more or scans_among(images_in(part), part.name, channels)
+        more = more or _scans_among(images_in(part), part.name, channels)
         if twice := sorted(found.keys() & more.keys()):
             raise _ambiguous(twice[0], found[twice[0]][0], more[twice[0]][0])
         found |= more
@@ -312,6 +322,17 @@ def scans_among(
     McwssError
         If a scan lacks a channel, or two files match the same channel equally well.
     """
+    return _validly_named(_scans_among(images, folder_name, channels))
+
+
+def _validly_named(scans: dict[str, list[Path]]) -> dict[str, list[Path]]:
+    names = valid_names([*scans])
+    return {names[scan]: files for scan, files in scans.items()}
+
+
+def _scans_among(
+    images: Sequence[Path], folder_name: str, channels: Sequence[str]
+) -> dict[str, list[Path]]:
     groups: dict[str, list[Path]] = {}
     for path in images:
         prefixes = {prefix_of(path, channel) for channel in channels} - {None}
