@@ -172,6 +172,16 @@ def test_a_class_named_twice_is_refused(refused, scans, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("joined", ["TC,ED", "TC; ED"])
+def test_classes_in_one_option_say_that_it_is_given_once_for_each(refused, scans, tmp_path, joined):
+    options = ("--scans", scans, "--channels", "t1c,flair", "--class", joined)
+    line = refused("new", tmp_path / "s", *options)
+    assert f"{joined!r} looks like several classes" in line
+    assert "--class TC --class ED" in line
+    line = refused("new", tmp_path / "s", "--scans", scans, "--channels", "t1c;flair", *CLASSES)
+    assert "separate the names with commas" in line
+
+
 def test_a_tag_for_a_slice_that_does_not_exist_is_named(refused, tagged_study: Study):
     path = tagged_study.folder / "tags" / "phantom01.csv"
     path.write_text(path.read_text() + "9,1,1\n")

@@ -40,6 +40,7 @@ def test_classes_are_added_renamed_recoloured_ordered_and_removed(run, tagged_st
         (("recolour", "TC=red"), "a colour is written as #56B4E9"),
         (("order", "TC"), "expected each class of TC, ED once"),
         (("add", "TC"), "occurs twice"),
+        (("add", "a,b"), "'a,b' looks like several classes: give each one alone: add my-study"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_changes_nothing(run, tagged_study, words, expected):

@@ -34,6 +34,7 @@ from napari_mcwss.cli.options import (
     Unions,
     chosen,
     mapping,
+    refuse_joined,
     unions,
 )
 from napari_mcwss.cli.segment import segment
@@ -151,7 +152,9 @@ def demo(
 def new(
     study: StudyFolder,
     scans: Annotated[Path, typer.Option(help="Folder of scans: one sub-folder or file per scan.")],
-    classes: Annotated[list[str], typer.Option("--class", help="A class to look for.")],
+    classes: Annotated[
+        list[str], typer.Option("--class", help="A class to look for; once for each class.")
+    ],
     channels: Annotated[
         str | None,
         typer.Option(
@@ -170,6 +173,9 @@ def new(
         raise McwssError(
             f"--channels {channels!r} names no channel: name them, separated by commas"
         )
+    if channels is not None and ";" in channels:
+        raise McwssError(f"--channels {channels!r}: separate the names with commas")
+    refuse_joined(classes, "--class TC --class ED")
     made = Study.create(study, scans=scans, channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "

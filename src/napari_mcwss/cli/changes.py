@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.text import names_in
-from napari_mcwss.cli.options import StudyFolder, assignment
+from napari_mcwss.cli.options import StudyFolder, assignment, refuse_joined
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.study.study import ClassSpec, Study
 from napari_mcwss.training.checkpoints.unfinished import refuse_while_training
@@ -36,6 +36,7 @@ def list_classes(study: StudyFolder) -> None:
 @classes_app.command("add", epilog="Example: napari-mcwss classes add my-study necrosis")
 def add_classes(study: StudyFolder, names: Names) -> None:
     """Add classes; one that had been removed comes back with its tags."""
+    refuse_joined(names, "add my-study TC ED")
     opened = _to_change(study)
     opened.add_classes(names)
     _say_classes(opened)

@@ -76,6 +76,13 @@ def chosen(scans: str | None) -> list[str] | None:
     return names
 
 
+def refuse_joined(classes: Sequence[str], example: str) -> None:
+    """Refuse several names of classes in one word; `example` shows how to give two."""
+    for text in classes:
+        if "," in text or ";" in text:
+            raise McwssError(f"{text!r} looks like several classes: give each one alone: {example}")
+
+
 def assignment(text: str) -> tuple[str, str]:
     """Return name and values of an option such as ``TC=1,4``."""
     name, equals, value = text.partition("=")

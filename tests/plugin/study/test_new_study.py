@@ -93,6 +93,18 @@ def test_classes_and_study_folder_are_typed_without_another_search(
     assert len(searches.threads) == 1
 
 
+def test_names_between_semicolons_are_to_be_separated_with_commas(qtbot, dialog):
+    qtbot.keyClicks(dialog.classes, "TC; ED")
+    assert dialog.reason.text() == "Separate the classes with commas, not semicolons."
+    assert not dialog.ok_button.isEnabled()
+    assert dialog.table.rowCount() == 2
+    dialog.classes.setText("TC, ED")
+    assert dialog.ok_button.isEnabled()
+    dialog.channels.setText("t1c; flair")
+    assert dialog.reason.text() == "Separate the channels with commas, not semicolons."
+    assert not dialog.ok_button.isEnabled()
+
+
 def test_typing_goes_on_while_a_folder_is_searched_and_the_last_word_counts(
     qtbot, dialog, searches
 ):

@@ -160,6 +160,20 @@ def make_of_layers(qtbot, dock, folder) -> OpenLayersDialog:
     return dialog
 
 
+def test_classes_of_layers_between_semicolons_are_to_be_separated_with_commas(
+    qtbot, dock, tmp_path
+):
+    dock.viewer.add_image(np.zeros((2, 9, 9)), name="ct")
+    click(qtbot, dock.welcome.layers_button)
+    dialog = dialog_of(dock, qtbot, OpenLayersDialog)
+    dialog.classes.setText("TC; ED")
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    click(qtbot, dialog.ok_button)
+    assert dialog.reason.text() == "Separate the classes with commas, not semicolons."
+    assert not (tmp_path / "made").exists()
+    dialog.reject()
+
+
 def test_a_study_of_a_coloured_layer_has_three_channels_and_shows_its_colours(
     qtbot, dock, tmp_path
 ):

@@ -130,6 +130,8 @@ class ScansDialog(StudyDialog):
         return {} if self._scans is None else self._scans.files
 
     def _missing(self) -> str:
+        if wrong := self.wrongly_separated():
+            return wrong
         if self._scans is None:
             return "Looking for scans …"
         if self._scans.reason or not self._new:

@@ -101,6 +101,8 @@ class OpenLayersDialog(StudyDialog):
         classes, text = names_in(self.classes.text()), self.study_folder.text().strip()
         folder = Path(text).expanduser()
         try:
+            if wrong := self.wrongly_separated():
+                raise McwssError(wrong)
             if not text or len(channels) != len(self._parts):
                 raise McwssError(
                     f"found {len(channels)} channel names for {len(self._parts)} channels and the "

@@ -35,6 +35,13 @@ class StudyDialog(QDialog):  # type: ignore[misc]
         self._making = Background(self)
         self._making.ended.connect(self._made)
 
+    def wrongly_separated(self) -> str:
+        """Return what to do if semicolons separate names; else nothing."""
+        for kind, line in (("channels", self.channels), ("classes", self.classes)):
+            if ";" in line.text():
+                return f"Separate the {kind} with commas, not semicolons."
+        return ""
+
     def reject(self) -> None:
         """Close, unless a study is being made."""
         if not self._making.running:
