@@ -1,5 +1,6 @@
 """The dialog of a new study: its folders are searched beside the screen."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 
@@ -7,7 +8,7 @@ import pytest
 from napari.qt.threading import WorkerBase
 from PIL import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QStyleOptionViewItem, QTableWidget, QWidget
 
 from napari_mcwss.plugin.study import new_study, study_folder
 from napari_mcwss.plugin.study.new_study import ScansDialog
@@ -209,22 +210,58 @@ def test_coloured_pictures_are_three_channels(qtbot, parent, searches, tmp_path)
     assert dialog.table.horizontalHeaderItem(1).text() == "all channels"
 
 
-def test_of_long_names_the_preview_shows_what_differs(qtbot, parent, tmp_path):
+def shown(table: QTableWidget) -> list[list[str]]:
+    """Return what the cells have to show in their widths."""
+    options = []
+    for row in range(table.rowCount()):
+        options.append([])
+        for column in range(table.columnCount()):
+            index = table.model().index(row, column)
+            option = QStyleOptionViewItem()
+            option.initFrom(table)
+            option.widget, option.rect = table, table.visualRect(index)
+            table.itemDelegate().initStyleOption(option, index)
+            options[-1].append(option.text)
+    return options
+
+
+def test_names_are_whole_where_they_fit_and_else_show_what_differs(qtbot, parent, tmp_path):
     cases = [f"a-cohort-with-a-long-name_{n:05d}" for n in (6, 7)]
     for case in cases:
         (tmp_path / case).mkdir()
         for channel in ("flair", "t1"):
             (tmp_path / case / f"{case}_{channel}.nii.gz").touch()
     dialog = ScansDialog(parent, sources=[tmp_path])
+    dialog.show()
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
-    items = [[dialog.table.item(row, column) for column in range(3)] for row in range(2)]
-    files = ["…flair.nii.gz", "…t1.nii.gz"]
-    assert [[item.text() for item in row] for row in items] == [
-        ["…00006", *files],
-        ["…00007", *files],
+    dialog.table.setFixedWidth(1500)
+    qtbot.waitUntil(lambda: dialog.table.columnWidth(1) > 400, timeout=PATIENCE)
+    assert shown(dialog.table) == [
+        [case, f"{case}_flair.nii.gz", f"{case}_t1.nii.gz"] for case in cases
     ]
-    assert items[1][0].toolTip() == cases[1]
-    assert items[1][2].toolTip() == str(tmp_path / cases[1] / f"{cases[1]}_t1.nii.gz")
+    dialog.table.setFixedWidth(420)
+    qtbot.waitUntil(lambda: dialog.table.columnWidth(1) < 200, timeout=PATIENCE)
+    files = ["…flair.nii.gz", "…t1.nii.gz"]
+    assert shown(dialog.table) == [["…00006", *files], ["…00007", *files]]
+    assert dialog.table.item(1, 0).toolTip() == cases[1]
+    path = tmp_path / cases[1] / f"{cases[1]}_t1.nii.gz"
+    assert dialog.table.item(1, 2).toolTip() == str(path)
+
+
+def test_a_folder_that_cannot_give_its_name_to_a_scan_is_a_scan_of_a_similar_name(
+    qtbot, parent, phantom_folder, tmp_path
+):
+    for scan, name in (("phantom01", "O'Brien, Seán (2)"), ("phantom02", "O'Brien, Mary")):
+        shutil.copytree(phantom_folder / scan, tmp_path / "scans" / name)
+    dialog = ScansDialog(parent, sources=[tmp_path / "scans"])
+    dialog.classes.setText("TC")
+    dialog.study_folder.setText(str(tmp_path / "made"))
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    names = ("OBrien Mary", "OBrien Seán (2)")
+    assert (dialog.table.item(0, 0).text(), dialog.table.item(1, 0).text()) == names
+    with qtbot.waitSignal(dialog.accepted, timeout=PATIENCE):
+        dialog.accept()
+    assert dialog.study.scan_names == names
 
 
 def test_masks_of_a_data_set_are_no_scans(qtbot, parent, tmp_path):

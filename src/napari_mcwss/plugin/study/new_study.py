@@ -1,6 +1,6 @@
 """The dialog that makes a study, or adds scans to one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -8,18 +8,16 @@ from pathlib import Path
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
     QWidget,
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import differing, names_in
+from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
+from napari_mcwss.plugin.study.scan_table import ScanTable
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.scans.default_channels import default_channels
 from napari_mcwss.scans.finding import find_scans, scans_among
@@ -78,8 +76,7 @@ class ScansDialog(StudyDialog):
         self.channels.setPlaceholderText("such as t1c, flair")
         for line in (self.channels, self.classes, self.study_folder):
             line.textChanged.connect(self.refresh)
-        self.table = QTableWidget(editTriggers=QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.verticalHeader().hide()
+        self.table = ScanTable()
 
         form = QFormLayout()
         form.addRow("Scans", side_by_side(self.source_label, folder_button, files_button))
@@ -171,18 +168,7 @@ class ScansDialog(StudyDialog):
 
     def _show_scans(self, scans: _Scans) -> None:
         self._scans = scans
-        whole = any(len(files) != len(scans.channels) for files in scans.files.values())
-        headings = ["scan", "all channels"] if whole else ["scan", *scans.channels]
-        self.table.setColumnCount(len(headings))
-        self.table.setHorizontalHeaderLabels(headings)
-        self.table.setRowCount(len(scans.files))
-        for row, texts in enumerate(_rows(scans.files)):
-            for column, (text, whole_name) in enumerate(texts):
-                item = QTableWidgetItem(text)
-                item.setToolTip(whole_name)
-                self.table.setItem(row, column, item)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.show_scans(scans.files, scans.channels)
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder of scans")
@@ -193,19 +179,6 @@ class ScansDialog(StudyDialog):
         files, _ = QFileDialog.getOpenFileNames(self, "Files of scans", "", dialog_filter())
         if files:
             self.set_sources([Path(file) for file in files])
-
-
-def _rows(scans: Mapping[str, Sequence[Path]]) -> Iterator[list[tuple[str, str]]]:
-    """Return what each cell shows, and what it stands for.
-
-    Of long names, a cell shows what tells a scan from other scans, and a file from the other files
-    of its scan.
-    """
-    singles = iter(differing([files[0].name for files in scans.values() if len(files) == 1]))
-    for scan, (name, files) in zip(differing(list(scans)), scans.items(), strict=True):
-        names = [next(singles)] if len(files) == 1 else differing([file.name for file in files])
-        texts = [(text, str(file)) for text, file in zip(names, files, strict=True)]
-        yield [(scan, name), *texts]
 
 
 def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
