@@ -89,7 +89,8 @@ def _state(study: DescribedStudy, name: str) -> ModelState:
         lacks = ["stopped"] if unfinished is not None and unfinished.key == found.key else []
     lacks += [f"{inner} and {outer} not told apart" for inner, outer in found.undivided]
     known = study.known_classes.all_current(found.classes)
-    unknown = tuple(name for name in study.class_names if name not in known)
+    # Without its classes, nothing can be said.
+    unknown = tuple(name for name in study.class_names if known and name not in known)
     return ModelState(name, ", ".join(lacks), unknown)
 
 

@@ -244,6 +244,7 @@ class Study(DescribedStudy):
         >>> study.class_names, study.model("first").classes
         (('oedema', 'TC'), ('TC', 'ED'))
         """
+        self.check_there()
         with self.tags.lock:
             self._save(self._description.with_classes(classes, renamed or {}))
             self.tags.forget_history()
@@ -272,6 +273,7 @@ class Study(DescribedStudy):
         known = self._description
         gone = tuple(entry for entry in known.scans if entry.name in scans)
         kept = tuple(entry for entry in known.scans if entry.name not in scans)
+        self.check_there()
         with self.tags.lock:
             removed = (*known.removed_scans, *gone)
             self._save(self._changed(scans=kept, removed_scans=removed))
@@ -304,8 +306,9 @@ class Study(DescribedStudy):
         folder = self.folder.with_name(name)
         if folder.exists() and not folder.samefile(self.folder):
             raise McwssError(f"'{folder}' exists already: choose another name")
+        self.check_there()
         with self.tags.lock:
-            self.check_there()
+            pass  # no other program tags now
         try:
             self.folder.rename(folder)
         except OSError as error:

@@ -69,13 +69,18 @@ class Part:
     condition: str = ""
 
     @property
+    def use(self) -> str:
+        """What its time is for."""
+        if not self.epochs:
+            return self.purpose
+        return f"for {counted(self.epochs, 'epoch')} of {self.stage}"
+
+    @property
     def text(self) -> str:
-        """Its time and purpose."""
-        purpose = self.purpose
-        if self.epochs:
-            each = brief_duration(max(1, round(self.seconds / self.epochs)))
-            purpose = f"for {counted(self.epochs, 'epoch')} of {self.stage}, {each} each"
-        return f"{brief_duration(round(self.seconds))} {purpose}"
+        """Its time, and what that is for."""
+        each = brief_duration(max(1, round(self.seconds / max(1, self.epochs))))
+        of_epochs = f", {each} each" if self.epochs else ""
+        return f"{brief_duration(round(self.seconds))} {self.use}{of_epochs}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ class Estimate:
         whole = brief_duration(sum(round(part.seconds) for part in self.parts))
         # Parts of less than half a second would be told as nothing.
         parts = ", ".join(part.text for part in self.parts if round(part.seconds))
-        time = [f"{about} {whole}: {parts}." if parts else f"{about} 1 s."]
+        uses = ", ".join(part.use for part in self.parts)
+        time = [f"{about} {whole}: {parts}." if parts else f"{about} 1 s: {uses}."]
         time += [
             f"The {brief_duration(round(part.seconds))} of {part.stage} fall away unless "
             f"{part.condition}."

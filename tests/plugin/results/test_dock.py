@@ -355,13 +355,23 @@ def test_cancelling_leaves_no_result(qtbot, dock, trained_study, monkeypatch):
 
 
 def test_a_model_for_other_classes_is_refused(qtbot, dock, trained_study, told):
-    trained_study.add_classes(["necrosis"])
-    dock.session.study_changed.emit()
+    path = trained_study.model_folder("model-1") / "config.json"
+    path.write_text(path.read_text().replace('"TC"', '"lung"').replace('"ED"', '"heart"'))
     with qtbot.waitSignal(dock.one.background.ended, timeout=PATIENCE):
         click(qtbot, dock.one.segment_button)
     (notification,) = told
-    assert "made for the classes TC, ED, found TC, ED, necrosis" in notification.message
+    assert "made for the classes lung, heart, found TC, ED" in notification.message
     assert dock.one.status.text() == "Failed."
+
+
+def test_a_class_that_was_added_later_is_not_learnt(qtbot, dock, trained_study, told):
+    trained_study.add_classes(["necrosis"])
+    dock.session.reload_tags(trained_study.scan_names)
+    dock.session.study_changed.emit()
+    segment(qtbot, dock)
+    assert not told
+    assert "not learnt" in dock.volumes.text()
+    assert "not tagged, not learnt" in dock.slice_scores.here.text()
 
 
 def click_box(qtbot, box) -> None:
