@@ -199,6 +199,10 @@ class TestScans:
             study.remove_scans([SCAN, "nobody"])
         assert SCAN in study.scan_names
 
+    def test_no_scan_is_named(self, study):
+        with pytest.raises(McwssError, match="no scan is named"):
+            study.remove_scans([])
+
 
 class TestName:
     def test_a_renamed_study_finds_its_scans(self, study):

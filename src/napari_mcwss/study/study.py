@@ -268,6 +268,8 @@ class Study(DescribedStudy):
         >>> study.scan_names
         ('pat0002', 'pat0005', 'pat0006')
         """
+        if not scans:
+            raise McwssError("no scan is named: name those to be removed")
         for name in scans:
             self.files(name)
         known = self._description

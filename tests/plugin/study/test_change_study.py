@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.docks import opened
 from helpers.questions import User
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog, QLineEdit
@@ -28,15 +28,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def dock(make_napari_viewer, segmented, qtbot):
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(segmented.folder)
-    qtbot.waitUntil(lambda: len(dock.scans.tables) == 4, timeout=PATIENCE)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+def dock(tagging_dock, segmented, qtbot) -> TaggingDock:
+    return opened(qtbot, tagging_dock, segmented)
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
+from helpers.docks import opened
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.base.errors import McwssError
@@ -20,19 +19,12 @@ PATIENCE = 30_000
 
 
 @pytest.fixture
-def dock(make_napari_viewer, trained_study, qtbot) -> Iterator[TaggingDock]:
+def dock(tagging_dock, trained_study, qtbot) -> TaggingDock:
     """The dock on a study with a model, of which two scans have no tags."""
     for scan in trained_study.scan_names[:2]:
         slices = trained_study.scan(scan).slices
         trained_study.tags.write({scan: TagTable.empty(slices, trained_study.class_names)})
-    viewer = make_napari_viewer(show=True)
-    dock = TaggingDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Tagging")
-    with qtbot.waitSignal(dock.settled, timeout=PATIENCE):
-        dock.open_study(trained_study.folder)
-    qtbot.waitUntil(lambda: len(dock.scans.tables) == 4, timeout=PATIENCE)
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    return opened(qtbot, tagging_dock, trained_study)
 
 
 @pytest.fixture

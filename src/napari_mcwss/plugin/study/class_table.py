@@ -60,14 +60,18 @@ class ClassTable(QWidget):  # type: ignore[misc]
     @property
     def renamed(self) -> dict[str, str]:
         """Old names to the new ones, where they differ."""
-        olds = [self.table.item(row, NAME).data(_OLD) for row in range(self.table.rowCount())]
-        return {old: new for old, new in zip(olds, self.names, strict=True) if old not in ("", new)}
+        pairs = zip(self._before, self.names, strict=True)
+        return {old: new for old, new in pairs if old not in ("", new)}
 
     @property
     def kept(self) -> set[str]:
         """Old names of the classes that are still there."""
-        rows = range(self.table.rowCount())
-        return {self.table.item(row, NAME).data(_OLD) for row in rows} - {""}
+        return {*self._before} - {""}
+
+    @property
+    def _before(self) -> list[str]:
+        """The old name of each row; empty for new ones."""
+        return [self.table.item(row, NAME).data(_OLD) for row in range(self.table.rowCount())]
 
     @property
     def classes(self) -> list[str | ClassSpec]:

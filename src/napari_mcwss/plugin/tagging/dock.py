@@ -178,7 +178,10 @@ class TaggingDock(Dock):
     def change_study(self) -> None:
         """Ask for another name, other classes and fewer scans of the study."""
         study = self.session.study
-        if study is None or self.session.read_only:
+        if study is None:
+            return
+        if self.session.read_only:
+            show_error(self.session.read_only)
             return
         tables, order = self.scans.tables, self.session.order
         dialog = ChangeStudyDialog(self, study, tables, order, self.session.save_all)

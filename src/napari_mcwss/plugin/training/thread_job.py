@@ -1,7 +1,6 @@
 """A training in a thread of napari."""
 
 from collections.abc import Generator
-from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_mcwss.plugin.shared.background import Job
@@ -25,26 +24,18 @@ def thread_job(
     trust: bool,
 ) -> Job:
     """Return the job that trains a model, with corrected masks if these are to be trusted."""
-    events = partial(_events, study, name, config, beginning, watched, trust=trust)
+
+    def events() -> Generator[Event, None, None]:
+        from napari_mcwss.training.loop import resume, train
+
+        if beginning is Beginning.RESUME:
+            yield from resume(study, name, watched=watched)
+        else:
+            restart = beginning is Beginning.RESTART
+            trusted = trusted_masks(study) if trust else None
+            yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
+
     return Job(f"training of {name}", events, _is_batch, computes=True, lasts=True)
-
-
-def _events(
-    study: "Study",
-    name: str,
-    config: TrainingConfig,
-    beginning: Beginning,
-    watched: "Watched",
-    *,
-    trust: bool,
-) -> Generator[Event, None, None]:
-    from napari_mcwss.training.loop import resume, train
-
-    if beginning is Beginning.RESUME:
-        yield from resume(study, name, watched=watched)
-    else:
-        restart, trusted = beginning is Beginning.RESTART, trusted_masks(study) if trust else None
-        yield from train(study, name, config, trusted=trusted, restart=restart, watched=watched)
 
 
 def _is_batch(event: object) -> bool:
