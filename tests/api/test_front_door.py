@@ -1,4 +1,4 @@
-"""The front door: what README shows works, and importing it is quick."""
+"""The front door: what the page of Python shows works, and importing it is quick."""
 
 import subprocess
 import sys
@@ -11,23 +11,22 @@ from helpers.example_study import write_scans
 
 import napari_mcwss as mcwss
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
-def readme_block(**replaced: str) -> str:
-    """Return the Python that README shows, with quicker settings and another slice."""
-    text = README.read_text("utf-8").partition("## The same in Python")[2]
-    block = text.partition("```python\n")[2].partition("```")[0]
+def block_of_page(**replaced: str) -> str:
+    """Return the Python that the page shows, with quicker settings and another slice."""
+    block = PAGE.read_text("utf-8").partition("```python\n")[2].partition("```")[0]
     for old, new in replaced.items():
         assert old in block
         block = block.replace(old, new)
     return block
 
 
-def run_readme(block: str, folder: Path) -> dict:
-    """Run the Python of README on the scans ``glioma`` of a folder; return its names."""
+def run_block(block: str, folder: Path) -> dict:
+    """Run the Python of the page on the scans ``glioma`` of a folder; return its names."""
     names = {"volume": np.zeros((2, 3, 40, 40))}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(block, PAGE.name, "exec"), names)
     study, result = names["study"], names["result"]
     scan = study.scan("pat0002")
 
@@ -49,20 +48,20 @@ def run_readme(block: str, folder: Path) -> dict:
     return names
 
 
-def test_what_readme_shows_works_on_phantoms(tmp_path, monkeypatch):
+def test_what_the_page_of_python_shows_works_on_phantoms(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_scans(tmp_path / "glioma")
     quick = {"epochs=20": "epochs=1, width=2, device='cpu'", "[60,": "[4,"}
-    run_readme(readme_block(**quick), tmp_path)
+    run_block(block_of_page(**quick), tmp_path)
 
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_what_readme_shows_works_on_gliomas(data_folder, tmp_path, monkeypatch):
+def test_what_the_page_of_python_shows_works_on_gliomas(data_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "glioma").symlink_to(data_folder("glioma"))
     quick = {"epochs=20": "epochs=1, width=4, pixel=4, device='cpu'"}
-    names = run_readme(readme_block(**quick), tmp_path)
+    names = run_block(block_of_page(**quick), tmp_path)
     assert names["scores"].mean("ED").reference_ml > 10
 
 
