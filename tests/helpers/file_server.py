@@ -1,4 +1,7 @@
-"""A web server on this computer that gives out small files, as the Hugging Face Hub does."""
+"""A web server on this computer that gives out small files, as the Hugging Face Hub does.
+
+It also gives out the rest of a file from a byte on, and can end before it should.
+"""
 
 import hashlib
 import json
@@ -11,12 +14,16 @@ REVISION = "0123abcd"
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serve `files`, contents by address; those in `cut` end before they should."""
+    """Serve `files`, contents by address; those in `cut` end before they should.
+
+    `begins` has the first byte of each answer.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
         self.cut: set[str] = set()
+        self.begins: list[int] = []
 
     @property
     def url(self) -> str:
@@ -45,7 +52,10 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(404)
             return
-        self.send_response(200)
+        begin = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+        self.server.begins.append(begin)
+        content = content[begin:]
+        self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content[:-1] if self.path in self.server.cut else content)

@@ -37,6 +37,7 @@ from napari_mcwss.cli.options import (
     refuse_joined,
     unions,
 )
+from napari_mcwss.cli.sample import sample
 from napari_mcwss.cli.segment import segment
 from napari_mcwss.cli.tags import tags_app
 from napari_mcwss.cli.train import train
@@ -45,7 +46,7 @@ from napari_mcwss.study.study import Study
 ORDER = (
     *("new", "open", "classes", "scans", "rename", "relink", "tags"),
     *("train", "model", "segment", "mask", "threshold", "measure", "evaluate", "export"),
-    *("devices", "encoders", "demo"),
+    *("devices", "encoders", "sample", "demo"),
 )
 """The commands in the order in which a study needs them."""
 
@@ -89,6 +90,7 @@ app.command(
 app.command(
     epilog="Example: napari-mcwss encoders --download timm/vit_small_patch14_dinov2.lvd142m"
 )(encoders)
+app.command(epilog="Example: napari-mcwss sample hippocampus")(sample)
 
 
 def main() -> None:
