@@ -11,7 +11,7 @@ from helpers.in_memory import evaluation_of
 from PIL import Image
 
 from napari_mcwss.export import pictures
-from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
+from napari_mcwss.export.chart import HEIGHT, WIDTH, chart_of
 from napari_mcwss.export.report import ReportScan, draw_scan, write_report
 from napari_mcwss.measurement.evaluation import Evaluation
 from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY
@@ -229,7 +229,7 @@ def test_a_smaller_mask_is_drawn_over_a_larger_one():
 
 class TestLossChart:
     def test_curves_fill_the_plot(self):
-        chart = loss_chart({"total": [2.0, 1.0, 0.0], "other": [1.0, 1.0, 1.0]})
+        chart = chart_of({"total": [2.0, 1.0, 0.0], "other": [1.0, 1.0, 1.0]})
         assert chart is not None
         assert [curve.name for curve in chart.curves] == ["total", "other"]
         points = [p.split(",") for p in chart.curves[0].points.split()]
@@ -239,17 +239,17 @@ class TestLossChart:
         assert {text for _, text in chart.y_ticks} >= {"0", "1", "2"}
 
     def test_what_is_not_finite_is_left_out(self):
-        chart = loss_chart({"total": [float("nan"), 1.0], "broken": [float("inf")]})
+        chart = chart_of({"total": [float("nan"), 1.0], "broken": [float("inf")]})
         assert chart is not None
         assert [(c.name, c.last) for c in chart.curves] == [("total", 1.0)]
 
     @pytest.mark.parametrize("losses", [{}, {"total": []}, {"total": [float("nan")]}])
     def test_nothing_gives_no_chart(self, losses):
-        assert loss_chart(losses) is None
+        assert chart_of(losses) is None
 
     @pytest.mark.parametrize("values", [[0.0], [1e-7, 2e-7], [5e4, 1.0], [1.0] * 500])
     def test_any_range_and_length_stays_inside(self, values):
-        chart = loss_chart({"total": values})
+        chart = chart_of({"total": values})
         assert chart is not None
         numbers = [float(v) for p in chart.curves[0].points.split() for v in p.split(",")]
         assert min(numbers) >= 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from napari_mcwss.export.cases import ExportCase, each_case
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.study.study import Study
 
 
@@ -27,6 +27,18 @@ def export_voxels(
     out.write_text("".join(lines))
 
 
+def plan_voxels(
+    study: Study, model: str, names: Sequence[str], out: Path, *, label: int = 1
+) -> list[PlannedFiles]:
+    return [PlannedFiles(out.name, 1)]
+
+
 VOXELS = ExportKind(
-    "voxels", "Voxels", "Count voxels.", export_voxels, "voxels.txt", out="File to write."
+    "voxels",
+    "Voxels",
+    "Count voxels.",
+    export_voxels,
+    plan_voxels,
+    "voxels.txt",
+    out="File to write.",
 )

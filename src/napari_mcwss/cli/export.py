@@ -60,6 +60,8 @@ def command_of(kind: ExportKind) -> Callable[..., None]:
             for name, value in given.items()
             if value is not None and value != []
         }
+        if kind.identity:
+            typer.echo(kind.identity, err=True)
         left_out = run_export(kind.name, opened, model, names, out, options)
         typer.echo(f"{out}: {len(names) - len(left_out)} scans")
         refuse_left_out(left_out, names)

@@ -11,8 +11,15 @@ import numpy as np
 
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import ExportCase, each_case, new_folder, plain_names
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.export.cases import (
+    ExportCase,
+    each_case,
+    new_folder,
+    plain_names,
+    refuse_taken,
+    voxels_of,
+)
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
@@ -92,6 +99,19 @@ def export_bids(
         )
 
 
+def plan_bids(study: Study, _: str, names: Sequence[str], out: Path) -> list[PlannedFiles]:
+    """List what `export_bids` is going to write."""
+    refuse_taken(out)
+    voxels, classes = voxels_of(study, names), len(study.class_names)
+    anat = "sub-<scan>/anat/sub-<scan>_..."
+    return [
+        PlannedFiles(f"{anat}_dseg.nii.gz", len(names), voxels),
+        PlannedFiles(f"{anat}_probseg.nii.gz", classes * len(names), classes * voxels),
+        PlannedFiles("label-<class>_probseg.json", classes),
+        PlannedFiles("descriptions (JSON, TSV, README)", 6),
+    ]
+
+
 def _with_unit(geometry: Geometry) -> Geometry:
     """Name mm as the unit of a file that names none, which is read as mm."""
     placement = geometry.placement
@@ -116,5 +136,6 @@ BIDS = ExportKind(
     "BIDS derivative",
     "Write masks and CAMs as a BIDS derivative.",
     export_bids,
+    plan_bids,
     "derivatives",
 )

@@ -1,12 +1,13 @@
 """What exports share: results scan by scan, plain names, a folder that appears once complete."""
 
+import math
 import os
 import re
 import secrets
 import shutil
 import unicodedata
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,8 +102,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     The block writes to a hidden folder beside it. The folder may exist only if it is empty.
     """
     out = Path(os.path.realpath(out))
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise McwssError(f"'{out}' exists already: remove it or name another folder")
+    refuse_taken(out)
     working = out.with_name(f".{out.name}.{secrets.token_hex(4)}")
     try:
         working.mkdir(parents=True)
@@ -114,6 +114,22 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise cannot_write(out, error) from error
     finally:
         shutil.rmtree(working, ignore_errors=True)
+
+
+def refuse_taken(out: Path, what: str = "folder") -> None:
+    """Refuse to write where something is already; an empty folder is nothing."""
+    empty = what == "folder" and out.is_dir() and not any(out.iterdir())
+    if out.exists() and not empty:
+        raise McwssError(f"'{out}' exists already: remove it or name another {what}")
+
+
+def voxels_of(study: Study, names: Sequence[str]) -> int:
+    """Count the voxels of one channel of scans, from their headers; unreadable scans have none."""
+    total = 0
+    for name in names:
+        with suppress(McwssError):
+            total += math.prod(study.scan(name).geometry.shape)
+    return total
 
 
 def plain_names(names: Sequence[str]) -> dict[str, str]:

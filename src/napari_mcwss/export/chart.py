@@ -30,16 +30,16 @@ class Chart:
     y_ticks: tuple[tuple[float, str], ...]
 
 
-def loss_chart(losses: Mapping[str, Sequence[float]]) -> Chart | None:
-    """Scale loss curves, one value an epoch, into the plotting area; None if there are none.
+def chart_of(values: Mapping[str, Sequence[float]]) -> Chart | None:
+    """Scale curves, one value an epoch, into the plotting area; None if there are none.
 
     Both axes are linear, y from 0; values that are not finite are left out.
     """
     kept = {
-        name: [(epoch, v) for epoch, v in enumerate(values, 1) if math.isfinite(v)]
-        for name, values in losses.items()
+        name: [(epoch, v) for epoch, v in enumerate(curve, 1) if math.isfinite(v)]
+        for name, curve in values.items()
     }
-    points = [point for values in kept.values() for point in values]
+    points = [point for curve in kept.values() for point in curve]
     if not points:
         return None
     epochs = max(epoch for epoch, _ in points)
@@ -56,11 +56,11 @@ def loss_chart(losses: Mapping[str, Sequence[float]]) -> Chart | None:
         Curve(
             name,
             COLOURS[k % len(COLOURS)],
-            " ".join(f"{x(epoch)},{y(value)}" for epoch, value in values),
-            values[-1][1],
+            " ".join(f"{x(epoch)},{y(value)}" for epoch, value in curve),
+            curve[-1][1],
         )
-        for k, (name, values) in enumerate(kept.items())
-        if values
+        for k, (name, curve) in enumerate(kept.items())
+        if curve
     )
     every = max(round(_tick_step(epochs)), 1)
     shown = [1, *(e for e in range(every, epochs + 1, every) if e > 1)]

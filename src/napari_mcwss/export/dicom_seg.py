@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import size_text
 from napari_mcwss.base.version import __version__
-from napari_mcwss.export.cases import ExportCase, each_case, new_folder
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder, refuse_taken, voxels_of
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.scans.formats.dicom import read_series, series_geometry
 from napari_mcwss.study.study import Study
 
@@ -41,6 +41,7 @@ def export_dicom_seg(
         Path | None,
         {
             "mode": "d",
+            "label": "DICOM series",
             "tooltip": "For scans that were converted from DICOM: a folder with a sub-folder for "
             "each scan, of its name, that holds its series; or that of the only scan.",
         },
@@ -61,12 +62,7 @@ def export_dicom_seg(
     McwssError
         If highdicom is not installed, or the folder exists.
     """
-    try:
-        import highdicom  # noqa: F401
-    except ImportError as error:
-        raise McwssError(
-            "DICOM segmentations need highdicom: install it with pip install 'napari-mcwss[dicom]'"
-        ) from error
+    _refuse_without_highdicom()
     with new_folder(out) as folder:
 
         def write(case: ExportCase) -> None:
@@ -84,6 +80,31 @@ def export_dicom_seg(
             segmentation(study, model, mask, images).save_as(folder / f"{case.scan.name}.dcm")
 
         yield from each_case(study, model, names, write)
+
+
+def plan_dicom_seg(
+    study: Study,
+    _: str,
+    names: Sequence[str],
+    out: Path,
+    *,
+    dicom: Path | None = None,  # noqa: ARG001 - it is looked at scan by scan
+) -> list[PlannedFiles]:
+    """List what `export_dicom_seg` is going to write."""
+    _refuse_without_highdicom()
+    refuse_taken(out)
+    # A bit for each voxel of each class.
+    size = len(study.class_names) * voxels_of(study, names) // 8
+    return [PlannedFiles("<scan>.dcm", len(names), size)]
+
+
+def _refuse_without_highdicom() -> None:
+    try:
+        import highdicom  # noqa: F401
+    except ImportError as error:
+        raise McwssError(
+            "DICOM segmentations need highdicom: install it with pip install 'napari-mcwss[dicom]'"
+        ) from error
 
 
 def _series_of(case: ExportCase, dicom: Path | None, *, alone: bool) -> Path:
@@ -180,5 +201,9 @@ DICOM_SEG = ExportKind(
     "DICOM segmentations",
     "Write masks as DICOM segmentations of the series that the scans were read from.",
     export_dicom_seg,
+    plan_dicom_seg,
     "segmentations",
+    identity="Each file carries the identity of its patient as the series does: name, number, "
+    "birth date, sex, and dates of the examination. To share the files, pseudonymise the series "
+    "first.",
 )

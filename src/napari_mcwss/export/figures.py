@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export.cases import ExportCase, each_case, new_folder
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.export.cases import ExportCase, each_case, new_folder, refuse_taken
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.study.study import Study
 
 
@@ -17,7 +17,8 @@ def export_figures(
     out: Path,
     *,
     channel: Annotated[
-        str | None, {"tooltip": "Shown under CAMs and masks; by default the first."}
+        str | None,
+        {"study": "channels", "tooltip": "Shown under CAMs and masks; by default the first."},
     ] = None,
     slices: Annotated[
         Sequence[int] | None,
@@ -46,9 +47,7 @@ def export_figures(
     from napari_mcwss.export.drawing import draw
     from napari_mcwss.export.pictures import telling_slices
 
-    shown = study.channels[0] if channel is None else channel
-    if shown not in study.channels:
-        raise McwssError(f"no channel {shown!r}: expected {', '.join(study.channels)}")
+    shown = _shown(study, channel)
     colours = {spec.name: spec.colour for spec in study.classes}
     with new_folder(out) as folder:
 
@@ -66,10 +65,35 @@ def export_figures(
         yield from each_case(study, model, names, write)
 
 
+def plan_figures(
+    study: Study,
+    _: str,
+    names: Sequence[str],
+    out: Path,
+    *,
+    channel: str | None = None,
+    slices: Sequence[int] | None = None,
+    count: int = 3,
+) -> list[PlannedFiles]:
+    """List what `export_figures` is going to write."""
+    _shown(study, channel)
+    refuse_taken(out)
+    each = count if slices is None else len(slices)
+    return [PlannedFiles("<scan>_slice<number>.png", each * len(names))]
+
+
+def _shown(study: Study, channel: str | None) -> str:
+    shown = study.channels[0] if channel is None else channel
+    if shown not in study.channels:
+        raise McwssError(f"no channel {shown!r}: expected {', '.join(study.channels)}")
+    return shown
+
+
 FIGURES = ExportKind(
     "figures",
     "Figures",
     "Draw slices as PNG: scan, CAMs and mask side by side, with scale bar and legend.",
     export_figures,
+    plan_figures,
     "figures",
 )

@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.export.cases import ExportCase, each_case, new_folder, plain_names
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.export.cases import (
+    ExportCase,
+    each_case,
+    new_folder,
+    plain_names,
+    refuse_taken,
+    voxels_of,
+)
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
 from napari_mcwss.study.study import Study
@@ -60,16 +67,7 @@ def export_nnunet(
         If the folder exists or is not named as ``Dataset501_Glioma``, or a class is called
         ``background`` or ``ignore``.
     """
-    if not re.fullmatch(r"Dataset\d{3}_[A-Za-z0-9_-]+", out.name):
-        raise McwssError(
-            f"nnU-Net finds no data set in a folder {out.name!r}: expected Dataset, three digits, "
-            "an underscore and a name, as in Dataset501_Glioma"
-        )
-    reserved = {"background", "ignore"} & set(study.class_names)
-    if reserved:
-        raise McwssError(
-            f"nnU-Net keeps the name {reserved.pop()!r} for itself: rename the class of this name"
-        )
+    _check(study, out)
     cases = plain_names(names)
     ignore = len(study.class_names) + 1
     sheared: list[str] = []
@@ -109,10 +107,38 @@ def export_nnunet(
             writer.writerows((cases[name], name) for name in done)
 
 
+def plan_nnunet(study: Study, _: str, names: Sequence[str], out: Path) -> list[PlannedFiles]:
+    """List what `export_nnunet` is going to write."""
+    _check(study, out)
+    refuse_taken(out)
+    voxels, channels = voxels_of(study, names), len(study.channels)
+    images = 4 * channels * voxels
+    return [
+        PlannedFiles("imagesTr/<case>_<channel>.nii.gz", channels * len(names), images),
+        PlannedFiles("labelsTr/<case>.nii.gz", len(names), voxels),
+        PlannedFiles("dataset.json, scans.csv", 2),
+    ]
+
+
+def _check(study: Study, out: Path) -> None:
+    """Refuse names that nnU-Net does not take."""
+    if not re.fullmatch(r"Dataset\d{3}_[A-Za-z0-9_-]+", out.name):
+        raise McwssError(
+            f"nnU-Net finds no data set in a folder {out.name!r}: expected Dataset, three digits, "
+            "an underscore and a name, as in Dataset501_Glioma"
+        )
+    reserved = {"background", "ignore"} & set(study.class_names)
+    if reserved:
+        raise McwssError(
+            f"nnU-Net keeps the name {reserved.pop()!r} for itself: rename the class of this name"
+        )
+
+
 NNUNET = ExportKind(
     "nnunet",
     "nnU-Net data set",
     "Write a data set for nnU-Net v2, in which doubtful pixels are to be ignored.",
     export_nnunet,
+    plan_nnunet,
     "Dataset501_Glioma",
 )

@@ -15,6 +15,12 @@ from PIL import Image, ImageColor
 PIXELS = 320
 """Length of a picture's longer side."""
 
+FILL = 0.2
+"""Opacity of a mask inside its contour, through which the scan is seen."""
+
+CONTOUR = 2
+"""Width of a contour in pixels."""
+
 Pixels = NDArray[np.uint8]
 
 
@@ -85,13 +91,13 @@ def with_cam(background: Pixels, cam: Pixels, colour: str) -> Pixels:
 
 
 def with_masks(background: Pixels, masks: NDArray[np.bool_], colours: Sequence[str]) -> Pixels:
-    """Lay masks ``(K, n, y, x)`` over grey pictures: a light fill and a clear outline.
+    """Lay masks ``(K, n, y, x)`` over grey pictures: a clear contour and a hint of a fill.
 
     They may overlap: smaller ones are drawn over larger ones.
     """
     picture = background[..., None].repeat(3, axis=-1)
     for k in np.argsort(-masks.sum(axis=(1, 2, 3)), kind="stable"):
-        alpha = np.where(_outline(masks[k]), 1.0, 0.55) * masks[k]
+        alpha = np.where(_outline(masks[k]), 1.0, FILL) * masks[k]
         picture = _blended(picture, colours[k], alpha[..., None])
     return picture
 
@@ -109,10 +115,11 @@ def _blended(below: Pixels, colour: str, alpha: NDArray[np.floating]) -> Pixels:
 
 
 def _outline(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of masks ``(n, y, x)`` next to a pixel outside."""
-    padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
-    inner = masks.copy()
-    for axis in (1, 2):
-        for step in (-1, 1):
-            inner &= np.roll(padded, step, axis)[:, 1:-1, 1:-1]
+    """Return the pixels of masks ``(n, y, x)`` up to `CONTOUR` from a pixel outside."""
+    inner = masks
+    for _ in range(CONTOUR):
+        padded, inner = np.pad(inner, ((0, 0), (1, 1), (1, 1))), inner.copy()
+        for axis in (1, 2):
+            for step in (-1, 1):
+                inner &= np.roll(padded, step, axis)[:, 1:-1, 1:-1]
     return masks & ~inner

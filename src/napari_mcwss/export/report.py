@@ -13,7 +13,7 @@ from napari_mcwss.base.files import replacing
 from napari_mcwss.base.version import __version__
 from napari_mcwss.base.voxel_size import voxel_volume
 from napari_mcwss.export import pictures
-from napari_mcwss.export.chart import HEIGHT, WIDTH, loss_chart
+from napari_mcwss.export.chart import HEIGHT, WIDTH, chart_of
 from napari_mcwss.measurement.evaluation import Evaluation
 from napari_mcwss.measurement.measure import MEASURES
 from napari_mcwss.measurement.tables import HEADINGS, NOTE, measurement_rows
@@ -25,7 +25,9 @@ class ReportScan:
 
     Volume ``(channel, z, y, x)``, CAMs ``(K, z, y, x)`` in 0..1, mask ``(z, y, x)`` with 0 for
     background and k + 1 for class k, reference masks ``(K, z, y, x)``, which may overlap, and voxel
-    size (z, y, x) in mm. CAMs and masks are laid over the channel `background`.
+    size (z, y, x) in mm. CAMs and masks are laid over the channel `background`. `tagged` is the
+    number of tagged slices; `learnt` says that the model was trained on the scan, `corrected` that
+    the mask was corrected by hand.
     """
 
     name: str
@@ -36,6 +38,9 @@ class ReportScan:
     references: NDArray[np.bool_] | None
     spacing: tuple[float, float, float]
     background: str
+    tagged: int = 0
+    learnt: bool = False
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,22 @@ class ScanSection:
     name: str
     background: str
     slices: int
+    tagged: int
+    learnt: bool
+    corrected: bool
     findings: tuple[Finding, ...]
     rows: tuple[SliceRow, ...]
     width: int
     height: int
     bar_mm: float | None
     bar_percent: float | None
+
+    def volume_text(self, class_name: str) -> str:
+        """Return the volume of a class in mL; of a single picture, whether it was found."""
+        found = {finding.class_name: finding for finding in self.findings}.get(class_name)
+        if self.slices == 1:
+            return "-" if found is None else "found"
+        return f"{found.volume_ml if found and found.volume_ml else 0.0:.1f}"
 
 
 def write_report(
@@ -95,14 +110,19 @@ def write_report(
     evaluation: Evaluation | None,
     training: Mapping[str, str],
     losses: Mapping[str, Sequence[float]],
+    validation: Mapping[str, Sequence[float]] | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> None:
     """Write a report that needs no other file and no network.
 
     Colours are ``#rrggbb`` by class, in the order of the masks' values. `missed` are lines about
     classes that the model should have found. The evaluation can be of
-    more scans than those shown. Training is texts by label, losses are curves with one value an
-    epoch.
+    more scans than those shown. Training is texts by label; losses, and AUCs on the validation
+    scans by class, are curves with one value an epoch. Details are settings and versions.
     """
+    rows = measurement_rows(evaluation) if evaluation else []
+    # Means and baselines, which are not sorted with the scans, come last.
+    measured = len(evaluation.scans) * len(evaluation.classes) if evaluation else 0
     environment = Environment(
         loader=PackageLoader("napari_mcwss.export"),
         autoescape=True,
@@ -116,10 +136,16 @@ def write_report(
         classes=classes,
         scans=scans,
         columns=[HEADINGS[measure] for measure in MEASURES],
-        rows=measurement_rows(evaluation) if evaluation else [],
+        rows=rows[:measured],
+        sums=rows[measured:],
         note=NOTE,
         training=training,
-        chart=loss_chart(losses),
+        charts={
+            label: chart
+            for label, curves in {"Loss": losses, "AUC on validation scans": validation}.items()
+            if (chart := chart_of(curves or {})) is not None
+        },
+        details=details or {},
         chart_size=(WIDTH, HEIGHT),
         version=__version__,
         today=date.today().isoformat(),
@@ -170,6 +196,9 @@ def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -
         scan.name,
         scan.background,
         len(scan.mask),
+        scan.tagged,
+        scan.learnt,
+        scan.corrected,
         _findings(scan, classes),
         tuple(
             SliceRow(z, tuple(Panel(c, colour, pictures.png_uri(p[n])) for c, colour, p in drawn))

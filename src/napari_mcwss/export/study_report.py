@@ -1,14 +1,13 @@
 """The report of a study's scans, from the files of a model's results."""
 
-import csv
-from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.export.cases import ExportCase, each_case
-from napari_mcwss.export.kind import ExportKind, ExportOutcome
+from napari_mcwss.base.text import counted
+from napari_mcwss.export.cases import ExportCase, each_case, refuse_taken
+from napari_mcwss.export.kind import ExportKind, ExportOutcome, PlannedFiles
 from napari_mcwss.study.study import Study
 
 if TYPE_CHECKING:
@@ -24,20 +23,24 @@ def report_study(
     title: str = "",
     *,
     channel: Annotated[
-        str | None, {"tooltip": "Shown under CAMs and masks; by default the last."}
+        str | None,
+        {"study": "channels", "tooltip": "Shown under CAMs and masks; by default the last."},
     ] = None,
     masks: Annotated[
         str | None,
         {
+            "label": "Reference masks",
             "tooltip": "Reference masks to measure against: their name among each scan's files, "
-            "or a folder."
+            "or a folder.",
         },
     ] = None,
     values: Annotated[
-        Mapping[str, Sequence[int]] | None, {"tooltip": "Mask values of a class, as TC=1,4."}
+        Mapping[str, Sequence[int]] | None,
+        {"label": "Their values", "tooltip": "Mask values of a class, as TC=1,4."},
     ] = None,
     unions: Annotated[
-        Mapping[str, Sequence[str]] | None, {"tooltip": "Classes measured as one, as WT=TC,ED."}
+        Mapping[str, Sequence[str]] | None,
+        {"label": "Also as one", "tooltip": "Classes measured as one, as WT=TC,ED."},
     ] = None,
 ) -> Generator[ExportOutcome, None, None]:
     """Write one HTML file: pictures of each scan, measurements, and how the model was trained.
@@ -60,6 +63,12 @@ def report_study(
     McwssError
         If the channel does not exist, there is nothing to show, or the file exists.
     """
+    from napari_mcwss.export.model_facts import (
+        details_of,
+        mask_settings,
+        read_curves,
+        training_facts,
+    )
     from napari_mcwss.export.report import ReportScan, draw_scan, write_report
     from napari_mcwss.measurement.evaluation import evaluate
     from napari_mcwss.measurement.references import ReferenceMasks
@@ -68,13 +77,7 @@ def report_study(
     from napari_mcwss.segmentation.missed_classes import missed_classes
     from napari_mcwss.segmentation.study_classes import unknown_classes
 
-    if masks is None and (values or unions):
-        raise McwssError("--map and --union are about reference masks: name these with --masks")
-    background = study.channels[-1] if channel is None else channel
-    if background not in study.channels:
-        raise McwssError(f"no channel {background!r}: expected {', '.join(study.channels)}")
-    if out.exists():
-        raise McwssError(f"'{out}' exists already: remove it or name another file")
+    background = _checked(study, out, channel, masks, values, unions)
     info = read_info(study.model_folder(model))
     unknown = unknown_classes(study, info.classes)
     colours = {spec.name: spec.colour for spec in study.classes}
@@ -94,12 +97,16 @@ def report_study(
             references=truth,
             spacing=case.scan.geometry.spacing,
             background=background,
+            tagged=int(study.tags.read(case.scan.name).tagged.sum()),
+            learnt=case.scan.name in {*info.scans, *info.trusted_scans},
+            corrected=is_corrected(study, case.scan.name),
         )
         sections.append(draw_scan(shown, colours))
-        if not is_corrected(study, shown.name):
+        if not shown.corrected:
             found[shown.name] = [bool((case.mask == k).any()) for k, _ in enumerate(colours, 1)]
 
     done = yield from each_case(study, model, names, draw)
+    losses, validation = read_curves(study.model_folder(model) / "history.csv")
     evaluation = None
     if masks is not None:
         evaluation = evaluate(study, model, masks, values or {}, unions=unions or {}, scans=done)
@@ -111,15 +118,53 @@ def report_study(
         classes=colours,
         scans=sections,
         evaluation=evaluation,
-        training=_facts(study, info),
-        losses=_losses(study.model_folder(model) / "history.csv"),
+        training=training_facts(study, info),
+        losses=losses,
+        validation=validation,
+        details={**mask_settings(study, model, done), **details_of(info)},
     )
+
+
+def plan_report(
+    study: Study,
+    _: str,
+    names: Sequence[str],  # noqa: ARG001 - all in one file
+    out: Path,
+    title: str = "",  # noqa: ARG001
+    *,
+    channel: str | None = None,
+    masks: str | None = None,
+    values: Mapping[str, Sequence[int]] | None = None,
+    unions: Mapping[str, Sequence[str]] | None = None,
+) -> list[PlannedFiles]:
+    """List what `report_study` is going to write."""
+    _checked(study, out, channel, masks, values, unions)
+    return [PlannedFiles(out.name, 1)]
+
+
+def _checked(
+    study: Study,
+    out: Path,
+    channel: str | None,
+    masks: str | None,
+    values: object,
+    unions: object,
+) -> str:
+    """Refuse options that do not fit, and return the channel under CAMs and masks."""
+    if masks is None and (values or unions):
+        raise McwssError("--map and --union are about reference masks: name these with --masks")
+    background = study.channels[-1] if channel is None else channel
+    if background not in study.channels:
+        raise McwssError(f"no channel {background!r}: expected {', '.join(study.channels)}")
+    refuse_taken(out, "file")
+    return background
 
 
 def _summary(study: Study, model: str, info: "ModelInfo", shown: Sequence[str]) -> str:
     """Say what is shown, and which scans the model was trained on: it does better on those."""
     learnt = [name for name in shown if name in {*info.scans, *info.trusted_scans}]
-    said = f"What the model {model}, which learnt from slice tags, found in {_counted(len(shown))}."
+    scans = counted(len(shown), "scan")
+    said = f"What the model {model}, which learnt from slice tags, found in {scans}."
     # A shared model does not hold the names of its scans.
     if not set(info.scans) <= set(study.scan_names):
         return f"{said} It was trained elsewhere, perhaps on some of the same scans."
@@ -133,49 +178,12 @@ def _summary(study: Study, model: str, info: "ModelInfo", shown: Sequence[str]) 
     )
 
 
-def _facts(study: Study, info: "ModelInfo") -> dict[str, str]:
-    here = [name for name in info.scans if name in study.scan_names]
-    tagged = sum(int(study.tags.read(name).tagged.sum()) for name in here)
-    slices = f", {tagged} tagged slices" if len(here) == len(info.scans) else ""
-    return {
-        "Preset": info.preset,
-        "Trained on": f"{_counted(len(info.scans))}{slices}",
-        "Epochs": str(info.epochs),
-        "Classes": ", ".join(info.classes),
-        "Channels": ", ".join(info.channels),
-    }
-
-
-def _losses(history: Path) -> dict[str, list[float]]:
-    """Read the loss curves of a training; shared models have none."""
-    curves: dict[str, list[float]] = defaultdict(list)
-    if not history.exists():
-        return curves
-    try:
-        with history.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                if None in row:
-                    raise ValueError("a row has more cells than the header")
-                for name, value in row.items():
-                    if name != "epoch" and not name.startswith("auc_"):
-                        # The terms of other stages are blank.
-                        curves[name].append(float(value or "nan"))
-    except (OSError, ValueError, csv.Error) as error:
-        raise McwssError(
-            f"'{history}' cannot be read ({error}): move it away to do without its curves"
-        ) from error
-    return curves
-
-
-def _counted(scans: int) -> str:
-    return f"{scans} scan{'s' if scans != 1 else ''}"
-
-
 REPORT = ExportKind(
     "report",
     "Report",
     "Write one HTML file for a browser: pictures, measurements, training.",
     report_study,
+    plan_report,
     "report.html --masks seg --map TC=1,4 --map ED=2",
     out="File to write.",
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from helpers.questions import User
 from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -76,7 +77,12 @@ def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
     dock.session.study_changed.connect(lambda: changed.append(1))
     said: list[str] = []
     dock.more.background.event_received.connect(lambda _: said.append(dock.more.status.text()))
+    user = User(qtbot, "Segment", "Segment")
     text = run(qtbot, dock, dock.more.folder_button)
+    assert "2 scans" in user.questions[0]
+    assert "Added to the study: x, y." in user.questions[0]
+    assert "a folder of 5 files" in user.questions[0]
+    assert len(list(trained_study.result_folder(MODEL, "y").iterdir())) == 5
     assert text.startswith("1 scan segmented, ")
     assert "\nx: " in text
     assert trained_study.scan_names == (*before, "y")
@@ -84,6 +90,21 @@ def test_a_folder_is_added_to_the_study_and_segmented_past_a_bad_file(
     assert changed
     assert any("y (1 of 1)" in line for line in said)
     assert "1 was done already" in run(qtbot, dock, dock.more.folder_button)
+
+
+def test_a_folder_is_left_alone_if_the_user_thinks_better_of_it(
+    qtbot, dock, trained_study, tmp_path, monkeypatch
+):
+    scan = trained_study.scan_names[0]
+    shutil.copytree(trained_study.files(scan)[0].parent, tmp_path / "more" / "x")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "more"))
+    dock.session.open(trained_study)
+    before = trained_study.scan_names
+    user = User(qtbot, "Keep")
+    click(qtbot, dock.more.folder_button)
+    qtbot.waitUntil(lambda: user.satisfied, timeout=PATIENCE)
+    assert trained_study.scan_names == before
+    assert not dock.more.background.running
 
 
 def test_the_scan_on_screen_shows_its_new_result(qtbot, dock, trained_study):

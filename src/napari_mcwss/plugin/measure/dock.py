@@ -31,7 +31,7 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.sizes import parse_spacing
-from napari_mcwss.plugin.measure.mask_choice import NONE, MakeSource, MaskChoice, unions_in
+from napari_mcwss.plugin.measure.mask_choice import NONE, MakeSource, MaskChoice
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
@@ -39,6 +39,7 @@ from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
+from napari_mcwss.plugin.shared.typed_values import unions_in
 
 if TYPE_CHECKING:
     from napari.layers import Layer

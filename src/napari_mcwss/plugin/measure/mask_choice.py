@@ -11,13 +11,12 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
-from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
 from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.sources import MaskSource
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.elided_combo_box import ElidedComboBox
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
+from napari_mcwss.plugin.shared.typed_values import values_in
 from napari_mcwss.scans.finding import offered_masks
 from napari_mcwss.segmentation.corrected import CORRECTED
 from napari_mcwss.study.model_states import model_states
@@ -96,7 +95,7 @@ class MaskChoice(ElidedComboBox):
         study, scan, option = self._session.study, self._session.scan, self.option
         if study is None or option is None or option.kind == NONE:
             return None
-        given = _values_in(values, study.class_names)
+        given = values_in(values, study.class_names)
         if option.kind == "layer" and scan is not None:
             ours = study_layers(self._session.viewer, "mask")
             for layer in self._layers():
@@ -200,34 +199,6 @@ class MaskChoice(ElidedComboBox):
             self._proposed = self.option
         else:
             self.setCurrentIndex(self._listed.index(_Option("", kind, name)))
-
-
-def _values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
-    """Read the values of classes that the user has typed; None if there are none."""
-    given: dict[str, list[int]] = {}
-    for part in text.split():
-        name, _, numbers = part.partition("=")
-        if name not in classes or not all(n.isdecimal() for n in numbers.split(",")):
-            raise McwssError(
-                f"found {part!r}: expected a class and its values, such as "
-                f"{' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
-            )
-        given.setdefault(name, []).extend(map(int, numbers.split(",")))
-    return given or None
-
-
-def unions_in(text: str, classes: Sequence[str]) -> dict[str, list[str]]:
-    """Read the unions of classes that the user has typed."""
-    unions = {}
-    for part in text.split():
-        name, _, members = part.partition("=")
-        if not (name and names_in(members)):
-            raise McwssError(
-                f"found {part!r}: expected the name of a union and its classes, such as "
-                f"all={','.join(classes)}"
-            )
-        unions[name] = names_in(members)
-    return unions
 
 
 def _of_layer(

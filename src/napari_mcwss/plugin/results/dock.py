@@ -3,9 +3,11 @@
 from functools import partial
 
 from napari.viewer import Viewer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QSizePolicy, QWidget
 from superqt.utils import signals_blocked
 
+from napari_mcwss.plugin.handon.export_dialog import ExportDialog
 from napari_mcwss.plugin.results.correction_box import CorrectionBox
 from napari_mcwss.plugin.results.hover_line import HoverLine
 from napari_mcwss.plugin.results.models_dialog import ModelsDialog
@@ -53,7 +55,14 @@ class ResultsDock(Dock):
         self.model = ModelChoice("The model whose results are shown, and with which you segment")
         self.model.model_chosen.connect(state.choose_model)
         self.models_button = QPushButton(
-            "Models …", toolTip="Describe, rename and delete models", clicked=self.show_models
+            "Models …",
+            toolTip="Describe, rename, delete and share models",
+            clicked=self.show_models,
+        )
+        self.export_button = QPushButton(
+            "Export …",
+            toolTip="Write results for other programs, figures, or a report",
+            clicked=self.show_export,
         )
         self.model_note = Note()
         # Its words would make the dock wider.
@@ -107,6 +116,7 @@ class ResultsDock(Dock):
             self.more,
             self.settings,
             self.volumes,
+            self.export_button,
             self.hover,
             self.slice_scores,
             self.more_maps,
@@ -132,6 +142,14 @@ class ResultsDock(Dock):
             dialog.models_changed.connect(self.session.models_changed.emit)
             open_dialog(dialog)
 
+    def show_export(self) -> None:
+        """Ask what to export and where to; the window can be used meanwhile."""
+        study = self.session.study
+        if study is not None:
+            dialog = ExportDialog(self, self.session, study, self.state.model)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.show()
+
     def _list_models(self) -> None:
         self.model.show_models(self.state.models, self.state.model)
 
@@ -146,4 +164,5 @@ class ResultsDock(Dock):
         self.settings.setEnabled(self.state.result is not None)
         lack = next((m.lack for m in self.state.models if m.name == self.state.model), "")
         self.model_note.setText(f"This model is not finished: {lack}." if lack else "")
-        self.models_button.setEnabled(bool(self.state.models))
+        self.models_button.setEnabled(self.session.study is not None)
+        self.export_button.setEnabled(bool(self.state.models))

@@ -1,13 +1,15 @@
-"""The models of a study: what they are, and renaming and removing them."""
+"""The models of a study: what they are, and renaming, removing and sharing them."""
 
 from collections.abc import Callable, Mapping
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -19,9 +21,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.handon.share_model import ZIP, PackDialog, UnpackDialog
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.questions import agreed
-from napari_mcwss.plugin.shared.rows import side_by_side, stack
+from napari_mcwss.plugin.shared.rows import open_dialog, side_by_side, stack
 from napari_mcwss.study.model_states import ModelState, model_states
 
 if TYPE_CHECKING:
@@ -32,12 +35,12 @@ Described = tuple[str, Mapping[str, str]]
 
 
 class ModelsDialog(QDialog):  # type: ignore[misc]
-    """Describes the models of a study, and renames and removes them.
+    """Describes the models of a study, and renames, removes and shares them.
 
     Attributes
     ----------
     models_changed : Signal
-        A model was renamed or removed.
+        A model was renamed, removed or added.
     """
 
     models_changed = Signal()
@@ -63,7 +66,14 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
         self.problem = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, rejected=self.reject)
         change = side_by_side(self.name, self.rename_button, self.delete_button)
-        stack(self, parts, change, self.problem, close, margins=True)
+        self.pack_button = QPushButton(
+            "Pack …", toolTip="Write this model into one file, to share it", clicked=self.pack
+        )
+        self.unpack_button = QPushButton(
+            "Unpack …", toolTip="Add a model that was packed", clicked=self.ask_file
+        )
+        foot = side_by_side(QWidget(), self.pack_button, self.unpack_button, close)
+        stack(self, parts, change, self.problem, foot, margins=True)
         self.layout().setStretch(0, 1)
         self._latest = Latest(self, "reading of a model's description")
         self._latest.answered.connect(self._show)
@@ -90,6 +100,24 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
         )
         if agreed(self, "Delete a model", text, "Delete", destroys=True):
             self._change(lambda: remove_model(self._study, state.name), "")
+
+    def pack(self) -> None:
+        """Ask for a file, and write the selected model into it."""
+        state = self._selected
+        if state is not None:
+            open_dialog(PackDialog(self, self._study, state.name))
+
+    def ask_file(self) -> None:
+        """Ask for the file of a packed model, and add it to the study."""
+        name, _ = QFileDialog.getOpenFileName(self, "Unpack", "", ZIP)
+        if name:
+            dialog = UnpackDialog(self, self._study, Path(name))
+            dialog.unpacked.connect(self._take_unpacked)
+            open_dialog(dialog)
+
+    def _take_unpacked(self, model: str) -> None:
+        self._list(model)
+        self.models_changed.emit()
 
     @property
     def _selected(self) -> ModelState | None:
@@ -152,4 +180,5 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
     def _refresh(self, *_: object) -> None:
         state, new = self._selected, self.name.text().strip()
         self.delete_button.setEnabled(state is not None)
+        self.pack_button.setEnabled(state is not None)
         self.rename_button.setEnabled(state is not None and new not in ("", state.name))

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import duration
+from napari_mcwss.plugin.handon.folder_preview import FolderPreview, look_into
 from napari_mcwss.plugin.results.layer_channels import (
     LayerChannelsDialog,
     OpenResult,
@@ -23,6 +24,7 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
+from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
 from napari_mcwss.segmentation.masks.settings import MaskSettings
@@ -43,6 +45,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
+        self._finding = Latest(self, "search for scans in a folder")
+        self._finding.answered.connect(self._agree_on_folder)
         self._reading = Latest(self, "reading of a model")
         self._reading.answered.connect(self._ask_channels)
         self._study: Study | None = None
@@ -88,8 +92,20 @@ class SegmentMore(QWidget):  # type: ignore[misc]
     def ask_folder(self) -> None:
         """Ask for a folder of scans, and segment them."""
         name = QFileDialog.getExistingDirectory(self, "Folder of scans")
-        if name:
-            self.segment_folder(Path(name))
+        study, model = self._session.study, self._state.model
+        if name and study is not None and model:
+            self.status.setText("Looking for scans …")
+            self._finding.ask(partial(look_into, study, model, Path(name)))
+
+    def _agree_on_folder(self, found: "FolderPreview | McwssError") -> None:
+        """Say what is going to be written, and segment the folder if the user agrees."""
+        self.status.clear()
+        if isinstance(found, McwssError):
+            show_error(str(found))
+        elif (found.study, found.model) == (self._session.study, self._state.model):
+            text = self._session.order.hide(found.text)
+            if not found.scans or agreed(self, "Segment a folder", text, "Segment"):
+                self.segment_folder(found.folder)
 
     def segment_folder(self, folder: Path) -> None:
         """Add the scans of a folder to the study, and segment them."""
