@@ -168,6 +168,38 @@ def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):
     assert EMPTY_MASK_POLICY in text
 
 
+def test_a_table_has_a_row_for_each_scan_with_the_volume_of_each_class(tmp_path):
+    corrected = scan(
+        name="b", mask=np.zeros(SHAPE, np.uint8), tagged=4, learnt=True, corrected=True
+    )
+    text = written(tmp_path, scan(tagged=5), corrected).text
+    assert "Scan Slices Tagged Trained on Corrected TC mL ED mL" in text
+    # 16 voxels of 8 mm3 on one slice, and 56 on two others and 40 on this one.
+    assert "a 5 5 no no 0.1 1.2" in text
+    assert "b 5 4 yes yes 0.0 0.0" in text
+
+
+def test_means_and_baselines_stay_below_the_scans_that_are_sorted(tmp_path):
+    report_scan = scan(lesion())
+    evaluation = evaluation_of({"a": report_scan.mask}, lesion(), list(CLASSES), SPACING)
+    written(tmp_path, report_scan, evaluation=evaluation)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    sorted_part = page[page.index("<h2>Measurements") :].partition("<tfoot>")[0]
+    assert sorted_part.count("<td>a</td>") == 2
+    assert "mean" not in sorted_part
+    assert page.count('<table class="sortable">') == 2
+    assert re.search(r"<tfoot>.*<td>mean</td>.*<td>empty mask</td>.*</tfoot>", page, re.DOTALL)
+
+
+def test_losses_and_validation_have_curves_of_their_own(tmp_path):
+    validation, details = {"TC": [0.6, 0.9], "ED": [0.7, 0.8]}, {"seed": "3"}
+    text = written(tmp_path, scan(), validation=validation, details=details).text
+    assert "Loss by epoch" in text
+    assert "AUC on validation scans by epoch" in text
+    assert "TC: 0.900 at the end" in text
+    assert "seed: 3" in text
+
+
 def test_names_cannot_break_the_page(tmp_path):
     page = written(tmp_path, scan(lesion(), name='<script>"&'), title="<b>bold</b>")
     assert '<script>"&, slice 2: mask' in page.images

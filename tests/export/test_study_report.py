@@ -64,3 +64,13 @@ def test_what_does_not_fit_is_refused(refused, segmented: Study, tmp_path):
         refused, segmented, out, "--scans", "phantom01", "--masks", "seg", "--map", "TC=1"
     )
     assert not out.exists()
+
+
+def test_it_says_how_model_and_masks_were_made(run, trained_study: Study, tmp_path):
+    scan = trained_study.scan_names[0]
+    run("segment", trained_study.folder, "--model", "model-1", "--scans", scan)
+    out = tmp_path / "report.html"
+    assert report(run, trained_study, out, "--scans", scan)[0] == 0
+    page = out.read_text(encoding="utf-8")
+    for text in ("AUC on validation", "version of torch", "threshold 0.5", "width:</span> 4"):
+        assert text in page

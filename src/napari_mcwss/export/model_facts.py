@@ -1,13 +1,13 @@
 """How a model was trained, and its masks made, in words and curves for a report."""
 
 import csv
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import counted, duration
+from napari_mcwss.base.text import counted, duration, names_text
 from napari_mcwss.model.checkpoint import ModelInfo
 from napari_mcwss.segmentation.corrected import is_corrected
 from napari_mcwss.segmentation.results import stored_settings
@@ -52,16 +52,16 @@ def details_of(info: ModelInfo) -> dict[str, str]:
 
 
 def mask_settings(study: Study, model: str, scans: Sequence[str]) -> dict[str, str]:
-    """Say how the masks of scans were made, and of how many if they differ."""
-    made: Counter[str] = Counter()
+    """Say how the masks of scans were made, and of which if they differ."""
+    made: dict[str, list[str]] = defaultdict(list)
     for scan in scans:
         if not is_corrected(study, scan):
             record = stored_settings(study, model, scan)
             texts = (f"{key} {_value(value)}" for key, value in record.items())
-            made[", ".join(texts) or "not known"] += 1
+            made[", ".join(texts) or "not known"].append(scan)
     return {
-        "masks" + (f" of {counted(count, 'scan')}" if len(made) > 1 else ""): text
-        for text, count in made.items()
+        "masks" + (f" of {names_text(names)}" if len(made) > 1 else ""): text
+        for text, names in made.items()
     }
 
 

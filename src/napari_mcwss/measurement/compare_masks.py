@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,21 @@ class ScanComparison:
     scan: str
     rows: tuple[Row, ...] = ()
     problem: str = ""
+
+
+def mean_dice(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
+    """Return the mean Dice over scans, by mask and class; masks without a reference are left out.
+
+    Examples
+    --------
+    >>> mean_dice([])
+    {}
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row.agreement is not None:
+            found.setdefault(row.mask, {}).setdefault(row.class_name, []).append(row.agreement.dice)
+    return {mask: {name: fmean(dice) for name, dice in by.items()} for mask, by in found.items()}
 
 
 def compare_masks(

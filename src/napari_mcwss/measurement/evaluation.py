@@ -19,6 +19,7 @@ from napari_mcwss.measurement.compare_masks import (
     Row,
     Value,
     compare_masks,
+    mean_dice,
     missed_in_rows,
 )
 from napari_mcwss.measurement.measure import MEASURES, Measurement
@@ -60,12 +61,7 @@ class Evaluation:
     @cached_property
     def baselines(self) -> dict[str, dict[str, float]]:
         """Mean Dice over the same scans by baseline and class or union."""
-        dice: dict[str, dict[str, list[float]]] = {}
-        for row in self.rows:
-            if row.size is None and row.agreement is not None:
-                by_class = dice.setdefault(row.mask, {})
-                by_class.setdefault(row.class_name, []).append(row.agreement.dice)
-        return {mask: {c: fmean(v) for c, v in by.items()} for mask, by in dice.items()}
+        return mean_dice(row for row in self.rows if row.size is None)
 
     def mean(self, name: str) -> Measurement:
         """Return the mean over scans of a class or union, undefined values left out.

@@ -167,6 +167,7 @@ def test_all_scans_are_measured_with_the_prior_of_the_others(qtbot, dock, tagged
     assert {scan for scan, _, _ in lines} == set(tagged_study.scan_names[:2])
     for scan in tagged_study.scan_names[:2]:
         assert lines[scan, "location prior", "TC"]["Dice"] == "1.000"
+    assert "Mean Dice of location prior: TC 1.000, ED " in dock.status.text()
 
 
 def test_the_table_is_sorted_by_number_copied_and_saved(qtbot, dock, tmp_path, monkeypatch):

@@ -270,10 +270,21 @@ class MeasureDock(Dock):
             self._failure = f"Failed: {self.session.order.hide(str(outcome.error))}"
         text = self._failure or ends[outcome.cancelled]
         missed = [self.session.order.hide(line) for line in outcome.value or ()]
-        self.status.setText("\n".join([text, *self._problems, *missed]))
+        self.status.setText("\n".join([text, *self._means(), *self._problems, *missed]))
         self._arrange_columns()
         self._refresh()
         self.ended.emit()
+
+    def _means(self) -> list[str]:
+        """Return a line for each mask with its mean Dice, if there are several scans."""
+        from napari_mcwss.measurement.compare_masks import mean_dice
+
+        if len({row.scan for row in self._rows}) < 2:
+            return []
+        return [
+            f"Mean Dice of {mask}: {', '.join(f'{c} {dice:.3f}' for c, dice in means.items())}"
+            for mask, means in mean_dice(self._rows).items()
+        ]
 
     def _arrange_columns(self) -> None:
         """Let the first columns tell which mask of which class agrees how well."""
