@@ -44,6 +44,7 @@ from napari_mcwss.plugin.tagging.slice_tagging import SliceTagging
 from napari_mcwss.plugin.tagging.study_menu import StudyMenu, Welcome
 from napari_mcwss.plugin.tagging.suggestions import Suggesting
 from napari_mcwss.plugin.tagging.summary import TagSummary
+from napari_mcwss.plugin.worklist.window import WorklistButton
 from napari_mcwss.study.layout import STUDY_FILE
 from napari_mcwss.study.study import Study
 
@@ -102,6 +103,8 @@ class TaggingDock(Dock):
         self.scans.scan_chosen.connect(self._read)
         self.scans.tables_changed.connect(self._summarise)
         self.order_boxes = ScanOrderBoxes(self.session.order)
+        self.worklist_button = WorklistButton(self.viewer)
+        self.worklist_button.scan_chosen.connect(self._read)
         self.session.order.changed.connect(self._summarise)
         self.session.order.changed.connect(self._refresh)
         self.summary = TagSummary()
@@ -144,7 +147,7 @@ class TaggingDock(Dock):
         stack(
             inside,
             self.scans,
-            self.order_boxes,
+            side_by_side(self.order_boxes, self.worklist_button),
             self.slices,
             self.live,
             self.suggesting,

@@ -48,6 +48,8 @@ class ScanList(QListWidget):  # type: ignore[misc]
     def __init__(self, order: ScanOrder) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # Long names end with an ellipsis: a bar would hide the last scan.
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._order = order
         self._order.changed.connect(self._list)
         self._study: Study | None = None
@@ -127,6 +129,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self.clear()
         for name in self._order.names:
             item = QListWidgetItem(self._text(name))
+            item.setToolTip(item.text())
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.addItem(item)
         self.blockSignals(False)
@@ -136,7 +139,9 @@ class ScanList(QListWidget):  # type: ignore[misc]
     def _update_item(self, scan: str) -> None:
         names = self._order.names
         if scan in names:
-            self.item(names.index(scan)).setText(self._text(scan))
+            item = self.item(names.index(scan))
+            item.setText(self._text(scan))
+            item.setToolTip(item.text())
 
     def _text(self, scan: str) -> str:
         label = self._order.label(scan)
