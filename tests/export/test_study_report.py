@@ -69,8 +69,17 @@ def test_what_does_not_fit_is_refused(refused, segmented: Study, tmp_path):
 def test_it_says_how_model_and_masks_were_made(run, trained_study: Study, tmp_path):
     scan = trained_study.scan_names[0]
     run("segment", trained_study.folder, "--model", "model-1", "--scans", scan)
+    history = trained_study.model_folder("model-1") / "history.csv"
+    history.write_text("epoch,total,auc_TC\n1,2.0,0.7\n2,1.0,0.875\n")
     out = tmp_path / "report.html"
     assert report(run, trained_study, out, "--scans", scan)[0] == 0
     page = out.read_text(encoding="utf-8")
-    for text in ("AUC on validation", "version of torch", "threshold 0.5", "width:</span> 4"):
+    for text in (
+        "Loss by epoch",
+        "AUC on validation",
+        "TC: 0.875 at the end",
+        "version of torch",
+        "threshold 0.5",
+        "width:</span> 4",
+    ):
         assert text in page

@@ -88,11 +88,16 @@ def plan_dicom_seg(
     names: Sequence[str],
     out: Path,
     *,
-    dicom: Path | None = None,  # noqa: ARG001 - it is looked at scan by scan
+    dicom: Path | None = None,
 ) -> list[PlannedFiles]:
     """List what `export_dicom_seg` is going to write."""
     _refuse_without_highdicom()
     refuse_taken(out)
+    if dicom is None and not any(study.files(name)[0].is_dir() for name in names):
+        raise McwssError(
+            "none of these scans is read from DICOM: name the folder of the series that they were "
+            "converted from with --dicom"
+        )
     # A bit for each voxel of each class.
     size = len(study.class_names) * voxels_of(study, names) // 8
     return [PlannedFiles("<scan>.dcm", len(names), size)]
