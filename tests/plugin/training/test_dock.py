@@ -1,9 +1,12 @@
 """The training dock: by clicks, in another thread, to be cancelled at any time."""
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
+from helpers import stand_in
 from napari.qt.threading import WorkerBase
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QPoint, Qt
@@ -11,6 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.training.dock import NO_STUDY, TrainingDock
+from napari_mcwss.plugin.training.remembered import remembered
 from napari_mcwss.plugin.training.run_comparison import RunComparison
 from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.table import Tag
@@ -294,3 +298,37 @@ def test_it_says_how_long_before_and_compares_after(qtbot, ready, tagged_study, 
     qtbot.waitUntil(lambda: "total beside" in window.curves.lines, timeout=PATIENCE)
     assert window.isVisible()
     window.close()
+
+
+@pytest.fixture
+def other_computer(tmp_path, monkeypatch) -> str:
+    """A template for a computer on which ``napari-mcwss`` only talks."""
+    program = tmp_path / "bin" / "napari-mcwss"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {stand_in.__file__} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return "sh -c {command}"
+
+
+def test_a_training_by_a_command_of_the_user_is_followed(qtbot, ready, other_computer):
+    settings = ready.settings
+    assert not settings.template.isVisible()
+    qtbot.mouseClick(settings.separate, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    assert settings.separate.isChecked()
+    assert settings.template.isVisible()
+    settings.name.setText("quick")
+    settings.template.setFocus()
+    qtbot.keyClicks(settings.template, other_computer)
+    events = train(qtbot, ready)
+    assert any(isinstance(event, Batch) for event in events)
+    assert isinstance(events[-1], Finished)
+    assert remembered(ready.session.study.folder)["template"] == other_computer
+
+
+def test_a_template_without_a_place_for_the_command_is_refused(qtbot, ready, told):
+    ready.settings.separate.setChecked(True)
+    ready.settings.template.setText("ssh gpu01")
+    click(qtbot, ready.train_button)
+    assert "expected {command}" in told[-1].message
+    assert not ready.background.running

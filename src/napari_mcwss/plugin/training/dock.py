@@ -191,16 +191,17 @@ class TrainingDock(Dock):
         run = RunFolder.of(study, name)  # refuses names that no folder can have
         trust = self.settings.trust.isChecked()
         if beginning is not Beginning.RESUME:
-            separate = self.settings.separate.isChecked()
-            remember(study.folder, {**config.model_dump(), "separate": separate})
+            remember(study.folder, {**config.model_dump(), **self.settings.runner})
         if trust:
             self.session.correcting.save_painted()
             self.session.correcting.saving.finish()
         if self.settings.separate.isChecked():
-            ranks = self.settings.device.ranks
-            command = train_command(study, name, config, beginning, ranks, trust_corrected=trust)
+            settings = self.settings
+            command = train_command(
+                study, name, config, beginning, settings.device.ranks, trust_corrected=trust
+            )
             study.make_folder(run.folder.parent)
-            self._process.start(ProcessJob(run, command))
+            self._process.start(ProcessJob(run, command, settings.runner["template"]))
             self.background = self._process
         else:
             watched = self.live_maps.watched
@@ -216,7 +217,7 @@ class TrainingDock(Dock):
         study = self.session.study
         if study is None or self.background.running:
             return False
-        runs = [run for run in RunFolder.all(study) if run.here and run.began not in self._told]
+        runs = [run for run in RunFolder.all(study) if run.ours and run.began not in self._told]
         if not runs:
             return False
         run = runs[-1]

@@ -8,17 +8,21 @@ from qtpy.QtCore import QObject
 from superqt.utils import create_worker
 
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
-from napari_mcwss.training.process.launcher import follow, run_process
+from napari_mcwss.training.process.launcher import by_template, follow, run_process
 from napari_mcwss.training.process.run_folder import RunFolder
 from napari_mcwss.training.process.steering import WATCH, Paused, Resumed
 
 
 @dataclass(frozen=True)
 class ProcessJob:
-    """A training for a process of its own: its folder, and the command that starts it."""
+    """A training for a process of its own: its folder, and the command that starts it.
+
+    The template is the user's, by which another computer may train; see `by_template`.
+    """
 
     run: RunFolder
     command: Sequence[str]
+    template: str = ""
 
 
 class ProcessRunner(Background):
@@ -46,8 +50,11 @@ class ProcessRunner(Background):
     def start(self, job: ProcessJob) -> None:  # type: ignore[override]
         """Start a process, unless one is running, here or of the same model elsewhere."""
         self._refuse_second()
+        command = by_template(job.template, job.command) if job.template else job.command
         job.run.make()
-        self._follow(job.run, lambda: run_process(job.command, job.run))
+        if job.template:
+            job.run.mark_elsewhere()
+        self._follow(job.run, lambda: run_process(command, job.run))
 
     def attach(self, run: RunFolder) -> None:
         """Follow a process that was left running, or get how it has ended."""

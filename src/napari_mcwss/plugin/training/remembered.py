@@ -17,7 +17,7 @@ STUDIES = "studies"
 MOST = 100
 """Most studies whose settings are kept."""
 
-OF_THE_MACHINE = ("device", "separate")
+OF_THE_MACHINE = ("device", "separate", "template")
 """Settings that suit every study."""
 
 

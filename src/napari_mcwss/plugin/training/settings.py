@@ -76,7 +76,15 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             toolTip="Train in a program of its own: it can go on when napari is closed, and frees "
             "all memory when it ends. It takes some seconds to start",
         )
+        self.template = QLineEdit(
+            placeholderText="as ssh gpu01 {command}",
+            toolTip="Empty: on this computer. Else a command of yours that has another computer "
+            "train, such as\nssh gpu01 {command}\nsbatch --gres=gpu:1 --wrap {command}\n"
+            "The study has to lie under the same path there, and napari-mcwss be installed",
+        )
         self._lay_out()
+        self.separate.toggled.connect(self._show_template)
+        self._show_template(self.separate.isChecked())
         self.trust.toggled.connect(self._add_second_stage)
         self.trust.toggled.connect(self.changed)
         self.fields["preset"].changed.connect(self._add_second_stage)
@@ -95,15 +103,22 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             "width": ("Width", self._beside("width", "pixel")),
             "device": ("Device", row(self.device, self.separate)),
         }
-        form = QFormLayout(self)
+        self._form = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Model", self.name)
         for name, field in TrainingConfig.model_fields.items():
             if name in rows:
                 form.addRow(*rows[name])
+                if name == "device":
+                    form.addRow("Run by", self.template)
             elif name in self.fields and name != "pixel":
                 form.addRow(field.title, self.fields[name].native)
+
+    def _show_template(self, separate: bool) -> None:
+        """Offer to train elsewhere only in a process of its own."""
+        for widget in (self.template, self._form.labelForField(self.template)):
+            widget.setVisible(separate)
 
     def _beside(self, first: str, second: str) -> QWidget:
         """Put two fields in one row, which saves height."""
@@ -150,6 +165,13 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             **{unit: self.length.value() or automatic},
         )
 
+    @property
+    def runner(self) -> dict[str, Any]:
+        """Where to train: in a ``separate`` process, and by which ``template`` of the user's."""
+        separate = self.separate.isChecked()
+        template = self.template.text().strip() if separate else ""
+        return {"separate": separate, "template": template}
+
     def show_settings(self, settings: Mapping[str, Any]) -> None:
         """Show the settings of another training, by the names of `TrainingConfig`.
 
@@ -170,3 +192,5 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             if self.device.itemData(index) == (settings.get("device"), 1):
                 self.device.setCurrentIndex(index)
         self.separate.setChecked(bool(settings.get("separate", self.separate.isChecked())))
+        if isinstance(template := settings.get("template"), str):
+            self.template.setText(template)

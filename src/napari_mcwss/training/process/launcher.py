@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -28,6 +29,11 @@ INTERVAL = 0.1
 
 BATCHES = 300
 """Batches passed on at a time, about: the first time there may be those of days."""
+
+COMMAND = "{command}"
+"""Stands for the command in a user's template."""
+
+_PROGRAM = [sys.executable, "-m", "napari_mcwss"]
 
 TORCHRUN = "torch.distributed.run"
 """The module that starts a training in several processes."""
@@ -56,7 +62,7 @@ def train_command(
     processes share each step; the first one does the rest. The events go to the model's
     `RunFolder`.
     """
-    command = [sys.executable, "-m"]
+    command = [*_PROGRAM[:-1]]
     if ranks > 1:
         command += [TORCHRUN, "--standalone", f"--nproc-per-node={ranks}", "-m"]
     command += ["napari_mcwss", "train", str(study.folder), "--model", model]
@@ -67,6 +73,43 @@ def train_command(
         if trust_corrected:
             command += ["--trust", CORRECTED]
     return [*command, "--events", str(RunFolder.of(study, model).events)]
+
+
+def by_template(template: str, command: Sequence[str]) -> list[str]:
+    """Return the command that has another one run elsewhere, as a user's template says.
+
+    Parameters
+    ----------
+    template : str
+        Such as ``ssh gpu01 {command}`` or ``sbatch --gres=gpu:1 --wrap {command}``. The command
+        takes the place of ``{command}`` as one argument, and calls ``napari-mcwss``, which has to
+        be found there.
+    command : sequence of str
+        A command of `train_command`, or another one that begins like it.
+
+    Raises
+    ------
+    McwssError
+        If the template has unclosed quotes or no ``{command}``.
+
+    Examples
+    --------
+    >>> by_template("ssh gpu01 {command}", [sys.executable, "-m", "napari_mcwss", "train", "a b"])
+    ['ssh', 'gpu01', "napari-mcwss train 'a b'"]
+    """
+    try:
+        parts = shlex.split(template)
+    except ValueError as error:
+        raise McwssError(f"{template!r} cannot be read ({error}): close its quotes") from error
+    if not any(COMMAND in part for part in parts[1:]):
+        raise McwssError(
+            f"{template!r} has no place for the command: expected {COMMAND}, as in "
+            f"ssh gpu01 {COMMAND}"
+        )
+    own = list(command)
+    if own[: len(_PROGRAM)] == _PROGRAM:
+        own = ["napari-mcwss", *own[len(_PROGRAM) :]]
+    return [part.replace(COMMAND, shlex.join(own)) for part in parts]
 
 
 def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None, None, None]:
@@ -120,7 +163,7 @@ def follow(
         gone = False
         while not gone:
             # First the process, then its events, so that none of the last ones is missed.
-            gone = process.poll() is not None if process else not run.live
+            gone = end is not None if _waits_elsewhere(run, process) else _is_gone(run, process)
             for event in _thinned(_read(tail, run, forget=gone)):
                 if isinstance(event, End):
                     end = event
@@ -136,6 +179,18 @@ def follow(
         logger.error("the training of %s failed: %s", run.model, output)
         code = None if process is None else process.returncode
         raise McwssError(end.text if end else _death(run.model, code, output))
+
+
+def _waits_elsewhere(run: RunFolder, process: subprocess.Popen[bytes] | None) -> bool:
+    """Tell whether only the events will say that a training is over, as of one in a queue."""
+    if not (run.elsewhere and run.live):
+        return False
+    # A command that only hands the training on, as sbatch does, ends at once and without an error.
+    return process is None or process.poll() == 0
+
+
+def _is_gone(run: RunFolder, process: subprocess.Popen[bytes] | None) -> bool:
+    return process.poll() is not None if process else not run.live
 
 
 def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:

@@ -31,6 +31,7 @@ class RunFolder:
         self.model = folder.name.removeprefix(".").removesuffix(".run")
         self.events = folder / "events.jsonl"
         self.output = folder / "output.txt"
+        self._elsewhere = folder / "elsewhere"
 
     @classmethod
     def of(cls, study: Study, model: str) -> "RunFolder":
@@ -54,10 +55,29 @@ class RunFolder:
         return first if isinstance(first, Began) else None
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether the user's own command runs the process: on another computer, or in a queue."""
+        return self._elsewhere.exists()
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is for programs of this computer to follow it."""
+        return self.here or self.elsewhere
+
+    def mark_elsewhere(self) -> None:
+        """Note that nobody can tell from here whether the process waits, runs or has died."""
+        try:
+            self._elsewhere.touch()
+        except OSError as error:
+            raise cannot_write(self._elsewhere, error) from error
+
+    @property
     def live(self) -> bool:
         """Whether the process runs, as far as can be known from here, or has just been started."""
         if (began := self.began) is not None:
             return not began.holder.gone
+        if self.elsewhere:
+            return True  # it may wait in a queue for days
         try:
             # The clock of a drive, or of this computer, may be wrong by years.
             return abs(time.time() - self.folder.stat().st_mtime) < STARTING_SECONDS
@@ -99,12 +119,18 @@ class RunFolder:
     def kill(self) -> None:
         """Kill the process and those that it has started; what it has written stays.
 
+        One that runs `elsewhere` is followed no more, and the user has to end it there.
+
         Raises
         ------
         McwssError
             If it has written no event yet, or runs on another computer.
         """
-        if (began := self.began) is None or not self.here:
+        began = self.began
+        if self.elsewhere and (began is None or not self.here):
+            self.remove()
+            return
+        if began is None or not self.here:
             reason = "it has just started: wait" if began is None else f"it runs on {began.host}"
             raise McwssError(f"cannot end the training of {self.model}: {reason}")
         if began.holder.gone:
