@@ -14,6 +14,8 @@ from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
+from napari_mcwss.segmentation.strokes.store import read_marks, save_marks
+from napari_mcwss.segmentation.strokes.stroke import Mark
 from napari_mcwss.segmentation.study_classes import labels_of_study, renumbered
 from napari_mcwss.study.study import Study
 
@@ -33,11 +35,14 @@ class CorrectedMask:
         Whether the user has confirmed the whole mask.
     model : str
         Name of the model whose mask it began with; empty if none.
+    marks : tuple of Stroke or ClassBox, optional
+        What the user drew to mend it, see `read_strokes`; None leaves those on disk as they are.
     """
 
     labels: NDArray[np.uint8]
     right: bool = False
     model: str = ""
+    marks: tuple[Mark, ...] | None = None
 
 
 class _Record(BaseModel):
@@ -98,6 +103,21 @@ def save_corrected(study: Study, scan: str, mask: CorrectedMask) -> None:
         write_volume(path, labels, geometry, dtype=np.uint8)
         if mask.right:
             _write_record(path, _Record(classes=classes, right=True, model=mask.model))
+        if mask.marks is not None:
+            save_marks(_strokes_path(path), mask.marks)
+
+
+def read_strokes(study: Study, scan: str) -> tuple[Mark, ...]:
+    """Read what the user drew to mend a scan's mask, in this order; classes have today's names.
+
+    Raises
+    ------
+    McwssError
+        If the file is damaged.
+    """
+    marks = read_marks(_strokes_path(corrected_path(study, scan)))
+    current = study.known_classes.current
+    return tuple(mark.model_copy(update={"class_name": current(mark.class_name)}) for mark in marks)
 
 
 def _classes_in_file(study: Study, path: Path) -> tuple[str, ...]:
@@ -208,6 +228,10 @@ def refuse_strange_labels(scan: str, labels: NDArray[np.uint8], classes: Sequenc
             f"the corrected mask of {scan} has the label {highest} on slice {where}, which stands "
             f"for no class: expected 1 to {len(classes)} ({', '.join(classes)}); paint it over"
         )
+
+
+def _strokes_path(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".nii.gz") + ".strokes.json")
 
 
 def _record_path(path: Path) -> Path:

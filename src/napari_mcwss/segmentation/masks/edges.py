@@ -5,8 +5,12 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.segmentation.masks.exclusive import Thresholds
-from napari_mcwss.segmentation.masks.regions import Mask, bounding_box, nested_labels
+from napari_mcwss.segmentation.masks.regions import (
+    Mask,
+    bounding_box,
+    labels_beneath,
+    nested_labels,
+)
 from napari_mcwss.segmentation.masks.step_kind import Parameter, StepContext, StepKind
 
 Floats = NDArray[np.float32]
@@ -62,7 +66,7 @@ def random_walk(mask: Mask, context: StepContext, sure: float) -> Mask:
         loses = np.append([True], precedence[index])
         view[(inside == _INSIDE) & loses[view]] = index + 1
         left = members & (inside == _OUTSIDE)
-        view[left] = _beneath(cams[(slice(None), *part)][:, left], losers, thresholds)
+        view[left] = labels_beneath(cams[(slice(None), *part)][:, left], losers, thresholds)
     return walked
 
 
@@ -91,14 +95,6 @@ def _walk(
             tol=1e-2,
         )
     return np.where(doubt, found, _DOUBTFUL)
-
-
-def _beneath(cams: Floats, losers: NDArray[np.intp], thresholds: Thresholds) -> NDArray[np.intp]:
-    """Return the labels of voxels ``(classes, voxels)`` that a class has lost."""
-    if not losers.size:
-        return np.zeros(cams.shape[1], np.intp)
-    reached = [np.where(cams[loser] >= thresholds[loser], cams[loser], -1) for loser in losers]
-    return np.where(np.max(reached, axis=0) >= 0, losers[np.argmax(reached, axis=0)] + 1, 0)
 
 
 EDGES = StepKind(

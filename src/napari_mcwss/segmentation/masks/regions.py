@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.segmentation.masks.exclusive import Thresholds
+
 Mask = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
@@ -37,3 +39,17 @@ def nested_labels(precedence: Flags) -> Iterator[tuple[int, Flags]]:
     for index in np.argsort(precedence.sum(1), kind="stable"):
         members = precedence[:, index] | (np.arange(len(precedence)) == index)
         yield int(index), np.append([False], members)
+
+
+def labels_beneath(
+    cams: NDArray[np.float32], losers: NDArray[np.intp], thresholds: Thresholds
+) -> NDArray[np.intp]:
+    """Return the labels of voxels ``(classes, voxels)`` that a class has lost.
+
+    `losers` are the classes that it is shown over: the one with the most evidence, if any has
+    enough, is there now.
+    """
+    if not losers.size:
+        return np.zeros(cams.shape[1], np.intp)
+    reached = [np.where(cams[loser] >= thresholds[loser], cams[loser], -1) for loser in losers]
+    return np.where(np.max(reached, axis=0) >= 0, losers[np.argmax(reached, axis=0)] + 1, 0)
