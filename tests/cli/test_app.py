@@ -16,7 +16,9 @@ from napari_mcwss.cli.app import ORDER
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.model.preset import Maps
 from napari_mcwss.model.presets.local import Local
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, Segmented
 from napari_mcwss.study.study import Study
+from napari_mcwss.training.process.event_json import Began, Error, from_line
 
 
 @pytest.fixture
@@ -340,3 +342,22 @@ def test_demo_writes_a_report_with_pictures(run, tmp_path, monkeypatch):
 def test_commands_are_listed_in_the_order_of_the_work(run):
     _, out, _ = run("--help")
     assert re.findall(r"^│ (\w+) +\S", out, re.MULTILINE) == list(ORDER)
+
+
+def test_segment_tells_its_progress_in_a_file(run, trained_study, tmp_path):
+    events, scan = tmp_path / "events.jsonl", trained_study.scan_names[0]
+    options = ("--model", "model-1", "--scans", scan, "--events", events)
+    assert run("segment", trained_study.folder, *options)[0] == 0
+    told = [from_line(line) for line in events.read_text("utf-8").splitlines()]
+    assert isinstance(told[0], Began)
+    assert ScanProgress(scan, 1, 1) in told
+    assert isinstance(told[-2], ScanDone)
+    assert isinstance(told[-1], Segmented)
+    assert told[-1].text.startswith("1 scan segmented")
+
+
+def test_segment_tells_in_the_file_why_it_failed(run, trained_study, tmp_path):
+    events = tmp_path / "events.jsonl"
+    assert run("segment", trained_study.folder, "--model", "no", "--events", events)[0] == 2
+    told = [from_line(line) for line in events.read_text("utf-8").splitlines()]
+    assert isinstance(told[-1], Error)

@@ -53,6 +53,9 @@ Unions = Annotated[
 ]
 
 
+CANCELLED = 130
+"""Exit code of a run that was cancelled, as a shell gives it after Ctrl+C."""
+
 STEPS = steps_text(DEFAULT_STEPS)
 
 

@@ -13,6 +13,7 @@ from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.cli.options import (
+    CANCELLED,
     ModelName,
     Scans,
     StudyFolder,
@@ -28,9 +29,6 @@ from napari_mcwss.training.distributed.launch import Launch
 if TYPE_CHECKING:
     from napari_mcwss.training.distributed.ranks import Ranks
     from napari_mcwss.training.process.steering import Steering
-
-CANCELLED = 130
-"""Exit code of a run that was cancelled, as a shell gives it after Ctrl+C."""
 
 
 @with_settings(TrainingConfig)

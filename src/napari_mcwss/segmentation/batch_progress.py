@@ -39,6 +39,13 @@ class ScanDone:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """The end of a batch in a process of its own, summed up in a text."""
+
+    text: str
+
+
 def seconds_left(at: ScanProgress, ended: Sequence[ScanDone]) -> float | None:
     """Estimate the seconds left of a batch from the scans that are done; None before the first.
 

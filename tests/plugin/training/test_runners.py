@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
-from napari_mcwss.plugin.training.process_runner import ProcessJob, ProcessRunner
+from napari_mcwss.plugin.shared.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Batch, Epoch, Finished, Message, Preview, Started
 from napari_mcwss.training.process import launcher as processes

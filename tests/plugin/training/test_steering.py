@@ -11,9 +11,9 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.plugin.shared.background import JobOutcome
+from napari_mcwss.plugin.shared.process_runner import ProcessRunner
 from napari_mcwss.plugin.training import dock as training_dock
 from napari_mcwss.plugin.training.dock import TrainingDock
-from napari_mcwss.plugin.training.process_runner import ProcessRunner
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import loop
 from napari_mcwss.training.checkpoints.unfinished import (

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QProgressBar, QPushButton, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import duration
 from napari_mcwss.plugin.handon.folder_preview import FolderPreview, look_into
+from napari_mcwss.plugin.handon.segment_elsewhere import SegmentElsewhere
 from napari_mcwss.plugin.results.layer_channels import (
     LayerChannelsDialog,
     OpenResult,
@@ -26,7 +27,13 @@ from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import row, stack
-from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, seconds_left, summary
+from napari_mcwss.segmentation.batch_progress import (
+    ScanDone,
+    ScanProgress,
+    Segmented,
+    seconds_left,
+    summary,
+)
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 
 if TYPE_CHECKING:
@@ -42,7 +49,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
     def __init__(self, state: ResultState) -> None:
         super().__init__()
         self._state, self._session = state, state.session
-        self.background = Background(self)
+        self.status = Note(textFormat=Qt.TextFormat.PlainText)
+        self._thread = self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
         self._finding = Latest(self, "search for scans in a folder")
@@ -53,6 +61,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._folder: Path | None = None
         self._before: tuple[Study, tuple[str, ...]] | None = None
         self._ended: list[ScanDone] = []
+        self._summed_up = ""
         self.all_button = QPushButton(
             "Segment all scans",
             toolTip="All scans that this model has not segmented yet",
@@ -70,14 +79,25 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             "a study, with one whose folder you choose",
             clicked=self.segment_layers,
         )
+        self.elsewhere_button = QPushButton(
+            "Segment elsewhere …",
+            toolTip="Segment all scans by a command of yours, such as ssh gpu01 {command}",
+            clicked=self.ask_template,
+        )
+        self.elsewhere = SegmentElsewhere(self._session, self)
+        self.elsewhere.runner.event_received.connect(self._take)
+        self.elsewhere.runner.ended.connect(self._end)
+        self.elsewhere.began.connect(self._begin)
+        self.elsewhere.said.connect(self.status.setText)
         self.progress = QProgressBar(textVisible=False)
         self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
-        self.status = Note(textFormat=Qt.TextFormat.PlainText)
         self._running = row(self.progress, self.cancel_button)
         buttons = row(self.all_button, self.folder_button)
-        stack(self, buttons, self.layers_button, self._running, self.status)
+        more = row(self.layers_button, self.elsewhere_button)
+        stack(self, buttons, more, self._running, self.status)
         state.changed.connect(self.refresh)
         connect_until_destroyed(self, self._forget_study, self._session.study_opened)
+        connect_until_destroyed(self, self._follow_left, self._session.study_changed)
         self.refresh()
 
     def segment_all(self) -> None:
@@ -117,6 +137,30 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         events = partial(_segment_folder, study, state.model, folder, settings, state.use_tags)
         self._start(f"segmentation of the folder {folder.name}", events)
 
+    def ask_template(self) -> None:
+        """Ask for a command of the user's, and have it segment all scans."""
+        text, given = QInputDialog.getText(
+            self,
+            "Segment elsewhere",
+            "Your command, in which {command} stands for the segmentation, as ssh gpu01 {command}",
+            text=self.elsewhere.template,
+        )
+        state = self._state
+        if given and text.strip() and state.model and not self.background.running:
+            self.elsewhere.start(text.strip(), state.model, state.settings, state.use_tags)
+
+    def _begin(self) -> None:
+        """Show the progress of a segmentation elsewhere."""
+        self.background = self.elsewhere.runner
+        self._ended, self._study = [], self._session.study
+        self.progress.setValue(0)
+        self.status.setText("Waiting for its first word …")
+        self.refresh()
+
+    def _follow_left(self) -> None:
+        if not self.background.running:
+            self.elsewhere.follow_left()
+
     def segment_layers(self) -> None:
         """Ask which layer is which channel, and segment them."""
         study, model = self._session.study, self._state.model
@@ -143,7 +187,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         """Enable what can be done now."""
         running = self.background.running
         study, model = self._session.study, bool(self._state.model)
-        for button in (self.all_button, self.folder_button):
+        for button in (self.all_button, self.folder_button, self.elsewhere_button):
             button.setEnabled(study is not None and model and not running)
         self.layers_button.setEnabled((study is None or model) and not running)
         self._running.setVisible(running)
@@ -171,6 +215,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
 
     def _start(self, title: str, events: Callable[[], Generator[Any, None, Any]]) -> None:
         try:
+            self.background = self._thread
             self.background.start(Job(title, events, _is_frequent, computes=True, lasts=True))
         except McwssError as error:
             show_error(str(error))
@@ -187,6 +232,9 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             self._ended.append(event)
             if not (event.skipped or event.problem):
                 self._state.look()
+            return
+        if isinstance(event, Segmented):
+            self._summed_up = event.text
             return
         if self.background.cancelling:
             return
@@ -223,7 +271,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             name = outcome.value.scan.name
             text = f"{name} is segmented. The new layers are stored only if you save them."
         else:
-            text = order.hide(outcome.value)
+            text = order.hide(outcome.value or self._summed_up)
         problems = [
             f"{order.label(done.scan)}: {order.hide(done.problem)}"
             for done in self._ended

@@ -16,13 +16,13 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.docking import Dock
+from napari_mcwss.plugin.shared.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.training.announcement import announce, of_study
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
 from napari_mcwss.plugin.training.live_preview import LiveMaps
-from napari_mcwss.plugin.training.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.training.progress import TrainingProgress
 from napari_mcwss.plugin.training.readiness import Readiness
 from napari_mcwss.plugin.training.remembered import remember, remembered

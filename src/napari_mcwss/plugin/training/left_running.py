@@ -7,8 +7,8 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.close_guard import Closing
+from napari_mcwss.plugin.shared.process_runner import ProcessRunner
 from napari_mcwss.plugin.shared.questions import answer
-from napari_mcwss.plugin.training.process_runner import ProcessRunner
 
 _Role = QMessageBox.ButtonRole
 

@@ -14,6 +14,7 @@ from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.base.lock import Holder, ProcessNumber, system_key
 from napari_mcwss.base.version import __version__
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, Segmented
 from napari_mcwss.training.events import Event, Finished
 from napari_mcwss.training.process.steering import Paused, Resumed
 
@@ -55,10 +56,10 @@ class Error:
     text: str
 
 
-Line = Event | Began | Paused | Resumed | Cancelled | Error
-"""All kinds of lines."""
+Line = Event | Began | Paused | Resumed | ScanProgress | ScanDone | Segmented | Cancelled | Error
+"""All kinds of lines, those of a training and those of a segmentation."""
 
-End = Finished | Cancelled | Error
+End = Finished | Segmented | Cancelled | Error
 """Kinds of last lines, unless the process was killed."""
 
 

@@ -12,7 +12,11 @@ from contextlib import closing
 from enum import StrEnum
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import number_text
+from napari_mcwss.segmentation.batch_progress import Segmented
 from napari_mcwss.segmentation.corrected import CORRECTED
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.steps import steps_text
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.cpu_priority import give_precedence, sparing
@@ -75,6 +79,24 @@ def train_command(
     return [*command, "--events", str(RunFolder.of(study, model).events)]
 
 
+def segment_command(
+    study: Study, model: str, scans: Sequence[str], settings: MaskSettings, *, use_tags: bool
+) -> list[str]:
+    """Return the command that segments scans in a process of its own.
+
+    The events go to `RunFolder.of_segmentation`.
+    """
+    gate = 0.0 if settings.gate is None else settings.gate
+    command = [*_PROGRAM, "segment", str(study.folder), "--model", model]
+    command += ["--scans", ",".join(scans), "--steps", steps_text(settings.steps)]
+    command += ["--threshold", number_text(settings.threshold), "--gate", number_text(gate)]
+    for name, found in settings.volumes.items():
+        command += ["--volume", f"{name}={found}"]
+    if not use_tags:
+        command.append("--ignore-tags")
+    return [*command, "--events", str(RunFolder.of_segmentation(study, model).events)]
+
+
 def by_template(template: str, command: Sequence[str]) -> list[str]:
     """Return the command that has another one run elsewhere, as a user's template says.
 
@@ -119,8 +141,8 @@ def run_process(command: Sequence[str], run: RunFolder) -> Generator[Line | None
     except OSError as error:
         run.remove()
         raise McwssError(
-            f"cannot start the training of {run.model} ({error.strerror or error}): train without "
-            "a separate process"
+            f"cannot start the {run.what} of {run.model} ({error.strerror or error}): do without a "
+            "process of its own"
         ) from error
     yield from follow(run, process)
 
@@ -175,10 +197,10 @@ def follow(
     run.remove()
     if isinstance(end, Cancelled):
         raise RunCancelled
-    if not isinstance(end, Finished):
-        logger.error("the training of %s failed: %s", run.model, output)
+    if not isinstance(end, Finished | Segmented):
+        logger.error("the %s of %s failed: %s", run.what, run.model, output)
         code = None if process is None else process.returncode
-        raise McwssError(end.text if end else _death(run.model, code, output))
+        raise McwssError(end.text if end else _death(run, code, output))
 
 
 def _waits_elsewhere(run: RunFolder, process: subprocess.Popen[bytes] | None) -> bool:
@@ -200,7 +222,7 @@ def _read(tail: Tail, run: RunFolder, *, forget: bool) -> list[Line]:
     except McwssError as error:
         if forget:
             run.remove()
-        raise McwssError(f"cannot follow the training of {run.model}: {error}") from error
+        raise McwssError(f"cannot follow the {run.what} of {run.model}: {error}") from error
 
 
 def _thinned(events: list[Line]) -> list[Line]:
@@ -211,7 +233,7 @@ def _thinned(events: list[Line]) -> list[Line]:
     return [event for index, event in enumerate(events) if index not in left_out]
 
 
-def _death(model: str, code: int | None, output: str) -> str:
+def _death(run: RunFolder, code: int | None, output: str) -> str:
     """Describe in one line how a process died."""
     if code is None:
         how = "has ended unexpectedly, as when it is killed or the computer restarts"
@@ -224,4 +246,6 @@ def _death(model: str, code: int | None, output: str) -> str:
     lines = [line.strip() for line in output.split("\n") if line.strip()]
     # The last lines of torchrun say less than those of its processes.
     lines = [line for line in lines if line.startswith("error: ")] or lines
-    return f"the training of {model} {how}" + (f"; its last line: {lines[-1]}" if lines else "")
+    return f"the {run.what} of {run.model} {how}" + (
+        f"; its last line: {lines[-1]}" if lines else ""
+    )

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
+from napari_mcwss.segmentation.batch_progress import ScanProgress
 from napari_mcwss.training.events import Batch
 from napari_mcwss.training.process.event_json import Began, Cancelled, Error, Line, to_line
 from napari_mcwss.training.process.steering import RunCancelled, Steering
@@ -79,7 +80,7 @@ class _Writer:
     def tell(self, event: Line) -> None:
         if not self._heard:
             return
-        if isinstance(event, Batch):
+        if isinstance(event, Batch | ScanProgress):
             now = time.monotonic()
             if now - self._last_batch < BATCH_INTERVAL:
                 return

@@ -14,6 +14,9 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.training.process.event_json import Began, from_line
 from napari_mcwss.training.process.reporting import commands_file
 
+WORK = {".run": "training", ".segmenting": "segmentation"}
+"""What a process does, by the ending of its folder."""
+
 STARTING_SECONDS = 60.0
 """Seconds that a process may take to write its first line."""
 
@@ -28,7 +31,8 @@ class RunFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.model = folder.name.removeprefix(".").removesuffix(".run")
+        self.model = folder.stem.removeprefix(".")
+        self.what = WORK.get(folder.suffix, "training")
         self.events = folder / "events.jsonl"
         self.output = folder / "output.txt"
         self._elsewhere = folder / "elsewhere"
@@ -37,6 +41,11 @@ class RunFolder:
     def of(cls, study: Study, model: str) -> "RunFolder":
         """Return the folder of a model, which need not exist; refuse an impossible name."""
         return cls(study.model_folder(model).with_name(f".{model}.run"))
+
+    @classmethod
+    def of_segmentation(cls, study: Study, model: str) -> "RunFolder":
+        """Return the folder of a process that segments with a model; trainings do not list it."""
+        return cls(study.model_folder(model).with_name(f".{model}.segmenting"))
 
     @classmethod
     def all(cls, study: Study) -> "list[RunFolder]":
@@ -93,7 +102,7 @@ class RunFolder:
         """Create the folder for a new process, in place of that of an ended one."""
         if self.live:
             raise McwssError(
-                f"the training of {self.model} is still running in a separate process"
+                f"the {self.what} of {self.model} is still running in a separate process"
                 f"{f' ({self.began.holder})' if self.began else ''}: wait or cancel it"
                 f"{'' if self.here else f'; if it no longer runs, remove {str(self.folder)!r}'}"
             )
@@ -132,7 +141,7 @@ class RunFolder:
             return
         if began is None or not self.here:
             reason = "it has just started: wait" if began is None else f"it runs on {began.host}"
-            raise McwssError(f"cannot end the training of {self.model}: {reason}")
+            raise McwssError(f"cannot end the {self.what} of {self.model}: {reason}")
         if began.holder.gone:
             return
         with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Training in a process of its own, with the interface of a job in a thread."""
+"""Work in a process of its own, with the interface of a job in a thread."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from napari_mcwss.training.process.steering import WATCH, Paused, Resumed
 
 @dataclass(frozen=True)
 class ProcessJob:
-    """A training for a process of its own: its folder, and the command that starts it.
+    """Work for a process of its own: its folder, and the command that starts it.
 
-    The template is the user's, by which another computer may train; see `by_template`.
+    The template is the user's, by which another computer may do it; see `by_template`.
     """
 
     run: RunFolder
@@ -94,7 +94,7 @@ class ProcessRunner(Background):
     def _follow(self, run: RunFolder, events: Callable[[], Generator[Any, None, None]]) -> None:
         self._run = run
         self._paused = self._cancelled = self._killed = self._left = False
-        job = Job(f"training of {run.model}", events, lasts=True)
+        job = Job(f"{run.what} of {run.model}", events, lasts=True)
         # superqt's worker: napari waits for its own ones when the window is closed.
         self._work(job, create_worker)
 

@@ -1,0 +1,70 @@
+"""All scans are segmented by a command of the user's, which is followed by its events."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+from helpers.questions import LEFT
+from napari.qt.threading import WorkerBase
+from qtpy.QtWidgets import QInputDialog
+
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.segmentation.results import has_result
+
+pytestmark = pytest.mark.gui
+PATIENCE = 120_000
+MODEL = "model-1"
+
+
+@pytest.fixture
+def dock(make_napari_viewer, tmp_path, monkeypatch) -> Iterator[ResultsDock]:
+    """The dock beside a program ``napari-mcwss``, as it is on the other computer."""
+    program = tmp_path / "bin" / "napari-mcwss"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m napari_mcwss "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    viewer = make_napari_viewer(show=True)
+    dock = ResultsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Results")
+    yield dock
+    WorkerBase.await_workers(PATIENCE)
+
+
+def test_a_command_of_the_user_segments_all_scans(qtbot, dock, trained_study, monkeypatch, told):
+    asked: list[str] = []
+
+    def get_text(*_: object, text: str) -> tuple[str, bool]:
+        asked.append(text)
+        return "sh -c {command}", True
+
+    monkeypatch.setattr(QInputDialog, "getText", get_text)
+    dock.session.open(trained_study)
+    said: list[str] = []
+    dock.more.elsewhere.runner.event_received.connect(
+        lambda _: said.append(dock.more.status.text())
+    )
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        qtbot.mouseClick(dock.more.elsewhere_button, LEFT)
+        qtbot.waitUntil(lambda: dock.more.background.running, timeout=PATIENCE)
+        assert not dock.more.all_button.isEnabled()
+    assert dock.more.status.text().startswith("4 scans segmented, ")
+    assert all(has_result(trained_study, MODEL, scan) for scan in trained_study.scan_names)
+    assert any("(4 of 4)" in line for line in said)
+    qtbot.mouseClick(dock.more.elsewhere_button, LEFT)
+    done = "All scans are segmented by this model."
+    qtbot.waitUntil(lambda: dock.more.status.text() == done, timeout=PATIENCE)
+    assert asked == ["", "sh -c {command}"], "the last command is proposed"
+
+
+def test_a_command_that_fails_is_told(qtbot, dock, trained_study, monkeypatch, told):
+    template = "sh -c 'echo no such host >&2; exit 255' {command}"
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: (template, True))
+    dock.session.open(trained_study)
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        qtbot.mouseClick(dock.more.elsewhere_button, LEFT)
+    assert dock.more.status.text() == "Failed."
+    assert "the segmentation of model-1 has ended unexpectedly" in told[-1].message
+    assert "no such host" in told[-1].message
+    assert dock.more.all_button.isEnabled()
