@@ -19,8 +19,6 @@ from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
-
     from napari_mcwss.segmentation.prediction.more_maps import MoreMaps
     from napari_mcwss.study.study import Study
 
@@ -43,7 +41,6 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         self._state, self._session = state, state.session
         self._maps: MoreMaps | None = None
         self._wanted: Result | None = None
-        self._hidden: list[Layer] = []
         self.background = Background(self)
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._ended)
@@ -141,20 +138,13 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         if self._session.window_closed:
             return
         chosen = None if maps is None else maps.maps.get(name)
-        cams = study_layers(viewer, "cam")
         if study is not None and result is not None and maps is not None and chosen is not None:
             show_map_layers(viewer, result.geometry, study.classes, name, maps.slices, chosen)
-            if not self._hidden:
-                self._hidden = [layer for layer in cams if layer.visible]
-            for layer in self._hidden:
-                layer.visible = False
+            cams = study_layers(viewer, "cam")
             for layer in study_layers(viewer, "map"):
                 layer.opacity = cams[0].opacity
         else:
             empty_layers(viewer, "map")
-            for layer in self._hidden:
-                layer.visible = True
-            self._hidden = []
 
     def _moved(self) -> None:
         """Tell of which slices the maps are."""

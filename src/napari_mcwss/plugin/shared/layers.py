@@ -9,24 +9,18 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap
+from napari_mcwss.plugin.shared.layer_kinds import EMPTY as EMPTY
+from napari_mcwss.plugin.shared.layer_kinds import KEY as KEY
+from napari_mcwss.plugin.shared.layer_kinds import OWN
+from napari_mcwss.plugin.shared.layer_kinds import RESULTS as RESULTS
+from napari_mcwss.plugin.shared.layer_kinds import study_layers as study_layers
+from napari_mcwss.plugin.shared.newest_maps import hide, keep_order, note_made, show_newest_maps
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import COLOURS, Scan
 from napari_mcwss.study.study import ClassSpec
 
-KEY = "napari_mcwss"
-"""Metadata key of the kind of a layer of the study."""
-
-OWN = "napari_mcwss_layer"
-"""Metadata key of the layer's own id, which a copy of the layer does not match."""
-
-EMPTY = "napari_mcwss_empty"
-"""Metadata key of whether a layer was emptied: its zeros are no result."""
-
 SAMPLE = ("napari-mcwss", "phantom")
 """Plugin and key of the sample data in napari's menu."""
-
-RESULTS = ("cam", "mask", "map", "preview", "live")
-"""Kinds of layers that show the results of a model in the scan on screen."""
 
 _RANKS = {"scan": 0, "cam": 1, "map": 1, "preview": 1, "live": 1, "mask": 2, "corrected": 3}
 """Kinds of layers, to their place: a layer lies above those of lower ranks."""
@@ -46,19 +40,6 @@ def placement(geometry: Geometry, kind: str) -> dict[str, Any]:
         "axis_labels": ("z", "y", "x"),
         "metadata": {KEY: kind, "affine": geometry.affine, "geometry": geometry},
     }
-
-
-def study_layers(viewer: Viewer, *kinds: str) -> list[Layer]:
-    """List the study's layers of these kinds.
-
-    napari copies metadata with a layer: layers that the user has duplicated, converted or
-    projected do not count.
-    """
-    return [
-        layer
-        for layer in viewer.layers
-        if layer.metadata.get(KEY) in kinds and layer.metadata.get(OWN) == layer.unique_id
-    ]
 
 
 def _layers_by_class(viewer: Viewer, kind: str) -> dict[str, Layer]:
@@ -113,6 +94,7 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
         layer.metadata[EMPTY] = True
         layer.data = np.broadcast_to(layer.data.dtype.type(0), layer.data.shape)
         layer.editable = False  # new data makes a layer editable
+    show_newest_maps(viewer)
 
 
 def show_scan_layers(viewer: Viewer, scan: Scan) -> None:
@@ -182,6 +164,7 @@ def _move_layers(
     """Show a scan in the layers of another one, and empty the layers of results."""
     for layer in study_layers(viewer, *RESULTS):
         layer.metadata[EMPTY] = True
+        keep_order(layer)
         _move(layer, np.zeros(geometry.shape, layer.data.dtype), geometry)
         layer.editable = False  # new data makes a layer editable
     for channel, voxels in images.items():
@@ -198,7 +181,7 @@ def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None
 
 
 def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
-    layer.metadata[EMPTY] = False
+    note_made(layer)
     layer.data = values
 
 
@@ -235,6 +218,7 @@ def show_prediction_layers(
             _refill(old[spec.name], cams.get(spec.name, np.zeros(geometry.shape, np.float32)))
         elif spec.name in cams:
             _add_cam(viewer, geometry, spec, cams[spec.name], f"CAM {spec.name}", 1, "cam")
+    show_newest_maps(viewer)
     for layer in study_layers(viewer, "mask"):
         _refill(layer, mask)
         layer.editable = False
@@ -288,13 +272,22 @@ def show_preview_layers(
     old = _layers_by_class(viewer, "preview")
     for spec, cam in zip(classes, cams, strict=True):
         if spec.name in old:
-            old[spec.name].metadata[EMPTY] = False
+            if old[spec.name].metadata.get(EMPTY):
+                note_made(old[spec.name])
             old[spec.name].data[slice_index] = cam
-            old[spec.name].visible = True
             old[spec.name].refresh()
         else:
             volume = _on_slices(geometry, [slice_index], cam)
             _add_cam(viewer, geometry, spec, volume, f"{spec.name}, learning", 255, "preview")
+    show_newest_maps(viewer)
+
+
+def hide_preview_layers(viewer: Viewer) -> None:
+    """Hide the maps of a network in training, which are out of date."""
+    for layer in study_layers(viewer, "preview"):
+        layer.metadata[EMPTY] = True
+        hide(layer)
+    show_newest_maps(viewer)
 
 
 def show_live_layers(
@@ -303,20 +296,27 @@ def show_live_layers(
     classes: Sequence[ClassSpec],
     slice_index: int,
     maps: NDArray[np.uint8],
+    *,
+    made: bool = True,
 ) -> None:
     """Show the maps of one slice that follow its tags; other slices, out of date, are emptied.
 
-    `maps` are uint8 ``(classes, y, x)``, 255 for 1.
+    `maps` are uint8 ``(classes, y, x)``, 255 for 1; `made` is False if they are those of another
+    slice of maps that were shown before.
     """
     old = _layers_by_class(viewer, "live")
-    for name, layer in old.items():
-        layer.visible = any(spec.name == name for spec in classes)
+    for name in old.keys() - {spec.name for spec in classes}:
+        old[name].metadata[EMPTY] = True
+        hide(old[name])
+    shown = [old.get(spec.name) for spec in classes]
+    made = made or any(layer is None or layer.metadata.get(EMPTY) for layer in shown)
     for spec, values in zip(classes, maps, strict=True):
         layer = old.get(spec.name)
         if layer is not None and layer.data.flags.writeable:
             layer.data[layer.metadata["slice"]] = 0
             layer.data[slice_index] = values
-            layer.metadata[EMPTY] = False
+            if made:
+                note_made(layer)
             layer.refresh()
         elif layer is not None:
             _refill(layer, _on_slices(geometry, [slice_index], values))
@@ -324,13 +324,15 @@ def show_live_layers(
             volume = _on_slices(geometry, [slice_index], values)
             layer = _add_cam(viewer, geometry, spec, volume, f"live: {spec.name}", 255, "live")
         layer.metadata["slice"] = slice_index
+    if made:
+        show_newest_maps(viewer)
 
 
 def hide_live_layers(viewer: Viewer) -> None:
     """Hide the live maps, and free their memory; `empty_layers` says why they are not removed."""
     empty_layers(viewer, "live")
     for layer in study_layers(viewer, "live"):
-        layer.visible = False
+        hide(layer)
 
 
 def show_map_layers(
@@ -353,6 +355,7 @@ def show_map_layers(
             old[spec.name].name = f"{spec.name}, {name}"
         else:
             _add_cam(viewer, geometry, spec, volume, f"{spec.name}, {name}", 255, "map")
+    show_newest_maps(viewer)
 
 
 def _on_slices(
@@ -386,6 +389,7 @@ def _add_cam(
         **placement(geometry, kind),
     )
     layer.metadata["class"] = spec.name
+    note_made(layer)
     _claim(viewer, layer)
     viewer.layers.selection.active = before
     return layer

@@ -54,6 +54,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         super().__init__(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._session, self._scans, self._preferences = session, scans, preferences
         self._heads: FeatureHeads | None = None
+        self._shown_heads: FeatureHeads | None = None
         self._missing: dict[str, str] = {}
         self._study: Study | None = None
         self._fitted_study: Study | None = None
@@ -213,7 +214,9 @@ class LiveMaps(QLabel):  # type: ignore[misc]
             [study.classes[k] for k in known],
             index,
             maps[known],
+            made=self._heads is not self._shown_heads,
         )
+        self._shown_heads = self._heads
         self.shown.emit()
 
     def _score(self) -> None:

@@ -5,7 +5,11 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
-from napari_mcwss.plugin.shared.layers import show_preview_layers, study_layers
+from napari_mcwss.plugin.shared.layers import (
+    hide_preview_layers,
+    show_preview_layers,
+    study_layers,
+)
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.events import Preview
 
@@ -60,9 +64,8 @@ class LiveMaps(QWidget):  # type: ignore[misc]
     def end(self) -> None:
         """Remove the maps: those of the finished model are better."""
         if not self._session.window_closed:
-            for layer in study_layers(self._session.viewer, "preview"):
-                layer.visible = False
-                self._removal.start()
+            hide_preview_layers(self._session.viewer)
+            self._removal.start()
 
     def _remove_hidden(self) -> None:
         if not self._session.window_closed:
