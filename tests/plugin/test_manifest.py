@@ -13,7 +13,7 @@ def test_the_manifest_is_valid_and_all_it_names_can_be_imported():
     manifest = PluginManifest.from_distribution("napari-mcwss")
     manifest.validate_imports()
     assert [widget.display_name for widget in manifest.contributions.widgets] == [
-        *("Tagging", "Training", "Results", "Measure")
+        *("Tagging", "Training", "Results", "Measure", "Planes")
     ]
     patterns = {
         pattern for reader in manifest.contributions.readers for pattern in reader.filename_patterns

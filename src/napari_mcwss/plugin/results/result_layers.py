@@ -50,7 +50,7 @@ class ResultLayers:
         # Most often this slice has followed already, and to draw it takes longer than all else.
         seen = index is not None and np.array_equal(layer.data[index], mask[index])
         layer.data[...] = mask
-        if not seen:
+        if not seen or self._state.session.planes_beside:
             _draw(layer)
 
     def _show_slice(self, settings: MaskSettings) -> None:

@@ -26,8 +26,14 @@ class ScanOnScreen(Protocol):
     """The part of a `Session` that is shown."""
 
     viewer: "Viewer"
-    study: "Study | None"
-    scan: str | None
+
+    @property
+    def study(self) -> "Study | None":
+        """The study that is open."""
+
+    @property
+    def scan(self) -> str | None:
+        """Name of the scan on screen."""
 
 
 class RadiologicalView(QObject):  # type: ignore[misc]
@@ -35,11 +41,13 @@ class RadiologicalView(QObject):  # type: ignore[misc]
 
     Axial and coronal slices show the patient's right on the left side, coronal and sagittal ones
     the head above. Letters need napari 0.9; pictures, which have no sides, get none.
+    A scan also gets a scale bar, unless `scale_bar` is False.
     """
 
-    def __init__(self, session: ScanOnScreen) -> None:
+    def __init__(self, session: ScanOnScreen, *, scale_bar: bool = True) -> None:
         super().__init__()
         self._session, self._viewer = session, session.viewer
+        self._scale_bar = scale_bar
         self._asked = self._order = tuple(self._viewer.dims.order)
         # Before napari 0.9, the viewer has the camera itself.
         self._camera = getattr(self._viewer, "scene", self._viewer).camera
@@ -57,7 +65,7 @@ class RadiologicalView(QObject):  # type: ignore[misc]
         # Once only: the user may have hidden it since then.
         if spatial != self._spatial:
             self._spatial = spatial
-            _overlays(self._viewer, "scale_bar").visible = spatial
+            _overlays(self._viewer, "scale_bar").visible = spatial and self._scale_bar
         self._turn()
 
     def _turn(self, _: Any = None) -> None:

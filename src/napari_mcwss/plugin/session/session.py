@@ -47,6 +47,8 @@ class Session:
         A slice is to be shown; with the scan, whose voxels are not read yet, and its index.
     results_wanted : Signal
         The results of a model are to be looked at; with its name.
+    planes_changed : Signal
+        Other planes are shown beside the main view.
     table : TagTable or None
         The tags of the scan on screen, with those that wait to be saved; None if
         there is no scan or its tags are damaged.
@@ -55,6 +57,9 @@ class Session:
     read_only : str
         Why tags cannot be changed, as while another program changes them; empty if
         they can.
+    planes_beside : tuple of int or None
+        Axes z, y, x (0, 1, 2) that the planes beside the main view cut; None if
+        their dock is not shown.
     window_closed : bool
         Whether the window is closed, so that layers cannot be removed.
     """
@@ -66,6 +71,7 @@ class Session:
     models_changed = Signal()
     place_wanted = Signal(str, int)
     results_wanted = Signal(str)
+    planes_changed = Signal()
 
     _sessions: ClassVar["WeakKeyDictionary[Viewer, Session]"] = WeakKeyDictionary()
 
@@ -81,6 +87,7 @@ class Session:
         self.correcting = Correcting(self)
         self.acts = Acts(self)
         self._view = RadiologicalView(self)
+        self.planes_beside: tuple[int, ...] | None = None
         self.window_closed = False
         self._counted_millimetres = self.in_millimetres
         self._to_be_drawn_again = False
@@ -148,7 +155,7 @@ class Session:
 
     @property
     def slice_index(self) -> int | None:
-        """The slice on screen along the slice axis, z; None where the view shows none.
+        """The slice on screen along the slice axis, z; None where no plane shows one.
 
         It is computed from the position in millimetres: napari's own index counts
         in steps of the finest layer.
@@ -158,7 +165,8 @@ class Session:
             return None
         if self._to_be_drawn_again or not self.in_millimetres:
             return None
-        if tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+        axial = tuple(dims.displayed) == (dims.ndim - 2, dims.ndim - 1)
+        if not axial and 0 not in (self.planes_beside or ()):
             return None
         geometry = self.study.scan(self.scan).geometry
         index = round(dims.point[dims.ndim - 3] / geometry.spacing[0])
@@ -194,6 +202,12 @@ class Session:
         if self.study is not None and self.scan is not None:
             spacing = self.study.scan(self.scan).geometry.spacing
             self.viewer.dims.set_point(self.viewer.dims.ndim - 3, slice_index * spacing[0])
+
+    def set_planes_beside(self, axes: tuple[int, ...] | None) -> None:
+        """Note which axes the planes beside the main view cut; None without them."""
+        if axes != self.planes_beside:
+            self.planes_beside = axes
+            self.planes_changed.emit()
 
     def reset_view(self) -> None:
         """Turn the view so that it shows the slices that are tagged."""

@@ -48,6 +48,12 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     return place
 
 
+def main_window_of(widget: QWidget) -> QWidget:
+    """Return the main window to which a widget belongs, also in a dock that floats."""
+    dock = dock_of(widget)
+    return widget.window() if dock is None else dock.parentWidget()
+
+
 def open_dialog(dialog: QDialog) -> None:
     """Show a dialog without blocking the window, and delete it once it is closed."""
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.planes.view_bar import ViewBar
 from napari_mcwss.plugin.session.scan_order import ScanOrderBoxes
 from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
@@ -81,7 +82,7 @@ class TaggingDock(Dock):
             (self._scan_changed, self.session.scan_changed),
             (self._tags_changed, self.session.tags_changed),
             (self._go_to, self.session.place_wanted),
-            (self._refresh, *_events_of_view(self.viewer)),
+            (self._refresh, *_events_of_view(self.viewer), self.session.planes_changed),
             (self._theme_changed, self.viewer.events.theme),
         ):
             connect_until_destroyed(self, slot, *signals)
@@ -124,6 +125,7 @@ class TaggingDock(Dock):
         self.slices.doubtful_wanted.connect(self.suggesting.go_on)
         self.live = LiveMaps(self.session, self.scans, self.slices.preferences)
         self.slices.slice_row.layout().addWidget(self.live.box)
+        self.view_bar = ViewBar(self.viewer)
         self.live.suggested.connect(self.suggesting.take_live)
         self.live.forgotten.connect(self.suggesting.drop_live)
         self.tag_menu = TagMenu(self.session, self.comparison)
@@ -148,6 +150,7 @@ class TaggingDock(Dock):
             inside,
             self.scans,
             side_by_side(self.order_boxes, self.worklist_button),
+            self.view_bar,
             self.slices,
             self.live,
             self.suggesting,

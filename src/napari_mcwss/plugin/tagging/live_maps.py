@@ -83,7 +83,12 @@ class LiveMaps(QLabel):  # type: ignore[misc]
             (self._study_changed, session.study_changed),
             (self._tags_changed, session.tags_changed),
             (self._scan_changed, session.scan_changed),
-            (self._map, viewer.dims.events.point, viewer.dims.events.ndisplay),
+            (
+                self._map,
+                viewer.dims.events.point,
+                viewer.dims.events.ndisplay,
+                session.planes_changed,
+            ),
         ):
             connect_until_destroyed(self, slot, *signals)
         scans.tables_changed.connect(self._want)
