@@ -22,7 +22,8 @@ def main(folder: Path) -> None:
     study.tags.import_masks("seg", values)
     *learnt, unseen = study.scan_names
 
-    for event in study.training("example", epochs=3, scans=learnt):
+    # Short, and with one preset: the default tries two, for as long as it takes.
+    for event in study.training("example", preset="local", epochs=3, scans=learnt):
         if isinstance(event, mcwss.events.Epoch):
             print(f"epoch {event.epoch}: loss {event.losses['total']:.3f}")
 
