@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -259,8 +261,12 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
         ),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC"), "'TC' is no"),
         (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "XX=1"), "class 'XX'"),
-        (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=a"), "TC=a"),
-        (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=,"), "at least one"),
+        (
+            ("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=a"),
+            "no names of classes",
+        ),
+        (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=1x"), "whole numbers"),
+        (("tags", "from-masks", "{study}", "--masks", "seg", "--map", "TC=,"), "whole numbers"),
         (("segment", "{study}", "--model", "model-1", "--scans", ","), "names no scan"),
         (("tags", "from-masks", "{study}", "--masks", "no", "--map", "TC=1"), "no mask"),
         (("evaluate", "{study}", "--model", "model-1", *MASKS), "no scan to measure"),
@@ -361,3 +367,12 @@ def test_segment_tells_in_the_file_why_it_failed(run, trained_study, tmp_path):
     assert run("segment", trained_study.folder, "--model", "no", "--events", events)[0] == 2
     told = [from_line(line) for line in events.read_text("utf-8").splitlines()]
     assert isinstance(told[-1], Error)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_to_a_full_disk_is_told_in_one_line():
+    command = [sys.executable, "-m", "napari_mcwss", "export", "--help"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == ["error: cannot write the output: No space left on device"]

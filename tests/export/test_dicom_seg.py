@@ -1,11 +1,13 @@
 """DICOM segmentations lie on the voxels of the scan's series."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.dicom_series import write_series
+from helpers.dicom_series import write_enhanced, write_series
 
+from napari_mcwss.measurement.references import ReferenceMasks
 from napari_mcwss.segmentation.results import load_mask
 from napari_mcwss.study.study import Study
 
@@ -78,7 +80,11 @@ def test_a_scan_of_nifti_needs_its_series(run, segmented, tmp_path):
 @pytest.fixture
 def anna(tmp_path: Path, give_results) -> Study:
     """A study of an oblique DICOM scan, with a mask of the first and third of its classes."""
-    series = write_series(tmp_path / "scans" / "anna", OBLIQUE, np.ones((4, 7, 6), np.int16))
+    return study_of(write_series, tmp_path, give_results)
+
+
+def study_of(write, tmp_path: Path, give_results) -> Study:
+    series = write(tmp_path / "scans" / "anna", OBLIQUE, np.ones((4, 7, 6), np.int16))
     study = Study.create(
         tmp_path / "study",
         scans={"anna": [series]},
@@ -114,3 +120,30 @@ def test_a_series_without_frame_of_reference_is_named_and_stops_nothing(run, ann
     assert "no Frame Of Reference UID" in " ".join(err.split())
     assert "Traceback" not in err
     assert not (tmp_path / "seg").exists()
+
+
+def test_what_was_exported_is_read_back_as_reference_by_the_names_of_classes(run, anna, tmp_path):
+    assert export(run, anna, tmp_path / "seg")[0] == 0
+    mask = load_mask(anna, "model-1", "anna")
+    read = ReferenceMasks(anna, str(tmp_path / "seg"), {}).read("anna")
+    assert np.array_equal(read, [mask == k for k in (1, 2, 3)])
+    options = ("--model", "model-1", "--masks", tmp_path / "seg", "--scans", "anna")
+    code, _, _ = run("evaluate", anna.folder, *options, "--json", tmp_path / "scores.json")
+    assert code == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert {name: found["dice"] for name, found in scores["mean"].items()} == dict.fromkeys(
+        anna.class_names, 1
+    )
+    assert run("tags", "from-masks", anna.folder, "--masks", tmp_path / "seg")[0] == 0
+    tags = anna.tags.read("anna").values
+    assert np.array_equal(tags == 1, np.stack([(mask == k).any((1, 2)) for k in (1, 2, 3)], 1))
+
+
+def test_frames_of_an_enhanced_file_are_the_source_of_a_segmentation(run, give_results, tmp_path):
+    study = study_of(write_enhanced, tmp_path, give_results)
+    assert export(run, study, tmp_path / "seg")[0] == 0
+    found = hd.seg.segread(tmp_path / "seg" / "anna.dcm")
+    mask = load_mask(study, "model-1", "anna")
+    assert np.array_equal(placed(found, study.scan("anna").geometry), np.where(mask == 3, 2, mask))
+    read = ReferenceMasks(study, str(tmp_path / "seg"), {}).read("anna")
+    assert np.array_equal(read, [mask == k for k in (1, 2, 3)])

@@ -66,3 +66,29 @@ def write_series(
         image = image_of(affine, pixels, index, SeriesInstanceUID=uid, **more)
         image.save_as(folder / f"{uid}-{99 - index}", enforce_file_format=True)
     return folder
+
+
+def write_enhanced(folder: Path, affine: NDArray[np.float64], voxels: NDArray[np.int16]) -> Path:
+    """Write a series as one file of many frames, the last slice first; others as `write_series`."""
+    images = [image_of(affine, pixels, k) for k, pixels in enumerate(voxels)][::-1]
+    whole, shared = images[0], pydicom.Dataset()
+    measures, turns = pydicom.Dataset(), pydicom.Dataset()
+    measures.PixelSpacing, measures.SliceThickness = whole.PixelSpacing, whole.SliceThickness
+    turns.ImageOrientationPatient = whole.ImageOrientationPatient
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turns]
+    frames = []
+    for image in images:
+        place, values, frame = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        place.ImagePositionPatient = image.ImagePositionPatient
+        values.RescaleSlope, values.RescaleIntercept = 1, len(frames)
+        frame.PlanePositionSequence, frame.PixelValueTransformationSequence = [place], [values]
+        frames.append(frame)
+    whole.PixelData = b"".join(image.PixelData for image in images)
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(whole, name)
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = pydicom.uid.EnhancedMRImageStorage
+    whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = [shared], frames
+    whole.NumberOfFrames, whole.SeriesInstanceUID = len(frames), "1.2.5"
+    folder.mkdir(parents=True)
+    whole.save_as(folder / "all", enforce_file_format=True)
+    return folder

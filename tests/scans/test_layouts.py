@@ -202,7 +202,9 @@ def test_of_totalsegmentator(tmp_path):
     assert masks_of(tmp_path, "segmentations/liver", ["ct"]) == {
         s: f"{s}/segmentations/liver.nii.gz" for s in ("s0001", "s0002")
     }
-    names = ["segmentations/liver", "segmentations/spleen"]
+    folders = {s: f"{s}/segmentations" for s in ("s0001", "s0002")}
+    assert masks_of(tmp_path, "segmentations", ["ct"]) == folders
+    names = ["segmentations", "segmentations/liver", "segmentations/spleen"]
     assert offered_masks(tmp_path / "s0001/ct.nii.gz") == names
     assert find_scans(tmp_path / "s0001", ["ct"]) == {"s0001": [tmp_path / "s0001/ct.nii.gz"]}
 

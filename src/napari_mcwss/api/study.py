@@ -47,7 +47,7 @@ class Study(SegmentingStudy):
         *,
         scans: Sequence[str] | None = None,
         trust: str | None = None,
-        values: Mapping[str, int | Sequence[int]] | None = None,
+        values: Mapping[str, int | str | Sequence[int | str]] | None = None,
         replace: bool = False,
         resume: bool = False,
         restart: bool = False,
@@ -165,7 +165,7 @@ class Study(SegmentingStudy):
         self,
         model: str,
         masks: str | Path,
-        values: Mapping[str, int | Sequence[int]],
+        values: Mapping[str, int | str | Sequence[int | str]] | None = None,
         *,
         unions: Mapping[str, Sequence[str]] | None = None,
         scans: Sequence[str] | None = None,
@@ -178,9 +178,11 @@ class Study(SegmentingStudy):
             Name of the model.
         masks : str or Path
             Name of the mask among each scan's files, such as ``"seg"``, or a folder of
-            masks.
-        values : mapping of str to int or sequence of int
-            Values of each class in these masks, as ``{"TC": (1, 4), "ED": 2}``.
+            masks: images, folders with a file for each class, DICOM segmentations, or RT
+            structure sets.
+        values : mapping of str to int, str or sequence of these, optional
+            Values of each class in these masks, as ``{"TC": (1, 4), "ED": 2}``, or names
+            where masks have such; by default those of the classes.
         unions : mapping of str to sequence of str, optional
             Classes that are measured as one, as ``{"WT": ["TC", "ED"]}``.
         scans : sequence of str, optional
@@ -217,7 +219,7 @@ class Study(SegmentingStudy):
         from napari_mcwss.api.scores import Scores
         from napari_mcwss.measurement.evaluation import evaluate
 
-        found = evaluate(self, model, str(masks), values, unions=unions, scans=scans)
+        found = evaluate(self, model, str(masks), values or {}, unions=unions, scans=scans)
         return Scores(found.rows)
 
     def export(

@@ -19,7 +19,7 @@ def training_events(
     *,
     scans: Sequence[str] | None = None,
     trust: str | None = None,
-    values: Mapping[str, int | Sequence[int]] | None = None,
+    values: Mapping[str, int | str | Sequence[int | str]] | None = None,
     replace: bool = False,
     resume: bool = False,
     restart: bool = False,

@@ -1,7 +1,9 @@
 """Numbers and names as users read and type them."""
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
+from typing import Any
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -106,6 +108,47 @@ def names_in(text: str) -> list[str]:
     ['TC', 'ED']
     """
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+"""Signs that change the direction of what follows them, and so what is read."""
+
+
+def printable(data: Any) -> Any:
+    r"""Put a question mark for each sign that commands a terminal or turns a text around.
+
+    Parameters
+    ----------
+    data : str, or list, tuple or dict of these
+        Texts from a file that may come from a stranger; anything else stays as it is.
+
+    Examples
+    --------
+    >>> printable(["safe\x1b[2J", {"name": "a\u202eb"}, 3])
+    ['safe?[2J', {'name': 'a?b'}, 3]
+    """
+    if isinstance(data, str):
+        return "".join("?" if _commands(sign) else sign for sign in data)
+    if isinstance(data, list | tuple):
+        return type(data)(map(printable, data))
+    if isinstance(data, dict):
+        return {printable(key): printable(value) for key, value in data.items()}
+    return data
+
+
+def _commands(sign: str) -> bool:
+    return (unicodedata.category(sign) in ("Cc", "Cs") and sign != "\n") or ord(sign) in _TURNING
+
+
+def cell_text(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
+
+    Examples
+    --------
+    >>> cell_text("=1+1"), cell_text("core")
+    ("'=1+1", 'core')
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def bytes_text(size: int) -> str:

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.base.text import names_in, names_text
+from napari_mcwss.base.text import names_in, names_text, printable
 from napari_mcwss.base.version import __version__
 from napari_mcwss.cli.changes import classes_app, rename_study, scans_app
 from napari_mcwss.cli.encoders import encoders
@@ -30,6 +30,7 @@ from napari_mcwss.cli.options import (
     Masks,
     ModelName,
     Scans,
+    Stacks,
     StudyFolder,
     Unions,
     chosen,
@@ -41,6 +42,7 @@ from napari_mcwss.cli.sample import sample
 from napari_mcwss.cli.segment import segment
 from napari_mcwss.cli.tags import tags_app
 from napari_mcwss.cli.train import train
+from napari_mcwss.scans.finding import find_stacks
 from napari_mcwss.study.study import Study
 
 ORDER = (
@@ -103,13 +105,19 @@ def main() -> None:
         # Python itself tells a warning once for each line of code that raises it.
         if str(message) not in told:
             told.add(str(message))
-            stderr.print(f"warning: {message}", style="yellow", highlight=False)
+            stderr.print(f"warning: {printable(str(message))}", style="yellow", highlight=False)
 
     warnings.showwarning = show_warning
     try:
         app()
     except McwssError as error:
-        stderr.print(f"error: {error}", style="red", highlight=False)
+        stderr.print(f"error: {printable(str(error))}", style="red", highlight=False)
+        sys.exit(2)
+    except OSError as error:
+        # Of a stream, such as standard output on a full disk.
+        if error.filename is not None:
+            raise
+        stderr.print(f"error: cannot write the output: {error.strerror}", style="red")
         sys.exit(2)
 
 
@@ -164,6 +172,7 @@ def new(
             "pictures, else the ends of the file names."
         ),
     ] = None,
+    stacks: Stacks = False,
 ) -> None:
     """Make a study of scans where they are.
 
@@ -178,7 +187,8 @@ def new(
     if channels is not None and ";" in channels:
         raise McwssError(f"--channels {channels!r}: separate the names with commas")
     refuse_joined(classes, "--class TC --class ED")
-    made = Study.create(study, scans=scans, channels=names, classes=classes)
+    found = find_stacks(scans) if stacks else scans
+    made = Study.create(study, scans=found, channels=names, classes=classes)
     typer.echo(
         f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
         f"classes {', '.join(made.class_names)}"
@@ -221,7 +231,7 @@ def evaluate(
     study: StudyFolder,
     model: ModelName,
     masks: Masks,
-    values: Map,
+    values: Map = None,
     union: Unions = None,
     scans: Scans = None,
     json_file: Annotated[

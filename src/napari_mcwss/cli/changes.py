@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.text import names_in
-from napari_mcwss.cli.options import StudyFolder, assignment, refuse_joined
-from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.cli.options import Stacks, StudyFolder, assignment, refuse_joined
+from napari_mcwss.scans.finding import find_scans, find_stacks
 from napari_mcwss.study.study import ClassSpec, Study
 from napari_mcwss.training.checkpoints.unfinished import refuse_while_training
 
@@ -96,10 +96,11 @@ def order_classes(study: StudyFolder, names: Names) -> None:
 def add_scans(
     study: StudyFolder,
     folder: Annotated[Path, typer.Argument(help="Folder of scans, as of the command new.")],
+    stacks: Stacks = False,
 ) -> None:
     """Add the scans of a folder; one that had been removed comes back with its tags."""
     opened = Study.open(study)
-    found = find_scans(folder, opened.channels)
+    found = find_stacks(folder) if stacks else find_scans(folder, opened.channels)
     # Names can change: those made of the names of folders depend on the other folders.
     there = {opened.files(name) for name in opened.scan_names}
     new = {name: files for name, files in found.items() if (*files,) not in there}

@@ -28,7 +28,7 @@ def _indices(text: str, _: Study) -> list[int]:
 
 _TEXTS: dict[Any, tuple[Any, Callable[[Any, Study], Any]]] = {
     Sequence[int] | None: (str | None, _indices),
-    Mapping[str, Sequence[int]] | None: (
+    Mapping[str, Sequence[int | str]] | None: (
         list[str] | None,
         lambda texts, study: mapping(texts, study.class_names),
     ),

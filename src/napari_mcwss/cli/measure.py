@@ -9,7 +9,7 @@ from rich.console import Console
 
 from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import Scans, StudyFolder, Unions, chosen, mapping, unions
+from napari_mcwss.cli.options import Map, Scans, StudyFolder, Unions, chosen, mapping, unions
 from napari_mcwss.study.study import Study
 
 
@@ -28,9 +28,7 @@ def measure(
             help="Reference masks to compare with: their name among each scan's files, or a folder."
         ),
     ] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--map", help="Mask values of a class, as TC=1,4.")
-    ] = None,
+    values: Map = None,
     union: Unions = None,
     spacing: Annotated[
         str | None,

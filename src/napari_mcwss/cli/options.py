@@ -9,6 +9,7 @@ import typer
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
 from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, kinds_text, steps_text
+from napari_mcwss.tags.mask_values import values_of_class
 
 StudyFolder = Annotated[Path, typer.Argument(help="Folder of the study.", metavar="STUDY")]
 Scans = Annotated[str | None, typer.Option(help="Names of scans, separated by commas.")]
@@ -46,8 +47,23 @@ Volumes = Annotated[
         "TC=2:60, or TC=:60. Its threshold is moved to fit, in each scan.",
     ),
 ]
-Map = Annotated[list[str], typer.Option("--map", help="Mask values of a class, as TC=1,4.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Mask values of a class, as TC=1,4, or its names where masks have such. "
+        "Without it, masks must have the names of the classes.",
+    ),
+]
 
+Stacks = Annotated[
+    bool,
+    typer.Option(
+        "--stacks",
+        help="Take each folder of pictures as one volume, and its files as slices in the order of "
+        "their names.",
+    ),
+]
 Unions = Annotated[
     list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
 ]
@@ -99,16 +115,16 @@ def unions(values: Sequence[str] | None) -> dict[str, list[str]]:
     return {name: names_in(members) for name, members in map(assignment, values or [])}
 
 
-def mapping(values: Sequence[str], classes: Sequence[str]) -> dict[str, tuple[int, ...]]:
+def mapping(
+    values: Sequence[str] | None, classes: Sequence[str]
+) -> dict[str, tuple[int | str, ...]]:
     """Return the mask values of each class in the options ``--map``."""
-    found: dict[str, tuple[int, ...]] = {}
-    for name, numbers in map(assignment, values):
+    found: dict[str, tuple[int | str, ...]] = {}
+    for name, numbers in map(assignment, values or []):
         if name not in classes:
             raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
-        if not all(number.isdecimal() for number in names_in(numbers)):
-            raise McwssError(f"--map {name}={numbers}: expected whole numbers, as {name}=1,4")
-        added = tuple(int(number) for number in names_in(numbers))
-        if not added:
-            raise McwssError(f"--map {name}={numbers}: expected at least one value, as {name}=1,4")
-        found[name] = found.get(name, ()) + added
+        try:
+            found[name] = (*found.get(name, ()), *values_of_class(numbers))
+        except McwssError as error:
+            raise McwssError(f"--map {name}: {error}") from error
     return found

@@ -48,7 +48,7 @@ Overwrite = Annotated[
 def tags_from_masks(
     study: StudyFolder,
     masks: Masks,
-    values: Map,
+    values: Map = None,
     scans: Scans = None,
     overwrite: Overwrite = None,
 ) -> None:

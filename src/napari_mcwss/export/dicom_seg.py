@@ -71,10 +71,7 @@ def export_dicom_seg(
             mask = on_series(case, slices, series)
             images = [image.data for image in slices]
             if any(image.frame for image in slices):
-                raise McwssError(
-                    f"series '{series}' is an enhanced image of many frames, of which no "
-                    "segmentation can be written: export its masks as NIfTI"
-                )
+                images, mask = _of_frames(slices, mask, series)
             if not mask.any():
                 raise McwssError(f"mask of scan {case.scan.name} is empty: nothing to write")
             segmentation(study, model, mask, images).save_as(folder / f"{case.scan.name}.dcm")
@@ -140,6 +137,21 @@ def on_series(case: ExportCase, images: Sequence["Image"], folder: Path) -> NDAr
             "that it was converted from"
         )
     return np.ascontiguousarray(grid.to_source(case.mask).transpose(2, 1, 0))
+
+
+def _of_frames(
+    slices: Sequence["Image"], mask: NDArray[np.uint8], folder: Path
+) -> "tuple[list[Dataset], NDArray[np.uint8]]":
+    """Return the file of all frames, and the mask in their order."""
+    whole = slices[0].data
+    frames = [image.frame for image in slices]
+    count = int(whole.get("NumberOfFrames") or 1)
+    if len({image.file for image in slices}) > 1 or sorted(frames) != list(range(count)):
+        raise McwssError(
+            f"series '{folder}' has its slices as frames of several files, or not all of them, of "
+            "which no segmentation can be written: export its masks as NIfTI"
+        )
+    return [whole], mask[np.argsort(frames)]
 
 
 def segmentation(

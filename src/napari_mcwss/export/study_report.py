@@ -35,7 +35,7 @@ def report_study(
         },
     ] = None,
     values: Annotated[
-        Mapping[str, Sequence[int]] | None,
+        Mapping[str, Sequence[int | str]] | None,
         {"label": "Their values", "tooltip": "Mask values of a class, as TC=1,4."},
     ] = None,
     unions: Annotated[

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 
-ClassValues = Mapping[str, int | Sequence[int]]
-"""The values of each class in a label image, such as ``{"TC": (1, 4), "ED": 2}``."""
+ClassValues = Mapping[str, int | str | Sequence[int | str]]
+"""The values of each class in a label image, such as ``{"TC": (1, 4), "ED": 2}``, or names."""
 
 
-def as_tuples(values: ClassValues) -> dict[str, tuple[int, ...]]:
+def as_tuples(values: ClassValues) -> dict[str, tuple[int | str, ...]]:
     """Return the values of each class as a tuple.
 
     Examples
@@ -19,13 +19,13 @@ def as_tuples(values: ClassValues) -> dict[str, tuple[int, ...]]:
     >>> as_tuples({"TC": [1, 4], "ED": 2})
     {'TC': (1, 4), 'ED': (2,)}
     """
-    return {name: (v,) if isinstance(v, int) else tuple(v) for name, v in values.items()}
+    return {name: (v,) if isinstance(v, int | str) else tuple(v) for name, v in values.items()}
 
 
 def class_masks(
     labels: NDArray[np.integer],
     classes: Sequence[str],
-    values: Mapping[str, Sequence[int]] | None = None,
+    values: Mapping[str, Sequence[int | str]] | None = None,
 ) -> NDArray[np.bool_]:
     """Split labels ``(z, y, x)``, 0 background, into boolean masks ``(K, z, y, x)``, one per class.
 
@@ -48,12 +48,19 @@ def class_masks(
     """
     if values is None:
         return np.stack([labels == k for k in range(1, len(classes) + 1)])
-    if set(values) != set(classes):
+    check_values(values, classes)
+    if any(isinstance(value, str) for given in values.values() for value in given):
+        raise McwssError("labels have no names: give each class its values, such as TC=1,4")
+    return np.stack([np.isin(labels, values[name]) for name in classes])
+
+
+def check_values(values: Iterable[str], classes: Sequence[str]) -> None:
+    """Refuse values that are not given for each of the classes, and no others."""
+    if {*values} != {*classes}:
         raise McwssError(
             f"mask values are given for {_listed(values)}, but the classes are "
             f"{_listed(classes)}: give each class its values, such as TC=1,4"
         )
-    return np.stack([np.isin(labels, values[name]) for name in classes])
 
 
 def with_unions(

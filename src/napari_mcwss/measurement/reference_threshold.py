@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.references import read_references, scans_with_mask
 from napari_mcwss.model.checkpoint import read_info
+from napari_mcwss.scans.labels import Label
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.results import has_result, load_result, no_result
 from napari_mcwss.segmentation.segment import mask_of
@@ -23,7 +24,7 @@ def dice_by_threshold(
     study: Study,
     model: str,
     masks: str,
-    mapping: Mapping[str, Sequence[int]],
+    mapping: Mapping[str, Sequence[Label]],
     scans: Sequence[str] | None = None,
     rules: MaskSettings | None = None,
 ) -> Iterator[tuple[str, dict[float, float]]]:

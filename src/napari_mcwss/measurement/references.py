@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.measurement.class_masks import class_masks
+from napari_mcwss.measurement.class_masks import check_values
 from napari_mcwss.scans.finding import find_masks
-from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.scans.labels import Label
+from napari_mcwss.scans.labels import read_labels as read_labels_of
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.mask_values import MaskValues
 
@@ -18,10 +19,12 @@ class ReferenceMasks:
     """Masks in files, one per scan.
 
     They are in a folder, or named `masks` beside the scans, as in `find_masks`; `values` are the
-    values of each class.
+    values of each class in them, or the names that they have there, by default those of the
+    classes.
     """
 
-    def __init__(self, study: Study, masks: str, values: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, study: Study, masks: str, values: Mapping[str, Sequence[Label]]) -> None:
+        values = values or {name: (name,) for name in study.class_names}
         self._study, self._masks, self._values = study, masks, values
         # The masks of all scans are looked for together: none is taken for another's.
         self._files = {scan: study.files(scan)[0] for scan in study.scan_names}
@@ -42,22 +45,24 @@ class ReferenceMasks:
 
     def read(self, scan: str) -> NDArray[np.bool_]:
         """Read a scan's masks, bool ``(classes, z, y, x)``."""
-        mask = read_mask(self.path(scan), self._study.scan(scan).geometry)
-        self._found.add(mask)
+        check_values(self._values, self._study.class_names)
+        mask = read_labels_of(self.path(scan), self._study.scan(scan).geometry)
+        self._found.add(mask.found)
         self._read.add(scan)
-        return class_masks(mask, self._study.class_names, self._values)
+        return np.stack([mask.voxels(self._values[name]) for name in self._study.class_names])
 
     def check(self) -> None:
         """Refuse values that do not fit the masks read so far, as `MaskValues.check` does."""
         # A class that these scans just do not have is in the masks of others.
         for scan in self._study.scan_names:
             if self._found.missing and scan not in self._read and self.has(scan):
-                self._found.add(read_mask(self.path(scan), self._study.scan(scan).geometry))
+                geometry = self._study.scan(scan).geometry
+                self._found.add(read_labels_of(self.path(scan), geometry).found)
         self._found.check()
 
 
 def read_references(
-    study: Study, masks: str, values: Mapping[str, Sequence[int]], scans: Sequence[str]
+    study: Study, masks: str, values: Mapping[str, Sequence[Label]], scans: Sequence[str]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Read names and masks, bool ``(classes, z, y, x)``, of scans, one at a time.
 
@@ -81,7 +86,7 @@ def scans_with_mask(study: Study, masks: str, scans: Sequence[str]) -> list[str]
 
 
 def read_labels(
-    study: Study, masks: str, values: Mapping[str, Sequence[int]], scans: Sequence[str]
+    study: Study, masks: str, values: Mapping[str, Sequence[Label]], scans: Sequence[str]
 ) -> dict[str, NDArray[np.uint8]]:
     """Read masks as label images, uint8 ``(z, y, x)``: 0 background, k + 1 class k.
 

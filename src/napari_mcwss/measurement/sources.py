@@ -11,6 +11,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.references import ReferenceMasks
 from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.labels import Label
 from napari_mcwss.segmentation.corrected import CORRECTED, is_corrected, read_corrected
 from napari_mcwss.study.study import Study
 
@@ -81,21 +82,21 @@ class MaskSource:
 
     @classmethod
     def of_files(
-        cls, study: Study, masks: str, values: Mapping[str, Sequence[int]] | None = None
+        cls, study: Study, masks: str, values: Mapping[str, Sequence[Label]] | None = None
     ) -> "MaskSource":
         """Take masks in files, found as in `find_masks` and named after their folder.
 
         Parameters
         ----------
         values : mapping, optional
-            Class name to its values in the masks; by default 1 for the first
-            class, 2 for the second, and so on.
+            Class name to its values in the masks, or names; by default the name of the class, or
+            1 for the first class, 2 for the second, and so on.
 
         Raises
         ------
         McwssError
             If no scan has a mask there.
         """
-        given = values or {name: (k,) for k, name in enumerate(study.class_names, 1)}
+        given = values or {name: (k, name) for k, name in enumerate(study.class_names, 1)}
         files = find_masks(masks, {s: study.files(s)[0] for s in study.scan_names}, partial=True)
         return cls(Path(masks).name, files.__contains__, ReferenceMasks(study, masks, given).read)

@@ -24,7 +24,7 @@ Paths = str | Sequence[str]
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """Return the reader of volumes; None for pictures, which napari reads, and other files."""
     paths = [path] if isinstance(path, str) else path
-    formats = [format_named(Path(name)) for name in paths]
+    formats = [format_named(_with_header(Path(name))) for name in paths]
     return read_layers if all(found and found.spatial for found in formats) else None
 
 
@@ -35,13 +35,22 @@ def read_layers(path: Paths) -> list[LayerData]:
     notification tells of damaged files, and the others are read.
     """
     layers: list[LayerData] = []
-    for file in map(Path, [path] if isinstance(path, str) else path):
+    files = map(Path, [path] if isinstance(path, str) else path)
+    # Both files of an Analyze image are often dropped together.
+    for file in dict.fromkeys(map(_with_header, files)):
         try:
             layers += _read(file)
         except McwssError as error:
             show_error(str(error))
     # For napari, [(None,)] is a file that was read and has no layers.
     return layers or [(None,)]
+
+
+def _with_header(file: Path) -> Path:
+    """Return the header of an image in two files; any other file as it is."""
+    if file.suffix.lower() != ".img":
+        return file
+    return file.with_suffix(".HDR" if file.suffix.isupper() else ".hdr")
 
 
 def _read(file: Path) -> list[LayerData]:

@@ -11,6 +11,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.file_names import guess_channels, images_in
 from napari_mcwss.scans.finding import find_scans, scan_folders, scans_among
 from napari_mcwss.scans.formats.registry import format_of
+from napari_mcwss.scans.formats.slices import SLICES
 from napari_mcwss.scans.layouts import (
     bids_scans,
     image_folders,
@@ -96,7 +97,8 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
         folder = of_a_scan[0].parent
         raise McwssError(
             f"'{folder}' holds {len(of_a_scan)} images: expected those of one scan: if each is a "
-            "scan, choose this folder; else name the channels"
+            "scan, choose this folder; if each is a slice, say so (--stacks); else name the "
+            "channels"
         )
     return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
 
@@ -151,7 +153,9 @@ def _any_coloured(files: Iterable[Path]) -> bool:
         (kind, path)
         for path in files
         # The headers of other formats take longer to read.
-        if (kind := format_of(path)) and not kind.spatial and kind.read_header(path).coloured
+        if (kind := format_of(path) or (SLICES if path.is_dir() else None))
+        and not kind.spatial
+        and kind.read_header(path).coloured
     )
     return any(
         np.ptp(kind.read_voxels(path, len(COLOURS)), axis=0).any()

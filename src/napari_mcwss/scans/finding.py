@@ -20,7 +20,9 @@ from napari_mcwss.scans.file_names import (
     numbered_masks,
     prefix_of,
 )
+from napari_mcwss.scans.formats.dicom_masks import SUFFIX, is_dicom_mask
 from napari_mcwss.scans.formats.registry import format_of, formats_text, stem_of
+from napari_mcwss.scans.formats.slices import slices_in
 from napari_mcwss.scans.layouts import (
     MASK_FOLDER,
     bids_masks,
@@ -94,6 +96,27 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     return _validly_named(scans)
 
 
+def find_stacks(folder: Path) -> dict[str, list[Path]]:
+    """Find folders of pictures that are the slices of one scan each.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder with a sub-folder for each scan, or the folder of the only scan.
+
+    Returns
+    -------
+    dict of str to list of Path
+        The folder of each scan by its name; empty if there is none.
+    """
+    if not folder.is_dir():
+        raise McwssError(f"'{folder}' is not a folder: name the folder that holds the scans")
+    subs = [sub for sub in scan_folders(folder) if len(slices_in(sub)) > 1]
+    if not subs and len(slices_in(folder)) > 1:
+        subs = [folder]
+    return _validly_named({sub.name: [sub] for sub in subs})
+
+
 def scan_folders(folder: Path) -> list[Path]:
     """List the sub-folders that may be scans, without hidden ones and those of masks."""
     return [
@@ -120,7 +143,8 @@ def find_masks(
         data set as `find_scans` recognises it; or the name of the masks beside the scans' own
         files, where they are found as channels are (``segmentations/liver``: in a folder there),
         or of a folder beside the scans' own, such as ``labelsTr``. The mask of ``volume-0`` may be
-        called ``segmentation-0``.
+        called ``segmentation-0``. A mask may be any that `scans.labels.read_labels` reads, such
+        as a folder with a file for each class.
     files : mapping of str to Path
         Any file of each scan, for all scans of a study: scans may share a folder.
     only : collection of str, optional
@@ -170,7 +194,8 @@ def offered_masks(file: Path) -> list[str]:
     -------
     list of str
         The folder of masks beside the folder of the file, or the BIDS data set of the file; or
-        else the names of masks beside the file, and of those in a folder of masks there.
+        else the names of masks beside the file, of a folder with several masks there, and of the
+        masks in it.
     """
     if labels := label_folder(file.parent):
         return [labels.name]
@@ -183,9 +208,11 @@ def offered_masks(file: Path) -> list[str]:
     stems = map(stem_of, numbered_masks(beside))
     names += sorted({stem[: -len(number_of(stem)) - 1] for stem in stems} - {*names})
     subs = [sub for sub in sorted(file.parent.iterdir()) if MASK_FOLDER.fullmatch(sub.name)]
-    return names + [
-        f"{sub.name}/{stem_of(path)}" for sub in subs if sub.is_dir() for path in images_in(sub)
-    ]
+    for sub in subs:
+        inside = images_in(sub) if sub.is_dir() and format_of(sub) is None else []
+        names += [sub.name] * (len(inside) > 1)
+        names += [f"{sub.name}/{stem_of(path)}" for path in inside]
+    return names
 
 
 class _MaskPlaces:
@@ -210,9 +237,11 @@ class _MaskPlaces:
         if len(own) > 1:
             raise _ambiguous(f"the mask of {scan}", *own[:2])
         for folder, names in self._places(scan):
-            best = (_best(self._images_in(folder), name, named) for name in names)
-            if mask := next((path for path in best if path is not None), None):
-                return mask
+            # A folder with a mask for each class, where there is no file.
+            for listed in (self._images_in(folder), self._folders_in(folder)):
+                best = (_best(listed, name, named) for name in names)
+                if mask := next((path for path in best if path is not None), None):
+                    return mask
         return own[0] if own else None
 
     def missing(self, scan: str) -> McwssError:
@@ -254,11 +283,27 @@ class _MaskPlaces:
         """List a folder, one of masks without scans; none if it is missing beside a scan."""
         if folder not in self._listed:
             there = folder.is_dir() or self._given.name == self._masks
-            images = images_in(folder) if there else []
+            images = images_in(folder) + _dicom_masks_in(folder) if there else []
             if self._given.is_dir():
                 images = [path for path in images if os.path.realpath(path) not in self._own]
             self._listed[folder] = images
         return self._listed[folder]
+
+    def _folders_in(self, folder: Path) -> list[Path]:
+        """List the folders in a folder that hold a mask for each class."""
+        subs = sorted(sub for sub in folder.iterdir() if sub.is_dir()) if folder.is_dir() else []
+        own = {str(Path(path).parent) for path in self._own}
+        return [
+            sub
+            for sub in subs
+            if format_of(sub) is None and os.path.realpath(sub) not in own and images_in(sub)
+        ]
+
+
+def _dicom_masks_in(folder: Path) -> list[Path]:
+    """List DICOM segmentations and structure sets among the files of a folder."""
+    named = sorted(path for path in folder.iterdir() if path.name.lower().endswith(SUFFIX))
+    return [path for path in named if is_dicom_mask(path)]
 
 
 def _scans_of_data_set(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:

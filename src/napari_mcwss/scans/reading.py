@@ -12,6 +12,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.reading import readable, refuse_more_than_memory
 from napari_mcwss.base.text import size_text
 from napari_mcwss.scans.formats.registry import format_of, formats_text
+from napari_mcwss.scans.formats.slices import SLICES, slices_in
 from napari_mcwss.scans.scan import COLOURS, Scan
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def read_header(path: Path) -> Header:
     Parameters
     ----------
     path : Path
-        A file or folder of one of the formats in `scans.formats.registry`.
+        A file or folder of one of the formats in `scans.formats.registry`, or a folder of
+        pictures that are the slices of one volume.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
     counts = [1 if h.coloured and len(channels) != 3 else h.channels for h in headers]
     if counts == [1] and tuple(channels) == COLOURS and not formats[0].spatial:
         counts = [len(COLOURS)]
-    if sum(counts) != len(channels) or (len(paths) > 1 and set(counts) != {1}):
+    if not channels or sum(counts) != len(channels) or (len(paths) > 1 and set(counts) != {1}):
         found = ", ".join(
             f"{header.path.name} ({count})" for header, count in zip(headers, counts, strict=True)
         )
@@ -175,6 +177,15 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
     UserWarning
         If the mask and the scan differ in position.
     """
+    channels = read_mask_channels(path, geometry)
+    if len(channels) > 1:
+        raise McwssError(f"mask '{path}' has {len(channels)} channels: expected one: split it")
+    mask: NDArray[np.int32] = channels[0]
+    return mask
+
+
+def read_mask_channels(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]:
+    """Read a mask with any number of channels, ``(channel, z, y, x)``, as `read_mask` does."""
     kind = _known_format(path)
     header = kind.read_header(path)
     if geometry is not None:
@@ -192,18 +203,18 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
         if difference:
             warnings.warn(f"scan and mask '{path}' differ: {difference}", stacklevel=2)
     voxels = kind.read_mask(path) if kind.read_mask else kind.read_voxels(path, 1)
-    if len(voxels) > 1:
-        raise McwssError(f"mask '{path}' has {len(voxels)} channels: expected one: split it")
     with readable(path):
-        values = header.geometry.to_canonical(voxels[0])
+        values = header.geometry.to_canonical(voxels)
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, nan=0.0)
         rounded = np.rint(values)
         far = np.abs(values - rounded) > _LARGEST_ROUNDING
         if far.any():
+            likely = values.min() >= 0 and values.max() <= 1
             raise McwssError(
-                f"mask '{path}' holds values such as {values[far][0]:.3g}: expected whole "
-                "numbers: choose a mask instead of an image"
+                f"mask '{path}' holds {'probabilities, such as' if likely else 'values such as'} "
+                f"{values[far][0]:.3g}: expected whole numbers: "
+                f"{'threshold it' if likely else 'choose a mask instead of an image'}"
             )
         values = rounded
     limits = np.iinfo(np.int32)
@@ -217,6 +228,8 @@ def read_mask(path: Path, geometry: Geometry | None = None) -> NDArray[np.int32]
 
 def _known_format(path: Path) -> Format:
     found = format_of(path)
+    if found is None and path.is_dir() and slices_in(path):
+        return SLICES
     if found is None:
         raise McwssError(f"'{path}' is not of a format that can be read: expected {formats_text()}")
     return found

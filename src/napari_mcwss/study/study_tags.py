@@ -55,7 +55,7 @@ class StudyTags(TagStore):
     def import_masks(
         self,
         masks: str | Path,
-        values: Mapping[str, int | Sequence[int]],
+        values: Mapping[str, int | str | Sequence[int | str]] | None = None,
         scans: Sequence[str] | None = None,
         *,
         overwrite: bool = False,
@@ -68,8 +68,9 @@ class StudyTags(TagStore):
         masks : str or Path
             Name of the mask among each scan's files, such as ``"seg"``, or a
             folder of masks.
-        values : mapping of str to int or sequence of int
-            Values of each class in the masks, as ``{"TC": (1, 4), "ED": 2}``.
+        values : mapping of str to int, str or sequence of these, optional
+            Values of each class in the masks, as ``{"TC": (1, 4), "ED": 2}``, or names where
+            masks have such; by default those of the classes.
         scans : sequence of str, optional
             Names of the scans; all of the study if not given.
         overwrite, keep : bool

@@ -13,10 +13,10 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.finding import find_masks
-from napari_mcwss.scans.reading import read_mask
+from napari_mcwss.scans.labels import Label, read_labels
 from napari_mcwss.study.description import Description
 from napari_mcwss.study.layout import STUDY_FILE
-from napari_mcwss.tags.importing import ImportPlan, tags_from_mask
+from napari_mcwss.tags.importing import ImportPlan
 from napari_mcwss.tags.mask_values import MaskValues
 from napari_mcwss.tags.scan_tags import ScanTags
 from napari_mcwss.tags.spreadsheets import read_spreadsheets, write_long
@@ -137,7 +137,7 @@ def _tags_of_study(
 def tags_of_masks(
     study: TaggedStudy,
     masks: Mapping[str, Path],
-    mapping: Mapping[str, Sequence[int]],
+    mapping: Mapping[str, Sequence[Label]],
     warn: Callable[[str], None] = _warn,
 ) -> Iterator[tuple[str, TagTable]]:
     """Derive tags from masks, one scan at a time.
@@ -147,8 +147,8 @@ def tags_of_masks(
     study : Study
     masks : mapping of str to Path
         Scan to its mask.
-    mapping : mapping of str to sequence of int
-        Class name to its values in the masks; other classes are unknown in the tables.
+    mapping : mapping of str to sequence of int or str
+        Class name to its values in the masks, or names; other classes are unknown in the tables.
     warn : callable
         As for `MaskValues.check`.
 
@@ -167,9 +167,10 @@ def tags_of_masks(
     for scan, path in masks.items():
         geometry = study.scan(scan).geometry
         table = TagTable.empty(geometry.shape[0], study.class_names)
-        mask = read_mask(path, geometry)
-        values.add(mask)
-        table.update(tags_from_mask(mask, mapping))
+        mask = read_labels(path, geometry)
+        values.add(mask.found)
+        columns = [mask.voxels(wanted).any(axis=(1, 2)) for wanted in mapping.values()]
+        table.update(TagTable(tuple(mapping), np.stack(columns, axis=1).astype(np.int8)))
         yield scan, table
     values.check(warn)
 
@@ -177,7 +178,7 @@ def tags_of_masks(
 def plan_masks(
     study: TaggedStudy,
     masks: str | Path,
-    values: Mapping[str, int | Sequence[int]],
+    values: Mapping[str, int | str | Sequence[Label]] | None = None,
     scans: Sequence[str] | None = None,
     progress: Callable[[ScanTables, int], ScanTables] = lambda tables, _: tables,
 ) -> ImportPlan:
@@ -199,8 +200,8 @@ def plan_masks(
     files = {name: study.files(name)[0] for name in study.scan_names}
     found = find_masks(str(masks), files, only=names)
     mapping = {
-        name: (given,) if isinstance(given, int | np.integer) else given
-        for name, given in values.items()
+        name: (given,) if isinstance(given, int | str | np.integer) else given
+        for name, given in (values or {name: name for name in study.class_names}).items()
     }
     tables = dict(progress(tags_of_masks(study, found, mapping), len(found)))
     return ImportPlan({name: study.tags.read(name) for name in names}, tables)

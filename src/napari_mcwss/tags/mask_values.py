@@ -5,14 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.names import same_file
+from napari_mcwss.base.text import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
 
 def _warn(text: str) -> None:
@@ -24,29 +22,32 @@ class MaskValues:
 
     Parameters
     ----------
-    mapping : mapping of str to sequence of int
-        Class name to its values in the masks.
+    mapping : mapping of str to sequence of int or str
+        Class name to its values, or their names, in the masks.
 
     Examples
     --------
     >>> values = MaskValues({"core": [1, 4], "oedema": [2]})
-    >>> values.add(np.array([[0, 1], [2, 2]]))
+    >>> values.add([0, 1, 2])
     >>> values.missing
     []
     """
 
-    def __init__(self, mapping: Mapping[str, Sequence[int]]) -> None:
-        self._mapping = mapping
-        self._found: set[int] = set()
+    def __init__(self, mapping: Mapping[str, Sequence[int | str]]) -> None:
+        self._mapping = {name: tuple(map(_key, values)) for name, values in mapping.items()}
+        self._found: dict[int | str, int | str] = {}
 
-    def add(self, mask: NDArray[np.integer]) -> None:
-        """Add the values of a mask of any shape."""
-        self._found.update(np.unique(mask).tolist())
+    def add(self, found: Iterable[int | str]) -> None:
+        """Add the values of a mask, or their names."""
+        for value in found:
+            self._found.setdefault(_key(value), value)
 
     @property
     def missing(self) -> list[str]:
         """Classes without a voxel in any mask."""
-        return [name for name, values in self._mapping.items() if self._found.isdisjoint(values)]
+        return [
+            name for name, values in self._mapping.items() if self._found.keys().isdisjoint(values)
+        ]
 
     def check(self, warn: Callable[[str], None] = _warn) -> None:
         """Check the mapping against the masks.
@@ -63,25 +64,53 @@ class MaskValues:
         McwssError
             If a class is in no mask, and the masks have values of no class.
         """
-        given = {value for values in self._mapping.values() for value in values}
-        left_out = self._found - given - {0}
+        kinds = set(map(type, self._found))
+        given = {v for values in self._mapping.values() for v in values if type(v) in kinds}
+        left_out = {self._found[key] for key in self._found.keys() - given - {0}}
         if self.missing:
             name = self.missing[0]
             text = (
                 f"no mask has a value of {name} ({_listed(self._mapping[name])}), found "
-                f"{_listed(self._found)}"
+                f"{_listed(self._found.values())}"
             )
             if left_out:
                 raise McwssError(
                     f"{text}: name the value of {name}, or give only values of other classes"
                 )
             warn(f"{text}: {name} is absent everywhere")
-        elif left_out and (absent := given - self._found):
+        elif left_out and (absent := given - self._found.keys()):
             warn(
                 f"no mask has the value {_listed(absent)}; found {_listed(left_out)}, which "
                 "belongs to no class"
             )
 
 
-def _listed(values: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(values))) or "none"
+def values_of_class(text: str) -> tuple[int, ...] | tuple[str, ...]:
+    """Read the values of a class, or the names that it has in masks, separated by commas.
+
+    Raises
+    ------
+    McwssError
+        If there is neither a value nor a name, there are both, or a name begins with no letter.
+
+    Examples
+    --------
+    >>> values_of_class("1, 4"), values_of_class("liver left,liver right")
+    ((1, 4), ('liver left', 'liver right'))
+    """
+    parts = names_in(text)
+    if parts and all(part.isdecimal() for part in parts):
+        return tuple(map(int, parts))
+    if not parts or not all(part[0].isalpha() for part in parts):
+        raise McwssError(f"found {text!r}: expected whole numbers, as 1,4, or names in the masks")
+    return tuple(parts)
+
+
+def _key(value: int | str) -> int | str:
+    return same_file(value) if isinstance(value, str) else value
+
+
+def _listed(values: Iterable[int | str]) -> str:
+    numbers = sorted(value for value in values if isinstance(value, int))
+    names = sorted(value for value in values if isinstance(value, str))
+    return ", ".join([*map(str, numbers), *names]) or "none"

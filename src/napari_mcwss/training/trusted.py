@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.references import read_labels, scans_with_mask
+from napari_mcwss.scans.labels import Label
 from napari_mcwss.segmentation.corrected import CORRECTED, trusted_masks
 from napari_mcwss.study.study import Study
 
@@ -14,7 +15,7 @@ from napari_mcwss.study.study import Study
 def read_trusted(
     study: Study,
     masks: str,
-    values: Mapping[str, Sequence[int]] | None = None,
+    values: Mapping[str, Sequence[Label]] | None = None,
     scans: Sequence[str] | None = None,
 ) -> dict[str, NDArray[np.uint8]]:
     """Read the masks that a training takes as they are, of all scans or the given ones.
@@ -36,5 +37,5 @@ def read_trusted(
     names = scans_with_mask(study, masks, scans or study.scan_names)
     if not names:
         raise McwssError(f"--trust {masks}: found no mask of any scan: name a folder with some")
-    own = {name: (label,) for label, name in enumerate(study.class_names, 1)}
+    own = {name: (label, name) for label, name in enumerate(study.class_names, 1)}
     return read_labels(study, masks, values or own, names)

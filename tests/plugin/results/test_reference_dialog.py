@@ -44,7 +44,7 @@ def test_it_stays_open_and_says_what_is_wrong(qtbot, dialog):
     qtbot.keyClicks(dialog.masks, "nowhere")
     qtbot.keyClicks(dialog.values["ED"], "x")
     choose(qtbot, dialog)
-    assert "found '2x' for ED: expected whole numbers" in dialog.reason.text()
+    assert "ED: found '2x': expected whole numbers" in dialog.reason.text()
     dialog.values["ED"].setText("2")
     with qtbot.waitSignal(dialog.background.ended, timeout=PATIENCE):
         choose(qtbot, dialog)

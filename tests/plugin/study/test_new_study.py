@@ -272,3 +272,18 @@ def test_masks_of_a_data_set_are_no_scans(qtbot, parent, tmp_path):
     dialog = ScansDialog(parent, sources=[tmp_path])
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
     assert [dialog.table.item(row, 0).text() for row in range(2)] == ["a", "b"]
+
+
+def test_folders_of_pictures_are_stacks_once_the_user_says_so(parent, tmp_path, qtbot):
+    for scan in ("p1", "p2"):
+        (tmp_path / "scans" / scan).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (5, 4), number).save(tmp_path / "scans" / scan / f"slice{number}.png")
+    dialog = ScansDialog(parent, sources=[tmp_path / "scans"])
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: not dialog.stacks.isHidden(), timeout=PATIENCE)
+    assert not dialog.stacks.isChecked()
+    dialog.stacks.setChecked(True)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=PATIENCE)
+    assert dialog.channels.text() == "image"
+    assert [dialog.table.item(row, 1).text() for row in (0, 1)] == ["p1", "p2"]

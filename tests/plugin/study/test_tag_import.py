@@ -213,7 +213,7 @@ def test_masks_of_some_scans_are_imported(qtbot, dock, choices, phantom_folder, 
     choices["folder"] = str(masks)
     click(qtbot, dialog.source.folder_button)
     assert not dialog.ok_button.isEnabled()
-    qtbot.keyClicks(dialog.source.values["TC"], "one")
+    qtbot.keyClicks(dialog.source.values["TC"], "1x")
     qtbot.waitUntil(lambda: "whole numbers" in dialog.reason.text(), timeout=PATIENCE)
     dialog.source.values["TC"].clear()
     qtbot.keyClicks(dialog.source.values["TC"], "1, 4")

@@ -5,7 +5,7 @@ import sys
 import nibabel as nib
 import numpy as np
 import pytest
-from helpers.dicom_series import image_of, pydicom, write_series
+from helpers.dicom_series import image_of, pydicom, write_enhanced, write_series
 from helpers.orientations import affine_of, turned
 
 from napari_mcwss.base.errors import McwssError
@@ -287,35 +287,10 @@ def test_a_compression_that_cannot_be_read_is_told_with_the_header(tmp_path):
         read_header(folder)
 
 
-def enhanced(folder, affine, voxels):
-    """Write a series as one file of many frames, the last slice first."""
-    images = [image_of(affine, pixels, k) for k, pixels in enumerate(voxels)][::-1]
-    whole, shared = images[0], pydicom.Dataset()
-    measures, turns = pydicom.Dataset(), pydicom.Dataset()
-    measures.PixelSpacing, measures.SliceThickness = whole.PixelSpacing, whole.SliceThickness
-    turns.ImageOrientationPatient = whole.ImageOrientationPatient
-    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turns]
-    frames = []
-    for image in images:
-        place, values, frame = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
-        place.ImagePositionPatient = image.ImagePositionPatient
-        values.RescaleSlope, values.RescaleIntercept = 1, len(frames)
-        frame.PlanePositionSequence, frame.PixelValueTransformationSequence = [place], [values]
-        frames.append(frame)
-    whole.PixelData = b"".join(image.PixelData for image in images)
-    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
-        delattr(whole, name)
-    whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = [shared], frames
-    whole.NumberOfFrames, whole.SeriesInstanceUID = len(frames), "1.2.5"
-    folder.mkdir()
-    whole.save_as(folder / "all", enforce_file_format=True)
-    return folder
-
-
 @pytest.mark.parametrize("affine", GRIDS.values(), ids=GRIDS)
 def test_an_enhanced_file_is_the_series_of_its_frames(tmp_path, affine):
     intercepts = np.arange(len(voxels_of()))[::-1, None, None].astype(np.int16)
-    folder = enhanced(tmp_path / "all", affine, voxels_of())
+    folder = write_enhanced(tmp_path / "all", affine, voxels_of())
     other = write_series(tmp_path / "t1", affine, voxels_of() + intercepts)
     mine, theirs = read_header(folder).geometry, read_header(other).geometry
     np.testing.assert_allclose(mine.affine, theirs.affine, atol=1e-6)

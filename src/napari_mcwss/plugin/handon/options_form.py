@@ -20,7 +20,9 @@ Read = Callable[[], Any]
 _TYPED: dict[Any, Callable[[str, Study], Any]] = {
     str | None: lambda text, _: text.strip() or None,
     Sequence[int] | None: lambda text, _: numbers_in(text),
-    Mapping[str, Sequence[int]] | None: lambda text, study: values_in(text, study.class_names),
+    Mapping[str, Sequence[int | str]] | None: lambda text, study: values_in(
+        text, study.class_names
+    ),
     Mapping[str, Sequence[str]] | None: lambda text, study: unions_in(text, study.class_names),
 }
 """Types of options that the user types in one line, and how it is read."""

@@ -206,7 +206,7 @@ def _of_layer(
     scan: str,
     name: str,
     data: NDArray[np.integer],
-    values: Mapping[str, Sequence[int]] | None,
+    values: Mapping[str, Sequence[int | str]] | None,
     *,
     predicted: bool,
 ) -> MaskSource:

@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
 from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.tags.mask_values import values_of_class
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -53,7 +53,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         form = QFormLayout()
         form.addRow("Masks", side_by_side(self.masks, folder_button))
         for name, line in self.values.items():
-            line.setPlaceholderText("values in the masks, such as 1, 4")
+            line.setPlaceholderText("values in the masks, such as 1, 4, or names")
             form.addRow(name, line)
         stack(self, form, self.reason, buttons, margins=True)
         self.resize(520, self.sizeHint().height())
@@ -78,7 +78,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         super().reject()
 
     def _measured(
-        self, masks: str, mapping: dict[str, tuple[int, ...]]
+        self, masks: str, mapping: dict[str, tuple[int | str, ...]]
     ) -> Generator[str, None, dict[str, Any] | McwssError]:
         """Measure scan after scan; return Dice by scan and threshold, or the error."""
         from napari_mcwss.measurement.reference_threshold import dice_by_threshold
@@ -106,15 +106,13 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
         else:
             self.reason.setText(str(outcome.value or outcome.error or "Stopped."))
 
-    def _mapping(self) -> dict[str, tuple[int, ...]]:
-        mapping = {}
+    def _mapping(self) -> dict[str, tuple[int | str, ...]]:
+        mapping: dict[str, tuple[int | str, ...]] = {}
         for name, line in self.values.items():
-            values = names_in(line.text())
-            if not values or not all(value.isdecimal() for value in values):
-                raise McwssError(
-                    f"found {line.text()!r} for {name}: expected whole numbers, as 1, 4"
-                )
-            mapping[name] = tuple(map(int, values))
+            try:
+                mapping[name] = values_of_class(line.text())
+            except McwssError as error:
+                raise McwssError(f"{name}: {error}") from error
         return mapping
 
     def _ask_folder(self) -> None:

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import names_in
+from napari_mcwss.tags.mask_values import values_of_class
 
 
-def values_in(text: str, classes: Sequence[str]) -> dict[str, list[int]] | None:
-    """Read mask values of classes, as ``TC=1,4 ED=2``; None if there are none."""
-    given: dict[str, list[int]] = {}
+def values_in(text: str, classes: Sequence[str]) -> dict[str, list[int | str]] | None:
+    """Read the values of classes that the user has typed; None if there are none."""
+    given: dict[str, list[int | str]] = {}
     for part in text.split():
-        name, _, numbers = part.partition("=")
-        if name not in classes or not all(n.isdecimal() for n in numbers.split(",")):
+        name, _, values = part.partition("=")
+        try:
+            if name not in classes:
+                raise McwssError(f"no class {name!r}")
+            given.setdefault(name, []).extend(values_of_class(values))
+        except McwssError as error:
             raise McwssError(
-                f"found {part!r}: expected a class and its values, such as "
-                f"{' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
-            )
-        given.setdefault(name, []).extend(map(int, numbers.split(",")))
+                f"found {part!r}: expected a class and its values, or its name in masks that have "
+                f"such: {' '.join(f'{name}={label}' for label, name in enumerate(classes, 1))}"
+            ) from error
     return given or None
 
 

@@ -1,11 +1,12 @@
 """The dialog that makes a study, or adds scans to one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QFormLayout,
     QLabel,
@@ -19,8 +20,8 @@ from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.scan_table import ScanTable
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
-from napari_mcwss.scans.default_channels import default_channels
-from napari_mcwss.scans.finding import find_scans, scans_among
+from napari_mcwss.scans.default_channels import channels_of, default_channels
+from napari_mcwss.scans.finding import find_scans, find_stacks, scans_among
 from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
 
@@ -29,11 +30,15 @@ NO_CHANNELS = "Name the channels as in the ends of the file names."
 
 @dataclass(frozen=True)
 class _Scans:
-    """The scans that were found, or why they cannot be used."""
+    """The scans that were found, or why they cannot be used.
+
+    `stacks` says whether there are folders of pictures, which may be the slices of one scan.
+    """
 
     channels: tuple[str, ...] = ()
     files: dict[str, list[Path]] = field(default_factory=dict)
     reason: str = ""
+    stacks: bool = False
 
 
 class ScansDialog(StudyDialog):
@@ -77,9 +82,16 @@ class ScansDialog(StudyDialog):
         for line in (self.channels, self.classes, self.study_folder):
             line.textChanged.connect(self.refresh)
         self.table = ScanTable()
+        self.stacks = QCheckBox(
+            "The pictures in a folder are the slices of one scan",
+            toolTip="In the order of their names; else each picture is a scan or a channel",
+            toggled=self._search_anew,
+        )
 
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.addRow("Scans", side_by_side(self.source_label, folder_button, files_button))
+        form.addRow("", self.stacks)
+        form.setRowVisible(self.stacks, False)
         form.addRow("Channels", self.channels)
         if self._new:
             form.addRow("Classes", self.classes)
@@ -89,15 +101,25 @@ class ScansDialog(StudyDialog):
 
     def set_sources(self, sources: Sequence[Path]) -> None:
         """Search folders of scans, or files; guess the channels of a new study."""
-        self._sources, self._searched = tuple(sources), None
+        self._sources = tuple(sources)
+        self.stacks.blockSignals(True)
+        self.stacks.setChecked(False)
+        self.stacks.blockSignals(False)
+        self._form.setRowVisible(self.stacks, False)
         if sources:
             more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
             self.source_label.setText(f"{sources[0]}{more}")
         if self._new and sources:
-            self._set_channels(())
-            self._guessing = True
             first = sources[0]
             self.study_folder.propose((first if first.is_dir() else first.parent).name)
+        self._search_anew()
+
+    def _search_anew(self) -> None:
+        """Search, and guess the channels of a new study."""
+        self._searched = None
+        if self._new and self._sources:
+            self._set_channels(())
+            self._guessing = True
         self.refresh()
 
     def refresh(self) -> None:
@@ -116,7 +138,8 @@ class ScansDialog(StudyDialog):
             self._show_scans(_Scans(channels))
         elif channels != self._searched:
             self._searched, self._scans = channels, None
-            self._search.ask(partial(_search, self._sources, channels))
+            stacks = self.stacks.isChecked()
+            self._search.ask(partial(_search, self._sources, channels, stacks=stacks))
         if not reason:
             reason = self._missing()
         self.reason.setText(reason or f"{len(self._found)} scans")
@@ -168,6 +191,7 @@ class ScansDialog(StudyDialog):
 
     def _show_scans(self, scans: _Scans) -> None:
         self._scans = scans
+        self._form.setRowVisible(self.stacks, scans.stacks)
         self.table.show_scans(scans.files, scans.channels)
 
     def _ask_folder(self) -> None:
@@ -181,26 +205,36 @@ class ScansDialog(StudyDialog):
             self.set_sources([Path(file) for file in files])
 
 
-def _search(sources: Sequence[Path], channels: Sequence[str]) -> _Scans:
+def _search(sources: Sequence[Path], channels: Sequence[str], *, stacks: bool) -> _Scans:
     """Find the scans; guess the channels if none are named."""
+    found: dict[str, list[Path]] = {}
     try:
+        folders = [path for path in sources if path.is_dir()]
+        found = _united(find_stacks(folder) for folder in folders)
+        if stacks:
+            return _Scans(tuple(channels) or tuple(channels_of(found)), found, stacks=True)
         channels = channels or default_channels(sources)
         if not channels:
-            return _Scans(reason=NO_CHANNELS)
-        return _Scans(tuple(channels), _find(sources, channels))
+            return _Scans(reason=NO_CHANNELS, stacks=bool(found))
+        return _Scans(tuple(channels), _find(sources, channels), stacks=bool(found))
     except McwssError as error:
         # The dialog shows it; a notification would lie behind the dialog.
         reason = str(error)
     except OSError as error:
         reason = f"cannot look into '{error.filename}': {error.strerror}"
-    return _Scans(tuple(channels), reason=reason)
+    return _Scans(tuple(channels), reason=reason, stacks=bool(found))
 
 
 def _find(sources: Sequence[Path], channels: Sequence[str]) -> dict[str, list[Path]]:
     files = [path for path in sources if not path.is_dir()]
     found = scans_among(files, files[0].parent.name, channels) if files else {}
-    for folder in (path for path in sources if path.is_dir()):
-        more = find_scans(folder, channels)
+    folders = (path for path in sources if path.is_dir())
+    return _united([found, *(find_scans(folder, channels) for folder in folders)])
+
+
+def _united(parts: Iterable[dict[str, list[Path]]]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for more in parts:
         twice = sorted(found.keys() & more.keys())
         if twice:
             raise McwssError(f"scan {twice[0]} occurs twice: rename one, or add them separately")

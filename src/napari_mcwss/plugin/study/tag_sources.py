@@ -28,6 +28,7 @@ from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
 from napari_mcwss.scans.finding import find_masks
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import read_tags, tags_of_masks
+from napari_mcwss.tags.mask_values import values_of_class
 from napari_mcwss.tags.table import TagTable
 
 TYPING = 400
@@ -82,7 +83,7 @@ class TagSource(QWidget):  # type: ignore[misc]
             textChanged=self._type,
         )
         self.folder_button = QPushButton("Folder …", clicked=self._ask_masks)
-        hint = "values in the masks, such as 1, 4; none: not imported"
+        hint = "values in the masks, such as 1, 4, or names; none: not imported"
         self.values = {
             name: QLineEdit(placeholderText=hint, textChanged=self._type)
             for name in study.class_names
@@ -122,8 +123,10 @@ class TagSource(QWidget):  # type: ignore[misc]
         if not self.masks.text().strip():
             return "Name the masks, or choose a folder of masks named after the scans."
         for name, values in self.values.items():
-            if not all(value.isdecimal() for value in names_in(values.text())):
-                return f"Found {values.text()!r} for {name}: expected whole numbers, as 1, 4."
+            try:
+                _ = names_in(values.text()) and values_of_class(values.text())
+            except McwssError as error:
+                return f"{name}: {error}."
         if not self._mapping():
             return "Say which values in the masks are which class."
         return ""
@@ -139,9 +142,9 @@ class TagSource(QWidget):  # type: ignore[misc]
             return partial(_read_masks, self._study, self.masks.text().strip(), self._mapping())
         return partial(read_tags, self._study, self.paths)
 
-    def _mapping(self) -> dict[str, tuple[int, ...]]:
-        values = {name: names_in(line.text()) for name, line in self.values.items()}
-        return {name: tuple(map(int, numbers)) for name, numbers in values.items() if numbers}
+    def _mapping(self) -> dict[str, tuple[int | str, ...]]:
+        texts = {name: line.text() for name, line in self.values.items()}
+        return {name: values_of_class(text) for name, text in texts.items() if names_in(text)}
 
     def _type(self) -> None:
         self.edited.emit()
@@ -251,7 +254,10 @@ def _answer(read: Read, work: Callable[[dict[str, TagTable]], Any]) -> Answer:
 
 
 def _read_masks(
-    study: Study, masks: str, mapping: Mapping[str, Sequence[int]], warn: Callable[[str], None]
+    study: Study,
+    masks: str,
+    mapping: Mapping[str, Sequence[int | str]],
+    warn: Callable[[str], None],
 ) -> dict[str, TagTable]:
     files = {scan: study.files(scan)[0] for scan in study.scan_names}
     found = find_masks(masks, files, partial=True)

@@ -85,6 +85,17 @@ def is_dicom(file: Path) -> bool:
     return start[_PREAMBLE:] == _MAGIC or bare or file.suffix.lower() in SUFFIXES
 
 
+def need_pydicom(path: Path) -> None:
+    """Refuse DICOM where pydicom is not installed."""
+    try:
+        import pydicom  # noqa: F401
+    except ImportError as error:
+        raise McwssError(
+            f"'{path}' is DICOM, which needs pydicom: install it with pip install "
+            "'napari-mcwss[dicom]'"
+        ) from error
+
+
 def read_images(folder: Path) -> list[Image]:
     """Read the headers of all images in a folder, and in those below it if it has a DICOMDIR.
 
@@ -95,13 +106,7 @@ def read_images(folder: Path) -> list[Image]:
     McwssError
         If pydicom is not installed, or an image cannot be read.
     """
-    try:
-        import pydicom  # noqa: F401
-    except ImportError as error:
-        raise McwssError(
-            f"'{folder}' is a DICOM series, which needs pydicom: install it with pip install "
-            "'napari-mcwss[dicom]'"
-        ) from error
+    need_pydicom(folder)
     if not folder.is_dir():
         raise McwssError(f"no folder '{folder}': expected a DICOM series there")
     images: list[Image] = []
@@ -138,20 +143,26 @@ def _images_of(file: Path) -> list[Image]:
     if not is_compressed(data):
         bits = frames * rows * columns * whole(data, "BitsAllocated", 16)
         refuse_more_than_held(file, bits // 8, file.stat().st_size)
-    return [_image(data, frame) for frame in range(frames)]
+    return [frame_image(data, frame) for frame in range(frames)]
 
 
-def _image(data: Dataset, frame: int) -> Image:
+def group_of(data: Dataset, frame: int, sequence: str, name: str) -> Dataset:
+    """Return what holds an attribute of a frame: of single images, the image itself."""
+    for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        every = data.get(groups) or []
+        group = every[frame if groups.startswith("Per") else 0] if every else {}
+        for item in group.get(sequence) or []:
+            if item.get(name) is not None:
+                item.filename = file_of(data)
+                return item
+    return data
+
+
+def frame_image(data: Dataset, frame: int) -> Image:
+    """Return a frame of a file, counted from 0."""
+
     def own(sequence: str, name: str) -> Dataset:
-        """Return what holds an attribute of this frame: the image, in the oldest form."""
-        for groups in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
-            every = data.get(groups) or []
-            group = every[frame if groups.startswith("Per") else 0] if every else {}
-            for item in group.get(sequence) or []:
-                if item.get(name) is not None:
-                    item.filename = file_of(data)
-                    return item
-        return data
+        return group_of(data, frame, sequence, name)
 
     return Image(
         data,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.reading import BoundedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,10 @@ def read_data(file: Path | str, *, pixels: bool) -> Dataset:
     """Read a file, with a preamble or without."""
     from pydicom import dcmread
 
-    return dcmread(file, stop_before_pixels=not pixels, force=True)
+    with BoundedFile(file) as opened:
+        data = dcmread(opened, stop_before_pixels=not pixels, force=True)
+    data.filename = str(file)
+    return data
 
 
 def _syntax(data: Dataset) -> Any:

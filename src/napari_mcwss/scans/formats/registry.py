@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_mcwss.scans.formats.analyze import ANALYZE
 from napari_mcwss.scans.formats.dicom import DICOM
+from napari_mcwss.scans.formats.dicom_masks import SUFFIX
 from napari_mcwss.scans.formats.metaimage import METAIMAGE
 from napari_mcwss.scans.formats.mgh import MGH
 from napari_mcwss.scans.formats.nifti import NIFTI
@@ -28,6 +29,10 @@ FORMATS: tuple[Format, ...] = (
     TIFF,
     DICOM,
 )
+
+
+_MASK_SUFFIXES = (SUFFIX,)
+"""Ends of names of files that hold masks only."""
 
 
 def format_of(path: Path) -> Format | None:
@@ -83,5 +88,6 @@ def dialog_filter() -> str:
 
 def _suffix(path: Path) -> str:
     name = path.name.lower()
-    suffixes = (suffix for kind in FORMATS for suffix in kind.suffixes)
+    suffixes = [suffix for kind in FORMATS for suffix in kind.suffixes]
+    suffixes += _MASK_SUFFIXES
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
