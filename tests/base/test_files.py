@@ -5,12 +5,13 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import append_line, replacing
+from napari_mcwss.base.files import append_line, remove_leftovers, replacing
 
 DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -136,3 +137,65 @@ class TestAppendLine:
         )
         assert "cannot write" in done.stdout
         assert path.read_bytes() == b"one\n"
+
+
+class TestLeftovers:
+    def make(self, folder, name, days):
+        path = folder / name
+        path.write_text("half")
+        os.utime(path, times=(time.time() - days * 86_400,) * 2)
+        return path
+
+    def test_only_temporary_files_of_yesterday_are_removed(self, tmp_path):
+        old = self.make(tmp_path, ".0a1b2c3d-mask.nii.gz", 2)
+        kept = [
+            self.make(tmp_path, ".0a1b2c3e-mask.nii.gz", 0.5),
+            self.make(tmp_path, ".notes-of-mine", 9),
+            self.make(tmp_path, "0a1b2c3d-mask.nii.gz", 9),
+            # The clock was set back since.
+            self.make(tmp_path, ".0a1b2c3f-mask.nii.gz", -9),
+        ]
+        remove_leftovers(tmp_path)
+        assert not old.exists()
+        assert all(path.exists() for path in kept)
+
+    def test_the_next_write_into_a_folder_removes_them(self, tmp_path):
+        old = self.make(tmp_path, ".0a1b2c3d-mask.nii.gz", 2)
+        write(tmp_path / "file", "new")
+        assert not old.exists()
+
+    def test_a_folder_that_is_gone_or_not_readable_is_no_error(self, tmp_path):
+        remove_leftovers(tmp_path / "gone")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+class TestLinksOut:
+    @pytest.fixture
+    def link(self, tmp_path):
+        (tmp_path / "mine").write_text("secret")
+        (tmp_path / "study").mkdir()
+        (tmp_path / "study" / "file").symlink_to(tmp_path / "mine")
+        return tmp_path / "study" / "file"
+
+    def test_nothing_is_written_through_them(self, link):
+        for act in (lambda: write(link, "new"), lambda: append_line(link, "new")):
+            with pytest.raises(McwssError, match=r"is a link to '.*mine', outside"):
+                act()
+        assert link.read_text() == "secret"
+
+    def test_a_file_that_the_user_names_may_be_one(self, link):
+        with replacing(link, parents=True) as temporary:
+            temporary.write_text("new")
+        assert link.is_symlink()
+        assert link.read_text() == "new"
+
+
+def test_a_new_folder_is_flushed_with_what_it_holds(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr("napari_mcwss.base.files._flush_folder", flushed.append)
+    append_line(tmp_path / "journal" / "a", "one")
+    append_line(tmp_path / "journal" / "a", "two")
+    assert flushed == [tmp_path, tmp_path / "journal"]
+    with replacing(tmp_path / "results" / "b") as temporary:
+        temporary.write_text("new")
+    assert flushed[2:] == [tmp_path, tmp_path / "results"]

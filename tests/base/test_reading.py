@@ -7,6 +7,7 @@ import pytest
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.reading import (
+    BoundedFile,
     readable,
     refuse_more_than_held,
     refuse_more_than_memory,
@@ -70,3 +71,15 @@ def test_what_a_file_or_memory_cannot_hold_is_refused_with_both_sizes():
     refuse_more_than_memory(Path("a"), 256)
     with pytest.raises(McwssError, match=r"needs 16384\.0 EiB of memory, of which .* are free"):
         refuse_more_than_memory(Path("a"), 2**74)
+
+
+def test_no_more_is_asked_for_than_a_file_has(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+    with BoundedFile(path) as file:
+        assert file.read(2) == b"ab"
+        # Python itself takes memory for as many bytes as are asked for.
+        assert file.read(2**62) == b"cdef"
+        assert file.read() == b""
+        file.seek(1)
+        assert file.read(None) == b"bcdef"

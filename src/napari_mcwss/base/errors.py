@@ -14,6 +14,10 @@ class McwssError(Exception):
     shows it as a notification. Nothing has been written when it is raised.
     """
 
+    def __init__(self, message: object = "") -> None:
+        # Names and values of files, which can be anything, are in many messages.
+        super().__init__(" ".join(str(message).splitlines()))
+
 
 def first_problem(error: "ValidationError") -> str:
     """Return the first problem that pydantic found, in one line with the field's name."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,12 @@ from napari_mcwss.base.errors import McwssError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
+
+_LEFT_OVER = 24 * 60 * 60
+"""Seconds after which no program writes a temporary file any longer."""
 
 
 @contextmanager
@@ -27,7 +35,8 @@ def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
 
     The folder of the file is made if it is missing, and the folders above it if `parents`: by
     default, nothing is written where a study was whose drive is gone. A link is followed: its
-    target is replaced, not the link. A `McwssError` says why the file cannot be written.
+    target is replaced, not the link; but not out of its folder, unless `parents`: a study may come
+    from a stranger. A `McwssError` says why the file cannot be written.
 
     Yields
     ------
@@ -46,8 +55,12 @@ def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    # Without `parents`, the folder is one of ours.
+    if not parents:
+        refuse_link_out(path, path.parent)
+        remove_leftovers(target.parent)
     try:
-        target.parent.mkdir(parents=parents, exist_ok=True)
+        _make_lasting(target.parent, parents=parents)
         try:
             yield temporary
             _flush(temporary)
@@ -61,6 +74,14 @@ def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
         raise cannot_write(path, error) from error
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove files of `replacing` that a crash has left in a folder, if they are a day old."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.match(entry.name) and time.time() - entry.stat().st_mtime > _LEFT_OVER:
+                Path(entry.path).unlink(missing_ok=True)
+
+
 def append_line(path: Path, line: str) -> None:
     """Add one line to a file; when this returns, the line is on the disk.
 
@@ -68,8 +89,9 @@ def append_line(path: Path, line: str) -> None:
     (the machine died while writing), that part is left as a line of its own. After a `McwssError`
     the file is as it was before.
     """
+    refuse_link_out(path, path.parent)
     try:
-        path.parent.mkdir(exist_ok=True)
+        _make_lasting(path.parent)
         is_new = not path.exists()
         with path.open("a+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -91,10 +113,20 @@ def append_line(path: Path, line: str) -> None:
         raise cannot_write(path, error) from error
 
 
-def make_folders(folder: Path) -> None:
-    """Make a folder and those above it, where they are missing."""
+def refuse_link_out(path: Path, folder: Path) -> None:
+    """Refuse to write to a link that leads out of a folder."""
+    target = Path(os.path.realpath(path))
+    if path.is_symlink() and not target.is_relative_to(os.path.realpath(folder)):
+        raise McwssError(
+            f"cannot write '{path}': it is a link to '{target}', outside '{folder}'; nothing was "
+            "changed: if you trust the link, put the file itself there"
+        )
+
+
+def make_folders(folder: Path, *, parents: bool = True) -> None:
+    """Make a folder and, if `parents`, those above it, where they are missing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_lasting(folder, parents=parents)
     except OSError as error:
         raise cannot_write(folder, error) from error
 
@@ -111,6 +143,13 @@ def _flush(path: Path) -> None:
     # Windows flushes only what is open for writing.
     with path.open("r+b") as file:
         os.fsync(file.fileno())
+
+
+def _make_lasting(folder: Path, *, parents: bool = False) -> None:
+    """Make a folder, if it is missing, that is still there after a power failure."""
+    if not folder.is_dir():
+        folder.mkdir(parents=parents, exist_ok=True)
+        _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:

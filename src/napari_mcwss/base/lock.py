@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.reading import file_bytes
 
 GUARD_SECONDS = 0.2
 """How long to wait for a guard: another program may hold it just to look."""
@@ -309,7 +310,7 @@ class Lock:
 
     def _holder(self) -> Holder | None:
         try:
-            return _HOLDER.validate_json(self.path.read_bytes())
+            return _HOLDER.validate_json(file_bytes(self.path))
         except (FileNotFoundError, ValidationError):
             return None
         except OSError as error:

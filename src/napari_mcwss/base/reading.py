@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,6 +52,30 @@ name says (KeyError: 'encoding'): copy it again or leave it out
         raise
     except Exception as error:
         raise unreadable(path, error) from error
+
+
+class BoundedFile(io.BufferedReader):
+    """A file of which no more is asked for than it has, however much its header speaks of.
+
+    Libraries ask for as many bytes as a damaged length says, and memory is taken for them.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = self.seek(0, os.SEEK_END)
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to `size` bytes."""
+        left = max(self._size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def file_bytes(path: Path) -> bytes:
+    """Read a whole file; an `OSError` says what is wrong, also of a pipe or a device."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return path.read_bytes()
 
 
 def refuse_devices(path: Path) -> None:

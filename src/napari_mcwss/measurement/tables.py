@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.text import cell_text
 from napari_mcwss.measurement.compare_masks import AGREEMENTS, Row, Value
 from napari_mcwss.measurement.evaluation import Evaluation
 from napari_mcwss.measurement.measure import EMPTY_MASK_POLICY, MEASURES, Measurement
@@ -142,7 +143,10 @@ def delimited(rows: Sequence[Row], delimiter: str) -> str:
         text, used_columns(rows), extrasaction="ignore", delimiter=delimiter, lineterminator="\n"
     )
     writer.writeheader()
-    writer.writerows(row.record() for row in rows)
+    # Layers, files and models may have any name, also one from a stranger.
+    for row in rows:
+        record = row.record().items()
+        writer.writerow({k: cell_text(v) if isinstance(v, str) else v for k, v in record})
     return text.getvalue()
 
 

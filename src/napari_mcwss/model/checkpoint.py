@@ -16,6 +16,8 @@ from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes, refuse_devices, refuse_more_than_held
+from napari_mcwss.base.text import printable
 from napari_mcwss.model.devices import choose_device
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
@@ -89,7 +91,7 @@ class ModelInfo(BaseModel):
     preset: PresetName
     classes: tuple[str, ...]
     channels: tuple[str, ...]
-    width: int
+    width: int = Field(gt=0, lt=2**20)
     encoder: str = ""
     pixel: float = Field(default=1.0, gt=0)
     place: bool = False
@@ -114,6 +116,11 @@ class ModelInfo(BaseModel):
     software: str = ""
     key: str = ""
     run: str = Field(default_factory=lambda: secrets.token_hex(8))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, data: Any) -> Any:
+        return printable(data)
 
     @model_validator(mode="after")
     def _is_square(self) -> Self:
@@ -233,7 +240,7 @@ def read_info(folder: Path) -> ModelInfo:
         If it is missing, damaged or of a newer format.
     """
     try:
-        info = ModelInfo.model_validate_json((folder / "config.json").read_bytes())
+        info = ModelInfo.model_validate_json(file_bytes(folder / "config.json"))
     except FileNotFoundError as error:
         raise McwssError(
             f"no model {folder.name!r} in {folder.parent}: train it or name another"
@@ -275,8 +282,10 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
     if info.shortcoming:
         warnings.warn(f"model {folder.name}: {info.shortcoming}", stacklevel=2)
     where = choose_device(device)
-    preset = untrained(info)
     path = folder / "weights.safetensors"
+    refuse_devices(path)
+    refuse_more_than_held(path, _bytes_of(info), path.stat().st_size if path.exists() else 2**63)
+    preset = untrained(info)
     try:
         with safe_open(path, "pt") as file:
             digest = (file.metadata() or {}).get(DIGEST)
@@ -294,6 +303,13 @@ def load_model(folder: Path, *, device: str = "auto") -> TrainedModel:
         )
     preset.to(where).eval()
     return TrainedModel(info, preset, where)
+
+
+def _bytes_of(info: ModelInfo) -> int:
+    """Return the size of the weights of a model, of which none is made."""
+    with torch.device("meta"):
+        weights = untrained(info).state_dict().values()
+    return sum(tensor.numel() * tensor.element_size() for tensor in weights)
 
 
 def _digest(weights: Mapping[str, Tensor]) -> str:

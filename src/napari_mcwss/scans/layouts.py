@@ -11,6 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.scans.file_names import MASK_NAMES, SEPARATORS, images_in, prefix_of
 from napari_mcwss.scans.formats.registry import format_named, stem_of
 
@@ -102,7 +103,7 @@ def listed_channels(images: Path) -> list[str]:
     """
     for folder in (images, images.parent):
         try:
-            listed = json.loads((folder / "dataset.json").read_text("utf-8"))
+            listed = json.loads(file_bytes(folder / "dataset.json"))
             named = listed.get("channel_names") or listed.get("modality") or {}
             names = [str(named[str(n)]).strip() for n in range(len(named))]
         except (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.names import check_names
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.scans.writing import write_volume
@@ -247,7 +248,7 @@ def _read_record(path: Path, study: Study) -> _Record:
     """Read the record of a mask; a mask without one was put there by hand."""
     file = _record_path(path)
     try:
-        record = _Record.model_validate_json(file.read_bytes())
+        record = _Record.model_validate_json(file_bytes(file))
     except FileNotFoundError:
         return _Record(classes=study.class_names)
     except OSError as error:

@@ -1,6 +1,7 @@
 """Predictions and masks on disk, in the scan's source geometry."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.json_text import parse_json
-from napari_mcwss.base.text import size_text
+from napari_mcwss.base.reading import file_bytes
+from napari_mcwss.base.text import names_text, size_text
 from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
@@ -190,7 +192,7 @@ def _write_record(folder: Path, record: dict[str, Any]) -> None:
 
 def _read_record(folder: Path) -> dict[str, Any]:
     try:
-        record = parse_json((folder / RECORD).read_bytes())
+        record = parse_json(file_bytes(folder / RECORD))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -265,6 +267,11 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     known = _recorded_classes(study, model, folder, CAMS)
     paths = {study.known_classes.current(name): cam_path(folder, name) for name in known}
     names = tuple(name for name in study.class_names if name in paths)
+    if not names:
+        raise McwssError(
+            f"'{folder / RECORD}' names the classes {names_text(known)}, of which the study has "
+            f"none: segment scan {scan} again"
+        )
     cams = read_scan(scan, names, [paths[name] for name in names]).volume()
     return Prediction(
         scan,
@@ -288,10 +295,10 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     folder = study.result_folder(model, scan)
     path, known = folder / SCORES, _recorded_classes(study, model, folder, CAMS)
     try:
-        with path.open(encoding="utf-8") as file:
-            classes = next(csv.reader(file), [])[1:]
-            table = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
+        file = io.StringIO(file_bytes(path).decode())
+        classes = next(csv.reader(file), [])[1:]
+        table = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
+    except (OSError, ValueError, csv.Error) as error:
         raise McwssError(f"{path} cannot be read ({error}): segment scan {scan} again") from error
     scores = table[:, 1:]
     expected = study.slices(scan), len(known)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.files import make_folders, refuse_link_out
 from napari_mcwss.study.description import ClassSpec, Description, gone
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
+from napari_mcwss.study.links import follows_links
 
 if TYPE_CHECKING:
     from napari_mcwss.tags.class_names import ClassNames
@@ -68,12 +69,11 @@ class DescribedStudy(StudyLayout):
         """
         self.check_there()
         path = self.folder
-        try:
-            for part in folder.relative_to(self.folder).parts:
-                path /= part
-                path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        for part in folder.relative_to(self.folder).parts:
+            path /= part
+            if not follows_links():
+                refuse_link_out(path, self.folder)
+            make_folders(path, parents=False)
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.json_text import parse_json, whole_number
 from napari_mcwss.base.names import check_names, same_file
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.class_names import ClassNames
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Description(BaseModel):
             If it is missing, damaged or of a newer format.
         """
         try:
-            content: Any = parse_json(path.read_text("utf-8-sig"))
+            content: Any = parse_json(file_bytes(path).decode("utf-8-sig"))
             version = whole_number(content["format"])
             if version > FORMAT:
                 raise McwssError(

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.base.names import check_names, refuse_alike
+from napari_mcwss.base.reading import file_bytes, refuse_devices
+from napari_mcwss.base.text import printable
 from napari_mcwss.base.version import __version__
 from napari_mcwss.model.checkpoint import ModelInfo, load_model, read_info, untrained
 from napari_mcwss.model.preset import Preset
@@ -75,6 +77,11 @@ class ModelCard(BaseModel):
     software: str = __version__
     checksums: dict[str, str]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, data: Any) -> Any:
+        return printable(data)
+
 
 def pack_model(
     study: Study,
@@ -107,7 +114,7 @@ def pack_model(
         raise McwssError(f"'{out}' exists already: remove it or name another file")
     folder = study.model_folder(name)
     info = load_model(folder, device="cpu").info
-    weights = (folder / WEIGHTS).read_bytes()
+    weights = file_bytes(folder / WEIGHTS)
     # Names of scans are often those of patients.
     nameless = info.model_copy(
         update={
@@ -188,6 +195,7 @@ def unpack_model(study: Study, path: Path, name: str | None = None) -> Path:
 
 def _read(path: Path) -> tuple[ModelCard, dict[str, bytes]]:
     """Read and check card and members, except for the tensors of the weights."""
+    refuse_devices(path)
     try:
         with zipfile.ZipFile(path) as file:
             contents = {member: _member(path, file, member) for member in _members(path, file)}
@@ -289,7 +297,7 @@ def _is_forest(preset: Preset) -> bool:
 
 def _means(path: Path) -> dict[str, Any]:
     try:
-        means: dict[str, Any] = parse_json(path.read_bytes())["mean"]
+        means: dict[str, Any] = parse_json(file_bytes(path))["mean"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise McwssError(
             f"'{path}' holds no measurements: expected a file of evaluate --json"

@@ -3,9 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
+from napari_mcwss.base.reading import file_bytes
+from napari_mcwss.base.text import printable
 from napari_mcwss.study.described import DescribedStudy
 
 
@@ -16,6 +19,11 @@ class _Description(BaseModel):
     key: str = ""
     stopped: str = ""
     undivided: tuple[tuple[str, str], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _printable(cls, data: Any) -> Any:
+        return printable(data)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,6 @@ def _state(study: DescribedStudy, name: str) -> ModelState:
 
 def _read(folder: Path) -> _Description | None:
     try:
-        return _Description.model_validate_json((folder / "config.json").read_bytes())
+        return _Description.model_validate_json(file_bytes(folder / "config.json"))
     except (OSError, ValidationError):
         return None

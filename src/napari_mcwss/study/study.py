@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write, make_folders
+from napari_mcwss.base.files import cannot_write, make_folders, remove_leftovers
 from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
@@ -16,6 +16,7 @@ from napari_mcwss.study.described import DescribedStudy
 from napari_mcwss.study.description import ClassSpec as ClassSpec
 from napari_mcwss.study.description import Description, ScanEntry, class_specs, relative_path
 from napari_mcwss.study.layout import STUDY_FILE
+from napari_mcwss.study.links import FOLDERS, refuse_links_out
 from napari_mcwss.study.study_tags import StudyTags
 from napari_mcwss.tags.scan_tags import ScanTags
 
@@ -112,7 +113,8 @@ class Study(DescribedStudy):
         Raises
         ------
         McwssError
-            If there is none, or its ``mcwss.json`` is damaged or of a newer format.
+            If there is none, its ``mcwss.json`` is damaged or of a newer format, or a link in it
+            leads elsewhere.
 
         Examples
         --------
@@ -121,6 +123,9 @@ class Study(DescribedStudy):
         ('t1c', 'flair')
         """
         folder = Path(os.path.realpath(folder))
+        refuse_links_out(folder)
+        for sub in (folder, *(folder / name for name in FOLDERS)):
+            remove_leftovers(sub)
         return cls(folder, Description.read(folder / STUDY_FILE))
 
     def slices(self, scan: str) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line
 from napari_mcwss.base.json_text import parse_json, whole_number
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.changes import Change
 from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.table import Tag, TagTable
@@ -80,7 +81,7 @@ class Journal:
     def read(self) -> bytes:
         """Return the content of the file, empty if there is none."""
         try:
-            return self.path.read_bytes()
+            return file_bytes(self.path)
         except FileNotFoundError:
             return b""
         except OSError as error:

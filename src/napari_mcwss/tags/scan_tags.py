@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.files import make_folders
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
 from napari_mcwss.tags.journal import Edit, Journal, is_extended
 from napari_mcwss.tags.table import TagTable
@@ -109,7 +110,7 @@ class ScanTags:
 
     def _read_csv(self) -> bytes | None:
         try:
-            return self._csv.read_bytes()
+            return file_bytes(self._csv)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -181,7 +182,4 @@ class ScanTags:
 
     def _make_folder(self) -> None:
         """Make the folder of tags in that of the study, which must be there."""
-        try:
-            self._csv.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self._csv, error) from error
+        make_folders(self._csv.parent, parents=False)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.csv_text import table_text, whole_text
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -221,7 +222,7 @@ class _Found:
 
 def _text(path: Path) -> tuple[str, str]:
     try:
-        return table_text(path.read_bytes())
+        return table_text(file_bytes(path))
     except OSError as error:
         raise McwssError(f"cannot read '{path}': {error.strerror or error}") from error
     except UnicodeError as error:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.csv_text import table_text, whole_text
 
@@ -168,7 +169,7 @@ class TagTable:
             twice or beyond the scan, or a cell is no tag.
         """
         try:
-            content = path.read_bytes()
+            content = file_bytes(path)
         except OSError as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
         return cls.from_csv(content, path, slices, ClassNames(tuple(classes)))

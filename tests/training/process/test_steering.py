@@ -3,10 +3,12 @@
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from functools import partial
 
 import pytest
 
 from napari_mcwss.training.process.steering import (
+    ENDINGS,
     Paused,
     Resumed,
     RunCancelled,
@@ -125,9 +127,12 @@ def test_an_unknown_command_is_told():
         Steering().obey("stop")
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_cancels_and_the_second_acts_as_ever(kind):
-    before = signal.getsignal(kind)
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_the_first_signal_cancels_and_the_second_acts_as_ever(kind, request):
+    # Tests themselves may run under nohup.
+    request.addfinalizer(partial(signal.signal, kind, signal.getsignal(kind)))
+    before = signal.default_int_handler
+    signal.signal(kind, before)
     steering = Steering()
     steering.pause()
     with cancelled_by_signals(steering):
@@ -136,6 +141,16 @@ def test_the_first_signal_cancels_and_the_second_acts_as_ever(kind):
         assert steering.cancelled
         assert signal.getsignal(kind) is before
     assert signal.getsignal(kind) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_what_is_ignored_stays_ignored(request):
+    request.addfinalizer(partial(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP)))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    steering = Steering()
+    with cancelled_by_signals(steering):
+        signal.raise_signal(signal.SIGHUP)
+    assert not steering.cancelled
 
 
 def test_a_growing_file_is_read_by_complete_lines(tmp_path, request):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QComboBox, QDialog, QFormLayout, QLabel, QWidget
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.base.text import size_text
 from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap, prepare_labels
 from napari_mcwss.plugin.shared.layer_geometry import attributes_of, channels_of, geometry_of
@@ -201,7 +202,7 @@ def remembered_layers() -> dict[str, str]:
     if path is None:
         return {}
     try:
-        return _NAMES.validate_json(path.read_bytes())
+        return _NAMES.validate_json(file_bytes(path))
     except (OSError, ValueError):
         return {}
 

@@ -16,6 +16,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.plugin.shared.user_files import preferences_file
 from napari_mcwss.plugin.tagging.key_table import DEFAULT_KEYS, checked_keys
 
@@ -70,7 +71,7 @@ class Preferences(BaseModel):
             If the file cannot be read or is invalid.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(file_bytes(path))
         except FileNotFoundError:
             return cls()
         except OSError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.plugin.shared.user_files import user_file
 
 FILE = "napari-mcwss-training.json"
@@ -56,7 +57,7 @@ def _read() -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(file_bytes(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,10 +1,12 @@
 """Records of trainings, to be compared."""
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.model.checkpoint import ModelInfo, read_info
 from napari_mcwss.study.study import Study
 
@@ -59,8 +61,8 @@ def read_run(study: Study, model: str) -> RunRecord:
     folder = study.model_folder(model)
     info, path = read_info(folder), folder / "history.csv"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return RunRecord(info, tuple(map(_epoch, csv.DictReader(file))))
+        file = io.StringIO(file_bytes(path).decode(), newline="")
+        return RunRecord(info, tuple(map(_epoch, csv.DictReader(file))))
     except FileNotFoundError:
         return RunRecord(info, ())  # a shared model has none
     except (OSError, ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:

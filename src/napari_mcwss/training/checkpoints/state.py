@@ -11,6 +11,7 @@ import torch
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import refuse_devices
 
 FORMAT = 1
 
@@ -65,6 +66,7 @@ def write_state(path: Path, state: TrainingState) -> None:
 
 def read_state(path: Path) -> TrainingState:
     """Read a state, with its tensors on the CPU; refuse a damaged one, or one of a newer format."""
+    refuse_devices(path)
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

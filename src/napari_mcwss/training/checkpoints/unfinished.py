@@ -12,6 +12,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
 from napari_mcwss.base.lock import Holder, Lock, LockedError
 from napari_mcwss.base.names import refuse_alike
+from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.study.study import Study
 
 STATE = "resume.pt"
@@ -100,7 +101,7 @@ def unfinished_training(study: Study, name: str) -> Unfinished | None:
     # The summary is written after the state: without one, it was killed in between.
     found = Unfinished(name=name)
     with suppress(OSError, ValidationError):
-        found = Unfinished.model_validate_json((folder / SUMMARY).read_bytes())
+        found = Unfinished.model_validate_json(file_bytes(folder / SUMMARY))
     return found.model_copy(update={"running": training_lock(study, name).other})
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write, replacing
+from napari_mcwss.base.reading import refuse_devices
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Progress, predict
@@ -57,8 +59,9 @@ def write_labels(path: Path, labels: NDArray[np.uint8]) -> None:
 def read_labels(path: Path) -> NDArray[np.uint8] | None:
     """Read a label image of `write_labels`; return None if it is missing or damaged."""
     try:
+        refuse_devices(path)
         with np.load(path) as arrays:
             labels: NDArray[np.uint8] = arrays["labels"]
             return labels
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, McwssError):
         return None

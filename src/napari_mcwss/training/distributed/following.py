@@ -11,6 +11,7 @@ from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.distributed.batch_trainer import BatchTrainer, Draw
 from napari_mcwss.training.distributed.ranks import Ranks
+from napari_mcwss.training.process.steering import ENDINGS
 
 SENT = ("images", "foreground", "tags", "scan", "position")
 """Fields of `SliceDataset` that followers get, with the labels if there are any."""
@@ -41,7 +42,7 @@ def begin(ranks: Ranks, stage: Stage, data: SliceDataset) -> None:
 def follow(ranks: Ranks) -> None:
     """Train with the leader until it says that nothing is left, or is lost."""
     # Ctrl+C goes to all processes; the leader ends the training for all.
-    for kind in (signal.SIGINT, signal.SIGTERM):
+    for kind in ENDINGS:
         signal.signal(kind, signal.SIG_IGN)
     trainer = data = None
     while (message := ranks.hear()) is not None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.reading import refuse_devices
 from napari_mcwss.model.encoders.encoder import Encoder
 from napari_mcwss.model.encoders.packing import groups
 from napari_mcwss.model.encoders.registry import load_encoder
@@ -311,12 +312,13 @@ def _write(path: Path, key: str, found: EncodedScan) -> None:
 def _read(path: Path, key: str, widths: list[int]) -> EncodedScan | None:
     """Return the features in a file; None if it is missing, damaged or of another kind."""
     try:
+        refuse_devices(path)
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("key") != key:
                 return None
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         found = _found(tensors, widths)
-    except (OSError, SafetensorError, KeyError, ValueError):
+    except (OSError, SafetensorError, KeyError, ValueError, McwssError):
         return None
     with suppress(OSError):
         os.utime(path)

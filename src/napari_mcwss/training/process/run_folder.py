@@ -10,6 +10,7 @@ import psutil
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.reading import refuse_devices
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.process.event_json import Began, from_line
 from napari_mcwss.training.process.reporting import commands_file
@@ -57,6 +58,7 @@ class RunFolder:
     def began(self) -> Began | None:
         """The first event, which names the process; None if there is none yet."""
         try:
+            refuse_devices(self.events)
             with self.events.open(encoding="utf-8") as file:
                 first = from_line(file.readline())
         except (OSError, UnicodeError, McwssError):

@@ -111,10 +111,24 @@ def steered(events: Generator[Any, None, Any], steering: Steering) -> Generator[
     raise RunCancelled
 
 
+# Windows has no SIGHUP.
+ENDINGS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that ask a process to end."""
+
+
 @contextmanager
 def cancelled_by_signals(steering: Steering) -> Iterator[None]:
-    """Cancel at Ctrl+C or the system's request to end; the second one has its usual effect."""
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    """Cancel at Ctrl+C, at the system's request to end, and when the terminal is closed.
+
+    The second one has its usual effect. What is ignored, as after ``nohup``, stays so.
+    """
+    before = {
+        kind: handler
+        for kind in ENDINGS
+        if (handler := signal.getsignal(kind)) is not signal.SIG_IGN
+    }
 
     def restore() -> None:
         for kind, handler in before.items():
