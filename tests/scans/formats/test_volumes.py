@@ -226,3 +226,43 @@ class TestDamage:
         content = content[:4] + np.array([30000] * 3, ">i4").tobytes() + content[16:]
         (tmp_path / "b.mgz").write_bytes(gzip.compress(content))
         refused(tmp_path / "b.mgz", r"49\.1 TiB of voxels")
+
+
+class TestHeadersThatWouldCrashItk:
+    """ITK itself ends the whole program over these, or reads memory that is not the file's."""
+
+    def write(self, path, old: bytes, new: bytes):
+        sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5), np.int16)), str(path))
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new, 1))
+        return path
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b"encoding: raw", b"x" * 2000 + b"\nencoding: raw"),
+            (b"type: short", b"type: " + b"x" * 2000),
+            (b"kinds:", b"k" * 2000 + b":"),
+        ],
+    )
+    def test_of_nrrd(self, tmp_path, old, new):
+        with pytest.raises(McwssError, match="a line that is no field"):
+            read_header(self.write(tmp_path / "a.nrrd", old, new))
+
+    def test_long_keys_of_the_user_are_read(self, tmp_path):
+        text = b"encoding: raw\nterms:=" + b"x" * 3000
+        assert read_header(self.write(tmp_path / "a.nrrd", b"encoding: raw", text)).channels == 1
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b"NDims = 3", b"NDims = " + b"1" * 300),
+            (b"NDims = 3", b"NDims = 99"),
+            (b"ElementDataFile = LOCAL", b"ElementDataFile = %d%d%d%d.raw 1 3 1"),
+            (b"ElementDataFile = LOCAL", b"ElementDataFile = %n.raw 1 3 1"),
+        ],
+    )
+    def test_of_metaimage(self, tmp_path, old, new):
+        with pytest.raises(McwssError, match=r"NDims is|names the files of its voxels as"):
+            read_header(self.write(tmp_path / "a.mha", old, new))

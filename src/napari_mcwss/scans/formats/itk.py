@@ -153,5 +153,18 @@ def _reason(error: RuntimeError) -> str:
     return lines[-1] if lines else "RuntimeError"
 
 
+def in_several_files(data: str) -> bool:
+    """Tell whether a header names files by a list or a pattern.
+
+    Raises
+    ------
+    ValueError
+        If a pattern has more than one number: ITK hands it to C, which would read its own memory.
+    """
+    if "%" in data and not re.fullmatch(r"[^%]*%0?\d?d[^%]*", data):
+        raise ValueError(f"it names the files of its voxels as {data[:40]!r}")
+    return data.startswith("LIST") or "%" in data
+
+
 RATIOS = {"raw": 1, "gzip": DEFLATED}
 """How many bytes one byte of a file can stand for, by encoding."""

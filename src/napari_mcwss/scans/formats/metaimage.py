@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from napari_mcwss.scans.formats.itk import RATIOS, TextHeader, itk_format
+from napari_mcwss.scans.formats.itk import RATIOS, TextHeader, in_several_files, itk_format
 
 _LAST = "ElementDataFile"
 """The field that ends a header."""
 
 _DIRECTIONS = {"TransformMatrix", "Rotation", "Orientation"}
+
+
+_AXES = tuple(map(str, range(1, 7)))
 
 
 def _parse(lines: list[str]) -> TextHeader:
@@ -16,12 +19,15 @@ def _parse(lines: list[str]) -> TextHeader:
         name, mark, value = line.partition("=")
         if mark:
             fields[name.strip()] = value.strip()
+        if name.strip() == "NDims" and value.strip() not in _AXES:
+            # ITK would write beyond its memory.
+            raise ValueError(f"NDims is {value.strip()[:40]!r}")
         if not mark or name.strip() == _LAST:
             break
     if _LAST not in fields:
         raise ValueError(f"its header has no {_LAST}")
     data = fields[_LAST]
-    several = data.startswith("LIST") or "%" in data
+    several = in_several_files(data)
     compressed = fields.get("CompressedData", "").lower() == "true"
     return TextHeader(
         "" if several or data.upper() == "LOCAL" else data,

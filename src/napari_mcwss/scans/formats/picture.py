@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.reading import refuse_more_than_memory
+from napari_mcwss.base.reading import BoundedFile, refuse_more_than_memory
 from napari_mcwss.scans.formats.format import Format, Header
 from napari_mcwss.scans.geometry import Geometry
 
@@ -73,7 +73,7 @@ def luminance(colours: NDArray[Any]) -> NDArray[np.float32]:
 def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with BoundedFile(path) as file, Image.open(file) as picture:
         pages = getattr(picture, "n_frames", 1)
         if pages > 1:
             raise McwssError(

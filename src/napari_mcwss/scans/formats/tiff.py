@@ -12,7 +12,12 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.reading import DEFLATED, refuse_more_than_held, refuse_more_than_memory
+from napari_mcwss.base.reading import (
+    DEFLATED,
+    BoundedFile,
+    refuse_more_than_held,
+    refuse_more_than_memory,
+)
 from napari_mcwss.base.text import size_text
 from napari_mcwss.scans.formats.format import Format, Header
 from napari_mcwss.scans.formats.picture import PICTURE_AFFINE, luminance
@@ -192,7 +197,7 @@ def _through_pillow(path: Path, tiff: _Tiff) -> NDArray[Any]:
     """Read what tifffile cannot decode without further libraries, such as LZW and JPEG."""
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with BoundedFile(path) as file, Image.open(file) as picture:
         pages = []
         for number in range(len(tiff.series.pages)):
             picture.seek(number)
