@@ -29,11 +29,11 @@ def test_a_scan_and_its_mask_open_in_canonical_order(viewer, phantom_folder):
     np.testing.assert_array_equal(labels.data, stored.transpose(2, 1, 0)[:, ::-1, ::-1])
 
 
-@pytest.mark.parametrize("dropped", [["a.img"], ["a.hdr"], ["a.img", "a.hdr"]])
-def test_of_an_image_in_two_files_either_opens_it_once(viewer, tmp_path, dropped):
+@pytest.mark.parametrize("dropped", ["a.img", "a.hdr"])
+def test_of_an_image_in_two_files_either_opens_it(viewer, tmp_path, dropped):
     voxels = np.arange(24, dtype=np.int16).reshape(4, 3, 2)
     nib.Nifti1Pair(voxels, np.diag([-1.0, -1, 1, 1])).to_filename(tmp_path / "a.img")
-    layers = viewer.open([tmp_path / name for name in dropped], plugin="napari-mcwss")
+    layers = viewer.open(tmp_path / dropped, plugin="napari-mcwss")
     assert [layer.name for layer in layers] == ["a"]
     np.testing.assert_array_equal(layers[0].data, voxels.T)
 

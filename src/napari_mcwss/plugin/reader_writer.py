@@ -35,11 +35,9 @@ def read_layers(path: Paths) -> list[LayerData]:
     notification tells of damaged files, and the others are read.
     """
     layers: list[LayerData] = []
-    files = map(Path, [path] if isinstance(path, str) else path)
-    # Both files of an Analyze image are often dropped together.
-    for file in dict.fromkeys(map(_with_header, files)):
+    for file in map(Path, [path] if isinstance(path, str) else path):
         try:
-            layers += _read(file)
+            layers += _read(_with_header(file))
         except McwssError as error:
             show_error(str(error))
     # For napari, [(None,)] is a file that was read and has no layers.
