@@ -10,15 +10,40 @@ import sys
 from pathlib import Path
 
 import napari
+import numpy as np
 from PIL import Image
+from qtpy.QtWidgets import QScrollArea
+from scipy import ndimage
 from waiting import rest, wait_for
 
 from napari_mcwss.plugin.launch import add_docks
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.results.stroke_tools import ADD
+from napari_mcwss.segmentation.strokes.stroke import Stroke
 from napari_mcwss.training.checkpoints.unfinished import give_up_training
 from napari_mcwss.training.events import Epoch
 from napari_mcwss.training.process.run_folder import RunFolder
 
 SCAN = "phantom07"
+
+
+def mend(results: ResultsDock) -> None:
+    """Lose a class from the corrected mask, and click with *Add* where it was."""
+    box = results.correction
+    layer = results.session.correcting.layer
+    index = results.session.slice_index
+    assert layer is not None
+    assert index is not None
+    lost = layer.data == 2
+    layer.data = np.where(lost, 0, layer.data)
+    box.label.setCurrentIndex(2)
+    box.label.activated.emit(2)
+    box.tools.choose(ADD)
+    places = np.argwhere(ndimage.binary_erosion(lost[index], iterations=2))
+    row, column = (int(n) for n in places[len(places) // 4])
+    box.tools.mending.draw(Stroke(path=((index, row, column),), class_name="ED", add=True))
+    wait_for(lambda: not box.tools.mending.running)
+    results.findChild(QScrollArea).ensureWidgetVisible(box.tools)
 
 
 def main(study: Path, images: Path) -> None:
@@ -94,6 +119,8 @@ def main(study: Path, images: Path) -> None:
     wait_for(lambda: any(layer.name == "mask" and layer.data.any() for layer in viewer.layers))
     results.correction.begin_button.click()
     wait_for(lambda: any(layer.name == "corrected mask" for layer in viewer.layers))
+    mend(results)
+    take("mend")
     measure = viewer.window.dock_widgets["Measure"]
     bring_forward(measure)
     measure.measure_button.click()

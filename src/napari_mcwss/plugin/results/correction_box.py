@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QPushButton
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
 from napari_mcwss.plugin.results.state import ResultState
+from napari_mcwss.plugin.results.stroke_tools import StrokeTools
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.questions import agreed
@@ -42,7 +43,9 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         self.status = Note(textFormat=Qt.TextFormat.PlainText)
         buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
         self.next = NextToCorrect(state)
-        stack(self, buttons, marks, self.status, self.next, margins=True)
+        self.tools = StrokeTools(state, self._class_name)
+        self.tools.wanted.connect(self.begin)
+        stack(self, buttons, marks, self.tools, self.status, self.next, margins=True)
         self._correcting.changed.connect(self.refresh)
         for signal in (state.changed, state.shown):
             signal.connect(self.refresh)
@@ -61,6 +64,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             self._correcting.show()
         else:
             self._correcting.begin(self._model)
+            self._choose_label(self.label.currentIndex())
 
     @property
     def _model(self) -> str:
@@ -107,7 +111,8 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             self.label.clear()
             self.label.addItems(names)
             self.label.setCurrentIndex(min(1, len(names) - 1))
-        self.label.setEnabled(editable)
+        self.label.setEnabled(bool(names))
+        self.tools.refresh()
         self.status.setText(self._session.order.hide(self._status()))
 
     def _status(self) -> str:
@@ -126,12 +131,18 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             return "Corrected mask, saved"
         return f"Corrected mask, saved at {saving.saved_at:%H:%M:%S}"
 
+    def _class_name(self) -> str:
+        """Return the class that is chosen to be painted; empty for nothing."""
+        return self.label.currentText() if self.label.currentIndex() > 0 else ""
+
     def _choose_label(self, index: int) -> None:
         layer = self._correcting.layer
-        if layer is not None:
+        if layer is not None and index >= 0:
             layer.selected_label = index
-            layer.mode = "paint"
+            if not (self.tools.tool and index):
+                layer.mode = "paint"
             self._session.viewer.layers.selection.active = layer
+        self.tools.refresh()
 
     def _mark_right(self, right: bool) -> None:
         try:

@@ -1,5 +1,6 @@
 """The corrected mask of the scan on screen: a layer that the user paints."""
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.session.drawn import DrawnMarks
 from napari_mcwss.plugin.session.mask_saving import MaskSaving
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.layers import (
@@ -21,6 +23,7 @@ from napari_mcwss.segmentation.corrected import (
     CorrectedMask,
     is_corrected,
     read_corrected,
+    read_strokes,
     refuse_strange_labels,
 )
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from psygnal import SignalInstance
 
     from napari_mcwss.plugin.session.scan_order import ScanOrder
+    from napari_mcwss.segmentation.strokes.mending import Patch
+    from napari_mcwss.segmentation.strokes.stroke import Mark
     from napari_mcwss.study.study import Study
 
 SAVE_MILLISECONDS = 1000
@@ -81,6 +86,7 @@ class Correcting(QObject):  # type: ignore[misc]
         self._hidden: list[Labels] = []
         self.right = False
         self.damage = ""
+        self._marks: DrawnMarks | None = DrawnMarks()
         self._model = ""
         self._place: tuple[Study, str] | None = None
         self._last: NDArray[np.uint8] | None = None
@@ -141,12 +147,12 @@ class Correcting(QObject):  # type: ignore[misc]
         labels, origin = np.zeros(shape, np.uint8), ""
         for layer in study_layers(self.session.viewer, "mask"):
             labels[...], origin = layer.data, model
-        mask = CorrectedMask(labels, model=origin)
+        mask = CorrectedMask(labels, model=origin, marks=())
         if self.layer is None:
             self._show(study, scan, mask)
         else:
             self.layer.data = labels
-            self._model = origin
+            self._model, self._marks = origin, DrawnMarks()
         self.right = False
         self._save(labels.copy())
 
@@ -160,6 +166,25 @@ class Correcting(QObject):  # type: ignore[misc]
             refuse_strange_labels(self.session.order.label(scan), self._last, study.class_names)
         self.right = right
         self._save(self._last)
+
+    @property
+    def marks(self) -> "tuple[Mark, ...]":
+        """The strokes and boxes that hold in the mask on screen."""
+        if self.layer is None or self._marks is None:
+            return ()
+        return self._marks.holding(self.layer.data)
+
+    def mend(self, mark: "Mark", patch: "Patch | None") -> None:
+        """Change the mask by what the user drew, as one step that can be undone."""
+        if self.layer is None or self.session.read_only:
+            return
+        if self._marks is None:  # those on the disk are damaged, and the user draws new ones
+            self._marks = DrawnMarks()
+        self._marks.add(mark, patch)
+        if patch is not None:
+            self.layer.data_setitem(patch.voxels, patch.labels)
+        elif self._last is not None:
+            self._save(self._last)
 
     def save_painted(self) -> None:
         """Save what was painted since the last time; the mask is no longer marked as right."""
@@ -176,7 +201,9 @@ class Correcting(QObject):  # type: ignore[misc]
     def _save(self, labels: NDArray[np.uint8]) -> None:
         if self._place is not None:
             self._last = labels
-            self.saving.save(*self._place, CorrectedMask(labels, self.right, self._model))
+            marks = None if self._marks is None else self._marks.holding(labels)
+            mask = CorrectedMask(labels, self.right, self._model, marks)
+            self.saving.save(*self._place, mask)
             self.changed.emit()
 
     def _scan_changed(self, _: str) -> None:
@@ -200,6 +227,10 @@ class Correcting(QObject):  # type: ignore[misc]
     def _show(self, study: "Study", scan: str, mask: CorrectedMask) -> None:
         self._place, self._model, self.right = (study, scan), mask.model, mask.right
         self._last = mask.labels
+        self._marks = None
+        if mask.marks is not None:
+            self._marks = DrawnMarks()
+            self._marks.read(mask.marks, mask.labels)
         viewer, geometry = self.session.viewer, study.scan(scan).geometry
         self._hidden = [layer for layer in study_layers(viewer, "mask") if layer.visible]
         for layer in self._hidden:
@@ -240,6 +271,12 @@ class Correcting(QObject):  # type: ignore[misc]
 def _read(study: "Study", scan: str) -> CorrectedMask | McwssError | None:
     """Read a corrected mask; return an error, so that no new mask is begun in its place."""
     try:
-        return read_corrected(study, scan)
+        mask = read_corrected(study, scan)
     except McwssError as error:
         return error
+    if mask is None:
+        return None
+    try:
+        return replace(mask, marks=read_strokes(study, scan))
+    except McwssError:
+        return mask  # which needs no strokes; their file is left as it is

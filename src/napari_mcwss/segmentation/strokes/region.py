@@ -18,7 +18,7 @@ LEVELS = ((18.0, 1.0), (36.0, 2.0), (72.0, 4.0))
 """Margins of boxes around a stroke, and sizes of their blocks, in mm: the next box, which is
 coarser, is taken if the region touches a side of one."""
 
-REACH = 20.0
+REACH = 30.0
 """Distance in mm over which a stroke loses its influence."""
 
 HEAD_START = 0.5

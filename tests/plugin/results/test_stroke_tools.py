@@ -1,0 +1,151 @@
+"""Clicks and drags on the canvas mend the corrected mask."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from helpers.questions import LEFT
+from napari.qt.threading import WorkerBase
+from qtpy.QtCore import QPoint
+
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.results.stroke_tools import ADD, LIMIT, REMOVE
+from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.segmentation.corrected import read_corrected, read_strokes
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.prediction.predict import Prediction
+from napari_mcwss.segmentation.results import save_result
+from napari_mcwss.segmentation.strokes.stroke import ClassBox, Stroke
+
+pytestmark = pytest.mark.gui
+PATIENCE = 60_000
+MODEL = "model-1"
+
+
+@pytest.fixture
+def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
+    """The dock on a scan in whose middle the mask of class TC is."""
+    scan = trained_study.scan_names[0]
+    geometry = trained_study.scan(scan).geometry
+    middle = tuple(slice(size // 2 - 4, size // 2 + 5) for size in geometry.shape[1:])
+    mask = np.zeros(geometry.shape, np.uint8)
+    mask[:, *middle] = 1
+    cams = np.stack([mask == 1, mask == 2]).astype(np.float32)
+    run = json.loads((trained_study.model_folder(MODEL) / "config.json").read_bytes())["run"]
+    found = Prediction(scan, trained_study.class_names, cams.max(axis=(2, 3)).T.copy(), cams)
+    save_result(trained_study, MODEL, run, found, mask, MaskSettings(), geometry)
+    viewer = make_napari_viewer(show=True)
+    dock = ResultsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Results")
+    dock.session.open(trained_study)
+    dock.use_tags.setChecked(False)
+    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
+        dock.session.show(scan)
+    yield dock
+    dock.session.correcting.saving.finish()
+    WorkerBase.await_workers(PATIENCE)
+
+
+@pytest.fixture
+def tools(dock):
+    return dock.correction.tools
+
+
+def press(qtbot, button) -> None:
+    assert button.isEnabled()
+    qtbot.mouseClick(button, LEFT, pos=QPoint(10, button.height() // 2))
+
+
+def drag(qtbot, dock, *offsets: tuple[int, int]) -> None:
+    """Draw on the canvas, with offsets from its middle, and wait until the mask is mended."""
+    canvas = dock.viewer.window._qt_viewer.canvas.native
+    places = [canvas.rect().center() + QPoint(*offset) for offset in offsets]
+    with qtbot.waitSignal(dock.correction.tools.mending.mended, timeout=PATIENCE):
+        qtbot.mousePress(canvas, LEFT, pos=places[0])
+        for place in places[1:]:
+            qtbot.mouseMove(canvas, place)
+        qtbot.mouseRelease(canvas, LEFT, pos=places[-1])
+
+
+def choose_class(dock, index: int) -> None:
+    dock.correction.label.setCurrentIndex(index)
+    dock.correction.label.activated.emit(index)
+
+
+def strokes_on_disk(qtbot, dock, kinds: list[type]) -> None:
+    study, scan = dock.session.study, dock.session.scan
+
+    def stored() -> bool:
+        return [type(mark) for mark in read_strokes(study, scan)] == kinds
+
+    qtbot.waitUntil(stored, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.session.correcting.saving.waiting, timeout=PATIENCE)
+
+
+def test_correcting_a_mask_puts_the_brush_in_hand(qtbot, dock):
+    press(qtbot, dock.correction.begin_button)
+    (layer,) = study_layers(dock.viewer, "corrected")
+    assert (layer.mode, layer.selected_label) == ("paint", 1)
+    assert dock.viewer.layers.selection.active is layer
+
+
+def test_a_click_mends_the_mask_is_stored_and_can_be_undone(qtbot, dock, tools):
+    press(qtbot, tools.buttons[REMOVE])
+    (layer,) = study_layers(dock.viewer, "corrected")
+    before = layer.data.copy()
+    here = dock.session.slice_index
+    assert before[here].any()
+    drag(qtbot, dock, (0, 0))
+    mended = layer.data.copy()
+    row, column = (size // 2 for size in before.shape[1:])
+    assert before[here, row, column] == 1
+    assert mended[here, row, column] != 1
+    strokes_on_disk(qtbot, dock, [Stroke])
+    study, scan = dock.session.study, dock.session.scan
+    np.testing.assert_array_equal(read_corrected(study, scan).labels, mended)
+    press(qtbot, tools.undo_button)
+    np.testing.assert_array_equal(layer.data, before)
+    strokes_on_disk(qtbot, dock, [])
+
+
+def test_strokes_that_follow_each_other_all_count(qtbot, dock, tools):
+    choose_class(dock, 2)
+    press(qtbot, tools.buttons[ADD])
+    (layer,) = study_layers(dock.viewer, "corrected")
+    drag(qtbot, dock, (-60, -60), (-40, -60), (-20, -60))
+    drag(qtbot, dock, (0, 0))
+    here = dock.session.slice_index
+    row, column = (size // 2 for size in layer.data.shape[1:])
+    assert layer.data[here, row, column] == 2
+    strokes_on_disk(qtbot, dock, [Stroke, Stroke])
+    first = read_strokes(dock.session.study, dock.session.scan)[0]
+    assert len(first.path) > 1
+    assert (layer.data[tuple(np.transpose(first.path))] == 2).all()
+
+
+def test_a_rectangle_limits_a_class_until_it_is_undone(qtbot, dock, tools):
+    press(qtbot, tools.buttons[LIMIT])
+    (layer,) = study_layers(dock.viewer, "corrected")
+    before = layer.data.copy()
+    drag(qtbot, dock, (0, -150), (75, 0), (150, 150))
+    kept = layer.data == 1
+    middle = before.shape[2] // 2
+    assert kept.any()
+    assert not kept[:, :, : middle - 1].any()
+    strokes_on_disk(qtbot, dock, [ClassBox])
+    press(qtbot, tools.undo_button)
+    np.testing.assert_array_equal(layer.data, before)
+    strokes_on_disk(qtbot, dock, [])
+
+
+def test_another_tool_of_the_layer_takes_the_place_of_this_one(qtbot, dock, tools):
+    press(qtbot, tools.buttons[ADD])
+    (layer,) = study_layers(dock.viewer, "corrected")
+    assert (tools.tool, layer.mode, layer.mouse_pan) == (ADD, "pan_zoom", False)
+    layer.mode = "paint"
+    assert tools.tool == ""
+    assert not tools.buttons[ADD].isChecked()
+    press(qtbot, tools.buttons[REMOVE])
+    press(qtbot, tools.buttons[REMOVE])
+    assert (tools.tool, layer.mouse_pan) == ("", True)
