@@ -165,10 +165,9 @@ def table(record: Mapping[str, Any]) -> str:
     chosen = ", ".join(record["chosen_on"]) or "none of these scans"
     made = f"{record['made']}; {record['machine']}"
     lines = ["# Clicks", "", ABOUT, ""]
-    lines += [
-        f"`{METHOD}` with {record['settings']}; {made}. Settings of the strokes were chosen on"
-    ]
-    lines += [f"{chosen}.", ""]
+    settings = ", ".join(f"{name} {value}" for name, value in record["settings"].items())
+    lines += [f"The preset `{METHOD}` with {settings}; {made}.", ""]
+    lines += [f"Settings of the strokes were chosen on {chosen}.", ""]
     names = next(iter(scans.values()))["dice"][0].keys()
     for name in [union, *(name for name in names if name != union)]:
         lines += [
@@ -178,7 +177,7 @@ def table(record: Mapping[str, Any]) -> str:
         rows = {scan: [found["dice"][n][name] for n in SHOWN] for scan, found in scans.items()}
         rows["mean"] = [fmean(column) for column in zip(*rows.values(), strict=True)]
         for scan, values in rows.items():
-            texts = (f"**{v:.2f}**" if scan == "mean" else f"{v:.2f}" for v in values)
+            texts = (f"**{v:.3f}**" if scan == "mean" else f"{v:.2f}" for v in values)
             lines.append(f"| {scan} | " + " | ".join(texts) + " |")
         lines.append("")
     computing = [second for found in scans.values() for second in found["computing"]]
