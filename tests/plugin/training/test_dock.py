@@ -12,6 +12,7 @@ from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.model.checkpoint import read_info
+from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.training.dock import NO_STUDY, TrainingDock
 from napari_mcwss.plugin.training.remembered import remembered
@@ -332,3 +333,13 @@ def test_a_template_without_a_place_for_the_command_is_refused(qtbot, ready, tol
     click(qtbot, ready.train_button)
     assert "expected {command}" in told[-1].message
     assert not ready.background.running
+
+
+def test_corrected_masks_are_learnt_from_by_a_button_of_the_results_dock(qtbot, ready):
+    viewer = ready.session.viewer
+    results = ResultsDock(viewer)
+    viewer.window.add_dock_widget(results, name="Results", tabify=True)
+    results.parentWidget().raise_()
+    click(qtbot, results.correction.train_button)
+    assert ready.settings.trust.isChecked()
+    qtbot.waitUntil(ready.isVisible, timeout=PATIENCE)

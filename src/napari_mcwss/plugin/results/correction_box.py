@@ -42,7 +42,12 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         )
         self.status = Note(textFormat=Qt.TextFormat.PlainText)
         buttons, marks = row(self.begin_button, self.anew_button), row(self.label, self.right)
-        self.next = NextToCorrect(state)
+        self.train_button = QPushButton(
+            "Train with corrections …",
+            toolTip="Go to the Training dock, set to learn from the masks that are marked as right",
+            clicked=self._train,
+        )
+        self.next = NextToCorrect(state, self.train_button)
         self.tools = StrokeTools(state, self._class_name)
         self.tools.wanted.connect(self.begin)
         stack(self, buttons, marks, self.tools, self.status, self.next, margins=True)
@@ -113,6 +118,7 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             self.label.setCurrentIndex(min(1, len(names) - 1))
         self.label.setEnabled(bool(names))
         self.tools.refresh()
+        self.train_button.setEnabled(study is not None)
         self.status.setText(self._session.order.hide(self._status()))
 
     def _status(self) -> str:
@@ -143,6 +149,12 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
                 layer.mode = "paint"
             self._session.viewer.layers.selection.active = layer
         self.tools.refresh()
+
+    def _train(self) -> None:
+        if not len(self._session.training_wanted):
+            # The Training dock was not opened yet.
+            self._session.viewer.window.add_plugin_dock_widget("napari-mcwss", "Training")
+        self._session.training_wanted.emit()
 
     def _mark_right(self, right: bool) -> None:
         try:

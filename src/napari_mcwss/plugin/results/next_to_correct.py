@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
-from napari_mcwss.plugin.shared.rows import stack
+from napari_mcwss.plugin.shared.rows import row, stack
 
 if TYPE_CHECKING:
     from napari_mcwss.segmentation.next_to_correct import Doubt
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 class NextToCorrect(QWidget):  # type: ignore[misc]
-    """Goes to the scan about which the model is least sure, and says why."""
+    """Goes to the scan about which the model is least sure, and says why.
 
-    def __init__(self, state: ResultState) -> None:
+    Another button can stand beside its own.
+    """
+
+    def __init__(self, state: ResultState, beside: QWidget) -> None:
         super().__init__()
         self._state, self._session = state, state.session
         self.button = QPushButton(
@@ -32,7 +35,7 @@ class NextToCorrect(QWidget):  # type: ignore[misc]
         self._search = Latest(self, "search for a scan to correct")
         self._search.answered.connect(self._take)
         self._search.failed.connect(self.reason.clear)
-        stack(self, self.button, self.reason)
+        stack(self, row(self.button, beside), self.reason)
         state.changed.connect(self._refresh)
         self._refresh()
 

@@ -47,6 +47,8 @@ class Session:
         A slice is to be shown; with the scan, whose voxels are not read yet, and its index.
     results_wanted : Signal
         The results of a model are to be looked at; with its name.
+    training_wanted : Signal
+        A model is to be trained with the masks that were corrected.
     planes_changed : Signal
         Other planes are shown beside the main view.
     table : TagTable or None
@@ -71,6 +73,7 @@ class Session:
     models_changed = Signal()
     place_wanted = Signal(str, int)
     results_wanted = Signal(str)
+    training_wanted = Signal()
     planes_changed = Signal()
 
     _sessions: ClassVar["WeakKeyDictionary[Viewer, Session]"] = WeakKeyDictionary()

@@ -76,6 +76,7 @@ class TrainingDock(Dock):
         self._settings_wanted = ""  # the model whose own settings are still to be shown
         self._guarded = False
         self._make_widgets(napari_viewer.theme)
+        connect_until_destroyed(self, self._come_forward, self.session.training_wanted)
         connect_until_destroyed(self, self._show_study, self.session.study_opened)
         connect_until_destroyed(self, self._study_changed, self.session.study_changed)
         connect_until_destroyed(self, self._suggest_name, self.session.models_changed)
@@ -140,6 +141,14 @@ class TrainingDock(Dock):
         if dock is not None and not self._guarded:
             self._guarded = True
             LeftRunning(dock.parentWidget(), self._process)
+
+    def _come_forward(self) -> None:
+        """Show the settings with which a model learns from corrected masks, to be started."""
+        self.settings.trust.setChecked(True)
+        dock = dock_of(self)
+        if dock is not None:
+            dock.show()
+            dock.raise_()
 
     def train(self) -> None:
         """Start a training with the settings on screen, or continue the unfinished one."""
