@@ -126,7 +126,8 @@ def in_a_circle(weights):
     ("changes", "message"),
     [
         ({"config": {"width": 8}}, "expected"),
-        ({"config": {"width": 10**9}}, "not that of a model"),
+        ({"config": {"width": 10**9}}, "width"),
+        ({"config": {"width": 10**5}}, "not that of a model"),
         ({"config": {"pixel": -1}}, "pixel"),
         ({"config": {"pixel": 3}}, "different models"),
         ({"config": {"preset": "os.system"}}, "preset"),
