@@ -9,6 +9,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.stroke_tools import StrokeTools
+from napari_mcwss.plugin.results.what_corrections_bought import WhatCorrectionsBought
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.questions import agreed
@@ -48,9 +49,10 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             clicked=self._train,
         )
         self.next = NextToCorrect(state, self.train_button)
+        self.bought = WhatCorrectionsBought(state)
         self.tools = StrokeTools(state, self._class_name)
         self.tools.wanted.connect(self.begin)
-        stack(self, buttons, marks, self.tools, self.status, self.next, margins=True)
+        stack(self, buttons, marks, self.tools, self.status, self.next, self.bought, margins=True)
         self._correcting.changed.connect(self.refresh)
         for signal in (state.changed, state.shown):
             signal.connect(self.refresh)
