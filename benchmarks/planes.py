@@ -117,9 +117,10 @@ def main() -> None:
         print(row("a slice step, three planes", bench.steps(repeats), alone), flush=True)
         print(row("a click, three planes", bench.clicks(repeats), alone), flush=True)
         (dock,) = bench.tagging.window().findChildren(PlanesDock)
-        voxels = [layer for model in (p.model for p in dock.planes) for layer in model.layers]
-        own = sum(layer.data.nbytes for layer in voxels if layer.data.base is None)
-        print(f"\nthe planes open within {opened:.1f} s; they hold {own / 2**20:.0f} MiB of voxels")
+        shared = [layer.data for layer in bench.viewer.layers]
+        copies = [layer.data for plane in dock.planes for layer in plane.model.layers]
+        own = sum(c.nbytes for c in copies if not any(np.shares_memory(c, s) for s in shared))
+        print(f"\nthe planes open within {opened:.1f} s, with {own / 2**20:.0f} MiB of own voxels")
         bench.session.close()
         bench.viewer.close()
 
