@@ -171,3 +171,11 @@ def test_an_empty_box_lifts_the_limit():
 def test_a_mark_that_changes_nothing_gives_no_patch(mark):
     mask = np.zeros(SHAPE, np.uint8)
     assert mend(mask, mark, scene_of(ball((12, 24, 24), 8)), CLASSES) is None
+
+
+def test_labels_of_no_class_are_replaced_like_background():
+    lesion = ball((12, 24, 24), 8)
+    before = np.where(lesion, 9, 0).astype(np.uint8)
+    mask = replay(before, [click((12, 24, 24))], scene_of(lesion), CLASSES)
+    assert dice(mask == 1, lesion) > 0.9
+    assert mend(before, click((12, 24, 24), add=False), scene_of(lesion), CLASSES) is None

@@ -92,7 +92,7 @@ def mend(
     if mark.class_name not in classes:
         return None
     index = classes.index(mark.class_name)
-    members = dict(nested_labels(scene.precedence))
+    members = _members(scene)
     if isinstance(mark, ClassBox):
         outside = members[index][mask] & ~mark.contains(mask.shape)
         return _patch(mask, (slice(None),) * 3, outside, index, scene, add=False)
@@ -131,6 +131,15 @@ def mend(
     return _patch(mask, part, region, index, scene, add=mark.add)
 
 
+def _members(scene: Scene) -> dict[int, Flags]:
+    """Return the labels, bool ``(256,)``, that lie in each class; those of no class lie in none."""
+    found = {}
+    for index, labels in nested_labels(scene.precedence):
+        found[index] = np.zeros(256, bool)
+        found[index][: len(labels)] = labels
+    return found
+
+
 def _inside(stroke: Stroke, shape: Sequence[int]) -> NDArray[np.intp]:
     """Return the voxels ``(voxels, 3)`` of a stroke that lie in the scan, each once."""
     path = np.unique(np.array(stroke.path, np.intp), axis=0)
@@ -141,7 +150,8 @@ def _inner_at(mask: Mask, path: NDArray[np.intp], scene: Scene, index: int) -> i
     """Return the class inside another that most of a path lies in; None if it is in none."""
     labels = np.bincount(mask[tuple(path.T)], minlength=len(scene.precedence) + 1)
     most = int(labels.argmax()) - 1
-    return most if most >= 0 and scene.precedence[most, index] else None
+    known = 0 <= most < len(scene.precedence)
+    return most if known and scene.precedence[most, index] else None
 
 
 def _held(mask: Mask, domain: Flags, earlier: Sequence[Mark]) -> NDArray[np.intp]:
