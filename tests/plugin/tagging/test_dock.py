@@ -315,8 +315,9 @@ def test_open_layers_over_time_become_no_study(qtbot, dock, told):
     assert "slices over time cannot be tagged" in told[-1].message
 
 
-def test_a_folder_without_a_study_is_told_in_a_notification(dock, told, tmp_path):
+def test_a_folder_without_a_study_is_told_in_a_notification(qtbot, dock, told, tmp_path):
     dock.open_study(tmp_path)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     assert str(tmp_path) in told[-1].message
     assert dock.session.study is None
 

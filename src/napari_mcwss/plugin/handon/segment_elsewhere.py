@@ -43,6 +43,8 @@ class SegmentElsewhere(QObject):  # type: ignore[misc]
         self.runner = ProcessRunner(self)
         self._looking = Latest(self, "search for scans without a result")
         self._looking.answered.connect(self._start)
+        self._left = Latest(self, "search for a segmentation that was left running")
+        self._left.answered.connect(self._attach)
 
     @property
     def template(self) -> str:
@@ -70,15 +72,16 @@ class SegmentElsewhere(QObject):  # type: ignore[misc]
 
     def follow_left(self) -> None:
         """Follow a segmentation of the study that was left running."""
+        if (study := self._session.study) is not None:
+            self._left.ask(partial(_left_running, study))
+
+    def _attach(self, run: RunFolder | None) -> None:
         study = self._session.study
-        if study is None or self.runner.running:
+        if run is None or study is None or run.folder.parent.parent != study.folder:
             return
-        for folder in sorted((study.folder / "models").glob(".*.segmenting")):
-            run = RunFolder(folder)
-            if run.live:
-                self.runner.attach(run)
-                self.began.emit()
-                return
+        if not self.runner.running:
+            self.runner.attach(run)
+            self.began.emit()
 
     def _start(self, job: ProcessJob | McwssError | None) -> None:
         if job is None:
@@ -93,6 +96,12 @@ class SegmentElsewhere(QObject):  # type: ignore[misc]
             show_error(str(error))
             return
         self.began.emit()
+
+
+def _left_running(study: "Study") -> RunFolder | None:
+    """Find a segmentation that goes on though nobody follows it."""
+    runs = map(RunFolder, sorted((study.folder / "models").glob(".*.segmenting")))
+    return next((run for run in runs if run.live), None)
 
 
 def _job(

@@ -17,9 +17,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.elided_combo_box import ElidedComboBox
 from napari_mcwss.plugin.shared.layers import EMPTY, study_layers
 from napari_mcwss.plugin.shared.typed_values import values_in
-from napari_mcwss.scans.finding import offered_masks
 from napari_mcwss.segmentation.corrected import CORRECTED
-from napari_mcwss.study.model_states import model_states
 
 if TYPE_CHECKING:
     from napari_mcwss.study.study import Study
@@ -48,8 +46,6 @@ class MaskChoice(ElidedComboBox):
         self._session, self._optional = session, optional
         self._folders: list[Path] = []
         self._beside: list[str] = []
-        self._searched: Study | None = None
-        self._offered: list[str] = []
         self._listed: list[_Option] = []
         self._proposed: _Option | None = None
         self.activated.connect(self._chosen)
@@ -62,6 +58,8 @@ class MaskChoice(ElidedComboBox):
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """List the masks that there are now, as layers may have been filled."""
+        if self._session.known is not None:
+            self._session.known.forget()
         self.refresh()
         super().showPopup()
 
@@ -125,7 +123,9 @@ class MaskChoice(ElidedComboBox):
         for layer in layers:
             hidden = "" if layer.visible else " (hidden)"
             options.append(_Option(f"layer {layer.name}{hidden}", "layer", layer.name))
-        options += [_Option(f"model {m.label}", "model", m.name) for m in model_states(study)]
+        known = self._session.known
+        states = [] if known is None else known.states
+        options += [_Option(f"model {state.label}", "model", state.name) for state in states]
         options.append(_Option("corrected masks", CORRECTED))
         recognised = self._recognised(study)
         whole = [path for name in recognised if (path := Path(name)).is_absolute()]
@@ -138,18 +138,14 @@ class MaskChoice(ElidedComboBox):
 
     def _recognised(self, study: "Study") -> list[str]:
         """Name the masks that lie where data sets have them; of many, one for each class."""
-        if self._searched is not study:
-            first = next((study.files(scan)[0] for scan in study.scan_names), None)
-            names = offered_masks(first) if first else []
-            self._offered = [
-                name
-                for name in names
-                if len(Path(name).parts) == 1
-                or Path(name).is_absolute()
-                or Path(name).name in study.class_names
-            ]
-            self._searched = study
-        return self._offered
+        known = self._session.known
+        return [
+            name
+            for name in ([] if known is None else known.masks)
+            if len(Path(name).parts) == 1
+            or Path(name).is_absolute()
+            or Path(name).name in study.class_names
+        ]
 
     def _layers(self) -> list[Labels]:
         """List the labels layers of the shape of the scan on screen, without emptied ones."""

@@ -20,7 +20,7 @@ from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
-from napari_mcwss.study.model_states import ModelState, default_model, model_states
+from napari_mcwss.study.model_states import ModelState, default_model
 
 
 class ResultState(QObject):  # type: ignore[misc]
@@ -175,12 +175,12 @@ class ResultState(QObject):  # type: ignore[misc]
 
     def follow_study(self) -> None:
         """Take over models and classes of the study; a new model that is finished is chosen."""
-        study = self.session.study
-        models = () if study is None else tuple(model_states(study))
+        study, known = self.session.study, self.session.known
+        models = () if known is None else tuple(known.states)
         classes = () if study is None else study.class_names
         if models != self.models:
-            known = {state.name for state in self.models if state.finished}
-            self.models, self.model = models, default_model(models, self.model, known)
+            finished = {state.name for state in self.models if state.finished}
+            self.models, self.model = models, default_model(models, self.model, finished)
             self.models_changed.emit()
         if classes != self.classes:
             self.classes, self.settings = classes, replace(self.settings, volumes={})

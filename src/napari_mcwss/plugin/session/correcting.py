@@ -81,7 +81,9 @@ class Correcting(QObject):  # type: ignore[misc]
         super().__init__()
         self.session = session
         self.saving = MaskSaving()
-        self.saving.changed.connect(self.changed)
+        # Whether there is a file of a mask; None if it is not known. Docks ask time and again.
+        self._stored: bool | None = None
+        self.saving.changed.connect(self._saved)
         self.layer: Labels | None = None
         self._hidden: list[Labels] = []
         self.right = False
@@ -107,9 +109,11 @@ class Correcting(QObject):  # type: ignore[misc]
         study, scan = self.session.study, self.session.scan
         if study is None or scan is None:
             return False
-        return self.layer is not None or (
-            self.saving.latest(study, scan) is not None or is_corrected(study, scan)
-        )
+        if self.layer is not None or self.saving.latest(study, scan) is not None:
+            return True
+        if self._stored is None:
+            self._stored = is_corrected(study, scan)
+        return self._stored
 
     @property
     def reading(self) -> bool:
@@ -206,8 +210,12 @@ class Correcting(QObject):  # type: ignore[misc]
             self.saving.save(*self._place, mask)
             self.changed.emit()
 
+    def _saved(self) -> None:
+        self._stored = None
+        self.changed.emit()
+
     def _scan_changed(self, _: str) -> None:
-        self.damage, self._wanted = "", None
+        self.damage, self._wanted, self._stored = "", None, None
         self._reading.forget()
         if self.exists:
             self.show()

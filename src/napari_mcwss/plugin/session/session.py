@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.session.acts import Acts
 from napari_mcwss.plugin.session.correcting import Correcting
+from napari_mcwss.plugin.session.known_files import KnownFiles
 from napari_mcwss.plugin.session.radiological_view import RadiologicalView
 from napari_mcwss.plugin.session.scan_order import ScanOrder
 from napari_mcwss.plugin.session.tag_saving import TagSaving
@@ -43,6 +44,8 @@ class Session:
         Tags of a scan were changed; with its name.
     models_changed : Signal
         A model was trained or removed.
+    known : KnownFiles or None
+        What the study has, as it was when somebody last looked.
     place_wanted : Signal
         A slice is to be shown; with the scan, whose voxels are not read yet, and its index.
     results_wanted : Signal
@@ -81,6 +84,11 @@ class Session:
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
         self.study: Study | None = None
+        self.known: KnownFiles | None = None
+        self._known_is_new = False
+        # First, so that all others who listen look again.
+        for changed in (self.models_changed, self.study_changed):
+            changed.connect(self._forget_known)
         self.scan: str | None = None
         self.table: TagTable | None = None
         self.damage = ""
@@ -104,13 +112,19 @@ class Session:
             cls._sessions[viewer] = cls(viewer)
         return cls._sessions[viewer]
 
-    def open(self, study: Study) -> None:
-        """Open a study, of which `show` shows a scan."""
+    def open(self, study: Study, known: KnownFiles | None = None) -> None:
+        """Open a study, of which `show` shows a scan; its files may have been looked at before."""
         self.close()
         self.study = study
         self.acquire_lock()
+        self.known, self._known_is_new = known or KnownFiles(study), True
         self.study_opened.emit()
         self.study_changed.emit()
+
+    def _forget_known(self) -> None:
+        if self.known is not None and not self._known_is_new:
+            self.known.forget()
+        self._known_is_new = False
 
     def acquire_lock(self) -> None:
         """Acquire the lock on the study's tags; `read_only` says why if that fails."""
@@ -138,7 +152,7 @@ class Session:
                 self.study.tags.lock.release()
             except McwssError as error:
                 show_error(str(error))
-        self.study, self.read_only = None, ""
+        self.study, self.known, self.read_only = None, None, ""
 
     def show(self, scan: str) -> None:
         """Show a scan of the study.

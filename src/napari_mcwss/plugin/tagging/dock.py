@@ -22,9 +22,11 @@ from qtpy.QtWidgets import (
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.planes.view_bar import ViewBar
+from napari_mcwss.plugin.session.known_files import KnownFiles
 from napari_mcwss.plugin.session.scan_order import ScanOrderBoxes
 from napari_mcwss.plugin.session.scan_reading import ScanReading
 from napari_mcwss.plugin.session.session import Session
+from napari_mcwss.plugin.session.study_opening import StudyOpening
 from napari_mcwss.plugin.session.unsaved_tags import UnsavedTags
 from napari_mcwss.plugin.shared.colormaps import prepare_labels
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
@@ -69,6 +71,8 @@ class TaggingDock(Dock):
         super().__init__()
         self.viewer = napari_viewer
         self.session = Session.of(napari_viewer)
+        self._opening = StudyOpening(self)
+        self._opening.opened.connect(lambda s, k: self._take(s, sample_layers(self.viewer), k))
         self._reading = ScanReading(self, self.session)
         self._reading.ended.connect(self._reading_ended)
         self._requested: tuple[str, int] | None = None
@@ -164,13 +168,8 @@ class TaggingDock(Dock):
         self._scrolled.ensureWidgetVisible(widget)
 
     def open_study(self, folder: Path) -> None:
-        """Open a study; if that fails, show a notification."""
-        try:
-            study = Study.open(folder)
-        except McwssError as error:
-            show_error(str(error))
-            return
-        self._take(study, sample_layers(self.viewer))
+        """Open a study, in another thread if the viewer is empty; tell if that fails."""
+        self._opening.open(folder, wait=bool(self.viewer.layers))
 
     def new_study(self, sources: list[Path] | None = None) -> None:
         """Ask for scans and classes, and make a study."""
@@ -262,7 +261,9 @@ class TaggingDock(Dock):
         dialog.accepted.connect(lambda: self._take(dialog.study, sample_layers(self.viewer)))
         open_dialog(dialog)
 
-    def _take(self, study: Study | None, gone: Iterable[Layer]) -> None:
+    def _take(
+        self, study: Study | None, gone: Iterable[Layer], known: KnownFiles | None = None
+    ) -> None:
         """Show a study and read its first scan; remove layers that do not belong beside it."""
         if study is None or not study.scan_names:
             return
@@ -272,7 +273,7 @@ class TaggingDock(Dock):
             for layer in gone:
                 if layer in self.viewer.layers:
                     self.viewer.layers.remove(layer)
-            self.session.open(study)
+            self.session.open(study, known)
             self._reading.read(study, self.session.order.names[0])
 
     def _ask_study(self) -> None:

@@ -22,7 +22,7 @@ from napari_mcwss.plugin.shared.rows import row, side_by_side, stack
 from napari_mcwss.plugin.tagging.key_table import key_text
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
-from napari_mcwss.study.model_states import default_model, model_states
+from napari_mcwss.study.model_states import default_model
 from napari_mcwss.tags.suggestions import Probabilities, accepted, most_uncertain, open_suggestions
 
 if TYPE_CHECKING:
@@ -241,7 +241,8 @@ class Suggesting(QWidget):  # type: ignore[misc]
 
     def _study_changed(self) -> None:
         study, chosen = self._session.study, self.model.model
-        states = [] if study is None else model_states(study)
+        known = self._session.known
+        states = [] if known is None else known.states
         self.model.show_models(states, default_model(states, chosen, self._known))
         self._known = {state.name for state in states if state.finished}
         if study is not self._study or self.model.model != chosen:

@@ -32,7 +32,6 @@ from napari_mcwss.plugin.training.thread_job import thread_job
 from napari_mcwss.training.checkpoints.unfinished import (
     Unfinished,
     unfinished_training,
-    unfinished_trainings,
 )
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Advice, Checkpoint, Event, Message, Preview
@@ -328,9 +327,9 @@ class TrainingDock(Dock):
         self._follow_left_run()
 
     def _suggest_name(self) -> None:
-        study = self.session.study
-        if study is not None and not self.background.running:
-            left = [found.name for found in unfinished_trainings(study) if not found.running]
+        models = self.session.known
+        if models is not None and not self.background.running:
+            left = [found.name for found in models.unfinished if not found.running]
             if left:
                 self.settings.name.setText(left[-1])
             else:
@@ -338,26 +337,24 @@ class TrainingDock(Dock):
         self._refresh()
 
     def _suggest_new_name(self) -> None:
-        if (study := self.session.study) is not None:
-            left = [found.name for found in unfinished_trainings(study)]
-            self.settings.name.setText(free_name("model", [*study.model_names(), *left]))
+        if (models := self.session.known) is not None:
+            left = [found.name for found in models.unfinished]
+            self.settings.name.setText(free_name("model", [*models.names, *left]))
             self._refresh()
 
     def _unfinished(self) -> Unfinished | None:
-        study, name = self.session.study, self.settings.model
-        if study is None or not name or self.background.running:
+        models, name = self.session.known, self.settings.model
+        if models is None or self.background.running:
             return None
-        try:
-            found = unfinished_training(study, name)
-        except McwssError:  # no folder can have this name
-            return None
+        found = next((one for one in models.unfinished if one.name == name), None)
         return None if found is None or found.running else found
 
     def _refresh(self) -> None:
         running, study = self.background.running, self.session.study
         self.settings.setEnabled(study is not None and not running)
         name = self.settings.model
-        taken = study is not None and not running and name in study.model_names()
+        models = self.session.known
+        taken = models is not None and not running and name in models.names
         left = self._unfinished()
         self.restart_button.setVisible(left is not None)
         if left is not None:

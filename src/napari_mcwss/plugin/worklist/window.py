@@ -29,7 +29,7 @@ from napari_mcwss.plugin.worklist.reading import SIDE, Reading, Wanted
 from napari_mcwss.plugin.worklist.table import FILTERS, NAME, SCAN, WorkOrder, WorkTable
 from napari_mcwss.plugin.worklist.volume_curve import VolumeCurve
 from napari_mcwss.study.follow_up import Timepoint, follow_ups
-from napari_mcwss.study.model_states import default_model, model_states
+from napari_mcwss.study.model_states import default_model
 
 if TYPE_CHECKING:
     from napari_mcwss.measurement.scan_facts import ScanFacts
@@ -154,8 +154,8 @@ class Worklist(QDialog):  # type: ignore[misc]
         self._show_curve()
 
     def _show_models(self) -> None:
-        study = self.session.study
-        states = [] if study is None else model_states(study)
+        known = self.session.known
+        states = [] if known is None else known.states
         self.model.show_models(states, default_model(states, self.model.model))
         self._read_all()
 
