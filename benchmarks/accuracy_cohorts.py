@@ -18,7 +18,8 @@ from PIL import Image
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.references import read_references
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.phantom import (
     PHANTOM_CHANNELS,
     PHANTOM_CLASSES,

@@ -4,7 +4,8 @@ import pytest
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.file_names import guess_channels
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 
 BRATS = [f"BraTS2021_00006_{name}.nii.gz" for name in ("flair", "seg", "t1", "t1ce", "t2")]
 

@@ -12,7 +12,7 @@ from helpers.orientations import ORIENTATIONS, affine_of
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.labels import read_labels
 from napari_mcwss.scans.reading import read_header, read_mask

@@ -10,7 +10,8 @@ from PIL import Image
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.default_channels import default_channels
-from napari_mcwss.scans.finding import find_masks, find_scans, offered_masks
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks, offered_masks
 from napari_mcwss.study.study import Study
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.phantom import (
     PHANTOM_CHANNELS,
     PHANTOM_CLASSES,

@@ -4,7 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study

@@ -7,7 +7,8 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.export.study_report import report_study
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.model.devices import choose_device
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.prediction.predict import Progress

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.class_masks import check_values
-from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import Label
 from napari_mcwss.scans.labels import read_labels as read_labels_of
 from napari_mcwss.study.study import Study

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.class_masks import class_masks
 from napari_mcwss.measurement.references import ReferenceMasks
-from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import Label
 from napari_mcwss.segmentation.corrected import CORRECTED, is_corrected, read_corrected
 from napari_mcwss.study.study import Study

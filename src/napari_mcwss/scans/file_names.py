@@ -130,3 +130,29 @@ def name_in_files(scan: str, file: Path) -> str:
         if valid_name(name) != name and valid_name(name, number) == scan
     )
     return scan if scan in names else next(made_of, scan)
+
+
+def best_match(images: Sequence[Path], name: str, scan: str) -> Path | None:
+    """Return the file that a name fits best: of this stem, named after its scan, or the shortest.
+
+    Raises
+    ------
+    McwssError
+        If two files fit equally well.
+    """
+
+    def distance(path: Path) -> tuple[bool, bool, int]:
+        prefix = prefix_of(path, name)
+        return (prefix != "", prefix != scan, len(stem_of(path)))
+
+    ranked = sorted((p for p in images if prefix_of(p, name) is not None), key=distance)
+    if len(ranked) > 1 and distance(ranked[0]) == distance(ranked[1]):
+        raise ambiguous(name, *ranked[:2])
+    return ranked[0] if ranked else None
+
+
+def ambiguous(name: str, first: Path, second: Path) -> McwssError:
+    """Return the error for two files that could both be what a name stands for."""
+    return McwssError(
+        f"'{first}' and '{second.name}' could both be {name}: rename one or move it away"
+    )

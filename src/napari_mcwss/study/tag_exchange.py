@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import Label, read_labels
 from napari_mcwss.study.description import Description
 from napari_mcwss.study.layout import STUDY_FILE

@@ -8,7 +8,8 @@ from helpers.npz_format import NPZ
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.formats import registry
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.phantom import PHANTOM_CLASSES

@@ -6,7 +6,8 @@ import tifffile
 from PIL import Image
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_masks, find_scans, find_stacks
+from napari_mcwss.scans.finding import find_scans, find_stacks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import read_labels
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 

@@ -10,7 +10,8 @@ import SimpleITK as sitk  # noqa: N813
 from helpers.orientations import ORIENTATIONS, SHAPE, affine_of, turned
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.finding import find_masks, find_scans
+from napari_mcwss.scans.finding import find_scans
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
 

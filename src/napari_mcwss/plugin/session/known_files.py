@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from napari_mcwss.scans.finding import offered_masks
+from napari_mcwss.scans.finding_masks import offered_masks
 from napari_mcwss.study.model_states import ModelState, model_states
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import Unfinished, unfinished_trainings

@@ -25,7 +25,7 @@ from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
-from napari_mcwss.scans.finding import find_masks
+from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import read_tags, tags_of_masks
 from napari_mcwss.tags.mask_values import values_of_class
