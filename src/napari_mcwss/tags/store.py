@@ -210,9 +210,9 @@ class TagStore:
 
         This does nothing while another program holds the lock, and loses nothing if it fails.
         """
+        self._index.check_there()
         store = self._store(scan)
         if store.pending:
-            self._index.check_there()
             with suppress(TagsLockedError), self._changing():
                 store.compact()
 
