@@ -1,5 +1,7 @@
 """Stacks of pages, and the many ways in which TIFF stores one picture."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -168,3 +170,20 @@ class TestDamage:
         for end in range(0, len(whole), 7):
             (tmp_path / "b.tif").write_bytes(whole[:end])
             refused(tmp_path / "b.tif", r"b\.tif'", read=volume_of)
+
+
+def test_more_pixels_of_one_bit_than_the_file_can_hold_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.eye(16, dtype=bool), photometric="minisblack")
+    assert read_mask(path).any()
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, content.index(struct.pack("<HH", 256, 4)) + 8, 700_000_000)
+    path.write_bytes(content)
+    refused(path, "speaks of")
+
+
+def test_a_picture_without_rows_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    width = struct.pack("<HHII", 256, 4, 1, 700_000_000)
+    path.write_bytes(struct.pack("<2sHIH", b"II", 42, 8, 1) + width + bytes(4))
+    refused(path, "it has 0x700000000 pixels")

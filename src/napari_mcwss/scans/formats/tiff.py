@@ -115,7 +115,7 @@ def _opened(path: Path) -> Iterator[_Tiff]:
     """Open a file; refuse what is no single image of at most one slice axis and one of channels."""
     from tifffile import TiffFile
 
-    with TiffFile(path) as file:
+    with BoundedFile(path) as bounded, TiffFile(bounded, name=str(path)) as file:
         series = [found for found in file.series if not found.keyframe.is_reduced]
         if len(series) != 1:
             raise McwssError(
@@ -132,6 +132,8 @@ def _opened(path: Path) -> Iterator[_Tiff]:
             raise McwssError(
                 f"'{path}' holds {page.dtype} pixels: expected whole or real numbers: convert it"
             )
+        if 0 in image.shape:
+            raise McwssError(f"'{path}' is damaged: it has {size_text(image.shape)} pixels")
         sizes = {axis: size for axis, size in zip(image.axes, image.shape, strict=True) if size > 1}
         # Axes of unknown meaning are slices, unless the file has slices already.
         pages = [axis for axis in sizes if axis in _PAGES]
@@ -153,10 +155,12 @@ def _opened(path: Path) -> Iterator[_Tiff]:
 
 
 def _check_size(path: Path, tiff: _Tiff) -> None:
-    needed = math.prod(tiff.series.shape) * tiff.page.dtype.itemsize
+    # Black and white pictures have eight pixels in a byte, and none less than a bit.
+    bits = tiff.page.bitspersample if tiff.page.bitspersample < 8 else 8 * tiff.page.dtype.itemsize
+    needed = math.prod(tiff.series.shape) * bits // 8
     # How much a byte can stand for is not known of other compressions.
     ratio = {_UNCOMPRESSED: 1, **dict.fromkeys(_DEFLATE, DEFLATED)}.get(tiff.page.compression)
-    if ratio and tiff.page.bitspersample >= 8:
+    if ratio:
         refuse_more_than_held(path, needed, path.stat().st_size * ratio)
 
 
