@@ -133,3 +133,14 @@ def test_a_packed_model_holds_no_names_of_scans(segmented_study: Study, tmp_path
     change(folder / "config.json", scans=["Mueller_Anna"], trusted_scans=["Mueller_Anna"])
     pack_model(segmented_study, "model-1", tmp_path / "m.zip")
     assert b"Mueller" not in (tmp_path / "m.zip").read_bytes()
+
+
+def test_scans_whose_paths_no_system_has_are_missing(run, segmented_study: Study):
+    (name, *_) = segmented_study.scan_names
+    scans = json.loads((segmented_study.folder / "mcwss.json").read_text())["scans"]
+    scans[0]["files"] = ["x" * 5000 for _ in scans[0]["files"]]
+    change(segmented_study.folder / "mcwss.json", scans=scans)
+    study = Study.open(segmented_study.folder)
+    assert study.missing_scans() == (name,)
+    with pytest.raises(McwssError, match="does not exist"):
+        study.scan(name)

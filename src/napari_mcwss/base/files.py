@@ -24,6 +24,17 @@ _LEFT_OVER = 24 * 60 * 60
 """Seconds after which no program writes a temporary file any longer."""
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a file or folder exists; one that may not be looked at does not.
+
+    `Path.exists` raises an error for names that are too long, and for folders that may not be read.
+    """
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 @contextmanager
 def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
     """Write a file in full beside its place, then put it there in one step.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import make_folders, refuse_link_out
+from napari_mcwss.base.files import is_there, make_folders, refuse_link_out
 from napari_mcwss.study.description import ClassSpec, Description, gone
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
 from napari_mcwss.study.links import follows_links
@@ -133,9 +133,7 @@ class DescribedStudy(StudyLayout):
         >>> study.missing_scans()
         ('pat0001',)
         """
-        return tuple(
-            name for name in self.scan_names if not all(file.exists() for file in self.files(name))
-        )
+        return tuple(name for name in self.scan_names if not all(map(is_there, self.files(name))))
 
     def _changed(self, **changes: object) -> Description:
         changed = self._description.model_copy(update=changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.files import is_there
 from napari_mcwss.base.text import names_text
 
 if TYPE_CHECKING:
@@ -59,6 +60,6 @@ def _moved(files: tuple[Path, ...], folder: Path) -> list[Path]:
     """Return the files of a scan in a folder; none if any is missing."""
     for start in range(1, min(len(file.parts) for file in files)):
         moved = [folder.joinpath(*file.parts[start:]) for file in files]
-        if all(file.exists() for file in moved):
+        if all(map(is_there, moved)):
             return moved
     return []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write, make_folders, remove_leftovers
+from napari_mcwss.base.files import cannot_write, is_there, make_folders, remove_leftovers
 from napari_mcwss.base.names import check_names
 from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans
@@ -340,7 +340,7 @@ class Study(DescribedStudy):
         """
         if name not in self._scans:
             files = self.files(name)
-            lost = next((file for file in files if not file.exists()), None)
+            lost = next((file for file in files if not is_there(file)), None)
             if lost is not None:
                 others = len(self.missing_scans()) - 1
                 more = f", nor do files of {others} other scans" if others > 0 else ""

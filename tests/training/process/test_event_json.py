@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.segmentation.batch_progress import ScanDone, ScanProgress, Segmented
 from napari_mcwss.training.events import (
     Advice,
     Batch,
@@ -42,6 +43,9 @@ EVENTS = [
     Paused(),
     Resumed(),
     Finished("first", Path("models"), 20, 61.5),
+    ScanProgress("pat1", 1, 2, 12, 155),
+    ScanDone("pat1", 2.5, problem="it has no channel flair"),
+    Segmented("1 scan segmented"),
     Cancelled(),
     Error("no tags: tag some"),
 ]
