@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -370,9 +371,13 @@ def test_segment_tells_in_the_file_why_it_failed(run, trained_study, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_output_to_a_full_disk_is_told_in_one_line():
+@pytest.mark.parametrize("without", ["", "TERM"], ids=["at once", "when the buffer is flushed"])
+def test_output_to_a_full_disk_is_told_in_one_line(without):
     command = [sys.executable, "-m", "napari_mcwss", "export", "--help"]
+    environment = {name: value for name, value in os.environ.items() if name != without}
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert ended.returncode == 2
     assert ended.stderr.splitlines() == ["error: cannot write the output: No space left on device"]

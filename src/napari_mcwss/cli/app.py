@@ -2,10 +2,11 @@
 
 import itertools
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,7 +110,11 @@ def main() -> None:
 
     warnings.showwarning = show_warning
     try:
-        app()
+        try:
+            app()
+        finally:
+            # Not at the end of the program, where a full disk is told by a traceback.
+            sys.stdout.flush()
     except McwssError as error:
         stderr.print(f"error: {printable(str(error))}", style="red", highlight=False)
         sys.exit(2)
@@ -117,6 +122,9 @@ def main() -> None:
         # Of a stream, such as standard output on a full disk.
         if error.filename is not None:
             raise
+        # What waits to be written is not tried again.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         stderr.print(f"error: cannot write the output: {error.strerror}", style="red")
         sys.exit(2)
 
