@@ -28,7 +28,7 @@ from waiting import rest, wait_for
 import napari_mcwss as mcwss
 from napari_mcwss.plugin.handon.export_dialog import ExportDialog
 from napari_mcwss.plugin.launch import add_docks
-from napari_mcwss.plugin.results.stroke_tools import ADD
+from napari_mcwss.plugin.results.correction.stroke_tools import ADD
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.strokes.stroke import Stroke

@@ -17,8 +17,8 @@ from scipy import ndimage
 from waiting import rest, wait_for
 
 from napari_mcwss.plugin.launch import add_docks
+from napari_mcwss.plugin.results.correction.stroke_tools import ADD
 from napari_mcwss.plugin.results.dock import ResultsDock
-from napari_mcwss.plugin.results.stroke_tools import ADD
 from napari_mcwss.segmentation.strokes.stroke import Stroke
 from napari_mcwss.training.checkpoints.unfinished import give_up_training
 from napari_mcwss.training.events import Epoch

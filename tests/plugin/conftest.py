@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 from helpers.strips import PATIENCE, Asked, specs, unknown, watch
+from napari.components import ViewerModel
 from napari.qt.threading import WorkerBase
 from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QWidget
 
+from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
+from napari_mcwss.study.study import Study
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -36,6 +39,17 @@ def told() -> Iterator[list[Notification]]:
     notification_manager.notification_ready.connect(notifications.append)
     yield notifications
     notification_manager.notification_ready.disconnect(notifications.append)
+
+
+@pytest.fixture
+def session(qapp, phantom_study: Study) -> Iterator[Session]:
+    """A session without a window, on the first phantom."""
+    session = Session.of(ViewerModel())
+    session.open(phantom_study)
+    session.show(phantom_study.scan_names[0])
+    yield session
+    session.close()
+    WorkerBase.await_workers(PATIENCE)
 
 
 @pytest.fixture

@@ -1,29 +1,14 @@
 """Whose turn it is to be undone: tags, or a stroke in the active layer."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 from napari.layers import Labels
-from napari.qt.threading import WorkerBase
 
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.study.study import Study
 from napari_mcwss.tags.editing import set_tag
 from napari_mcwss.tags.table import Tag
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def session(qapp, phantom_study: Study) -> Iterator[Session]:
-    session = Session.of(ViewerModel())
-    session.open(phantom_study)
-    session.show(phantom_study.scan_names[0])
-    yield session
-    session.close()
-    WorkerBase.await_workers(60_000)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """The layers of a study lie in one order, and the one that is seen is selected."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
-from napari.qt.threading import WorkerBase
 
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import (
@@ -14,21 +12,10 @@ from napari_mcwss.plugin.shared.layers import (
     show_preview_layers,
 )
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
-from napari_mcwss.study.study import Study
 
 pytestmark = pytest.mark.gui
 
 ORDER = ["t1c", "flair", "CAM TC", "CAM ED", "mask", "corrected mask"]
-
-
-@pytest.fixture
-def session(qapp, phantom_study: Study) -> Iterator[Session]:
-    session = Session.of(ViewerModel())
-    session.open(phantom_study)
-    session.show(phantom_study.scan_names[0])
-    yield session
-    session.close()
-    WorkerBase.await_workers(60_000)
 
 
 def show_prediction(session: Session) -> None:

@@ -1,11 +1,7 @@
 """Of several maps of a class, the newest is shown, unless the user chooses another one."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from napari.components import ViewerModel
-from napari.qt.threading import WorkerBase
 
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import (
@@ -17,19 +13,8 @@ from napari_mcwss.plugin.shared.layers import (
     show_prediction_layers,
     show_preview_layers,
 )
-from napari_mcwss.study.study import Study
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def session(qapp, phantom_study: Study) -> Iterator[Session]:
-    session = Session.of(ViewerModel())
-    session.open(phantom_study)
-    session.show(phantom_study.scan_names[0])
-    yield session
-    session.close()
-    WorkerBase.await_workers(60_000)
 
 
 def maps(session: Session) -> np.ndarray:

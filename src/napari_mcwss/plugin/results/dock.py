@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QPushButton, QSizePolicy, QWi
 from superqt.utils import signals_blocked
 
 from napari_mcwss.plugin.handon.export_dialog import ExportDialog
-from napari_mcwss.plugin.results.correction_box import CorrectionBox
+from napari_mcwss.plugin.results.correction.correction_box import CorrectionBox
 from napari_mcwss.plugin.results.hover_line import HoverLine
 from napari_mcwss.plugin.results.models_dialog import ModelsDialog
 from napari_mcwss.plugin.results.more_maps import MoreMapsBox

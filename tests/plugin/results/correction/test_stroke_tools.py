@@ -1,21 +1,14 @@
 """Clicks and drags on the canvas mend the corrected mask."""
 
-import json
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from helpers.questions import LEFT
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint
 
+from napari_mcwss.plugin.results.correction.stroke_tools import ADD, LIMIT, REMOVE
 from napari_mcwss.plugin.results.dock import ResultsDock
-from napari_mcwss.plugin.results.stroke_tools import ADD, LIMIT, REMOVE
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.segmentation.corrected import read_corrected, read_strokes
-from napari_mcwss.segmentation.masks.settings import MaskSettings
-from napari_mcwss.segmentation.prediction.predict import Prediction
-from napari_mcwss.segmentation.results import save_result
 from napari_mcwss.segmentation.strokes.stroke import ClassBox, Stroke
 
 pytestmark = pytest.mark.gui
@@ -24,27 +17,10 @@ MODEL = "model-1"
 
 
 @pytest.fixture
-def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
+def dock(dock_on, trained_study) -> ResultsDock:
     """The dock on a scan in whose middle the mask of class TC is."""
-    scan = trained_study.scan_names[0]
-    geometry = trained_study.scan(scan).geometry
-    middle = tuple(slice(size // 2 - 4, size // 2 + 5) for size in geometry.shape[1:])
-    mask = np.zeros(geometry.shape, np.uint8)
-    mask[:, *middle] = 1
-    cams = np.stack([mask == 1, mask == 2]).astype(np.float32)
-    run = json.loads((trained_study.model_folder(MODEL) / "config.json").read_bytes())["run"]
-    found = Prediction(scan, trained_study.class_names, cams.max(axis=(2, 3)).T.copy(), cams)
-    save_result(trained_study, MODEL, run, found, mask, MaskSettings(), geometry)
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(trained_study)
-    dock.use_tags.setChecked(False)
-    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
-        dock.session.show(scan)
-    yield dock
-    dock.session.correcting.saving.finish()
-    WorkerBase.await_workers(PATIENCE)
+    _, *plane = trained_study.scan(trained_study.scan_names[0]).geometry.shape
+    return dock_on(slice(None), *(slice(size // 2 - 4, size // 2 + 5) for size in plane))
 
 
 @pytest.fixture

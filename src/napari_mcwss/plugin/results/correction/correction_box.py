@@ -6,10 +6,10 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox, QPushButton
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.results.next_to_correct import NextToCorrect
+from napari_mcwss.plugin.results.correction.next_to_correct import NextToCorrect
+from napari_mcwss.plugin.results.correction.stroke_tools import StrokeTools
+from napari_mcwss.plugin.results.correction.what_corrections_bought import WhatCorrectionsBought
 from napari_mcwss.plugin.results.state import ResultState
-from napari_mcwss.plugin.results.stroke_tools import StrokeTools
-from napari_mcwss.plugin.results.what_corrections_bought import WhatCorrectionsBought
 from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.questions import agreed

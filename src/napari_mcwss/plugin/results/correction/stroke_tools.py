@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_mcwss.plugin.results.mending import Mending
+from napari_mcwss.plugin.results.correction.mending import Mending
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.rows import row, stack
 
