@@ -1,5 +1,6 @@
 """Finds stretches of our own code that keep the window from answering."""
 
+import gc
 import os
 import signal
 import time
@@ -42,7 +43,8 @@ class Watchdog:
 
     Processor time counts, not the clock: a machine at work on other things makes no difference.
     A look at the stack tells whose it is: whatever our code calls is ours, imports included, except
-    what napari does for it.
+    what napari does for it. What earlier tests have left behind is not searched for garbage
+    meanwhile, which would take longer the more of them ran.
     """
 
     def __init__(self) -> None:
@@ -56,6 +58,8 @@ class Watchdog:
         return [str(stretch) for stretch in self.all if stretch.ours > LIMIT]
 
     def __enter__(self) -> "Watchdog":
+        gc.collect()
+        gc.freeze()
         self._used = time.thread_time()
         signal.signal(signal.SIGALRM, self._look)
         signal.setitimer(signal.ITIMER_REAL, STEP, STEP)
@@ -69,6 +73,7 @@ class Watchdog:
     ) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        gc.unfreeze()
         self._turn = None
 
     def _look(self, _: int, frame: FrameType | None) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from napari_mcwss.segmentation.batch_progress import ScanProgress
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.events import Epoch, Finished, Message
 from napari_mcwss.training.process.event_json import Began, Cancelled, Error, Line, from_line
-from napari_mcwss.training.process.steering import Paused, Resumed
+from napari_mcwss.training.process.reporting import report
+from napari_mcwss.training.process.steering import Paused, Resumed, Steering
 
 QUICK = ("--preset", "local", "--epochs", 1, "--width", 2, "--pixel", 4, "--device", "cpu")
 
@@ -142,3 +144,18 @@ def test_events_and_commands_go_by_files(reading, tmp_path):
     assert (told[0].model, told[0].process) == ("reading", process.pid)
     assert told[-1] == Cancelled()
     assert process.stdout.read() == ""
+
+
+def test_the_beginning_of_each_scan_is_told_but_few_of_its_slices(tmp_path):
+    path = tmp_path / "run" / "events.jsonl"
+    told = [
+        ScanProgress(scan, n, 9, done, 5 if done else 0)
+        for n, scan in enumerate("abcdefghi", 1)
+        for done in range(6)
+    ]
+    with report(str(path), "first", Steering()) as tell:
+        for event in told:
+            tell(event)
+    written = [event for event in lines(path.read_text()) if isinstance(event, ScanProgress)]
+    assert [event.scan for event in written if not event.total] == list("abcdefghi")
+    assert 9 < len(written) < len(told)

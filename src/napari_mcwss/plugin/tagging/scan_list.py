@@ -60,6 +60,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._rereading = Latest(self, "count of tags")
         self._rereading.answered.connect(self._take_reread)
         self._counting = Background(self)
+        self._outdated = False
         self._counting.event_received.connect(self._take_count)
         self._counting.ended.connect(self._counted)
         self.currentItemChanged.connect(self._choose)
@@ -83,7 +84,9 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._stale.clear()
         self._order.show_study(study)
         self._list()
-        if self._counting.running:
+        # Also a count of the same scans: the tags may have changed since it has read them.
+        self._outdated = self._counting.running
+        if self._outdated:
             self._counting.cancel()
         else:
             self._count()
@@ -159,8 +162,10 @@ class ScanList(QListWidget):  # type: ignore[misc]
             self._counting.start(Job("count of tags", events))
 
     def _take_count(self, read: list[Read]) -> None:
-        for study, scan, table in read:
-            if study is not self._study or scan in self.tables:
+        if self._outdated:
+            return
+        for _, scan, table in read:
+            if scan in self.tables:
                 continue
             if table is None:
                 self._unreadable.add(scan)  # Choosing the scan shows why.
@@ -168,9 +173,9 @@ class ScanList(QListWidget):  # type: ignore[misc]
             else:
                 self._take(scan, table)
 
-    def _counted(self, outcome: JobOutcome) -> None:
-        # Meanwhile another study was opened, or scans were added to this one.
-        if outcome.error is None and outcome.value != (self._study, self._names):
+    def _counted(self, _: JobOutcome) -> None:
+        if self._outdated:
+            self._outdated = False
             self._count()
         else:
             self.tables_changed.emit()
@@ -199,9 +204,7 @@ def tagged_text(table: TagTable) -> str:
     return f"{text}, {part} in part" if part else text
 
 
-def _read_in_turn(
-    study: Study, names: tuple[str, ...]
-) -> Generator[list[Read], None, tuple[Study, tuple[str, ...]]]:
+def _read_in_turn(study: Study, names: tuple[str, ...]) -> Generator[list[Read], None, None]:
     found: list[Read] = []
     shown = time.monotonic()
     for name in names:
@@ -210,7 +213,6 @@ def _read_in_turn(
             yield found
             found, shown = [], time.monotonic()
     yield found
-    return study, names
 
 
 def _read_all(study: Study, names: tuple[str, ...]) -> list[Read]:

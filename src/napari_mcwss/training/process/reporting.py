@@ -80,7 +80,7 @@ class _Writer:
     def tell(self, event: Line) -> None:
         if not self._heard:
             return
-        if isinstance(event, Batch | ScanProgress):
+        if _is_frequent(event):
             now = time.monotonic()
             if now - self._last_batch < BATCH_INTERVAL:
                 return
@@ -94,6 +94,11 @@ class _Writer:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         except OSError as error:
             raise cannot_write(Path(self._stream.name), error) from error
+
+
+def _is_frequent(event: Line) -> bool:
+    """Tell whether an event may be left out, unlike the beginning of a scan."""
+    return isinstance(event, Batch) or (isinstance(event, ScanProgress) and event.total > 0)
 
 
 def _standard_input() -> Iterator[str]:
