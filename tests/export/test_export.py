@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_mcwss.export.cases import ExportCase, plain_names
 from napari_mcwss.export.nnunet import doubtful_pixels
+from napari_mcwss.export.registry import EXPORTS
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import Scan
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
@@ -175,6 +176,12 @@ def test_no_folder_is_left_where_nothing_could_be_exported(
 
 def test_a_name_that_nnunet_does_not_know_is_refused(refused, segmented: Study, tmp_path):
     assert "Dataset501_" in export(refused, "nnunet", segmented, tmp_path / "heads", *THREE)
+
+
+@pytest.mark.parametrize("name", ["Müller's heads (2)", "病", "glioma_4"])
+def test_any_study_has_a_proposed_name_that_nnunet_knows(segmented: Study, tmp_path, name):
+    proposed = EXPORTS["nnunet"].propose(tmp_path / name)
+    assert EXPORTS["nnunet"].plan(segmented, "model-1", segmented.scan_names, tmp_path / proposed)
 
 
 def test_names_are_made_plain_and_stay_apart():

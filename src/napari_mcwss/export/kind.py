@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class ExportKind:
         What is made.
     identity : str
         What the files tell of patients, if it is more than the names of scans.
+    propose : callable, optional
+        ``propose(folder)`` names what is made beside the folder of a study; by default it is
+        named as in the example.
     """
 
     name: str
@@ -62,6 +66,7 @@ class ExportKind:
     example: str
     out: str = "Folder to make."
     identity: str = ""
+    propose: Callable[[Path], str] | None = None
 
     @property
     def options(self) -> list[inspect.Parameter]:

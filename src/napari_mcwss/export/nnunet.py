@@ -134,6 +134,17 @@ def _check(study: Study, out: Path) -> None:
         )
 
 
+def _propose(folder: Path) -> str:
+    """Name a data set after the folder of a study, with a number that no other one beside it has.
+
+    nnU-Net finds data sets by their numbers, and refuses two of the same.
+    """
+    (name,) = plain_names([folder.name]).values()
+    taken = {path.name[len("Dataset") :][:3] for path in folder.parent.glob("Dataset*")}
+    number = next((n for n in range(501, 999) if str(n) not in taken), 999)
+    return f"Dataset{number}_{name}"
+
+
 NNUNET = ExportKind(
     "nnunet",
     "nnU-Net data set",
@@ -141,4 +152,5 @@ NNUNET = ExportKind(
     export_nnunet,
     plan_nnunet,
     "Dataset501_Glioma",
+    propose=_propose,
 )

@@ -24,7 +24,7 @@ from napari_mcwss.study.study import Study
 pytestmark = pytest.mark.gui
 PATIENCE = 60_000
 FILES = {
-    "nnunet": ("Dataset501_Glioma", 2 * 3 + 3 + 2),
+    "nnunet": ("Dataset501_study", 2 * 3 + 3 + 2),
     "bids": ("derivatives", 3 + 2 * 3 + 2 + 6),
     "figures": ("figures", 9),
     "report": ("report.html", 1),
@@ -110,6 +110,14 @@ def test_what_is_there_already_is_not_replaced(qtbot, dialog, segmented):
         qtbot.keyClicks(dialog.out, str(there))
     assert "exists already" in dialog.preview.text()
     assert not dialog.export_button.isEnabled()
+
+
+def test_a_data_set_is_named_after_its_study_with_a_number_of_its_own(qtbot, dialog, segmented):
+    choose(qtbot, dialog, "nnunet")
+    assert Path(dialog.out.text()) == segmented.folder.parent / "Dataset501_study"
+    (segmented.folder.parent / "Dataset501_Other").mkdir()
+    choose(qtbot, dialog, "bids")
+    assert "Dataset502_study" in choose(qtbot, dialog, "nnunet")
 
 
 def test_options_come_from_the_annotations_of_a_kind_that_nobody_knows(

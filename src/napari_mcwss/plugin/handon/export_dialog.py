@@ -161,7 +161,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         self._form.addRow(self.options)
         self.description.setText(kind.description)
         self.identity.setText(f"\u26a0 {kind.identity}" if kind.identity else "")
-        self.out.setText(str(_proposed(kind, self._study.folder.parent)))
+        self.out.setText(str(_proposed(kind, self._study.folder)))
         self.open_button.hide()
         self.status.clear()
         self._ask()
@@ -243,11 +243,11 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         self.export_button.setEnabled(ready and not running)
 
 
-def _proposed(kind: ExportKind, folder: Path) -> Path:
-    """Name what an export makes, as nothing else in a folder is named."""
-    name = Path(kind.example.split()[0])
-    out, number = folder / name, 1
+def _proposed(kind: ExportKind, study: Path) -> Path:
+    """Name what an export makes beside the folder of a study, as nothing else there is named."""
+    name = Path(kind.propose(study) if kind.propose else kind.example.split()[0])
+    out, number = study.parent / name, 1
     while out.exists():
         number += 1
-        out = folder / f"{name.stem}-{number}{name.suffix}"
+        out = study.parent / f"{name.stem}-{number}{name.suffix}"
     return out
