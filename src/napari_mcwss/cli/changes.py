@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from napari_mcwss.base.errors import McwssError, first_problem
 from napari_mcwss.base.text import names_in
 from napari_mcwss.cli.options import Stacks, StudyFolder, assignment, refuse_joined
-from napari_mcwss.scans.finding import find_scans, find_stacks
+from napari_mcwss.scans.finding import find_chosen
 from napari_mcwss.study.study import ClassSpec, Study
 from napari_mcwss.training.checkpoints.unfinished import refuse_while_training
 
@@ -100,7 +100,7 @@ def add_scans(
 ) -> None:
     """Add the scans of a folder; one that had been removed comes back with its tags."""
     opened = Study.open(study)
-    found = find_stacks(folder) if stacks else find_scans(folder, opened.channels)
+    found = find_chosen(folder, opened.channels, stacks=stacks)
     # Names can change: those made of the names of folders depend on the other folders.
     there = {opened.files(name) for name in opened.scan_names}
     new = {name: files for name, files in found.items() if (*files,) not in there}

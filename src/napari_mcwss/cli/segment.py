@@ -19,6 +19,7 @@ from napari_mcwss.cli.options import (
     IgnoreTags,
     ModelName,
     Scans,
+    Stacks,
     Steps,
     StudyFolder,
     Threshold,
@@ -60,6 +61,7 @@ def segment(
         Path | None,
         typer.Option(help="Add the scans of this folder to the study, and segment them."),
     ] = None,
+    stacks: Stacks = False,
     again: Annotated[
         bool, typer.Option("--again", help="Also segment scans that have a result of this model.")
     ] = False,
@@ -101,6 +103,7 @@ def segment(
             folder,
             settings,
             launch,
+            stacks=stacks,
             device=device,
             again=again,
             remake=any(name in MASK_OPTIONS for name in given),
@@ -128,6 +131,7 @@ def _segment(
     settings: MaskSettings,
     launch: Launch,
     *,
+    stacks: bool,
     device: str,
     again: bool,
     remake: bool,
@@ -145,8 +149,10 @@ def _segment(
     own_device = launch.device(str(choose_device(device)))
     trained = load_model(opened.model_folder(model), device=own_device)
     problems: list[ScanDone] = []
+    if stacks and folder is None:
+        raise McwssError("--stacks says how to read --folder: name the folder")
     if folder is not None:
-        from napari_mcwss.scans.finding import find_scans
+        from napari_mcwss.scans.finding import find_chosen
 
         if names is not None:
             raise McwssError("--scans and --folder cannot be combined: give one of them")
@@ -154,7 +160,7 @@ def _segment(
             raise McwssError(
                 "several processes cannot add scans to one study: use --folder without torchrun"
             )
-        names, problems = add_found(opened, find_scans(folder, opened.channels))
+        names, problems = add_found(opened, find_chosen(folder, opened.channels, stacks=stacks))
     elif names is not None:
         again = True
     names = opened.scan_names if names is None else list(dict.fromkeys(names))

@@ -80,9 +80,11 @@ def find_scans(folder: Path, channels: Sequence[str]) -> dict[str, list[Path]]:
     images = [folder] if format_of(folder) else images_in(folder)
     scans = scans or _scans_among(images, folder.name, channels)
     if not scans:
+        hint = "; if pictures in a folder are slices of one scan, say so (--stacks)"
         raise McwssError(
             f"no scans in '{folder}': expected sub-folders with files named after the channels "
             f"({', '.join(channels)}), or files of their own ({formats_text()})"
+            + (hint if find_stacks(folder) else "")
         )
     return _validly_named(scans)
 
@@ -106,6 +108,25 @@ def find_stacks(folder: Path) -> dict[str, list[Path]]:
     if not subs and len(slices_in(folder)) > 1:
         subs = [folder]
     return _validly_named({sub.name: [sub] for sub in subs})
+
+
+def find_chosen(folder: Path, channels: Sequence[str], *, stacks: bool) -> dict[str, list[Path]]:
+    """Find the scans in a folder as `find_scans` does, or as `find_stacks` if the user says so.
+
+    Raises
+    ------
+    McwssError
+        If there is none.
+    """
+    if not stacks:
+        return find_scans(folder, channels)
+    found = find_stacks(folder)
+    if not found:
+        raise McwssError(
+            f"no folder of slices in '{folder}': expected two pictures or more in a sub-folder for "
+            "each scan, or in the folder of the only one"
+        )
+    return found
 
 
 def scan_folders(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers.questions import User
 from napari.qt.threading import WorkerBase
+from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
@@ -105,6 +106,27 @@ def test_a_folder_is_left_alone_if_the_user_thinks_better_of_it(
     qtbot.waitUntil(lambda: user.satisfied, timeout=PATIENCE)
     assert trained_study.scan_names == before
     assert not dock.more.background.running
+
+
+@pytest.mark.parametrize("answer", ["Slices of one scan", "Scans or channels", "Cancel"])
+def test_what_pictures_in_a_folder_are_is_asked(
+    qtbot, dock, trained_study, tmp_path, monkeypatch, answer
+):
+    (tmp_path / "more" / "x").mkdir(parents=True)
+    for name in ("t1c", "flair"):
+        Image.new("L", (41, 36)).save(tmp_path / "more" / "x" / f"{name}.png")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "more"))
+    dock.session.open(trained_study)
+    before = trained_study.scan_names
+    asked: list[bool] = []
+    monkeypatch.setattr(dock.more, "segment_folder", lambda folder, *, stacks: asked.append(stacks))
+    user = User(qtbot, answer, *(["Segment"] if answer != "Cancel" else []))
+    click(qtbot, dock.more.folder_button)
+    qtbot.waitUntil(lambda: user.satisfied, timeout=PATIENCE)
+    expected = {"Slices of one scan": [True], "Scans or channels": [False], "Cancel": []}
+    qtbot.waitUntil(lambda: asked == expected[answer], timeout=PATIENCE)
+    assert "slices of one scan" in user.questions[0]
+    assert trained_study.scan_names == before
 
 
 def test_the_scan_on_screen_shows_its_new_result(qtbot, dock, trained_study):

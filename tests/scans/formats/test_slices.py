@@ -1,5 +1,7 @@
 """A folder of pictures is one volume where it is named as a scan, and nowhere else."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
@@ -10,6 +12,7 @@ from napari_mcwss.scans.finding import find_scans, find_stacks
 from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import read_labels
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
+from napari_mcwss.tags.importing import tags_from_mask
 
 VOLUME = np.random.default_rng(0).integers(0, 200, (12, 6, 5)).astype(np.uint8)
 """Slices, rows, columns."""
@@ -98,3 +101,24 @@ def test_many_pictures_in_sub_folders_are_asked_about(folder, refused, tmp_path)
         Image.fromarray(VOLUME[0]).save(folder / f"more{number}.png")
     line = refused("new", tmp_path / "study", "--scans", folder.parent, "--class", "spot")
     assert "if each is a slice, say so (--stacks)" in line
+
+
+def test_segment_takes_a_folder_of_stacks_if_the_user_says_so(run, refused, folder, tmp_path):
+    study = tmp_path / "study"
+    run("new", study, "--scans", folder.parent, "--class", "spot", "--stacks")
+    from napari_mcwss.study.study import Study
+
+    spots = (np.arange(12) % 2)[:, None, None] * np.ones(VOLUME.shape[1:], np.uint8)
+    Study.open(study).tags.update("p1", tags_from_mask(spots, {"spot": [1]}))
+    command = ("--model", "m", "--device", "cpu")
+    run("train", study, *command, "--preset", "local", "--epochs", 1, "--width", 2)
+    more = tmp_path / "more"
+    shutil.copytree(folder, more / "p2")
+    command = ("segment", study, *command, "--folder", more)
+    assert "if pictures in a folder are slices of one scan, say so (--stacks)" in refused(*command)
+    assert "1 scan segmented" in run(*command, "--stacks")[1]
+    assert Study.open(study).slices("p2") == len(VOLUME)
+    assert "p2" in Study.open(study).scan_names
+    (empty := tmp_path / "empty").mkdir()
+    assert "no folder of slices in" in refused(*command[:-1], empty, "--stacks")
+    assert "name the folder" in refused(*command[:-2], "--stacks")

@@ -18,6 +18,7 @@ class FolderPreview:
     study: "Study"
     model: str
     folder: Path
+    stacks: bool
     scans: tuple[str, ...]
     known: tuple[str, ...]
     segmented: tuple[str, ...]
@@ -40,15 +41,31 @@ class FolderPreview:
         return "\n".join(lines)
 
 
-def look_into(study: "Study", model: str, folder: Path) -> FolderPreview | McwssError:
-    """Find the scans of a folder; too slow for the main thread."""
-    from napari_mcwss.scans.finding import find_scans
+@dataclass(frozen=True)
+class Ambiguous:
+    """A folder of pictures, which are slices of one scan or scans of their own."""
+
+    study: "Study"
+    model: str
+    folder: Path
+
+
+def look_into(
+    study: "Study", model: str, folder: Path, *, stacks: bool | None = None
+) -> FolderPreview | Ambiguous | McwssError:
+    """Find the scans of a folder; too slow for the main thread.
+
+    `stacks` is what the user says of pictures in a folder: whether they are slices of one scan.
+    """
+    from napari_mcwss.scans.finding import find_chosen, find_stacks
     from napari_mcwss.segmentation.results import has_result
 
     try:
-        scans = tuple(find_scans(folder, study.channels))
+        if stacks is None and find_stacks(folder):
+            return Ambiguous(study, model, folder)
+        scans = tuple(find_chosen(folder, study.channels, stacks=bool(stacks)))
         known = tuple(scan for scan in scans if scan in study.scan_names)
         done = tuple(scan for scan in known if has_result(study, model, scan))
     except McwssError as error:
         return error
-    return FolderPreview(study, model, folder, scans, known, done)
+    return FolderPreview(study, model, folder, bool(stacks), scans, known, done)

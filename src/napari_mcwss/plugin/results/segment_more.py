@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QProgressBar, QPushButton,
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import duration
-from napari_mcwss.plugin.handon.folder_preview import FolderPreview, look_into
+from napari_mcwss.plugin.handon.folder_preview import Ambiguous, FolderPreview, look_into
 from napari_mcwss.plugin.handon.segment_elsewhere import SegmentElsewhere
 from napari_mcwss.plugin.results.layer_channels import (
     LayerChannelsDialog,
@@ -25,7 +25,7 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
-from napari_mcwss.plugin.shared.questions import agreed
+from napari_mcwss.plugin.shared.questions import agreed, choose
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.batch_progress import (
     ScanDone,
@@ -39,6 +39,9 @@ from napari_mcwss.segmentation.masks.settings import MaskSettings
 if TYPE_CHECKING:
     from napari_mcwss.model.checkpoint import ModelInfo
     from napari_mcwss.study.study import Study
+
+
+_SLICES = "Slices of one scan"
 
 
 class SegmentMore(QWidget):  # type: ignore[misc]
@@ -117,24 +120,44 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             self.status.setText("Looking for scans …")
             self._finding.ask(partial(look_into, study, model, Path(name)))
 
-    def _agree_on_folder(self, found: "FolderPreview | McwssError") -> None:
+    def _agree_on_folder(self, found: "FolderPreview | Ambiguous | McwssError") -> None:
         """Say what is going to be written, and segment the folder if the user agrees."""
         self.status.clear()
         if isinstance(found, McwssError):
             show_error(str(found))
-        elif (found.study, found.model) == (self._session.study, self._state.model):
+        elif (found.study, found.model) != (self._session.study, self._state.model):
+            return
+        elif isinstance(found, Ambiguous):
+            self._ask_stacks(found)
+        else:
             text = self._session.order.hide(found.text)
             if not found.scans or agreed(self, "Segment a folder", text, "Segment"):
-                self.segment_folder(found.folder)
+                self.segment_folder(found.folder, stacks=found.stacks)
 
-    def segment_folder(self, folder: Path) -> None:
+    def _ask_stacks(self, found: Ambiguous) -> None:
+        """Ask what the pictures in a folder are, and look into it again."""
+        text = (
+            f"There are pictures in folders of {found.folder}. Are the pictures in a folder the "
+            "slices of one scan, in the order of their names?"
+        )
+        said = choose(self, "Segment a folder", text, (_SLICES, "Scans or channels"))
+        if said is not None:
+            stacks = said == _SLICES
+            self.status.setText("Looking for scans …")
+            self._finding.ask(
+                partial(look_into, found.study, found.model, found.folder, stacks=stacks)
+            )
+
+    def segment_folder(self, folder: Path, *, stacks: bool = False) -> None:
         """Add the scans of a folder to the study, and segment them."""
         study, state = self._session.study, self._state
         if study is None or not state.model:
             return
         self._before = study, study.scan_names
         settings = state.settings
-        events = partial(_segment_folder, study, state.model, folder, settings, state.use_tags)
+        events = partial(
+            _segment_folder, study, state.model, folder, settings, state.use_tags, stacks=stacks
+        )
         self._start(f"segmentation of the folder {folder.name}", events)
 
     def ask_template(self) -> None:
@@ -290,16 +313,22 @@ class Added:
 
 
 def _segment_folder(
-    study: "Study", model: str, folder: Path, settings: MaskSettings, use_tags: bool
+    study: "Study",
+    model: str,
+    folder: Path,
+    settings: MaskSettings,
+    use_tags: bool,
+    *,
+    stacks: bool,
 ) -> Generator[Any, None, str]:
     """Add the scans of a folder to the study and segment them; returns a summary."""
     yield "Looking for scans …"
-    from napari_mcwss.scans.finding import find_scans
+    from napari_mcwss.scans.finding import find_chosen
     from napari_mcwss.segmentation.batch import add_found
 
     names: list[str] = []
     problems: list[ScanDone] = []
-    for scan, files in find_scans(folder, study.channels).items():
+    for scan, files in find_chosen(folder, study.channels, stacks=stacks).items():
         yield None
         added, refused = add_found(study, {scan: files})
         names += added

@@ -1,5 +1,7 @@
 """Questions before something that cannot be undone, or that is not on screen."""
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QMessageBox, QWidget
 
@@ -18,6 +20,20 @@ def agreed(parent: QWidget, title: str, text: str, act: str, *, destroys: bool =
     box.setDefaultButton(keep)
     box.setEscapeButton(keep)
     return answer(box, parent.window()) is button
+
+
+def choose(parent: QWidget, title: str, text: str, choices: Sequence[str]) -> str | None:
+    """Ask which of several things to do; None if the user cancels, which is the default."""
+    box = QMessageBox(
+        QMessageBox.Icon.Question, title, text, parent=parent, textFormat=Qt.TextFormat.PlainText
+    )
+    roles = QMessageBox.ButtonRole
+    buttons = {box.addButton(choice, roles.AcceptRole): choice for choice in choices}
+    cancel = box.addButton("Cancel", roles.RejectRole)
+    box.setDefaultButton(cancel)
+    box.setEscapeButton(cancel)
+    clicked = answer(box, parent.window())
+    return next((choice for button, choice in buttons.items() if button is clicked), None)
 
 
 def answer(box: QMessageBox, window: QWidget) -> QAbstractButton | None:
