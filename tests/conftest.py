@@ -4,16 +4,20 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from helpers.example_study import make_example
+from helpers.file_server import FileServer, file_server
 from helpers.run_with_display import take_screen
+from helpers.small_sample import small_sample
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from napari_mcwss.api.samples import Sample
 from napari_mcwss.cli import app as cli
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
@@ -245,3 +249,17 @@ def segmented(tagged_study: Study, give_results) -> Study:
         masks[name] = read_mask(path, tagged_study.scan(name).geometry).astype(np.uint8)
     give_results(tagged_study, masks)
     return tagged_study
+
+
+@pytest.fixture
+def sample_server(tmp_path, monkeypatch) -> Iterator[FileServer]:
+    """A server on this computer; what is downloaded is kept for this test alone."""
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    with file_server() as server:
+        yield server
+
+
+@pytest.fixture
+def public_sample(sample_server) -> Sample:
+    """The hippocampus sample with two small scans, given out by the server."""
+    return small_sample(sample_server)

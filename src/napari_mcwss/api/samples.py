@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -17,7 +17,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Generator, Mapping
 
 _BLOCK = 2**20
 _TIMEOUT = 30.0
@@ -77,21 +77,33 @@ SAMPLES: dict[str, Sample] = {
 """The public samples by name."""
 
 
-def make_sample(
-    sample: Sample, folder: Path, progress: Callable[[int, int], None] = lambda _done, _of: None
-) -> Study:
+@dataclass(frozen=True)
+class SampleStep:
+    """What the making of a sample is doing: so much of all is done; `total` is 0 if unknown."""
+
+    doing: str
+    done: int
+    total: int
+
+
+def make_sample(sample: Sample, folder: Path) -> Generator[SampleStep, None, Study]:
     """Download a public sample, unless it is there, and make a study of it with its tags.
 
-    A download that was interrupted is continued. The archive is kept in the user's cache folder.
+    A download that was interrupted or closed is continued. The archive is kept in the user's cache
+    folder.
 
     Parameters
     ----------
     sample : Sample
         One of `SAMPLES`.
     folder : Path
-        A new folder: it gets the folders ``scans`` and ``study``.
-    progress : callable
-        Told the bytes that have arrived, and those of the whole archive (0 if unknown).
+        A new folder: it gets the folders ``scans`` and ``study``. If the generator is closed
+        before its end, the folder is removed.
+
+    Yields
+    ------
+    SampleStep
+        Bytes that have arrived, then files that were unpacked.
 
     Returns
     -------
@@ -105,18 +117,32 @@ def make_sample(
     """
     if folder.exists():
         raise McwssError(f"'{folder}' exists: name a new folder")
-    archive = _download(sample, progress)
+    archive = yield from _download(sample)
     try:
         folder.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
-            with tarfile.open(archive) as tar:
-                tar.extractall(made, filter="data")
-            (Path(made) / sample.folder).rename(folder / "scans")
-    except (OSError, tarfile.TarError) as error:
+        yield from _unpack(archive, sample.folder, folder)
+        return _make_study(sample, folder)
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             raise cannot_write(folder, error) from error
-        raise McwssError(f"'{archive}' cannot be unpacked ({error}): remove it") from error
+        if isinstance(error, tarfile.TarError):
+            raise McwssError(f"'{archive}' cannot be unpacked ({error}): remove it") from error
+        raise
+
+
+def _unpack(archive: Path, inside: str, folder: Path) -> Generator[SampleStep, None, None]:
+    """Put a folder of the archive at ``scans``, as a whole."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as made:
+        with tarfile.open(archive) as tar:
+            members = tar.getmembers()
+            for done, member in enumerate(members, 1):
+                tar.extract(member, made, filter="data")
+                yield SampleStep("unpacking", done, len(members))
+        (Path(made) / inside).rename(folder / "scans")
+
+
+def _make_study(sample: Sample, folder: Path) -> Study:
     study = Study.create(
         folder / "study",
         scans=folder / "scans",
@@ -127,22 +153,26 @@ def make_sample(
     return study
 
 
-def _download(sample: Sample, progress: Callable[[int, int], None]) -> Path:
+def _download(sample: Sample) -> Generator[SampleStep, None, Path]:
     import pooch
     from requests import RequestException
 
     cache = platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "samples"
-    name = f"{sample.folder}.tar"
+    archive = cache / f"{sample.folder}.tar"
+    part = archive.with_name(f"{archive.name}.part")
     pooch.get_logger().setLevel("WARNING")
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        if not archive.exists() or pooch.file_hash(str(archive), alg="md5") != sample.md5:
+            yield from _fetch(sample.address, part)
         return Path(
             pooch.retrieve(
                 sample.address,
                 known_hash=f"md5:{sample.md5}",
-                fname=name,
+                fname=archive.name,
                 path=cache,
-                downloader=_Resuming(cache / f"{name}.part", progress),
+                # Into a temporary file of pooch's, which checks what is in it.
+                downloader=lambda _, checked, __: part.replace(checked),
             )
         )
     except RequestException as error:
@@ -155,37 +185,25 @@ def _download(sample: Sample, progress: Callable[[int, int], None]) -> Path:
             f"{sample.address} arrived with another checksum than {sample.md5}: try again"
         ) from error
     except OSError as error:
-        raise cannot_write(cache / name, error) from error
+        raise cannot_write(archive, error) from error
 
 
-class _Resuming:
-    """Download for pooch, continuing what an interrupted download has left in a file."""
+def _fetch(address: str, part: Path) -> Generator[SampleStep, None, None]:
+    """Download into a file, continuing what an interrupted download has left in it."""
+    import requests
 
-    def __init__(self, part: Path, progress: Callable[[int, int], None]) -> None:
-        self._part = part
-        self._progress = progress
-
-    def __call__(self, url: str, output_file: Any, _pooch: object) -> None:
-        import requests
-
-        begun = self._part.stat().st_size if self._part.exists() else 0
-        asked = {"Range": f"bytes={begun}-"} if begun else {}
-        with requests.get(url, headers=asked, stream=True, timeout=_TIMEOUT) as reply:
-            if reply.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                reply.raise_for_status()
-                self._write(reply, begun)
-        # A temporary file of pooch's, which checks what is in it.
-        self._part.replace(output_file)
-
-    def _write(self, reply: Any, begun: int) -> None:
+    begun = part.stat().st_size if part.exists() else 0
+    asked = {"Range": f"bytes={begun}-"} if begun else {}
+    with requests.get(address, headers=asked, stream=True, timeout=_TIMEOUT) as reply:
+        if reply.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return
+        reply.raise_for_status()
         if reply.status_code != HTTPStatus.PARTIAL_CONTENT:
             begun = 0
         size = begun + int(reply.headers.get("Content-Length", 0))
-        with self._part.open("ab" if begun else "wb") as file:
+        with part.open("ab" if begun else "wb") as file:
             for block in reply.iter_content(_BLOCK):
                 begun += file.write(block)
-                self._progress(begun, size)
+                yield SampleStep("downloading", begun, size)
         if begun < size:
-            from requests import ConnectionError as Broken
-
-            raise Broken(f"the connection broke after {begun} of {size} bytes")
+            raise requests.ConnectionError(f"the connection broke after {begun} of {size} bytes")

@@ -8,6 +8,7 @@ import typer
 from napari_mcwss.api.progress import progress_bar
 from napari_mcwss.api.samples import SAMPLES, make_sample
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.generators import Returning
 
 PHANTOM = "phantom"
 
@@ -32,13 +33,14 @@ def sample(
     else:
         chosen = SAMPLES[name]
         typer.echo(f"{chosen.title}: about {chosen.megabytes} MB, licence {chosen.licence}")
+        steps = Returning(make_sample(chosen, folder))
         with progress_bar() as bar:
             task = bar.add_task("downloading", total=None)
-            study = make_sample(
-                chosen,
-                folder,
-                lambda done, size: bar.update(task, completed=done, total=size or None),
-            ).folder
+            for step in steps:
+                bar.update(
+                    task, description=step.doing, completed=step.done, total=step.total or None
+                )
+        study = steps.value.folder
     typer.echo(f"Study: {study}. Look at it with: napari-mcwss open {study}")
 
 
