@@ -24,5 +24,8 @@ class Index:
     def check_there(self) -> None:
         """Be there always."""
 
+    def check_inside(self, path: Path) -> None:
+        """Have no links."""
+
     def slices(self, scan: str) -> int:
         return self.sizes[scan]

@@ -5,17 +5,26 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.measurement.compare_masks import Row
+from napari_mcwss.measurement.evaluation import evaluate
 from napari_mcwss.measurement.tables import write_rows
 from napari_mcwss.model.checkpoint import load_model, read_info
-from napari_mcwss.segmentation.results import load_mask, load_scores
+from napari_mcwss.scans.phantom import PHANTOM_CLASSES
+from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
+from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.results import load_mask, load_result, load_scores, save_mask
 from napari_mcwss.study.links import AGREED
 from napari_mcwss.study.model_sharing import pack_model
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import Tag
+from napari_mcwss.training.checkpoints.managing import remove_model, rename_model
+from napari_mcwss.training.checkpoints.training_folder import TrainingFolder
+from napari_mcwss.training.checkpoints.unfinished import give_up_training
+from napari_mcwss.training.process.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and pipes need POSIX")
 
@@ -78,7 +87,16 @@ def test_pipes_and_devices_in_place_of_files_are_refused(segmented_study: Study,
         READERS[name](segmented_study)
 
 
-@pytest.mark.parametrize("name", ["tags", "results", "models/model-1", "tags/phantom01.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tags",
+        "results",
+        "models/model-1",
+        "models/model-1/weights.safetensors",
+        "tags/phantom01.csv",
+    ],
+)
 def test_links_out_of_a_study_are_refused_until_the_user_agrees(
     segmented_study: Study, tmp_path, monkeypatch, name
 ):
@@ -92,6 +110,87 @@ def test_links_out_of_a_study_are_refused_until_the_user_agrees(
         Study.open(segmented_study.folder)
     monkeypatch.setenv(AGREED, "1")
     Study.open(segmented_study.folder)
+
+
+@pytest.mark.parametrize("name", [".", "mask.nii.gz", "cam_TC.nii.gz", "scores.csv"])
+def test_links_among_results_are_refused_until_the_user_agrees(
+    segmented_study: Study, tmp_path, monkeypatch, name
+):
+    folder = segmented_study.result_folder("model-1", SCAN)
+    path = Path(os.path.normpath(folder / name))
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    study = Study.open(segmented_study.folder)
+    for read in (load_mask, load_result, load_scores):
+        with pytest.raises(McwssError, match=f"leads out of the study.*set {AGREED}=1"):
+            read(study, "model-1", SCAN)
+    monkeypatch.setenv(AGREED, "1")
+    assert load_mask(study, "model-1", SCAN).size
+
+
+def content(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def tag(study: Study) -> None:
+    study.tags.change(SCAN, 0, "TC", Tag.UNKNOWN)
+
+
+def make_mask(study: Study) -> None:
+    scan = study.scan(SCAN)
+    mask = load_mask(study, "model-1", SCAN).astype(np.uint8)
+    save_mask(study, "model-1", SCAN, mask, MaskSettings(), scan.geometry)
+
+
+def correct(study: Study) -> None:
+    mask = load_mask(study, "model-1", SCAN).astype(np.uint8)
+    save_corrected(study, SCAN, CorrectedMask(mask, right=True, model="model-1"))
+
+
+def start_training(study: Study) -> None:
+    with TrainingFolder(study, "model-1"):
+        pass
+
+
+WRITERS = [
+    ("tags", tag),
+    ("tags/.journal", tag),
+    (".tags.lock.guard", tag),
+    ("results", make_mask),
+    ("results/model-1", make_mask),
+    (f"results/model-1/{SCAN}", make_mask),
+    (f"results/model-1/{SCAN}/mask.nii.gz", make_mask),
+    ("corrected", correct),
+    ("models", start_training),
+    ("models/.model-1.training", start_training),
+    ("models/.model-1.training", lambda study: give_up_training(study, "model-1")),
+    ("models", lambda study: RunFolder.of(study, "model-2").make()),
+    ("models/.model-1.run", lambda study: RunFolder.of(study, "model-1").tell("cancel")),
+    ("models", lambda study: rename_model(study, "model-1", "model-2")),
+    ("models", lambda study: remove_model(study, "model-1")),
+    ("results", lambda study: remove_model(study, "model-1")),
+    ("results", lambda study: evaluate(study, "model-1", "seg", PHANTOM_CLASSES)),
+]
+
+
+@pytest.mark.parametrize(("name", "write"), WRITERS)
+def test_links_that_the_user_has_agreed_to_are_read_but_not_written_to(
+    segmented_study: Study, tmp_path, monkeypatch, name, write
+):
+    tag(segmented_study)
+    path, elsewhere = segmented_study.folder / name, tmp_path / "elsewhere"
+    if path.exists():
+        path.rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+        (elsewhere / "resume.pt").write_text("mine")
+    path.symlink_to(elsewhere)
+    monkeypatch.setenv(AGREED, "1")
+    before = elsewhere.read_bytes() if elsewhere.is_file() else content(elsewhere)
+    study = Study.open(segmented_study.folder)
+    with pytest.raises(McwssError, match=r"is a link to .* may be read but not written to"):
+        write(study)
+    assert before == (elsewhere.read_bytes() if elsewhere.is_file() else content(elsewhere))
 
 
 def test_links_inside_a_study_are_followed(segmented_study: Study):
@@ -113,7 +212,7 @@ def test_nothing_is_written_through_a_link_out_of_its_folder(segmented_study: St
     results = segmented_study.folder / "results"
     results.rename(tmp_path / "results")
     results.symlink_to(tmp_path / "results")
-    with pytest.raises(McwssError, match="is a link to"):
+    with pytest.raises(McwssError, match=r"is a link to .*may be read but not written to"):
         segmented_study.make_folder(results / "model-2")
     assert secret.read_text() == "mine"
     assert not (tmp_path / "results" / "model-2").exists()

@@ -129,8 +129,8 @@ def refuse_link_out(path: Path, folder: Path) -> None:
     target = Path(os.path.realpath(path))
     if path.is_symlink() and not target.is_relative_to(os.path.realpath(folder)):
         raise McwssError(
-            f"cannot write '{path}': it is a link to '{target}', outside '{folder}'; nothing was "
-            "changed: if you trust the link, put the file itself there"
+            f"cannot write '{path}': it is a link to '{target}', outside '{folder}', and may be "
+            "read but not written to; nothing was changed: put what it leads to in its place"
         )
 
 

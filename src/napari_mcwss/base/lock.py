@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.files import cannot_write, refuse_link_out
 from napari_mcwss.base.reading import file_bytes
 
 GUARD_SECONDS = 0.2
@@ -243,6 +243,9 @@ class Lock:
 
     def _take_guard(self) -> bool:
         """Take the guard, unless another holds it; without locks in the file system, do nothing."""
+        # Older versions of filelock empty the file that a link leads to.
+        guard = Path(self._guard.lock_file)
+        refuse_link_out(guard, guard.parent)
         try:
             self._guard.acquire(timeout=GUARD_SECONDS, poll_interval=0.01)
         except Timeout:

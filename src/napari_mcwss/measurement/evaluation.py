@@ -248,7 +248,9 @@ def _write(study: Study, model: str, evaluation: Evaluation) -> None:
             stacklevel=3,
         )
     for scan, measurements in evaluation.scans.items():
-        write_measurements(study.result_folder(model, scan) / "measurements.csv", measurements)
+        folder = study.result_folder(model, scan)
+        study.check_inside(folder)
+        write_measurements(folder / "measurements.csv", measurements)
 
 
 def write_measurements(path: Path, measurements: Mapping[str, Measurement]) -> None:

@@ -25,6 +25,7 @@ from napari_mcwss.segmentation.study_classes import (
     labels_of_study,
     unknown_classes,
 )
+from napari_mcwss.study.links import refuse_links_out_of
 from napari_mcwss.study.models import check_model
 from napari_mcwss.study.study import Study
 
@@ -122,6 +123,7 @@ def save_mask(
     if not has_result(study, model, scan):
         raise no_result(model, scan)
     folder = study.result_folder(model, scan)
+    study.check_inside(folder)
     record = _read_record(folder)
     kept = {key: record[key] for key in _OF_CAMS if key in record}
     labels = {LABELS: study.class_names}
@@ -230,7 +232,7 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
     """
     if not has_result(study, model, scan):
         raise no_result(model, scan)
-    folder = study.result_folder(model, scan)
+    folder = _folder_to_read(study, model, scan)
     if not (folder / MASK).exists():
         raise McwssError(
             f"the mask of scan {scan} by model {model} is missing: make it anew, or segment the "
@@ -238,6 +240,13 @@ def load_mask(study: Study, model: str, scan: str) -> NDArray[np.int32]:
         )
     mask = read_mask(folder / MASK, study.scan(scan).geometry)
     return labels_of_study(study, mask, _recorded_classes(study, model, folder, LABELS))
+
+
+def _folder_to_read(study: Study, model: str, scan: str) -> Path:
+    """Return the folder of a scan's result, in which no link may lead out of the study."""
+    folder = study.result_folder(model, scan)
+    refuse_links_out_of(study.folder, folder)
+    return folder
 
 
 def _recorded_classes(study: Study, model: str, folder: Path, entry: str) -> tuple[str, ...]:
@@ -263,7 +272,7 @@ def load_result(study: Study, model: str, scan: str) -> Prediction | None:
     if not has_result(study, model, scan):
         return None
     check_model(study, read_info(study.model_folder(model)))
-    folder = study.result_folder(model, scan)
+    folder = _folder_to_read(study, model, scan)
     known = _recorded_classes(study, model, folder, CAMS)
     paths = {study.known_classes.current(name): cam_path(folder, name) for name in known}
     names = tuple(name for name in study.class_names if name in paths)
@@ -292,7 +301,7 @@ def load_scores(study: Study, model: str, scan: str) -> NDArray[np.float32]:
     McwssError
         If their file is missing or damaged.
     """
-    folder = study.result_folder(model, scan)
+    folder = _folder_to_read(study, model, scan)
     path, known = folder / SCORES, _recorded_classes(study, model, folder, CAMS)
     try:
         file = io.StringIO(file_bytes(path).decode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import is_there, make_folders, refuse_link_out
 from napari_mcwss.study.description import ClassSpec, Description, gone
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
-from napari_mcwss.study.links import follows_links
 
 if TYPE_CHECKING:
     from napari_mcwss.tags.class_names import ClassNames
@@ -59,7 +59,7 @@ class DescribedStudy(StudyLayout):
         Raises
         ------
         McwssError
-            If the study is gone, or a folder cannot be made.
+            If the study is gone, a folder cannot be made, or `check_inside` refuses it.
 
         Examples
         --------
@@ -68,12 +68,36 @@ class DescribedStudy(StudyLayout):
         >>> study.make_folder(study.model_folder("first"))
         """
         self.check_there()
+        self.check_inside(folder)
         path = self.folder
         for part in folder.relative_to(self.folder).parts:
             path /= part
-            if not follows_links():
-                refuse_link_out(path, self.folder)
             make_folders(path, parents=False)
+
+    def check_inside(self, path: Path) -> None:
+        """Refuse to write where a link leads out of the study, whether its user trusts it or not.
+
+        Call it before writing to a path of the study. The folders above it are looked at, and what
+        is directly in it.
+
+        Raises
+        ------
+        McwssError
+            If there is such a link; it is named.
+
+        Examples
+        --------
+        >>> import napari_mcwss as mcwss
+        >>> study = mcwss.Study.open("my-study")
+        >>> study.check_inside(study.model_folder("first"))
+        """
+        step = self.folder
+        for part in path.relative_to(self.folder).parts:
+            step /= part
+            refuse_link_out(step, self.folder)
+        with suppress(OSError), os.scandir(path) as entries:
+            for link in (entry for entry in entries if entry.is_symlink()):
+                refuse_link_out(Path(link.path), self.folder)
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.study.layout import STUDY_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 AGREED = "MCWSS_FOLLOW_LINKS"
 """Variable of the environment with which a user agrees, if it is 1."""
@@ -28,16 +29,39 @@ def follows_links() -> bool:
 def refuse_links_out(folder: Path) -> None:
     """Refuse a study with links to other places, unless the user has agreed.
 
-    The file of the study, its folders, and what is directly in them are looked at.
+    The file of the study, its folders, what is directly in them and in models are looked at.
+    Results are many: `refuse_links_out_of` looks at those of a scan when they are read.
 
     Parameters
     ----------
     folder : Path
         The study's; without links in its own path.
     """
+    _refuse(folder, _links(folder))
+
+
+def refuse_links_out_of(folder: Path, part: Path) -> None:
+    """Refuse links to other places in a part of a study, unless the user has agreed.
+
+    Parameters
+    ----------
+    folder : Path
+        The study's.
+    part : Path
+        A folder in it; what is directly in it is looked at.
+    """
+    _refuse(folder, chain([part] if part.is_symlink() else [], _links_in(part)))
+
+
+def leads_out(path: Path, folder: Path) -> bool:
+    """Tell whether a path is a link that leads out of a folder."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(folder)
+
+
+def _refuse(folder: Path, links: Iterable[Path]) -> None:
     if follows_links():
         return
-    for link in _links(folder):
+    for link in links:
         target = Path(os.path.realpath(link))
         if not target.is_relative_to(folder):
             raise McwssError(
@@ -51,5 +75,13 @@ def _links(folder: Path) -> Iterator[Path]:
         if path.is_symlink():
             yield path
     for name in FOLDERS:
-        with suppress(OSError), os.scandir(folder / name) as entries:
-            yield from [Path(entry.path) for entry in entries if entry.is_symlink()]
+        yield from _links_in(folder / name)
+    with suppress(OSError):
+        for path in (folder / "models").iterdir():
+            yield from _links_in(path)
+
+
+def _links_in(folder: Path) -> list[Path]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [Path(entry.path) for entry in entries if entry.is_symlink()]
+    return []

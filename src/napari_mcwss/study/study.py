@@ -16,7 +16,7 @@ from napari_mcwss.study.described import DescribedStudy
 from napari_mcwss.study.description import ClassSpec as ClassSpec
 from napari_mcwss.study.description import Description, ScanEntry, class_specs, relative_path
 from napari_mcwss.study.layout import STUDY_FILE
-from napari_mcwss.study.links import FOLDERS, refuse_links_out
+from napari_mcwss.study.links import FOLDERS, leads_out, refuse_links_out
 from napari_mcwss.study.study_tags import StudyTags
 from napari_mcwss.tags.scan_tags import ScanTags
 
@@ -125,7 +125,8 @@ class Study(DescribedStudy):
         folder = Path(os.path.realpath(folder))
         refuse_links_out(folder)
         for sub in (folder, *(folder / name for name in FOLDERS)):
-            remove_leftovers(sub)
+            if not leads_out(sub, folder):
+                remove_leftovers(sub)
         return cls(folder, Description.read(folder / STUDY_FILE))
 
     def slices(self, scan: str) -> int:

@@ -51,6 +51,9 @@ class StudyIndex(Protocol):
     def check_there(self) -> None:
         """Raise McwssError if the study is gone from its folder, or lacks a scan or a class."""
 
+    def check_inside(self, path: Path) -> None:
+        """Raise McwssError if a link on the way to a path leads out of the study."""
+
 
 class TagView:
     """The tags of one scan of a study, to be read and written one by one.
@@ -108,6 +111,7 @@ class TagStore:
         self._steps: UndoHistory | None = None
         self._latest: ScanTags | None = None
         self._writing = RLock()
+        self._checked = ""
 
     def __getitem__(self, scan: str) -> TagView:
         self._index.slices(scan)
@@ -281,6 +285,10 @@ class TagStore:
                 if held and self.lock.key != key:
                     # It was lost meanwhile, and others may have tagged.
                     self._steps = None
+                # Not at each keystroke: a look takes a while on a share.
+                if self.lock.key != self._checked:
+                    self._index.check_inside(self.folder / ".journal")
+                    self._checked = self.lock.key
                 yield
 
     def _history(self) -> UndoHistory:

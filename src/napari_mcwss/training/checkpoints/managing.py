@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.files import cannot_write, refuse_link_out
 from napari_mcwss.base.names import refuse_alike
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.checkpoints.unfinished import (
@@ -36,6 +36,7 @@ def rename_model(study: Study, name: str, new: str) -> None:
                 f"the training of '{one}' is unfinished, in {left.position}: continue or discard "
                 "it before you rename the model"
             )
+    _refuse_links_out(study, model, results)
     with training_lock(study, name), training_lock(study, new):
         try:
             model.rename(new_model)
@@ -60,6 +61,7 @@ def remove_model(study: Study, name: str) -> None:
         If there is no such model, it is in training now, or a file cannot be removed.
     """
     _refuse_missing(study, name)
+    _refuse_links_out(study, study.model_folder(name), _results(study, name))
     give_up_training(study, name)
     with training_lock(study, name):
         for folder in (study.model_folder(name), _results(study, name)):
@@ -76,6 +78,13 @@ def remove_model(study: Study, name: str) -> None:
 
 def _results(study: Study, name: str) -> Path:
     return study.folder / "results" / name
+
+
+def _refuse_links_out(study: Study, *folders: Path) -> None:
+    """Refuse to change what lies elsewhere; links inside these folders go with them."""
+    for folder in folders:
+        for path in (folder.parent, folder):
+            refuse_link_out(path, study.folder)
 
 
 def _refuse_missing(study: Study, name: str) -> None:

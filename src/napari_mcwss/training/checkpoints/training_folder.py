@@ -44,6 +44,8 @@ class TrainingFolder:
 
     def __enter__(self) -> "TrainingFolder":
         self.study.make_folder(self.target.parent)
+        for folder in (self.working, _new(self.target), _new(self._stopped)):
+            self.study.check_inside(folder)
         self._lock.acquire()
         try:
             self._mend()
@@ -144,7 +146,7 @@ class TrainingFolder:
         A kill between the two renames is mended by `_mend`.
         """
         self._check()
-        new, old = target.with_name(f".{target.name}.new"), _old(target)
+        new, old = _new(target), _old(target)
         try:
             for folder in (new, old):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -170,6 +172,11 @@ class TrainingFolder:
                     old.rename(target)
                 except OSError as error:
                     raise cannot_write(target, error) from error
+
+
+def _new(target: Path) -> Path:
+    """Return the folder in which a model is put together before it takes its place."""
+    return target.with_name(f".{target.name}.new")
 
 
 def _old(target: Path) -> Path:

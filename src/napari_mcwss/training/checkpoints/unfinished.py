@@ -146,6 +146,7 @@ def give_up_training(study: Study, name: str) -> None:
     """
     if not working_folder(study, name).exists():
         return
+    study.check_inside(working_folder(study, name))
     with training_lock(study, name):
         remove_folder(working_folder(study, name))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import cannot_write
+from napari_mcwss.base.files import cannot_write, refuse_link_out
 from napari_mcwss.base.reading import refuse_devices
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.process.event_json import Began, from_line
@@ -108,6 +108,7 @@ class RunFolder:
                 f"{f' ({self.began.holder})' if self.began else ''}: wait or cancel it"
                 f"{'' if self.here else f'; if it no longer runs, remove {str(self.folder)!r}'}"
             )
+        self._refuse_links_out()
         self.remove()
         try:
             # Not the study's own folder: it may be gone.
@@ -118,7 +119,9 @@ class RunFolder:
 
     def tell(self, command: str) -> None:
         """Write a command for the process; without a folder, the training is over."""
+        self._refuse_links_out()
         path = commands_file(self.events)
+        refuse_link_out(path, self.folder)
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"{command}\n")
@@ -158,6 +161,11 @@ class RunFolder:
             return self.output.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             return ""
+
+    def _refuse_links_out(self) -> None:
+        models = self.folder.parent
+        for path in (models, self.folder):
+            refuse_link_out(path, models.parent)
 
     def remove(self) -> None:
         """Remove the folder."""
