@@ -44,8 +44,11 @@ def guided_filter(maps: Tensor, images: Tensor, radius: int) -> Tensor:
         return values
 
     image_mean, map_mean = mean(images), mean(maps)
-    products = mean((images[:, :, None] * images[:, None]).flatten(1, 2))
-    variance = products.unflatten(1, (channels, channels))
+    # Both halves of the matrix are the same.
+    row, column = torch.triu_indices(channels, channels, device=images.device)
+    cell = torch.empty(channels, channels, dtype=torch.long, device=images.device)
+    cell[row, column] = cell[column, row] = torch.arange(len(row), device=images.device)
+    variance = mean(images[:, row] * images[:, column])[:, cell]
     variance = variance - image_mean[:, :, None] * image_mean[:, None]
     covariance = mean((images[:, :, None] * maps[:, None]).flatten(1, 2))
     covariance = covariance.unflatten(1, (channels, -1))

@@ -187,7 +187,14 @@ class Preset(nn.Module):
 
     @abstractmethod
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
-        """Return scores and CAMs of slices ``(slices, channels, h, w)``."""
+        """Return scores and CAMs of slices ``(slices, channels, h, w)``.
+
+        The CAMs are those of the network, before `fit_to_image`.
+        """
+
+    def fit_to_image(self, cams: Tensor, images: Tensor, foreground: Tensor) -> Tensor:  # noqa: ARG002
+        """Return CAMs of `predict`, or their mean over several views, fitted to the slices."""
+        return cams
 
     def other_maps(
         self,

@@ -71,7 +71,8 @@ class Previewer:
             training = preset.training
             preset.eval()
             with autocast(self._device):
-                found = preset.predict(images, foreground).cams[slab == index]
+                cams_of_slab = preset.predict(images, foreground).cams
+                found = preset.fit_to_image(cams_of_slab, images, foreground)[slab == index]
             preset.train(training)
             cams[(slice(None), *inputs.window)] = inputs.restore(found.float().cpu())[0].numpy()
             limit_to_parents(cams, child_parent_pairs(preset.nesting))

@@ -210,15 +210,17 @@ class Features(Preset):
         raise NotImplementedError
 
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
-        """Return scores and CAMs, fitted to the edges of the image."""
+        """Return scores and CAMs of slices."""
         height, width = images.shape[-2:]
         region, fine = self.evidence(self.encode(images))
-        inside = foreground.to(images.dtype)
-        scores = self._scores(region, foreground)
         cams = F.interpolate(fine, scale_factor=DETAIL_STRIDE, mode="bilinear")
-        cams = cams[..., :height, :width].sigmoid() * inside
-        guide = images[:, : self.channels]
-        return Maps(scores, guided_filter(cams, guide, EDGE_RADIUS).clamp(0, 1) * inside)
+        cams = cams[..., :height, :width].sigmoid() * foreground
+        return Maps(self._scores(region, foreground), cams)
+
+    def fit_to_image(self, cams: Tensor, images: Tensor, foreground: Tensor) -> Tensor:
+        """Fit the borders of all classes to the image."""
+        fitted = guided_filter(cams, images[:, : self.channels], EDGE_RADIUS)
+        return fitted.clamp(0, 1) * foreground
 
     def score(self, images: Tensor, foreground: Tensor) -> Tensor:
         """Return the scores of regions alone."""

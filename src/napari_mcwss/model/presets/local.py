@@ -125,13 +125,18 @@ class Local(HierarchicalPreset):
         cams = self._combine_heads(deep, shallow).sigmoid() * foreground
         if self.contrasted:
             cams = cover_children(cams, self._pairs())
-        radius = max(1, round(EDGE_RADIUS / self.pixel))
-        cams = guided_filter(cams, images, radius).clamp(0, 1) * foreground
-        if self.contrasted:
             contrast = self._contrast(images)
             for child, _ in self._pairs():
                 cams[:, child] = contrast[:, child] * foreground[:, 0]
         return Maps(scores, cams)
+
+    def fit_to_image(self, cams: Tensor, images: Tensor, foreground: Tensor) -> Tensor:
+        """Fit the borders of regions to the image; contrasts are left as they are."""
+        regions = [k for k, parent in enumerate(self.nesting) if parent < 0]
+        radius = max(1, round(EDGE_RADIUS / self.pixel))
+        fitted = cams.clone()
+        fitted[:, regions] = guided_filter(cams[:, regions], images, radius).to(cams.dtype)
+        return fitted.clamp(0, 1) * foreground
 
     @property
     def inspected(self) -> nn.Module:

@@ -57,6 +57,7 @@ def adapted(
     # Batches of neighbours, since the levels of the body differ, too.
     for indices in occupied.tensor_split(math.ceil(len(occupied) / max(2, batch_size))):
         images = inputs.images[indices].to(model.device).float()
+        images = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), autocast(model.device):
             getattr(preset, look)(images, inputs.foreground[indices].to(model.device))
         yield

@@ -32,6 +32,9 @@ CERTAIN = 0.75
 EDGE = 1.5
 """Standard deviation in mm of the Gaussian for edges."""
 
+TRUNCATE = 4.0
+"""Standard deviations at which that Gaussian ends."""
+
 SMOOTHING = (0.5, 1.0, 1.0)
 """Standard deviation in voxels (z, y, x) of the Gaussian for probabilities."""
 
@@ -79,7 +82,6 @@ def follow_image(
         return
     part = slice(possible[0], possible[-1] + 1)
     cams, scores, image, foreground = cams[:, part], scores[part], image[:, part], foreground[part]
-    edges = _edges(image, spacing)
     for index in sorted(range(len(cams)), key=lambda k: len(_ancestors(parents, k))):
         domain = foreground & (scores[:, index] >= GATE)[:, None, None]
         for ancestor in _ancestors(parents, index):
@@ -96,7 +98,7 @@ def follow_image(
         if sample and _overlap(cells, shape, known) > ALIKE:
             continue
         probability = _spread(_by_intensity(known, cells, shape, sample), domain)
-        inside = _flooded(probability, edges, domain)
+        inside = _flooded(probability, image, domain, spacing)
         inside &= _connected(inside, seeds)
         inside |= find_holes(inside) & domain
         cams[index][domain] = np.where(
@@ -168,18 +170,34 @@ def _log_density(
     return density
 
 
-def _edges(image: NDArray[np.float32], spacing: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Return the strength of edges over all channels, each in units of its deviation."""
+def _edges(
+    image: NDArray[np.float32], box: tuple[slice, ...], spacing: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Return the strength of edges in a box over all channels, each in units of its deviation."""
     sigma = np.divide(EDGE, spacing)
-    squares = np.zeros(image.shape[1:], np.float32)
+    # As far as the Gaussian reaches beyond the box.
+    reaches = np.ceil(TRUNCATE * sigma).astype(int) + 1
+    wider = [
+        slice(max(0, side.start - n), side.stop + n) for side, n in zip(box, reaches, strict=True)
+    ]
+    inner = tuple(
+        slice(side.start - wide.start, side.stop - wide.start)
+        for side, wide in zip(box, wider, strict=True)
+    )
+    squares = np.zeros([side.stop - side.start for side in box], np.float32)
     for channel in image:
-        gradient = ndimage.gaussian_gradient_magnitude(channel, sigma)
+        gradient = ndimage.gaussian_gradient_magnitude(
+            channel[tuple(wider)], sigma, truncate=TRUNCATE
+        )[inner]
         squares += (gradient / max(float(channel.std()), 1e-6)) ** 2
     return np.sqrt(squares)
 
 
 def _flooded(
-    probability: NDArray[np.float32], edges: NDArray[np.float32], domain: NDArray[np.bool_]
+    probability: NDArray[np.float32],
+    image: NDArray[np.float32],
+    domain: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
 ) -> NDArray[np.bool_]:
     """Return the inside: floods from certain voxels of both sides meet at edges."""
     markers = np.zeros(probability.shape, np.int8)
@@ -192,9 +210,11 @@ def _flooded(
         return inside
     # Flood from the voxels next to uncertain ones alone, which is faster.
     shore = uncertain | ndimage.binary_dilation(uncertain)
-    markers[shore] = watershed(edges, markers, mask=shore)[shore]
-    flooded: NDArray[np.bool_] = markers == 2
-    return flooded
+    (box,) = ndimage.find_objects(shore.view(np.uint8))
+    there = markers[box]
+    flooded = watershed(_edges(image, box, spacing), there, mask=shore[box])
+    np.copyto(there, flooded, where=shore[box])
+    return np.equal(markers, 2)
 
 
 def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:

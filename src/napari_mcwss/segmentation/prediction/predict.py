@@ -15,6 +15,7 @@ from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.checkpoint import TrainedModel
 from napari_mcwss.model.class_hierarchy import child_parent_pairs, limit_to_parents
 from napari_mcwss.model.devices import autocast
+from napari_mcwss.model.fusing import with_fused_norms
 from napari_mcwss.model.inputs import Inputs, prepare
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.slabs import slab_stride, weighted_batches
@@ -135,11 +136,11 @@ def _adapted(
     progress: Progress,
     look: Literal["predict", "score"] = "predict",
 ) -> Generator[Progress, None, Preset]:
-    """Adapt the network to the scan, and yield after every batch."""
+    """Adapt the network to the scan and fuse its norms; yield after every batch."""
     steps = Returning(adapted(model, inputs, batch_size, look))
     for _ in steps:
         yield progress
-    return steps.value
+    return with_fused_norms(steps.value)
 
 
 def _windows(
@@ -193,6 +194,8 @@ def _mirror_mean(
     with autocast(device):
         plain = preset.predict(images, foreground)
         mirrored = preset.predict(images.flip(-1), foreground.flip(-1))
+        # Once, as fitting is linear up to rounding and the limits of a CAM.
+        cams = preset.fit_to_image((plain.cams + mirrored.cams.flip(-1)) / 2, images, foreground)
     scores = (plain.scores + mirrored.scores) / 2
-    cams = inputs.restore((plain.cams + mirrored.cams.flip(-1)) / 2)
+    cams = inputs.restore(cams)
     return scores.float().cpu(), cams.float().cpu()
