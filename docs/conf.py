@@ -21,14 +21,15 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/*.md",
     "benchmarks/*.md",
+    "examples/*.ipynb",
     "CHANGELOG.md",
     "CODE_OF_CONDUCT.md",
     "CONTRIBUTING.md",
 ]
-exclude_patterns = [".*", "build", "dist", "src", "tests", "examples", "**/figures"]
+exclude_patterns = [".*", "build", "dist", "jupyter_execute", "src", "tests", "**/figures"]
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
@@ -37,6 +38,10 @@ extensions = [
 ]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
