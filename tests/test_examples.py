@@ -1,6 +1,9 @@
 """The examples run, and do what they say."""
 
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -103,3 +106,26 @@ def test_masks_made_from_tags_become_a_data_set_for_nnunet(example, tmp_path, ca
     assert "dataset.json" in said
     assert len([line for line in said if line.startswith("labelsTr")]) == 4
     assert len([line for line in said if line.startswith("imagesTr")]) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a script for bash")
+def test_the_jobs_of_an_array_share_the_scans(example_folder, tmp_path):
+    shutil.copytree(example_folder, tmp_path / "copy")
+    study = mcwss.Study.open(tmp_path / "copy" / "my-study")
+    (model,) = study.model_names()
+    shutil.rmtree(study.folder / "results", ignore_errors=True)
+    done = study.folder / "results" / model
+    bin_folder = str(Path(sys.executable).parent)
+    for job in range(2):
+        before = {path.name for path in done.glob("*")}
+        array = {"SLURM_ARRAY_TASK_ID": str(job), "SLURM_ARRAY_TASK_COUNT": "2"}
+        names = {"STUDY": str(study.folder), "MODEL": model}
+        path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(
+            ["bash", EXAMPLES / "slurm_segment.sh"],
+            env={**os.environ, **array, **names, "PATH": path},
+            check=True,
+        )
+        made = {path.name for path in done.glob("*")} - before
+        assert made == {*study.scan_names[job::2]}
