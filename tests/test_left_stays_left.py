@@ -4,6 +4,9 @@ A finding is drawn on the left of the patient and stored in files of several for
 Their geometry is judged by nibabel and SimpleITK.
 """
 
+import base64
+import io
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -12,8 +15,10 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from helpers.dicom_series import write_series
 from numpy.typing import NDArray
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 import napari_mcwss as mcwss
+from napari_mcwss.export.drawing import GAP, LINE
 from napari_mcwss.segmentation.results import load_mask, load_result
 from napari_mcwss.study.study import Study
 
@@ -159,6 +164,57 @@ def segmented_left(study, give_results):
 WHERE = pytest.approx(CENTRE + 1.25 * 19.5, abs=1e-3)
 
 
+def places_of(letter: str, pixels: NDArray[np.uint8]) -> set[int]:
+    """Return the columns at which figures have a letter, as it is drawn there."""
+    glyph = Image.new("L", (20, 20))
+    ImageDraw.Draw(glyph).text((4, 0), letter, 255, ImageFont.load_default(14))
+    bright = np.asarray(glyph) == 255
+    rows, columns = np.nonzero(bright)
+    # What is around the letter is not white, or every white block would be each letter.
+    box = np.s_[rows.min() - 1 : rows.max() + 2, columns.min() - 1 : columns.max() + 2]
+    windows = np.lib.stride_tricks.sliding_window_view((pixels == 255).all(-1), bright[box].shape)
+    return {*np.nonzero((windows == bright[box]).all((-2, -1)))[1].tolist()}
+
+
+def coloured(pixels: NDArray[np.uint8], colour: str) -> NDArray[np.intp]:
+    """Return the columns of pixels in the full colour of a class, as contours have it."""
+    return np.nonzero((pixels == ImageColor.getrgb(colour)[:3]).all(-1))[1]
+
+
+def check_figures(folder: Path, study: Study) -> None:
+    """Check that the finding is on the side of the L in figures."""
+    for name in study.scan_names:
+        path = next(folder.glob(f"{name}_*.png"))
+        with Image.open(path) as figure:
+            pixels = np.asarray(figure)
+        # The scan, the CAM and the mask side by side, without texts and margins around them.
+        width = (pixels.shape[1] - GAP) // 3
+        inside = pixels[2 * LINE : -LINE - 2 * GAP]
+        scan, _, mask = (inside[:, n * width + GAP : (n + 1) * width] for n in range(3))
+        (left,), (right,) = places_of("L", scan), places_of("R", scan)
+        columns = coloured(mask, study.classes[0].colour)
+        assert right < width / 2 < left
+        assert columns.size > 50
+        assert columns.min() > width / 2
+
+
+def check_report(path: Path, study: Study) -> None:
+    """Check that the finding is on the side of the L in the report's pictures."""
+    page = path.read_text(encoding="utf-8")
+    assert page.count('class="mark right-side">R<') >= len(study.scan_names)
+    assert page.count('class="mark left-side">L<') >= len(study.scan_names)
+    assert re.search(r"\.right-side \{ left: ", page)
+    assert re.search(r"\.left-side \{ right: ", page)
+    for name in study.scan_names:
+        found = re.search(rf'base64,([^"]*)"[^>]*alt="{name}, slice \d: mask"', page)
+        assert found
+        with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
+            pixels = np.asarray(picture)
+        columns = coloured(pixels, study.classes[0].colour)
+        assert columns.size > 50
+        assert columns.min() > pixels.shape[1] / 2
+
+
 def test_its_mask_is_written_there(segmented_left):
     for name in segmented_left.scan_names:
         path = segmented_left.result_folder("model-1", name) / "mask.nii.gz"
@@ -182,6 +238,8 @@ def test_it_is_exported_there(segmented_left, run, tmp_path):
         image = nib.load(path)
         voxels = np.asarray(image.dataobj) == 1
         assert left_of_the_middle(voxels, image.affine) == WHERE
+    check_figures(export("figures", "figures"), segmented_left)
+    check_report(export("report", "report.html"), segmented_left)
     hd = pytest.importorskip("highdicom", reason="highdicom is not installed")
     segmentation = hd.seg.segread(export("dicom-seg", "seg") / "dicom.dcm")
     volume = segmentation.get_volume(combine_segments=True)

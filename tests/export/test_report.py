@@ -150,10 +150,17 @@ def test_a_single_picture_claims_no_size_and_no_side(tmp_path):
         references=None,
         spacing=(1.0, 1.0, 1.0),
         background="grey",
+        in_mm=False,
     )
     page = written(tmp_path, flat, classes={"crack": "#e69f00"})
     assert list(page.images) == [f"photo, slice 0: {c}" for c in ("grey", "CAM crack", "mask")]
-    assert not re.search(r"\bmm\b|\bR L\b", page.text.split("Training")[0])
+    assert not re.search(r"\bmm\b|\bmL\b|\bR L\b|patient's right", page.text.split("Training")[0])
+
+
+def test_a_stack_of_pictures_claims_no_size_and_no_side(tmp_path):
+    page = written(tmp_path, scan(None, in_mm=False))
+    assert not re.search(r"\bmm\b|\bmL\b|\bR L\b|patient's right", page.text.split("Training")[0])
+    assert "TC: on 1 slice ED: on 3 slices" in page.text
 
 
 def test_measurements_and_baselines_are_told_with_their_policy(tmp_path):

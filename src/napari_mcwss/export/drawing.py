@@ -38,8 +38,8 @@ def draw(
         [cut(case.mask == label, smooth=False) for label in range(1, len(colours) + 1)]
     ).astype(bool)
     panels.append(("mask", pictures.with_masks(below, masks, list(colours.values()))))
-    # A single picture says nothing of its size in the patient.
-    width_mm = columns * spacing[2] if case.scan.slices > 1 else None
+    # Pictures say nothing of their size and sides in the patient, nor do stacks of them.
+    width_mm = columns * spacing[2] if case.scan.geometry.in_mm else None
     return [
         _figure(
             f"{case.scan.name}, slice {index}",

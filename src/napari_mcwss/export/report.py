@@ -25,9 +25,9 @@ class ReportScan:
 
     Volume ``(channel, z, y, x)``, CAMs ``(K, z, y, x)`` in 0..1, mask ``(z, y, x)`` with 0 for
     background and k + 1 for class k, reference masks ``(K, z, y, x)``, which may overlap, and voxel
-    size (z, y, x) in mm. CAMs and masks are laid over the channel `background`. `tagged` is the
-    number of tagged slices; `learnt` says that the model was trained on the scan, `corrected` that
-    the mask was corrected by hand.
+    size (z, y, x) in mm, in which pictures and stacks of them are not measured (`in_mm`). CAMs and
+    masks are laid over the channel `background`. `tagged` is the number of tagged slices; `learnt`
+    says that the model was trained on the scan, `corrected` that the mask was corrected by hand.
     """
 
     name: str
@@ -38,6 +38,7 @@ class ReportScan:
     references: NDArray[np.bool_] | None
     spacing: tuple[float, float, float]
     background: str
+    in_mm: bool = True
     tagged: int = 0
     learnt: bool = False
     corrected: bool = False
@@ -62,7 +63,7 @@ class SliceRow:
 
 @dataclass(frozen=True)
 class Finding:
-    """How much of a class the mask of a scan holds; `volume_ml` is None for a single picture."""
+    """How much of a class the mask of a scan holds; `volume_ml` is None for pictures."""
 
     class_name: str
     volume_ml: float | None
@@ -74,8 +75,8 @@ class ScanSection:
     """What the page shows of one scan.
 
     Width and height of each picture are in pixels. `bar_percent` is the length of the scale bar
-    relative to the width of a picture; both lengths are None for a single picture, whose size in
-    the patient is not known.
+    relative to the width of a picture; both are None for pictures, whose size and sides in the
+    patient are not known.
     """
 
     name: str
@@ -92,9 +93,9 @@ class ScanSection:
     bar_percent: float | None
 
     def volume_text(self, class_name: str) -> str:
-        """Return the volume of a class in mL; of a single picture, whether it was found."""
+        """Return the volume of a class in mL; of pictures, whether it was found."""
         found = {finding.class_name: finding for finding in self.findings}.get(class_name)
-        if self.slices == 1:
+        if self.bar_mm is None:
             return "-" if found is None else "found"
         return f"{found.volume_ml if found and found.volume_ml else 0.0:.1f}"
 
@@ -188,7 +189,7 @@ def draw_scan(scan: ReportScan, classes: Mapping[str, str], *, count: int = 3) -
             drawn.append((caption, None, pictures.with_masks(below, sharp, colours)))
 
     bar_mm, bar_percent = None, None
-    if len(scan.mask) > 1:
+    if scan.in_mm:
         width_mm = columns * scan.spacing[2]
         bar_mm = next((mm for mm in (50, 20, 10, 5, 2) if mm <= 0.4 * width_mm), 1)
         bar_percent = 100 * bar_mm / width_mm
@@ -217,6 +218,6 @@ def _findings(scan: ReportScan, classes: Mapping[str, str]) -> tuple[Finding, ..
     for label, name in enumerate(classes, 1):
         areas = np.count_nonzero(scan.mask == label, axis=(1, 2))
         if areas.any():
-            volume = float(areas.sum()) * voxel_ml if len(scan.mask) > 1 else None
+            volume = float(areas.sum()) * voxel_ml if scan.in_mm else None
             found.append(Finding(name, volume, int(np.count_nonzero(areas))))
     return tuple(found)

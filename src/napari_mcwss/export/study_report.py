@@ -97,6 +97,7 @@ def report_study(
             references=truth,
             spacing=case.scan.geometry.spacing,
             background=background,
+            in_mm=case.scan.geometry.in_mm,
             tagged=int(study.tags.read(case.scan.name).tagged.sum()),
             learnt=case.scan.name in {*info.scans, *info.trusted_scans},
             corrected=is_corrected(study, case.scan.name),
