@@ -47,6 +47,15 @@ def test_making_a_mask_anew_writes_nothing_and_keeps_what_is_not_given(study):
     assert result.settings.gate == 0.5
 
 
+def test_a_class_can_have_a_threshold_of_its_own(study):
+    result = study.segment("pat0001", "first", threshold={"TC": 0.3}, progress=False)
+    opened = study.result("pat0001", "first").settings
+    assert (opened.threshold, opened.thresholds) == (0.5, {"TC": 0.3})
+    both = result.remask(threshold={"ED": 0.6}).settings
+    assert both.thresholds == {"TC": 0.3, "ED": 0.6}
+    assert not result.remask(threshold=0.4).settings.thresholds, "0.4 is for all"
+
+
 def test_a_stored_result_is_opened_with_its_settings(study):
     stored = study.segment("pat0001", "first", threshold=0.3, volumes={"TC": "1:9"}, progress=False)
     opened = study.result("pat0001", "first")
@@ -60,6 +69,8 @@ def test_values_out_of_range_are_refused(study):
     result = study.result("pat0006", "first")
     for wrong, message in (
         ({"threshold": 1.5}, "threshold = 1.5: expected"),
+        ({"threshold": {"TC": -1}}, "threshold = -1: expected"),
+        ({"threshold": {"WT": 0.4}}, "'WT': expected a class"),
         ({"gate": float("nan")}, "gate = nan"),
         ({"steps": "magic"}, "magic"),
         ({"volumes": {"WT": "2:3"}}, "'WT'"),

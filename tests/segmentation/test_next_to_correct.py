@@ -1,5 +1,7 @@
 """The scan to correct next is the one about which the model is least sure."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,15 @@ def test_sure_scans_are_in_no_doubt(study):
     doubts = rank_to_correct(study, "model-1", study.scan_names)
     assert [doubt.scan for doubt in doubts] == list(study.scan_names[:3])
     assert {doubt.reason for doubt in doubts} == {"the model is sure about it"}
+
+
+def test_doubt_lies_near_the_threshold_of_each_class(study):
+    blur(study, "phantom02", 0.2, value=0.3)
+    assert ranked(study)[0] != "phantom02"
+    record = study.result_folder("model-1", "phantom02") / "result.json"
+    values = json.loads(record.read_text()) | {"thresholds": {"ED": 0.3}}
+    record.write_text(json.dumps(values))
+    assert ranked(study)[0] == "phantom02"
 
 
 def test_doubtful_voxels_are_ranked_by_their_share(study):

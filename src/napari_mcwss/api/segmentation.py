@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -12,7 +13,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class MaskOptions(TypedDict, total=False):
     """How CAMs become a mask: parameters of `Segmentation.remask`."""
 
-    threshold: float
+    threshold: float | Mapping[str, float]
     gate: float
     steps: str
     volumes: Mapping[str, str]
@@ -36,21 +37,25 @@ def changed(
     settings: MaskSettings,
     classes: Sequence[str],
     *,
-    threshold: float | None = None,
+    threshold: float | Mapping[str, float] | None = None,
     gate: float | None = None,
     steps: str | None = None,
     volumes: Mapping[str, str] | None = None,
 ) -> MaskSettings:
     """Return settings with the given parameters, which `Segmentation.remask` describes."""
     from napari_mcwss.segmentation.masks.steps import parse_steps
+    from napari_mcwss.segmentation.masks.thresholds import checked_threshold, own_thresholds
     from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 
     changes: dict[str, Any] = {}
-    for name, value in (("threshold", threshold), ("gate", gate)):
-        if value is not None:
-            if not 0 <= value <= 1:
-                raise McwssError(f"{name} = {value}: expected a number from 0 to 1")
-            changes[name] = value
+    if isinstance(threshold, Mapping):
+        changes["thresholds"] = {**settings.thresholds, **own_thresholds(threshold, classes)}
+    elif threshold is not None:
+        changes |= {"threshold": checked_threshold(threshold), "thresholds": {}}
+    if gate is not None:
+        if not 0 <= gate <= 1:
+            raise McwssError(f"gate = {gate}: expected a number from 0 to 1")
+        changes["gate"] = gate
     if steps is not None:
         changes["steps"] = parse_steps(steps)
     if volumes is not None:
@@ -156,7 +161,7 @@ class Segmentation:
     def remask(
         self,
         *,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         gate: float | None = None,
         steps: str | None = None,
         volumes: Mapping[str, str] | None = None,
@@ -167,8 +172,9 @@ class Segmentation:
 
         Parameters
         ----------
-        threshold : float, optional
-            CAM value from which a pixel can belong to a class, 0..1; 0.5 at first.
+        threshold : float or mapping of str to float, optional
+            CAM value from which a pixel can belong to a class, 0..1, for all classes
+            or by class; 0.5 at first.
         gate : float, optional
             Score from which a slice can hold a class, 0..1; 0.5 at first. Known tags
             override it.
@@ -197,6 +203,8 @@ class Segmentation:
         >>> larger = result.remask(threshold=0.4, steps="small=0.5,holes")
         >>> larger.settings.threshold, result.settings.threshold
         (0.4, 0.5)
+        >>> result.remask(threshold={"TC": 0.4}).settings.thresholds
+        {'TC': 0.4}
         """
         from napari_mcwss.segmentation.segment import scan_mask
 

@@ -20,14 +20,15 @@ from napari_mcwss.cli.options import (
     Scans,
     Steps,
     StudyFolder,
-    Threshold,
+    Thresholds,
     Volumes,
     chosen,
     mapping,
 )
-from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
+from napari_mcwss.segmentation.masks.thresholds import parse_thresholds
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 from napari_mcwss.study.study import Study
 
@@ -37,7 +38,7 @@ def mask(
     model: ModelName,
     scans: Scans = None,
     ignore_tags: IgnoreTags = False,
-    threshold: Threshold = THRESHOLD,
+    threshold: Thresholds = None,
     gate: Gate = GATE,
     steps: Steps = STEPS,
     volume: Volumes = None,
@@ -50,9 +51,11 @@ def mask(
     from napari_mcwss.segmentation.results import has_result
     from napari_mcwss.segmentation.segment import remake_mask
 
-    settings = MaskSettings(threshold, gate, steps=parse_steps(steps))
+    settings = MaskSettings(gate=gate, steps=parse_steps(steps))
     opened = Study.open(study)
-    settings = replace(settings, volumes=parse_ranges(volume or [], opened.class_names))
+    common, own = parse_thresholds(threshold or [], opened.class_names)
+    volumes = parse_ranges(volume or [], opened.class_names)
+    settings = replace(settings, threshold=common, volumes=volumes, thresholds=own)
     info = read_info(opened.model_folder(model))
     names = chosen(scans) or [s for s in opened.scan_names if has_result(opened, model, s)]
     older = []

@@ -26,8 +26,13 @@ Device = Annotated[
 IgnoreTags = Annotated[
     bool, typer.Option("--ignore-tags", help="Gate slices by the classifier alone.")
 ]
-Threshold = Annotated[
-    float, typer.Option(min=0, max=1, help="CAM value from which a pixel can belong to a class.")
+Thresholds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        help="CAM value from which a pixel can belong to a class, 0.5 by default: 0.4, or TC=0.4 "
+        "for one class.",
+    ),
 ]
 Gate = Annotated[
     float, typer.Option(min=0, max=1, help="Score from which a slice can hold a class.")

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,7 @@ from napari_mcwss.cli.options import (
     Stacks,
     Steps,
     StudyFolder,
-    Threshold,
+    Thresholds,
     Volumes,
     chosen,
     given_options,
@@ -34,9 +33,10 @@ from napari_mcwss.segmentation.batch_progress import (
     refuse_problems,
     summary,
 )
-from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
+from napari_mcwss.segmentation.masks.thresholds import parse_thresholds
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.distributed.launch import Launch
@@ -66,7 +66,7 @@ def segment(
         bool, typer.Option("--again", help="Also segment scans that have a result of this model.")
     ] = False,
     ignore_tags: IgnoreTags = False,
-    threshold: Threshold = THRESHOLD,
+    threshold: Thresholds = None,
     gate: Gate = GATE,
     steps: Steps = STEPS,
     volume: Volumes = None,
@@ -88,13 +88,14 @@ def segment(
     from napari_mcwss.training.process.steering import RunCancelled, Steering
 
     launch, steering = Launch.of_environment(), Steering()
-    volumes_of = partial(parse_ranges, volume or [])
     given = given_options(context)
 
     def work(tell: Callable[[Line], None]) -> None:
         opened = Study.open(study)
+        common, own = parse_thresholds(threshold or [], opened.class_names)
+        volumes = parse_ranges(volume or [], opened.class_names)
         settings = MaskSettings(
-            threshold, gate, steps=parse_steps(steps), volumes=volumes_of(opened.class_names)
+            common, gate, steps=parse_steps(steps), volumes=volumes, thresholds=own
         )
         _segment(
             opened,

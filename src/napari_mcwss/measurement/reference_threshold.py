@@ -39,7 +39,7 @@ def dice_by_threshold(
     scans : sequence of str, optional
         To look at; all that are segmented and have a mask if not given.
     rules : MaskSettings, optional
-        All but threshold and tags are taken from them. A scan's own tags are
+        All but thresholds and tags are taken from them. A scan's own tags are
         left out: scans without tags are to be segmented with the threshold, too.
     """
     if scans is None:
@@ -57,7 +57,7 @@ def dice_by_threshold(
             raise no_result(model, scan)
         found = {}
         for value in CANDIDATES:
-            tried = replace(rules or MaskSettings(), threshold=value, tags=None)
+            tried = replace(rules or MaskSettings(), threshold=value, thresholds={}, tags=None)
             mask = mask_of(study, info, prediction, tried)
             found[value] = fmean(
                 _dice(mask == label, reference) for label, reference in enumerate(references, 1)

@@ -17,7 +17,7 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.tags.agreement import contradictions
 
 MARGIN = 0.1
-"""A voxel is doubtful if its highest CAM is nearer to the threshold than this."""
+"""A voxel is doubtful if a CAM is nearer to its threshold than this, and none is above that."""
 
 SPECK = 0.1
 """Findings below this part of the median one count as if they were that large."""
@@ -118,10 +118,13 @@ def _doubt(study: Study, model: str, scan: str) -> Doubt | None:
     record = stored_settings(study, model, scan)
     settings = MaskSettings.of_record(record, table.values, study.class_names)
     allowed = allowed_slices(prediction.scores, settings.gate, settings.tags)
-    highest = (prediction.cams * allowed.T[:, :, None, None]).max(0)
-    # Below, and where no class is possible, nothing is found.
-    near = highest > max(0, settings.threshold - MARGIN)
-    doubtful = np.count_nonzero(near & (highest < settings.threshold + MARGIN), axis=(1, 2))
+    near = sure = np.zeros(prediction.cams.shape[1:], bool)
+    thresholds = settings.thresholds_of(study.class_names)
+    for cam, possible, threshold in zip(prediction.cams, allowed.T, thresholds, strict=True):
+        # Below, and where the class is not possible, nothing is found.
+        near = near | (possible[:, None, None] & (cam > max(0, threshold - MARGIN)))
+        sure = sure | (possible[:, None, None] & (cam >= threshold + MARGIN))
+    doubtful = np.count_nonzero(near & ~sure, axis=(1, 2))
     contradicted = contradictions(table, prediction.scores, GATE).any(1)
     missed = missed_in_results(study, model, [scan])
     return Doubt(

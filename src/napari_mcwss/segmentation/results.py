@@ -18,7 +18,7 @@ from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.reading import read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
-from napari_mcwss.segmentation.masks.settings import VOLUMES, MaskSettings
+from napari_mcwss.segmentation.masks.settings import THRESHOLDS, VOLUMES, MaskSettings
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.segmentation.study_classes import (
     in_study_order,
@@ -142,9 +142,10 @@ def stored_settings(study: Study, model: str, scan: str) -> dict[str, Any]:
     settings = {key: value for key, value in record.items() if key not in (*_OF_CAMS, LABELS)}
     if not _are_settings(settings) or _lacks_a_class(study, record):
         return {}
-    if VOLUMES in settings:
-        ranges = {study.known_classes.current(k): text for k, text in settings[VOLUMES].items()}
-        settings[VOLUMES] = {k: text for k, text in ranges.items() if k in study.class_names}
+    for entry in (VOLUMES, THRESHOLDS):
+        if entry in settings:
+            now = {study.known_classes.current(k): found for k, found in settings[entry].items()}
+            settings[entry] = {k: found for k, found in now.items() if k in study.class_names}
     return settings
 
 
@@ -157,13 +158,15 @@ def _lacks_a_class(study: Study, record: dict[str, Any]) -> bool:
 
 def _are_settings(record: dict[str, Any]) -> bool:
     """Tell whether the values of a record are of the kinds that `MaskSettings.record` writes."""
-    threshold, gate = record.get("threshold"), record.get("gate")
+    threshold, gate, own = record.get("threshold"), record.get("gate"), record.get(THRESHOLDS, {})
     return (
         _is_ratio(threshold)
         and (gate is None or _is_ratio(gate))
         and isinstance(record.get("tags"), bool)
         and isinstance(record.get("steps"), str)
         and isinstance(record.get(VOLUMES, {}), dict)
+        and isinstance(own, dict)
+        and all(map(_is_ratio, own.values()))
     )
 
 

@@ -64,7 +64,12 @@ def test_a_stopped_training_leaves_the_chosen_model_where_it_is(state, trained_s
 
 def test_the_settings_of_a_stored_mask_come_back(qtbot, state):
     chosen = MaskSettings(
-        0.31, None, None, (Step("small", 0.123), Step("holes", None)), {"TC": VolumeRange(0, 5)}
+        0.31,
+        None,
+        None,
+        (Step("small", 0.123), Step("holes", None)),
+        {"TC": VolumeRange(0, 5)},
+        {"ED": 0.6},
     )
     with qtbot.waitSignal(state.settings_restored):
         state.restore(chosen.record())
@@ -74,20 +79,29 @@ def test_the_settings_of_a_stored_mask_come_back(qtbot, state):
 
 def test_what_cannot_be_read_of_a_stored_mask_is_left_out(state):
     state.change(steps=(Step("small", 3.0),), volumes={"TC": VolumeRange(1, 2)})
-    state.restore({"threshold": 0.2, "steps": "polish", "volumes": {"bone": "1:2"}})
+    state.restore(
+        {
+            "threshold": 0.2,
+            "steps": "polish",
+            "volumes": {"bone": "1:2"},
+            "thresholds": {"bone": 0.1},
+        }
+    )
     assert state.settings.threshold == 0.2
     assert state.settings.steps == (Step("small", 3.0),)
     assert not state.settings.volumes
+    assert not state.settings.thresholds
     assert state.use_tags
 
 
-def test_ranges_of_volumes_do_not_outlive_the_classes(state, trained_study):
-    state.change(volumes={"TC": VolumeRange(1, 2)})
+def test_ranges_of_volumes_and_thresholds_do_not_outlive_the_classes(state, trained_study):
+    state.change(volumes={"TC": VolumeRange(1, 2)}, thresholds={"TC": 0.4})
     state.session.study_changed.emit()
     assert state.settings.volumes
     trained_study.add_classes(["necrosis"])
     state.session.study_changed.emit()
     assert not state.settings.volumes
+    assert not state.settings.thresholds
 
 
 def test_a_result_of_another_model_or_scan_is_not_taken(state, trained_study):

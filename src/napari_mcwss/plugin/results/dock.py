@@ -20,6 +20,7 @@ from napari_mcwss.plugin.results.segment_one import SegmentOne
 from napari_mcwss.plugin.results.slice_scores import SliceScores
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.results.stored_mask import StoredMask
+from napari_mcwss.plugin.results.thresholds import Thresholds
 from napari_mcwss.plugin.results.volumes import Volumes
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
@@ -29,7 +30,7 @@ from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.shared.sliders import ratio_slider
-from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.exclusive import GATE
 
 
 class ResultsDock(Dock):
@@ -69,10 +70,10 @@ class ResultsDock(Dock):
         self.model_note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.one = SegmentOne(state)
         self.more = SegmentMore(state)
-        self.threshold = ratio_slider(THRESHOLD, lambda value: state.change(threshold=value))
-        self.threshold.setToolTip("Lowest CAM value at which a pixel can belong to a class")
+        self.thresholds = Thresholds(state)
+        self.threshold = self.thresholds.slider
         self.choose_button = ChooseButton(state)
-        self.choose_button.chosen.connect(self.threshold.setValue)
+        self.choose_button.chosen.connect(self.thresholds.set_all)
         self.cam_opacity = ratio_slider(0.6, partial(self.layers.set_opacity, "cam"))
         self.cam_opacity.setToolTip("Opacity of the CAM layers of all classes")
         self.mask_opacity = ratio_slider(0.5, partial(self.layers.set_opacity, "mask"))
@@ -103,7 +104,7 @@ class ResultsDock(Dock):
         form = QFormLayout(self.settings)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Threshold", self.threshold)
-        form.addRow("", self.choose_button)
+        form.addRow("", side_by_side(self.thresholds.classes, self.choose_button))
         form.addRow("CAM opacity", self.cam_opacity)
         form.addRow("Mask opacity", self.mask_opacity)
         for widget in (self.gate, self.use_tags, self.refining, self.stored_mask):
@@ -155,8 +156,7 @@ class ResultsDock(Dock):
 
     def _show_settings(self) -> None:
         settings = self.state.settings
-        with signals_blocked(self.threshold, self.gate, self.use_tags):
-            self.threshold.setValue(settings.threshold)
+        with signals_blocked(self.gate, self.use_tags):
             self.gate.setChecked(settings.gate is not None)
             self.use_tags.setChecked(self.state.use_tags)
 

@@ -17,7 +17,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
-from napari_mcwss.segmentation.masks.settings import MaskSettings
+from napari_mcwss.segmentation.masks.settings import THRESHOLDS, MaskSettings
 from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.segmentation.masks.volume_ranges import parse_ranges
 from napari_mcwss.study.model_states import ModelState, default_model
@@ -156,7 +156,9 @@ class ResultState(QObject):  # type: ignore[misc]
             volumes = parse_ranges(texts, self.classes)
         threshold, gate = record.get("threshold", THRESHOLD), record.get("gate", GATE)
         self._own_settings = False
-        self.settings = MaskSettings(threshold, gate, None, steps, volumes)
+        own = record.get(THRESHOLDS, {})
+        thresholds = {name: own[name] for name in self.classes if name in own}
+        self.settings = MaskSettings(threshold, gate, None, steps, volumes, thresholds)
         self.use_tags = record.get("tags", True)
         self.settings_restored.emit()
         self._remake_mask()
@@ -183,7 +185,8 @@ class ResultState(QObject):  # type: ignore[misc]
             self.models, self.model = models, default_model(models, self.model, finished)
             self.models_changed.emit()
         if classes != self.classes:
-            self.classes, self.settings = classes, replace(self.settings, volumes={})
+            self.classes = classes
+            self.settings = replace(self.settings, volumes={}, thresholds={})
             self.classes_changed.emit()
         # A model of the same name can be another one now: what is stored decides.
         self.result = None

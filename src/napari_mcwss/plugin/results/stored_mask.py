@@ -14,6 +14,7 @@ from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.rows import row, stack
 from napari_mcwss.segmentation.masks.exclusive import THRESHOLD
+from napari_mcwss.segmentation.masks.settings import THRESHOLDS
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
@@ -137,4 +138,7 @@ def _words(record: dict[str, Any]) -> str:
     ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
     volumes = f", volumes {ranges}" if ranges else ""
     steps = f"steps {record.get('steps')}"
-    return f"threshold {record.get('threshold', THRESHOLD):g}, {gate}, {tags}, {steps}{volumes}"
+    threshold = f"threshold {record.get('threshold', THRESHOLD):g}"
+    if own := record.get(THRESHOLDS):
+        threshold += f" ({', '.join(f'{name} {value:g}' for name, value in own.items())})"
+    return f"{threshold}, {gate}, {tags}, {steps}{volumes}"

@@ -46,7 +46,7 @@ def make_masks(
         after each of them.
     """
     allowed = allowed_slices(scores, settings.gate, settings.tags)
-    thresholds = (settings.threshold,) * len(cams)
+    thresholds = settings.thresholds_of(classes)
     masks = [exclusive_mask(cams, allowed, precedence=precedence, threshold=thresholds)]
     if settings.volumes:
         ranges = settings.ranges(classes)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD
+from napari_mcwss.segmentation.masks.exclusive import GATE, THRESHOLD, Thresholds
 from napari_mcwss.segmentation.masks.steps import (
     DEFAULT_STEPS,
     STEP_KINDS,
@@ -20,6 +20,9 @@ from napari_mcwss.tags.table import Tag
 
 VOLUMES = "volumes"
 """Name of the step that moves thresholds, before all others."""
+
+THRESHOLDS = "thresholds"
+"""Entry of a record: the thresholds of classes that have their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class MaskSettings:
     volumes : mapping of str to VolumeRange
         Range of the volume of a class where it is present; its threshold is moved to fit, in
         each scan.
+    thresholds : mapping of str to float
+        Threshold of the classes that have their own.
     """
 
     threshold: float = THRESHOLD
@@ -46,6 +51,7 @@ class MaskSettings:
     tags: NDArray[np.int8] | None = None
     steps: tuple[Step, ...] = DEFAULT_STEPS
     volumes: Mapping[str, VolumeRange] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def at_once(self) -> "MaskSettings":
@@ -55,12 +61,14 @@ class MaskSettings:
     def record(self) -> dict[str, Any]:
         """Return the plain values that are kept beside a mask."""
         volumes = {name: str(found) for name, found in self.volumes.items()}
+        own = {n: float(found) for n, found in self.thresholds.items() if found != self.threshold}
         return {
             "threshold": float(self.threshold),
             "gate": self.gate,
             "tags": self.tags is not None and bool((self.tags != Tag.UNKNOWN).any()),
             "steps": steps_text(self.steps),
             **({VOLUMES: volumes} if volumes else {}),
+            **({THRESHOLDS: own} if own else {}),
         }
 
     @classmethod
@@ -80,12 +88,17 @@ class MaskSettings:
             tags=tags if record["tags"] else None,
             steps=parse_steps(record["steps"]),
             volumes=parse_ranges(volumes, classes),
+            thresholds=record.get(THRESHOLDS, {}),
         )
 
     @property
     def step_names(self) -> tuple[str, ...]:
         """Names of what changes the mask, one after another."""
         return (VOLUMES,) * bool(self.volumes) + tuple(step.name for step in self.steps)
+
+    def thresholds_of(self, classes: Sequence[str]) -> Thresholds:
+        """Return the threshold of each class."""
+        return tuple(self.thresholds.get(name, self.threshold) for name in classes)
 
     def ranges(self, classes: Sequence[str]) -> dict[int, VolumeRange]:
         """Return the ranges of volumes by index of the class."""

@@ -90,6 +90,8 @@ def segment_command(
     command = [*_PROGRAM, "segment", str(study.folder), "--model", model]
     command += ["--scans", ",".join(scans), "--steps", steps_text(settings.steps)]
     command += ["--threshold", number_text(settings.threshold), "--gate", number_text(gate)]
+    for name, threshold in settings.thresholds.items():
+        command += ["--threshold", f"{name}={number_text(threshold)}"]
     for name, found in settings.volumes.items():
         command += ["--volume", f"{name}={found}"]
     if not use_tags:

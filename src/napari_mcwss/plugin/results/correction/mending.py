@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.latest import Latest
+from napari_mcwss.segmentation.masks.exclusive import Thresholds
 
 if TYPE_CHECKING:
     from napari_mcwss.segmentation.strokes.mending import Patch
@@ -24,7 +25,7 @@ class _Request(NamedTuple):
     study: "Study"
     scan: str
     result: Result | None
-    threshold: float
+    thresholds: Thresholds
     tags: NDArray[np.int8] | None
 
 
@@ -69,7 +70,8 @@ class Mending(QObject):  # type: ignore[misc]
             self.forget()
             return
         settings = self._state.shown_settings
-        request = _Request(study, scan, self._state.on_screen, settings.threshold, settings.tags)
+        thresholds = settings.thresholds_of(study.class_names)
+        request = _Request(study, scan, self._state.on_screen, thresholds, settings.tags)
         labels = np.array(layer.data, np.uint8)
         marks = session.correcting.marks
         self._work.ask(partial(_mend, request, self._scene, labels, self._waiting[0], marks))
@@ -126,7 +128,7 @@ def _scene(request: _Request) -> "Scene":
         source.volume(),
         cams,
         precedence,
-        (request.threshold,) * count,
+        request.thresholds,
         source.geometry.spacing,
         request.tags,
     )
