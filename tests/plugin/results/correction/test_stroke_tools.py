@@ -5,6 +5,7 @@ import pytest
 from helpers.questions import LEFT
 from qtpy.QtCore import QPoint
 
+from napari_mcwss.plugin.results.correction.drawn_rectangle import KEY
 from napari_mcwss.plugin.results.correction.stroke_tools import ADD, LIMIT, REMOVE
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
@@ -113,6 +114,30 @@ def test_a_rectangle_limits_a_class_until_it_is_undone(qtbot, dock, tools):
     press(qtbot, tools.undo_button)
     np.testing.assert_array_equal(layer.data, before)
     strokes_on_disk(qtbot, dock, [])
+
+
+def test_the_rectangle_is_seen_while_it_is_dragged(qtbot, dock, tools):
+    if not hasattr(dock.viewer, "canvas"):
+        pytest.skip("before napari 0.9 viewers take no overlays")
+    press(qtbot, tools.buttons[LIMIT])
+    canvas = dock.viewer.window._qt_viewer.canvas.native
+    middle = canvas.rect().center()
+    end = middle + QPoint(40, 60)
+    before = dock.viewer.screenshot(flash=False)
+    qtbot.mousePress(canvas, LEFT, pos=middle)
+    qtbot.mouseMove(canvas, end)
+    assert dock.viewer.canvas.overlays[KEY].visible
+    changed = (dock.viewer.screenshot(flash=False) != before).any(-1)
+    rows, columns = np.nonzero(changed)
+    assert abs(np.ptp(rows) - 60) < 8
+    assert abs(np.ptp(columns) - 40) < 8
+    assert not changed[middle.y() + 20 : end.y() - 20, middle.x() + 15 : end.x() - 15].any()
+    with qtbot.waitSignal(tools.mending.mended, timeout=PATIENCE):
+        qtbot.mouseRelease(canvas, LEFT, pos=end)
+    assert not dock.viewer.canvas.overlays[KEY].visible
+    press(qtbot, tools.buttons[ADD])
+    drag(qtbot, dock, (0, 0), (40, 60))
+    assert not dock.viewer.canvas.overlays[KEY].visible, "it belongs to another tool"
 
 
 def test_another_tool_of_the_layer_takes_the_place_of_this_one(qtbot, dock, tools):

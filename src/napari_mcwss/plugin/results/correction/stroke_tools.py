@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_mcwss.plugin.results.correction.drawn_rectangle import DrawnRectangle
 from napari_mcwss.plugin.results.correction.mending import Mending
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.rows import row, stack
@@ -124,12 +125,18 @@ class StrokeTools(QWidget):  # type: ignore[misc]
             return
         tool, name = self._tool, self._chosen()
         path = [_voxel(layer, event)]
-        yield
-        while event.type == "mouse_move":
-            here = _voxel(layer, event)
-            if here != path[-1]:
-                path.append(here)
+        rectangle = DrawnRectangle(self._session.viewer, event)
+        try:
             yield
+            while event.type == "mouse_move":
+                here = _voxel(layer, event)
+                if here != path[-1]:
+                    path.append(here)
+                if tool == LIMIT:
+                    rectangle.follow(event)
+                yield
+        finally:
+            rectangle.hide()
         mark = _mark(tool, name, path, layer.data.shape, event.dims_displayed)
         if mark is not None:
             self.mending.draw(mark)
