@@ -12,6 +12,7 @@ import pytest
 
 import napari_mcwss as mcwss
 from napari_mcwss.model.encoders.registry import ENCODERS
+from napari_mcwss.model.presets.registry import PRESETS
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.writing import write_volume
 
@@ -71,6 +72,18 @@ def test_heads_learn_from_an_encoder_of_ones_own(example, tmp_path, capsys):
         example.main(tmp_path / "made")
     finally:
         ENCODERS.pop(example.NAME, None)
+    study = mcwss.Study.open(tmp_path / "made" / "study")
+    assert example.NAME in (study.model_folder("example") / "config.json").read_text("utf-8")
+    assert "mL" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@named("own_preset")
+def test_a_preset_of_ones_own_trains_and_segments(example, tmp_path, capsys):
+    try:
+        example.main(tmp_path / "made")
+    finally:
+        PRESETS.pop(example.NAME, None)
     study = mcwss.Study.open(tmp_path / "made" / "study")
     assert example.NAME in (study.model_folder("example") / "config.json").read_text("utf-8")
     assert "mL" in capsys.readouterr().out
