@@ -1,5 +1,7 @@
 """Reading and writing through napari's own open and save."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -36,6 +38,18 @@ def test_of_an_image_in_two_files_either_opens_it(viewer, tmp_path, dropped):
     layers = viewer.open(tmp_path / dropped, plugin="napari-mcwss")
     assert [layer.name for layer in layers] == ["a"]
     np.testing.assert_array_equal(layers[0].data, voxels.T)
+
+
+@pytest.mark.parametrize("dropped", [("a.img", "a.hdr"), ("a.hdr", "b.hdr", "b.img", "a.img")])
+def test_an_image_in_two_files_that_are_dropped_together_opens_once(viewer, tmp_path, dropped):
+    for name in {Path(name).stem for name in dropped}:
+        voxels = np.arange(24, dtype=np.int16).reshape(4, 3, 2)
+        nib.Nifti1Pair(voxels, np.diag([-1.0, -1, 1, 1])).to_filename(tmp_path / f"{name}.img")
+    paths = [str(tmp_path / name) for name in dropped]
+    layers = viewer.open(paths, plugin="napari-mcwss")
+    assert len(layers) == len(viewer.layers) == len(dropped) / 2
+    again = viewer.open(paths[0], plugin="napari-mcwss")
+    assert len(again) == 1, "the same file is opened again when it is asked for"
 
 
 def test_a_map_of_probabilities_is_an_image_whatever_its_name(viewer, tmp_path):

@@ -1,5 +1,6 @@
 """The reader and the writers of the napari manifest."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
 from napari_mcwss.plugin.shared.layers import contrast, placement
 from napari_mcwss.scans.file_names import MASK_NAMES
+from napari_mcwss.scans.formats.analyze import with_header
 from napari_mcwss.scans.formats.registry import format_named, stem_of
 from napari_mcwss.scans.reading import read_header, read_mask, read_scan
 from napari_mcwss.scans.writing import write_volume
@@ -20,11 +22,17 @@ from napari_mcwss.scans.writing import write_volume
 LayerData = tuple[Any, dict[str, Any], str] | tuple[None]
 Paths = str | Sequence[str]
 
+_TOGETHER = 5.0
+"""Seconds between two files that were dropped together, while layers of the first are shown."""
+
+_pairs: dict[Path, tuple[Path, float]] = {}
+"""Images in two files that were read lately, by their headers: the chosen file, and when."""
+
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     """Return the reader of volumes; None for pictures, which napari reads, and other files."""
     paths = [path] if isinstance(path, str) else path
-    formats = [format_named(_with_header(Path(name))) for name in paths]
+    formats = [format_named(with_header(Path(name))) for name in paths]
     return read_layers if all(found and found.spatial for found in formats) else None
 
 
@@ -32,23 +40,33 @@ def read_layers(path: Paths) -> list[LayerData]:
     """Read volumes as layers in canonical order (z, y, x).
 
     Files named as masks that hold whole numbers become labels; a fourth axis becomes layers. A
-    notification tells of damaged files, and the others are read.
+    notification tells of damaged files, and the others are read. An image in two files (`.hdr` and
+    `.img`) that are dropped together is read once.
     """
     layers: list[LayerData] = []
     for file in map(Path, [path] if isinstance(path, str) else path):
+        if _was_dropped_with(file):
+            continue
         try:
-            layers += _read(_with_header(file))
+            layers += _read(with_header(file))
         except McwssError as error:
             show_error(str(error))
+        if file.suffix.lower() in (".img", ".hdr"):
+            _pairs[with_header(file)] = file, time.monotonic()
     # For napari, [(None,)] is a file that was read and has no layers.
     return layers or [(None,)]
 
 
-def _with_header(file: Path) -> Path:
-    """Return the header of an image in two files; any other file as it is."""
-    if file.suffix.lower() != ".img":
-        return file
-    return file.with_suffix(".HDR" if file.suffix.isupper() else ".hdr")
+def _was_dropped_with(file: Path) -> bool:
+    """Tell whether the other file of an image in two files has just been read.
+
+    Of files that are dropped together, napari asks for one after the other.
+    """
+    now, header = time.monotonic(), with_header(file)
+    for pair in [pair for pair, (_, read) in _pairs.items() if now - read > _TOGETHER]:
+        del _pairs[pair]
+    other, _ = _pairs.pop(header, (file, now))
+    return other != file
 
 
 def _read(file: Path) -> list[LayerData]:

@@ -4,6 +4,8 @@ import shutil
 import threading
 from collections.abc import Iterator
 
+import nibabel as nib
+import numpy as np
 import pytest
 from napari.qt.threading import WorkerBase
 from PIL import Image
@@ -286,3 +288,12 @@ def test_folders_of_pictures_are_stacks_once_the_user_says_so(parent, tmp_path, 
     dialog.stacks.setChecked(True)
     qtbot.waitUntil(lambda: dialog.channels.text() == "image", timeout=PATIENCE)
     assert [dialog.table.item(row, 1).text() for row in (0, 1)] == ["p1", "p2"]
+
+
+def test_an_image_in_two_files_that_are_dropped_together_is_one_scan(parent, tmp_path, qtbot):
+    voxels = np.arange(24, dtype=np.int16).reshape(4, 3, 2)
+    nib.Nifti1Pair(voxels, np.diag([-1.0, -1, 1, 1])).to_filename(tmp_path / "a.img")
+    dialog = ScansDialog(parent, sources=[tmp_path / "a.img", tmp_path / "a.hdr"])
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog.reason.text() != "Looking for scans …", timeout=PATIENCE)
+    assert [dialog.table.item(row, 1).text() for row in range(dialog.table.rowCount())] == ["a.hdr"]

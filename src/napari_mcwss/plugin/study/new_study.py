@@ -22,6 +22,7 @@ from napari_mcwss.plugin.study.scan_table import ScanTable
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
 from napari_mcwss.scans.default_channels import channels_of, default_channels
 from napari_mcwss.scans.finding import find_scans, find_stacks, scans_among
+from napari_mcwss.scans.formats.analyze import with_header
 from napari_mcwss.scans.formats.registry import dialog_filter
 from napari_mcwss.study.study import Study
 
@@ -101,7 +102,7 @@ class ScansDialog(StudyDialog):
 
     def set_sources(self, sources: Sequence[Path]) -> None:
         """Search folders of scans, or files; guess the channels of a new study."""
-        self._sources = tuple(sources)
+        self._sources = tuple(dict.fromkeys(map(with_header, sources)))
         self.stacks.blockSignals(True)
         self.stacks.setChecked(False)
         self.stacks.blockSignals(False)

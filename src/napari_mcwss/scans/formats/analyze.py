@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def with_header(path: Path) -> Path:
+    """Return the header of an image in two files, of which either was chosen; others as they are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> with_header(Path("t1.img")).name, with_header(Path("t1.hdr")).name
+    ('t1.hdr', 't1.hdr')
+    """
+    if path.suffix.lower() != ".img":
+        return path
+    return path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
+
+
 def _read_header(path: Path) -> Header:
     import nibabel as nib
 
