@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _LARGEST_ROUNDING = 0.05
 """How far a mask's value may lie from a whole number, as scaled storage rounds."""
+
+_READERS = 4
+"""Most files of a scan that are read at once: each holds its voxels a second time meanwhile."""
 
 _OF_A_SERIES = "; of a series over time, one point in time"
 
@@ -111,12 +116,17 @@ def read_scan(name: str, channels: Sequence[str], paths: Sequence[Path]) -> Scan
         refuse_more_than_memory(first.path, math.prod(shape) * np.dtype(np.float32).itemsize)
         with readable(first.path):
             volume = np.empty(shape, np.float32)
-        start = 0
-        for kind, header, count in zip(formats, headers, counts, strict=True):
-            voxels = kind.read_voxels(header.path, count)
+        starts = [0, *accumulate(counts)]
+
+        def read(index: int) -> None:
+            header, count, start = headers[index], counts[index], starts[index]
+            voxels = formats[index].read_voxels(header.path, count)
             with readable(header.path):
                 _put(volume[start : start + count], header, voxels)
-            start += count
+
+        # Decompression leaves the other threads alone.
+        with ThreadPoolExecutor(min(len(headers), _READERS)) as pool:
+            list(pool.map(read, range(len(headers))))
         # A finite sum proves that all voxels are finite, and is fast.
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(volume.sum()):
