@@ -83,11 +83,11 @@ class Kind:
 
 def file_kinds(folder: Path) -> dict[str, Kind]:
     """Write a sample of each kind of file into a folder."""
-    return _images(folder / "images") | _dicom_masks(folder / "masks") | _study_files(folder)
+    return _images(folder / "images") | _masks(folder / "masks") | _study_files(folder)
 
 
-def _dicom_masks(folder: Path) -> dict[str, Kind]:
-    """Write a segmentation and a structure set of a small series."""
+def _masks(folder: Path) -> dict[str, Kind]:
+    """Write segmentations and a structure set of a small series."""
     from helpers.dicom_masks import segmentation, structure_set
     from helpers.dicom_series import write_series
 
@@ -104,10 +104,18 @@ def _dicom_masks(folder: Path) -> dict[str, Kind]:
 
         return read
 
-    files = {"segmentation.dcm": folder / "a.dcm", "structures.dcm": folder / "b.dcm"}
+    slicer = sitk.GetImageFromArray((VOXELS > 0).astype(np.uint8))
+    for key, value in {"Name": "Liver", "LabelValue": "1", "Layer": "0"}.items():
+        slicer.SetMetaData(f"Segment0_{key}", value)
+    sitk.WriteImage(slicer, str(folder / "a.seg.nrrd"))
+    files = {
+        "segmentation.dcm": (folder / "a.dcm", damaged_dicom),
+        "structures.dcm": (folder / "b.dcm", damaged_dicom),
+        "segmentation.seg.nrrd": (folder / "a.seg.nrrd", damaged_text_header),
+    }
     return {
-        name: Kind(path, path.read_bytes(), (damaged_bytes, damaged_dicom), (reader(path),))
-        for name, path in files.items()
+        name: Kind(path, path.read_bytes(), (damaged_bytes, damage), (reader(path),))
+        for name, (path, damage) in files.items()
     }
 
 

@@ -16,6 +16,7 @@ from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.labels import read_labels
 from napari_mcwss.scans.reading import read_header, read_mask
+from napari_mcwss.study.study import Study
 
 OBLIQUE = np.array(
     [[0, -0.6, 0.8, 5], [1.5, 0, 0, -6], [0, -0.8, -0.6, 7], [0, 0, 0, 1]]
@@ -113,6 +114,102 @@ def test_fractions_are_refused_with_the_reason(tmp_path, series):
     made.save_as(tmp_path / "anna.dcm")
     with pytest.raises(McwssError, match="fractions or probabilities: expected a binary one"):
         read_labels(tmp_path / "anna.dcm", read_header(series).geometry)
+
+
+def slicer_file(path: Path, layers: NDArray[np.uint8], fields: dict[str, object]) -> Geometry:
+    """Write layers ``(layer, z, y, x)`` as 3D Slicer does, and return the geometry."""
+    several = len(layers) > 1
+    size = " ".join(map(str, layers.shape[:0:-1]))
+    lines = [
+        "NRRD0005",
+        "# Complete NRRD file format specification at:",
+        "type: unsigned char",
+        f"dimension: {4 if several else 3}",
+        "space: left-posterior-superior",
+        f"sizes: {f'{len(layers)} ' if several else ''}{size}",
+        f"space directions: {'none ' if several else ''}(1,0,0) (0,1,0) (0,0,2)",
+        f"kinds: {'list ' if several else ''}domain domain domain",
+        "encoding: raw",
+        "space origin: (0,0,0)",
+        *(f"{key}:={value}" for key, value in fields.items()),
+        f"Segmentation_ConversionParameters:={'Smoothing factor|0.5|&' * 300}",
+        "",
+        "",
+    ]
+    voxels = np.moveaxis(layers, 0, -1) if several else layers[0]
+    path.write_bytes("\n".join(lines).encode() + np.ascontiguousarray(voxels).tobytes())
+    return read_header(path).geometry
+
+
+def segment(number: int, **fields: object) -> dict[str, object]:
+    color = {f"Segment{number}_Color": "0.5 0.5 0.1", f"Segment{number}_Extent": "0 6 0 7 0 4"}
+    return {f"Segment{number}_{key}": value for key, value in fields.items()} | color
+
+
+def test_segments_of_slicer_have_names_and_values(tmp_path):
+    fields = segment(0, ID="Segment_2", Name="Spleen left", LabelValue=2, Layer=0)
+    fields |= segment(1, ID="Segment_1", Name="Liver", LabelValue=1, Layer=0)
+    geometry = slicer_file(tmp_path / "anna.seg.nrrd", labels()[None], fields)
+    read = read_labels(tmp_path / "anna.seg.nrrd", geometry)
+    assert read.found == (0, 1, 2, "Spleen left", "Liver")
+    for name, number in (("liver", 1), ("spleen left", 2)):
+        assert np.array_equal(read.voxels([name]), labels() == number)
+        assert np.array_equal(read.voxels([number]), labels() == number)
+    assert not read.voxels(["kidney"]).any()
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["with layers", "as older versions"])
+def test_segments_of_slicer_in_several_layers_may_overlap(tmp_path, said):
+    layers = np.stack([labels() > 0, labels() == 2, labels() == 1]).astype(np.uint8)
+    names = ("Body", "Spleen left", "Lé")
+    fields: dict[str, object] = {}
+    for number, name in enumerate(names):
+        placed = {"LabelValue": 1, "Layer": number} if said else {}
+        fields |= segment(number, ID=f"Segment_{number}", Name=name, **placed)
+    geometry = slicer_file(tmp_path / "anna.seg.nrrd", layers, fields)
+    read = read_labels(tmp_path / "anna.seg.nrrd", geometry)
+    assert read.found == names
+    for name, layer in zip(names, layers, strict=True):
+        assert np.array_equal(read.voxels([name]), layer > 0)
+    with pytest.raises(McwssError, match=r"has names \(Body, Spleen left, Lé\): expected"):
+        read.voxels([1])
+
+
+def test_many_segments_of_slicer_share_a_layer(tmp_path):
+    fields: dict[str, object] = {}
+    for number in range(150):
+        tags = "|".join(["Segmentation.Status:inprogress"] * 20)
+        value = {"LabelValue": number + 1, "Layer": 0, "Tags": tags}
+        fields |= segment(number, Name=f"organ {number + 1}", **value)
+    geometry = slicer_file(tmp_path / "anna.seg.nrrd", labels()[None], fields)
+    read = read_labels(tmp_path / "anna.seg.nrrd", geometry)
+    assert np.array_equal(read.voxels(["organ 2"]), labels() == 2)
+
+
+@pytest.mark.parametrize("wrong", [{"Layer": 1}, {"Layer": "x"}, {"LabelValue": "1.5"}])
+def test_segments_that_are_not_there_are_named(tmp_path, wrong):
+    fields = segment(0, **({"Name": "Liver", "LabelValue": 1, "Layer": 0} | wrong))
+    geometry = slicer_file(tmp_path / "anna.seg.nrrd", labels()[None], fields)
+    with pytest.raises(McwssError, match=r"Liver in layer 1|is damaged or not"):
+        read_labels(tmp_path / "anna.seg.nrrd", geometry)
+
+
+def test_tags_come_from_the_names_of_segments(run, tmp_path):
+    (tmp_path / "masks").mkdir()
+    scan, mask = tmp_path / "anna.nrrd", tmp_path / "masks" / "anna.seg.nrrd"
+    slicer_file(scan, labels()[None], {})
+    fields = segment(0, Name="Liver", LabelValue=1, Layer=0)
+    fields |= segment(1, Name="Spleen left", LabelValue=2, Layer=0)
+    slicer_file(mask, labels()[None], fields)
+    study = tmp_path / "study"
+    run("new", study, "--scans", scan.parent, "--class", "liver", "--class", "spleen")
+    masks = ("--masks", mask.parent)
+    code, _, err = run(
+        "tags", "from-masks", study, *masks, "--map", "liver=Liver", "--map", "spleen=spleen left"
+    )
+    assert code == 0, err
+    values = Study.open(study).tags.read("anna").values
+    assert values.tolist() == [[0, 0], [1, 0], [0, 0], [0, 1], [0, 1]]
 
 
 def circle(slice_: float, row: float, column: float, radius: float) -> NDArray[np.float64]:

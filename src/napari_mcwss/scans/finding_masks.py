@@ -164,7 +164,9 @@ class _MaskPlaces:
         """List folders, and the names that the mask of a scan may have there."""
         # What was exported from the study has the scan's own name.
         called = [*dict.fromkeys((self._in_files[scan], scan))]
-        names = [*called, *(f"{one}_{name}" for one in called for name in MASK_NAMES)]
+        # 3D Slicer calls them anna.seg.nrrd.
+        ends = [f"{separator}{name}" for separator in "_." for name in MASK_NAMES]
+        names = [*called, *(f"{one}{end}" for one in called for end in ends)]
         names += [before for name in MASK_NAMES for before in self._number_last(name, scan)]
         if self._given.is_dir():
             return [(folder, names) for folder in self._folders]

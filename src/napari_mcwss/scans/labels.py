@@ -13,6 +13,7 @@ from napari_mcwss.base.names import same_file
 from napari_mcwss.base.text import names_text
 from napari_mcwss.scans.file_names import images_in
 from napari_mcwss.scans.formats.dicom_masks import is_dicom_mask, read_dicom_mask
+from napari_mcwss.scans.formats.nrrd import Segment, segments_of
 from napari_mcwss.scans.formats.registry import format_of, stem_of
 from napari_mcwss.scans.formats.slices import slices_in
 from napari_mcwss.scans.reading import read_mask, read_mask_channels
@@ -31,7 +32,7 @@ Label = int | str
 
 @dataclass(frozen=True, eq=False)
 class MaskLabels:
-    """The labels of a mask, all of them numbers or all of them names; they may overlap.
+    """The labels of a mask: numbers, names or, as of 3D Slicer, both; they may overlap.
 
     Attributes
     ----------
@@ -47,11 +48,6 @@ class MaskLabels:
     found: tuple[Label, ...]
     draw: Callable[[Sequence[Label]], NDArray[np.bool_]]
 
-    @property
-    def named(self) -> bool:
-        """Whether labels are names."""
-        return any(isinstance(label, str) for label in self.found)
-
     def voxels(self, labels: Sequence[Label]) -> NDArray[np.bool_]:
         """Return the voxels that have one of some labels, of which the mask may lack any.
 
@@ -66,12 +62,13 @@ class MaskLabels:
             If the mask has names and no name is given, or numbers and no number is given.
         """
         wanted = {same_file(label) for label in labels if isinstance(label, str)}
-        if self.named and not wanted:
+        names = [label for label in self.found if isinstance(label, str)]
+        if len(names) == len(self.found) and names and not wanted:
             raise McwssError(
-                f"mask '{self.path}' has names ({names_text([*map(str, self.found)])}): expected "
+                f"mask '{self.path}' has names ({names_text(names)}): expected "
                 "the names of each class instead of numbers"
             )
-        if not self.named and wanted and len(wanted) == len(labels):
+        if not names and wanted and len(wanted) == len(labels):
             raise McwssError(
                 f"mask '{self.path}' has no names of classes: expected the values of each class in "
                 "it, such as TC=1,4"
@@ -91,10 +88,10 @@ def read_labels(path: Path, geometry: Geometry) -> MaskLabels:
     Parameters
     ----------
     path : Path
-        An image of labels; an image with a channel for each class (numbers from 1, or from 0 if
-        each voxel is in exactly one channel, the first of which is background then); a folder
-        with a mask for each class, named after it; a DICOM segmentation or RT structure set, or
-        the folder of one.
+        An image of labels; a segmentation of 3D Slicer (``.seg.nrrd``); an image with a channel
+        for each class (numbers from 1, or from 0 if each voxel is in exactly one channel, the
+        first of which is background then); a folder with a mask for each class, named after it; a
+        DICOM segmentation or RT structure set, or the folder of one.
         Pictures in a folder are the slices of one mask, if the scan has several.
     geometry : Geometry
         Geometry of the scan.
@@ -110,11 +107,33 @@ def read_labels(path: Path, geometry: Geometry) -> MaskLabels:
         names, draw = read_dicom_mask(path, geometry)
         return MaskLabels(path, names, draw)
     channels = read_mask_channels(path, geometry)
+    if segments := segments_of(path):
+        return _segments(path, channels, segments)
     if len(channels) > 1:
         return _one_a_channel(path, channels)
     return MaskLabels(
         path, tuple(np.unique(channels).tolist()), lambda labels: np.isin(channels[0], labels)
     )
+
+
+def _segments(path: Path, channels: NDArray[np.int32], segments: Sequence[Segment]) -> MaskLabels:
+    """Return the labels of segments; in a single layer, these are the values, too."""
+    for segment in segments:
+        if segment.layer >= len(channels):
+            raise McwssError(
+                f"mask '{path}' has segment {segment.name} in layer {segment.layer}, and "
+                f"{len(channels)} layers: save it again"
+            )
+    values = np.unique(channels).tolist() if len(channels) == 1 else []
+
+    def draw(labels: Sequence[Label]) -> NDArray[np.bool_]:
+        drawn = np.isin(channels[0], [label for label in labels if isinstance(label, int)])
+        for segment in segments:
+            if segment.name in labels:
+                drawn |= channels[segment.layer] == segment.value
+        return drawn
+
+    return MaskLabels(path, (*values, *dict.fromkeys(s.name for s in segments)), draw)
 
 
 def _is_stack(folder: Path, geometry: Geometry) -> bool:

@@ -64,9 +64,12 @@ class MaskValues:
         McwssError
             If a class is in no mask, and the masks have values of no class.
         """
-        kinds = set(map(type, self._found))
-        given = {v for values in self._mapping.values() for v in values if type(v) in kinds}
-        left_out = {self._found[key] for key in self._found.keys() - given - {0}}
+        wanted = {value for values in self._mapping.values() for value in values}
+        kinds = set(map(type, wanted))
+        given = {value for value in wanted if type(value) in set(map(type, self._found))}
+        # Some masks have numbers and names for the same labels.
+        unmapped = [key for key in self._found.keys() - given - {0} if type(key) in kinds]
+        left_out = {self._found[key] for key in unmapped}
         if self.missing:
             name = self.missing[0]
             text = (

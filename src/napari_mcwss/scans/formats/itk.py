@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-_MOST_OF_HEADER = 2**16
-"""Bytes at the start of a file in which its header ends."""
+_MOST_OF_HEADER = 2**20
+"""Bytes at the start of a file in which its header ends: 3D Slicer writes 700 for each segment."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ def _sitk() -> Any:
 
 
 def _read_header(path: Path, io: str, parse: Callable[[list[str]], TextHeader]) -> Header:
-    with path.open("rb") as file:
-        start = file.read(_MOST_OF_HEADER).decode("latin-1")
-    text = parse(re.split(r"\r?\n", start))
+    text = parse(header_lines(path))
     data = path.parent / text.data if text.data else path
     refuse_devices(data)
     if not data.exists():
@@ -117,6 +115,12 @@ def _read_header(path: Path, io: str, parse: Callable[[list[str]], TextHeader]) 
         needed = math.prod(spatial) * channels * int(bits[1]) // 8
         refuse_more_than_held(path, needed, data.stat().st_size * text.ratio)
     return Header(path, _geometry(reader, spatial, text.oriented), channels)
+
+
+def header_lines(path: Path) -> list[str]:
+    """Read the lines at the start of a file, and whatever follows its header."""
+    with path.open("rb") as file:
+        return re.split(r"\r?\n", file.read(_MOST_OF_HEADER).decode("latin-1"))
 
 
 def _geometry(reader: Any, shape: tuple[int, int, int], oriented: bool) -> Geometry:

@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from napari_mcwss.scans.formats.itk import RATIOS, TextHeader, in_several_files, itk_format
+from napari_mcwss.base.reading import readable
+from napari_mcwss.scans.formats.itk import (
+    RATIOS,
+    TextHeader,
+    header_lines,
+    in_several_files,
+    itk_format,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LONGEST_FIELD = 500
 """Letters of a line of a header; those of the user's own keys may be longer."""
+
+
+_SEGMENT = re.compile(r"Segment(\d{1,6})_(Name|LabelValue|Layer):=(.*)")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment of 3D Slicer: its name, and the value that it has in one of the layers."""
+
+    name: str
+    layer: int
+    value: int
+
+
+def segments_of(path: Path) -> list[Segment]:
+    """Read the segments that a file names as 3D Slicer does; empty if it names none.
+
+    Older versions say neither value nor layer: each segment has a layer of its own, with ones.
+
+    Raises
+    ------
+    McwssError
+        If a value or a layer is no number.
+    """
+    if not path.name.lower().endswith(NRRD.suffixes):
+        return []
+    found: dict[int, dict[str, str]] = {}
+    with readable(path):
+        for line in takewhile(bool, header_lines(path)):
+            if match := _SEGMENT.match(line):
+                found.setdefault(int(match[1]), {})[match[2]] = match[3].strip()
+        return [
+            Segment(
+                fields["Name"].encode("latin-1").decode("utf-8", "replace"),
+                int(fields.get("Layer", number)),
+                int(fields.get("LabelValue", 1)),
+            )
+            for number, fields in sorted(found.items())
+            if fields.get("Name")
+        ]
 
 
 def _parse(lines: list[str]) -> TextHeader:
