@@ -3,6 +3,7 @@
 import re
 import shutil
 
+from napari_mcwss.export.study_report import report_study
 from napari_mcwss.study.study import Study
 
 THREE = ("--scans", "phantom01,phantom02,phantom03")
@@ -20,6 +21,19 @@ def test_it_measures_against_references(run, segmented: Study, tmp_path):
     assert page.count(": reference") == page.count(": mask") > 0
     for text in ("phantom03", "Measurements", "WT", "empty mask", "expect less on others"):
         assert text in page
+
+
+def test_it_can_be_closed_while_it_measures_and_leaves_nothing(segmented: Study, tmp_path):
+    out, names = tmp_path / "report.html", segmented.scan_names[:3]
+    before = sorted(tmp_path.iterdir())
+    steps = report_study(
+        segmented, "model-1", names, out, masks="seg", values={"TC": (1,), "ED": (2,)}
+    )
+    drawn = [next(steps) for _ in names]
+    assert all(outcome is not None and outcome.problem is None for outcome in drawn)
+    assert next(steps) is None, "one of three scans is measured"
+    steps.close()
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_without_references_it_tells_volumes(run, segmented: Study, tmp_path):

@@ -65,7 +65,7 @@ def run_export(
     outcomes = EXPORTS[name].run(study, model, names, out, **options)
     # A closed export removes its unfinished folder.
     with progress_bar(shown=progress) as bar, closing(outcomes) as steps:
-        for outcome in bar.track(steps, total=len(names), description="exporting"):
+        for outcome in bar.track(filter(None, steps), total=len(names), description="exporting"):
             if outcome.problem is not None:
                 left_out.append(outcome.scan)
                 show_problem(bar, outcome.scan, outcome.problem)

@@ -64,6 +64,6 @@ def run_demo(folder: Path, device: str) -> Generator[Event | Progress, None, Pat
     for outcome in report_study(
         study, MODEL, unseen, report, title, masks="seg", values=classes, unions=UNIONS
     ):
-        if outcome.problem is not None:
+        if outcome is not None and outcome.problem is not None:
             raise McwssError(outcome.problem)
     return report

@@ -43,7 +43,8 @@ class ExportKind:
         As the command line spells it, as a form shows it, and what it writes.
     run : callable
         ``run(study, model, names, out, **options)`` exports the results of a model on the named
-        scans to `out`, and yields an `ExportOutcome` after each scan.
+        scans to `out`, and yields an `ExportOutcome` after each scan. Later it may yield None, so
+        that it can be closed.
     plan : callable
         ``plan(study, model, names, out, **options)`` lists `PlannedFiles` without writing
         anything, or raises the `McwssError` that `run` would begin with.
@@ -61,7 +62,7 @@ class ExportKind:
     name: str
     title: str
     description: str
-    run: Callable[..., Generator[ExportOutcome, None, None]]
+    run: Callable[..., Generator[ExportOutcome | None, None, None]]
     plan: Callable[..., list[PlannedFiles]]
     example: str
     out: str = "Folder to make."

@@ -42,7 +42,7 @@ def report_study(
         Mapping[str, Sequence[str]] | None,
         {"label": "Also as one", "tooltip": "Classes measured as one, as WT=TC,ED."},
     ] = None,
-) -> Generator[ExportOutcome, None, None]:
+) -> Generator[ExportOutcome | None, None, None]:
     """Write one HTML file: pictures of each scan, measurements, and how the model was trained.
 
     For further parameters see `ExportKind`.
@@ -70,7 +70,7 @@ def report_study(
         training_facts,
     )
     from napari_mcwss.export.report import ReportScan, draw_scan, write_report
-    from napari_mcwss.measurement.evaluation import evaluate
+    from napari_mcwss.measurement.evaluation import evaluating
     from napari_mcwss.measurement.references import ReferenceMasks
     from napari_mcwss.model.checkpoint import read_info
     from napari_mcwss.segmentation.corrected import is_corrected
@@ -110,7 +110,9 @@ def report_study(
     losses, validation = read_curves(study.model_folder(model) / "history.csv")
     evaluation = None
     if masks is not None:
-        evaluation = evaluate(study, model, masks, values or {}, unions=unions or {}, scans=done)
+        evaluation = yield from evaluating(
+            study, model, masks, values or {}, unions=unions or {}, scans=done
+        )
     write_report(
         out,
         title=title or study.folder.name,

@@ -3,7 +3,7 @@
 import csv
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from statistics import fmean
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
+from napari_mcwss.base.generators import Returning
 from napari_mcwss.base.text import names_text
 from napari_mcwss.measurement.class_masks import ClassValues, as_tuples
 from napari_mcwss.measurement.compare_masks import (
@@ -176,6 +177,22 @@ def evaluate(
         About scans that are left out, and why; about those whose own tags
         helped to make their masks; and about classes that the model has missed.
     """
+    steps = Returning(evaluating(study, source, masks, values, unions=unions, scans=scans))
+    for _ in steps:
+        pass
+    return steps.value
+
+
+def evaluating(
+    study: Study,
+    source: str | MaskSource,
+    masks: str,
+    values: ClassValues,
+    *,
+    unions: Mapping[str, Sequence[str]] | None = None,
+    scans: Sequence[str] | None = None,
+) -> Generator[None, None, Evaluation]:
+    """Measure masks as `evaluate` does, and give way after each scan."""
     model = source if isinstance(source, str) else None
     source = MaskSource.of_model(study, source) if isinstance(source, str) else source
     references = ReferenceMasks(study, masks, as_tuples(values))
@@ -195,11 +212,12 @@ def evaluate(
         if found.problem:
             raise McwssError(found.problem)
         rows += found.rows
+        yield
     references.check()
     if not rows:
         raise McwssError("there is no scan to measure: name scans that have a reference mask")
     for missed in missed_in_rows(study, source, rows):
-        warnings.warn(missed.text, stacklevel=2)
+        warnings.warn(missed.text, stacklevel=4)
     evaluation = Evaluation(tuple(rows))
     if model is not None:
         _write(study, model, evaluation)
@@ -228,11 +246,11 @@ def _unseen(study: Study, source: MaskSource, references: ReferenceMasks) -> lis
         warnings.warn(
             f"left out, since the model was trained on them: {seen}; name them with --scans to "
             "measure them, too",
-            stacklevel=3,
+            stacklevel=5,
         )
     if len(measured) < len(others):
         without = names_text([scan for scan in others if scan not in measured])
-        warnings.warn(f"left out, since they have no mask: {without}", stacklevel=3)
+        warnings.warn(f"left out, since they have no mask: {without}", stacklevel=5)
     return measured
 
 
@@ -245,7 +263,7 @@ def _write(study: Study, model: str, evaluation: Evaluation) -> None:
         warnings.warn(
             f"segmented with the help of their own tags: {names_text(helped)}; segment with "
             "--ignore-tags to measure the model alone",
-            stacklevel=3,
+            stacklevel=5,
         )
     for scan, measurements in evaluation.scans.items():
         folder = study.result_folder(model, scan)

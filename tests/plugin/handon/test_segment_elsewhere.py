@@ -1,7 +1,9 @@
 """All scans are segmented by a command of the user's, which is followed by its events."""
 
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,11 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtWidgets import QInputDialog
 
 from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.segmentation.masks.settings import MaskSettings
 from napari_mcwss.segmentation.results import has_result
+from napari_mcwss.study.study import Study
+from napari_mcwss.training.process.launcher import segment_command
+from napari_mcwss.training.process.run_folder import RunFolder
 
 pytestmark = pytest.mark.gui
 PATIENCE = 120_000
@@ -56,6 +62,39 @@ def test_a_command_of_the_user_segments_all_scans(qtbot, dock, trained_study, mo
     done = "All scans are segmented by this model."
     qtbot.waitUntil(lambda: dock.more.status.text() == done, timeout=PATIENCE)
     assert asked == ["", "sh -c {command}"], "the last command is proposed"
+
+
+def left_behind(study: Study, *command: str) -> RunFolder:
+    """Have a process segment, or another one fail, while no napari follows it."""
+    run = RunFolder.of_segmentation(study, MODEL)
+    run.make()
+    settings = MaskSettings(steps=())
+    scans = study.scan_names[:1]
+    asked = command or segment_command(study, MODEL, scans, settings, use_tags=True)
+    with run.output.open("wb") as output:
+        subprocess.run(asked, stdout=output, stderr=output, check=False)
+    return run
+
+
+def test_the_end_of_a_run_is_told_though_napari_was_closed_then(qtbot, dock, trained_study):
+    run = left_behind(trained_study)
+    assert not run.live
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        dock.session.open(trained_study)
+    assert dock.more.status.text().startswith("1 scan segmented, ")
+    assert not run.folder.exists()
+    assert dock.more.all_button.isEnabled()
+
+
+def test_a_run_that_died_while_napari_was_closed_is_told(qtbot, dock, trained_study, told):
+    run = left_behind(trained_study, "sh", "-c", "echo out of memory >&2; exit 137")
+    long_ago = time.time() - 1000
+    os.utime(run.folder, (long_ago, long_ago))
+    with qtbot.waitSignal(dock.more.ended, timeout=PATIENCE):
+        dock.session.open(trained_study)
+    assert dock.more.status.text() == "Failed."
+    assert "out of memory" in told[-1].message
+    assert not run.folder.exists()
 
 
 def test_a_command_that_fails_is_told(qtbot, dock, trained_study, monkeypatch, told):

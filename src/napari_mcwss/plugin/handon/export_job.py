@@ -99,16 +99,20 @@ def _export(asked: Asked) -> Generator[Step, None, str]:
     yield Step(0, len(names), 0.0)
     # A closed export removes what is unfinished.
     with closing(asked.kind.run(study, asked.model, names, asked.out, **asked.options)) as outcomes:
-        for done, outcome in enumerate(outcomes, 1):
-            each = (time.monotonic() - began) / done
+        done = 0
+        for outcome in outcomes:
+            done += outcome is not None
+            each = (time.monotonic() - began) / max(1, done)
             yield Step(done, len(names), each * (len(names) - done), _told(outcome))
-            if outcome.problem is not None:
+            if outcome is not None and outcome.problem is not None:
                 left_out.append(outcome.scan)
     return f"Left out: {names_text(left_out)}." if left_out else ""
 
 
-def _told(outcome: ExportOutcome) -> str:
-    return "" if outcome.problem is None else f"{outcome.scan}: {outcome.problem}"
+def _told(outcome: ExportOutcome | None) -> str:
+    if outcome is None or outcome.problem is None:
+        return ""
+    return f"{outcome.scan}: {outcome.problem}"
 
 
 def _scans(asked: Asked) -> tuple[list[str], int]:

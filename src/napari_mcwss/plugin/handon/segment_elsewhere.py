@@ -71,7 +71,7 @@ class SegmentElsewhere(QObject):  # type: ignore[misc]
         self._looking.ask(partial(_job, study, model, settings, template, use_tags=use_tags))
 
     def follow_left(self) -> None:
-        """Follow a segmentation of the study that was left running."""
+        """Follow a segmentation of the study that was left running, or tell how it has ended."""
         if (study := self._session.study) is not None:
             self._left.ask(partial(_left_running, study))
 
@@ -99,9 +99,9 @@ class SegmentElsewhere(QObject):  # type: ignore[misc]
 
 
 def _left_running(study: "Study") -> RunFolder | None:
-    """Find a segmentation that goes on though nobody follows it."""
+    """Find a segmentation that goes on though nobody follows it, or whose end nobody has seen."""
     runs = map(RunFolder, sorted((study.folder / "models").glob(".*.segmenting")))
-    return next((run for run in runs if run.live), None)
+    return next(iter(sorted(runs, key=lambda run: not run.live)), None)
 
 
 def _job(
