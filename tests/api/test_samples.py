@@ -83,6 +83,14 @@ def test_a_server_that_is_gone_is_one_line(public_sample, tmp_path):
         made(gone, tmp_path / "made")
 
 
+def test_a_computer_without_a_network_is_told_why_in_short(public_sample, tmp_path):
+    # Nothing listens at this port.
+    nowhere = replace(public_sample, address="http://127.0.0.1:1/Task04.tar")
+    with pytest.raises(mcwss.McwssError, match="refused") as told:
+        made(nowhere, tmp_path / "made")
+    assert "retries" not in str(told.value)
+
+
 def test_the_command_lists_samples_and_makes_one(public_sample, tmp_path, monkeypatch):
     monkeypatch.setitem(SAMPLES, "hippocampus", public_sample)
     monkeypatch.chdir(tmp_path)

@@ -177,7 +177,7 @@ def _download(sample: Sample) -> Generator[SampleStep, None, Path]:
         )
     except RequestException as error:
         raise McwssError(
-            f"{sample.address} cannot be downloaded ({error}): connect this computer to the "
+            f"{sample.address} cannot be downloaded ({_why(error)}): connect this computer to the "
             "network and try again; what has arrived is kept"
         ) from error
     except ValueError as error:
@@ -207,3 +207,9 @@ def _fetch(address: str, part: Path) -> Generator[SampleStep, None, None]:
                 yield SampleStep("downloading", begun, size)
         if begun < size:
             raise requests.ConnectionError(f"the connection broke after {begun} of {size} bytes")
+
+
+def _why(error: Exception) -> str:
+    """Return why a download failed: of a connection, without how often it was tried."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return str(error) if reason is None else str(reason).split(": ", 1)[-1]
