@@ -70,6 +70,7 @@ def main(folder: Path) -> None:
         )
         measure("another scan", lambda: tagging._read(second), lambda: session.scan == second)
         measure("tag", tag, lambda: True)
+        measure("a scan after tags", lambda: tagging._read(first), lambda: session.scan == first)
     many(folder, tagging)
 
 

@@ -235,7 +235,15 @@ class TestFailure:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             return really_open(path, mode, *args, **kwargs)
 
+        really_open_descriptor = os.open
+
+        def refuse_descriptor(path, flags, *args, **kwargs):
+            if flags & (os.O_WRONLY | os.O_RDWR):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return really_open_descriptor(path, flags, *args, **kwargs)
+
         monkeypatch.setattr(files.Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse_descriptor)
         self.check(store, tmp_path, before, "Permission denied")
 
     def test_damaged_csv_file_is_never_overwritten(self, store, tmp_path, before):

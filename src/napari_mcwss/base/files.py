@@ -93,18 +93,20 @@ def remove_leftovers(folder: Path) -> None:
                 Path(entry.path).unlink(missing_ok=True)
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str, above: Path | None = None) -> int:
     """Add one line to a file; when this returns, the line is on the disk.
 
-    The file and its folder are made if they are missing. If it ends in the middle of a line
-    (the machine died while writing), that part is left as a line of its own. After a `McwssError`
-    the file is as it was before.
+    The file and its folder are made if they are missing, and before them the folder `above`. If the
+    file ends in the middle of a line (the machine died while writing), that part is left as a line
+    of its own. After a `McwssError` the file is as it was before.
+
+    Returns
+    -------
+    int
+        Size of the file before, in bytes.
     """
-    refuse_link_out(path, path.parent)
     try:
-        _make_lasting(path.parent)
-        is_new = not path.exists()
-        with path.open("a+b", buffering=0) as file:
+        with open(_opened_to_append(path, above), "a+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             data = line.encode() + b"\n"
             if size:
@@ -118,16 +120,41 @@ def append_line(path: Path, line: str) -> None:
             except OSError:
                 file.truncate(size)
                 raise
-        if is_new:
+        if not size:
             _flush_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
+    return size
+
+
+def _opened_to_append(path: Path, above: Path | None) -> int:
+    """Open a file, which may be missing, with one look at its path: each takes a while on a share.
+
+    A link that leads out of the folder is refused.
+    """
+    no_follow = getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | no_follow
+    try:
+        if not no_follow:
+            refuse_link_out(path, path.parent)
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        for folder in filter(None, (above, path.parent)):
+            _make_lasting(folder)
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EMLINK):  # EMLINK in BSD
+            raise
+        refuse_link_out(path, path.parent)
+        return os.open(path, flags & ~no_follow, 0o666)
 
 
 def refuse_link_out(path: Path, folder: Path) -> None:
     """Refuse to write to a link that leads out of a folder."""
+    if not path.is_symlink():
+        return
     target = Path(os.path.realpath(path))
-    if path.is_symlink() and not target.is_relative_to(os.path.realpath(folder)):
+    if not target.is_relative_to(os.path.realpath(folder)):
         raise McwssError(
             f"cannot write '{path}': it is a link to '{target}', outside '{folder}', and may be "
             "read but not written to; nothing was changed: put what it leads to in its place"

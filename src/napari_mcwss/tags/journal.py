@@ -76,7 +76,7 @@ class Journal:
     @property
     def pending(self) -> bool:
         """Whether there is anything that the csv file may not hold yet."""
-        return any(line.strip() for _, line in _pending_lines(self.read()))
+        return has_pending(self.read())
 
     def read(self) -> bytes:
         """Return the content of the file, empty if there is none."""
@@ -103,9 +103,8 @@ class Journal:
         rows = [[c.slice_index, c.class_name, int(c.tag), int(c.previous)] for c in edit.changes]
         line: dict[str, object] = {"changes": rows, "time": _now()}
         line |= {name: value for name in _OPTIONAL if (value := getattr(edit, name))}
-        size = len(self.read())
-        append_line(self.path, json.dumps(line))
-        return size
+        # The folder of the tags, in that of the study, which must be there.
+        return append_line(self.path, json.dumps(line), self.path.parent.parent)
 
     def truncate(self, content: bytes, size: int) -> None:
         """Remove the last edit; if that fails, or anything was added since, the edit counts.
@@ -200,6 +199,11 @@ class Journal:
             f"'{self.path}', line {number} is not a change of a tag and was skipped: {line[:60]!r}",
             stacklevel=3,
         )
+
+
+def has_pending(content: bytes) -> bool:
+    """Return whether a journal's content holds edits that the csv file may not hold."""
+    return any(line.strip() for _, line in _pending_lines(content))
 
 
 def is_extended(before: bytes, now: bytes) -> bool:

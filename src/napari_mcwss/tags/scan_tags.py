@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import make_folders
 from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
-from napari_mcwss.tags.journal import Edit, Journal, is_extended
+from napari_mcwss.tags.journal import Edit, Journal, has_pending, is_extended
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
@@ -92,8 +91,8 @@ class ScanTags:
         while True:
             journal = self._journal.read()
             compacted = self._read_csv()
-            # Another program may have tagged or compacted in between.
-            if self._journal.read() == journal:
+            # Another program may have compacted the edits in between.
+            if not has_pending(journal) or self._journal.read() == journal:
                 break
         last = self._last
         if last is not None and last.compacted == compacted and is_extended(last.journal, journal):
@@ -154,7 +153,6 @@ class ScanTags:
         done = replace(edit, changes=tuple(changes))
         # The journal first: were the machine to stop after the csv file is written, older
         # edits that are still pending would be replayed on newer tags.
-        self._make_folder()
         size = self._journal.append(done)
         content = self._journal.read()
         try:
@@ -177,9 +175,4 @@ class ScanTags:
 
     def append(self, edit: Edit) -> None:
         """Append an edit to the journal; when this returns it is on the disk."""
-        self._make_folder()
         self._journal.append(edit)
-
-    def _make_folder(self) -> None:
-        """Make the folder of tags in that of the study, which must be there."""
-        make_folders(self._csv.parent, parents=False)

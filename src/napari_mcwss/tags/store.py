@@ -110,6 +110,8 @@ class TagStore:
         self._index = study
         self._steps: UndoHistory | None = None
         self._latest: ScanTags | None = None
+        # The scan that has not been changed since it was compacted.
+        self._compacted: str | None = None
         self._writing = RLock()
         self._checked = ""
 
@@ -127,7 +129,10 @@ class TagStore:
         """
         self._index.check_there()
         self.lock.acquire()
-        self._steps = None
+        self._steps = self._compacted = None
+        # The first tag looks again, and tells of what is wrong.
+        with suppress(McwssError):
+            self._check_inside()
 
     def read(self, scan: str) -> TagTable:
         """Read a scan's tags.
@@ -198,6 +203,7 @@ class TagStore:
             written: list[tuple[str, Edit | None]] = []
             try:
                 for scan, table in tables.items():
+                    self._keep_lock(written)
                     written.append((scan, self._store_to_change(scan).write(table, edit)))
             finally:
                 self._add_step(written)
@@ -214,11 +220,15 @@ class TagStore:
 
         This does nothing while another program holds the lock, and loses nothing if it fails.
         """
-        self._index.check_there()
-        store = self._store(scan)
-        if store.pending:
-            with suppress(TagsLockedError), self._changing():
-                store.compact()
+        if self._compacted == scan and self.lock.held:
+            return
+        with self._writing, suppress(TagsLockedError):
+            self._index.check_there()
+            store = self._store(scan)
+            if store.pending:
+                with self._changing():
+                    store.compact()
+            self._compacted = scan
 
     def prepare_history(self) -> None:
         """Read all journals now, so that the first undo need not."""
@@ -259,6 +269,7 @@ class TagStore:
         with self._changing():
             try:
                 for scan, changes in step.changes.items():
+                    self._keep_lock(written)
                     store = self._store_to_change(scan)
                     wanted = [change.reversed if back else change for change in changes]
                     table = store.read()
@@ -284,12 +295,15 @@ class TagStore:
             with self.lock:
                 if held and self.lock.key != key:
                     # It was lost meanwhile, and others may have tagged.
-                    self._steps = None
-                # Not at each keystroke: a look takes a while on a share.
-                if self.lock.key != self._checked:
-                    self._index.check_inside(self.folder / ".journal")
-                    self._checked = self.lock.key
+                    self._steps = self._compacted = None
+                self._check_inside()
                 yield
+
+    def _check_inside(self) -> None:
+        """Refuse links out of the study; not at each keystroke: a look takes a while on a share."""
+        if self.lock.key != self._checked:
+            self._index.check_inside(self.folder / ".journal")
+            self._checked = self.lock.key
 
     def _history(self) -> UndoHistory:
         if self._steps is None:
@@ -309,7 +323,7 @@ class TagStore:
 
     def forget_history(self) -> None:
         """Read all journals again at the next undo, as after a class was removed."""
-        self._steps, self._latest = None, None
+        self._steps = self._latest = self._compacted = None
 
     def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
         # Clocks are set back, and are coarse: the journals hold the number of the latest step.
@@ -338,11 +352,14 @@ class TagStore:
             return latest
         return ScanTags(self.folder, scan, *size)
 
+    def _keep_lock(self, written: Sequence[object]) -> None:
+        """Refuse to go on if another program has got the lock since the first of many scans."""
+        if written:
+            self.lock.verify()
+
     def _store_to_change(self, scan: str) -> ScanTags:
-        # Another program may have got the lock since the first of many scans was written.
-        self.lock.verify()
         # Kept, so that a keystroke need not parse the files again.
-        self._latest = self._store(scan)
+        self._latest, self._compacted = self._store(scan), None
         return self._latest
 
 

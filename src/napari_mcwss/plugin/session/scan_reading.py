@@ -56,10 +56,9 @@ class ScanReading(QObject):  # type: ignore[misc]
             self._background.cancel()
         else:
             self._begun = self._wanted
-            order = self._session.order
-            job = Job(
-                f"reading of {order.label(scan)}", _reader(study, scan, order), lambda _: False
-            )
+            order, here = self._session.order, self._session.scan
+            events = _reader(study, scan, order, here if study is self._session.study else None)
+            job = Job(f"reading of {order.label(scan)}", events, lambda _: False)
             self._background.start(job)
         self.began.emit()
 
@@ -78,7 +77,7 @@ class ScanReading(QObject):  # type: ignore[misc]
 
 
 def _reader(
-    study: Study, scan: str, order: ScanOrder
+    study: Study, scan: str, order: ScanOrder, here: str | None
 ) -> Callable[[], Generator[str, None, tuple[Study, str]]]:
     label = order.label(scan)
 
@@ -90,6 +89,9 @@ def _reader(
             raise McwssError(order.hide(str(error))) from error
         with suppress(McwssError):
             study.tags.prepare_history()
+            # To leave the scan on screen is then no work for the main thread.
+            if here is not None:
+                study.tags.compact(here)
         yield f"Showing {label} …"
         return study, scan
 
