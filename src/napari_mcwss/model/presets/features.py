@@ -7,7 +7,7 @@ masks are given, a further head learns what the pixels of each class have in com
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -117,7 +117,6 @@ class Features(Preset):
         self.masks: MaskHead | None = None
         self.register_buffer("share", torch.zeros(classes))
         self.register_buffer("digest", torch.tensor(list(bytes.fromhex(network.digest))))
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_check_digest)  # type: ignore[no-untyped-call]
 
     @classmethod
@@ -127,6 +126,15 @@ class Features(Preset):
         """Make a preset with an encoder."""
         place = input_spec.coordinates
         return cls(channels, classes, width, input_spec.pixel, encoder, place=place)
+
+    # Public hooks before loading are newer than the oldest PyTorch that is supported.
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Load weights, with those of the head that learns from masks if they are among them."""
+        if any(name.startswith(MASKS) for name in state_dict):
+            self.begin_masks()
+        return super().load_state_dict(state_dict, strict, assign)
 
     def begin_masks(self) -> MaskHead:
         """Make a head that learns from masks."""
@@ -273,12 +281,6 @@ def _against_others(evidence: Tensor) -> Tensor:
     best = evidence.topk(2, 1).values
     others = torch.where(evidence == best[:, :1], best[:, 1:], best[:, :1])
     return (evidence - others)[:, 1:]
-
-
-def _make_room(preset: nn.Module, weights: Mapping[str, Tensor], *_others: object) -> None:
-    assert isinstance(preset, Features)
-    if any(name.startswith(MASKS) for name in weights):
-        preset.begin_masks()
 
 
 def _check_digest(preset: nn.Module, _incompatible: object) -> None:
