@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import nibabel as nib
@@ -194,15 +193,6 @@ class TestOpen:
     def test_no_scan_is_read(self, phantom_study, monkeypatch):
         monkeypatch.setattr(project, "read_scan", lambda *_: pytest.fail("a scan was read"))
         assert Study.open(phantom_study.folder).scan_names == ("phantom01", "phantom02")
-
-    def test_fifty_scans_open_in_seconds(self, phantom_folder, tmp_path):
-        files = find_scans(phantom_folder, PHANTOM_CHANNELS)["phantom01"]
-        study = create(tmp_path / "study", {f"scan{n}": files for n in range(50)})
-        start = time.monotonic()
-        opened = Study.open(study.folder)
-        tagged = [opened.tags.read(name).tagged.sum() for name in opened.scan_names]
-        assert time.monotonic() - start < 3
-        assert sum(tagged) == 0
 
 
 class TestScans:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted, names_text
 from napari_mcwss.study.study import Study
-from napari_mcwss.tags.table import Tag
+from napari_mcwss.tags.table import Tag, TagTable
 
 REMEDY = "lower the threshold, or tag more slices and train again"
 """What to do about a missed class."""
@@ -58,7 +58,10 @@ class MissedClass:
 
 
 def missed_classes(
-    study: Study, found: Mapping[str, Sequence[bool]], unknown: Collection[str] = ()
+    study: Study,
+    found: Mapping[str, Sequence[bool]],
+    unknown: Collection[str] = (),
+    tables: Mapping[str, TagTable] | None = None,
 ) -> list[MissedClass]:
     """Find the classes that a model has missed.
 
@@ -73,13 +76,16 @@ def missed_classes(
         For each scan, whether its mask has voxels of each class.
     unknown : collection of str
         Classes that the model was not trained on, which it cannot miss.
+    tables : mapping of str to TagTable, optional
+        Tags of scans that need not be read from the disk.
 
     Returns
     -------
     list of MissedClass
         In the order of the classes.
     """
-    present = {scan: _slices_present(study, scan) for scan in found}
+    known = tables or {}
+    present = {scan: _slices_present(study, scan, known.get(scan)) for scan in found}
     missed = []
     for index, name in enumerate(study.class_names):
         if name in unknown:
@@ -125,9 +131,9 @@ def missed_in_results(study: Study, model: str, scans: Sequence[str]) -> list[Mi
     return missed_classes(study, found, unknown_classes(study, known))
 
 
-def _slices_present(study: Study, scan: str) -> list[int]:
+def _slices_present(study: Study, scan: str, table: TagTable | None) -> list[int]:
     """Count the slices tagged present of each class; none if the tags are damaged."""
     with suppress(McwssError):
-        values = study.tags.read(scan).values
+        values = (table or study.tags.read(scan)).values
         return [int(count) for count in np.count_nonzero(values == Tag.PRESENT, axis=0)]
     return [0] * len(study.class_names)

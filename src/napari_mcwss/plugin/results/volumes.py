@@ -20,6 +20,7 @@ from napari_mcwss.segmentation.missed_classes import REMEDY, missed_classes
 if TYPE_CHECKING:
     from napari_mcwss.plugin.results.segmenting import MaskResult
     from napari_mcwss.study.study import ClassSpec, Study
+    from napari_mcwss.tags.table import TagTable
 
 
 class Volumes(QLabel):  # type: ignore[misc]
@@ -59,7 +60,9 @@ class Volumes(QLabel):  # type: ignore[misc]
         elif mask is None:
             self.clear()
         else:
-            self._tabulate(f"mask of {mask.result.model}", _rows(study, mask))
+            # Read from the disk, the tags would keep the window waiting on a share.
+            table = self._session.table if mask.result.scan == self._session.scan else None
+            self._tabulate(f"mask of {mask.result.model}", _rows(study, mask, table))
 
     def _tabulate(self, title: str, rows: Iterable[str]) -> None:
         heading = f"<tr><td></td><td colspan='2'>{escape(title)}</td></tr>"
@@ -80,12 +83,13 @@ def _measure(
     return labels, volumes_of(labels, classes, spacing)
 
 
-def _rows(study: "Study", mask: "MaskResult") -> Iterator[str]:
-    """Return the rows of a model's mask."""
+def _rows(study: "Study", mask: "MaskResult", table: "TagTable | None") -> Iterator[str]:
+    """Return the rows of a model's mask; its scan's tags are read if they are not given."""
     volumes = mask.volumes[-1]
     found = {mask.result.scan: [volume > 0 for volume in volumes]}
     unknown = mask.result.prediction.unknown
-    missed = {missed.name: missed for missed in missed_classes(study, found, unknown)}
+    tables = {} if table is None else {mask.result.scan: table}
+    missed = {missed.name: missed for missed in missed_classes(study, found, unknown, tables)}
     for spec, volume in zip(study.classes, volumes, strict=True):
         if spec.name in unknown:
             yield _row(spec, "not learnt")
