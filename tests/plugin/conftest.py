@@ -18,9 +18,10 @@ from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.study.study import Study
 
 
-@pytest.fixture(autouse=True, scope="session")
-def frozen_modules() -> None:
-    """Keep what was imported out of the garbage collections that each viewer costs."""
+@pytest.fixture(autouse=True)
+def frozen_objects() -> None:
+    """Keep what is there already out of the garbage collections that each layer costs."""
+    gc.collect()
     gc.freeze()
 
 

@@ -7,6 +7,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_mcwss.plugin.shared.layers import remove_layers
+
 _ATTRIBUTES = (
     "data",
     "scale",
@@ -122,9 +124,10 @@ class LayerCopies(QObject):  # type: ignore[misc]
     def _list(self) -> None:
         """Add, remove and order copies."""
         layers = [layer for layer in self._viewer.layers if isinstance(layer, Image | Labels)]
-        for layer in [layer for layer in self._copies if layer not in layers]:
-            for model, copy in zip(self._models, self._forget(layer), strict=True):
-                model.layers.remove(copy)
+        gone = [self._forget(layer) for layer in [*self._copies] if layer not in layers]
+        if gone:
+            for model, copies in zip(self._models, zip(*gone, strict=True), strict=True):
+                remove_layers(model, copies)
         for layer in layers:
             if layer not in self._copies:
                 self._copies[layer] = [_copy(layer) for _ in self._models]

@@ -1,9 +1,11 @@
 """Layers of scans, CAMs and masks, in the geometry of the scan."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
@@ -71,8 +73,20 @@ def select_shown(viewer: Viewer) -> None:
 
 def remove_study_layers(viewer: Viewer) -> None:
     """Remove the study's layers; layers of the user stay."""
-    for layer in study_layers(viewer, "scan", *RESULTS, "corrected"):
-        viewer.layers.remove(layer)
+    remove_layers(viewer, study_layers(viewer, "scan", *RESULTS, "corrected"))
+
+
+def remove_layers(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
+    """Remove layers of a viewer, all at once.
+
+    napari 0.9 collects the garbage of the whole program after each removal, which takes tenths of a
+    second once PyTorch is loaded; after a batch, it does so once.
+    """
+    if not layers:
+        return
+    with getattr(viewer.layers, "batched_update", nullcontext)():
+        for layer in layers:
+            viewer.layers.remove(layer)
 
 
 def sample_layers(viewer: Viewer) -> list[Layer]:

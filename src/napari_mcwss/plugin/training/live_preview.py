@@ -7,6 +7,7 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import (
     hide_preview_layers,
+    remove_layers,
     show_preview_layers,
     study_layers,
 )
@@ -69,9 +70,9 @@ class LiveMaps(QWidget):  # type: ignore[misc]
 
     def _remove_hidden(self) -> None:
         if not self._session.window_closed:
-            for layer in study_layers(self._session.viewer, "preview"):
-                if not layer.visible:
-                    self._session.viewer.layers.remove(layer)
+            previews = study_layers(self._session.viewer, "preview")
+            hidden = [layer for layer in previews if not layer.visible]
+            remove_layers(self._session.viewer, hidden)
 
     def _toggled(self, on: bool) -> None:
         self._moved()
