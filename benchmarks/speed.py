@@ -14,7 +14,7 @@ Every figure comes from a process of its own. Weights are random: they change
 no time. The published prediction is timed on some slices, spread over the
 scan, and scaled up to all: each costs the same.
 
-    MCWSS_DATA=... python benchmarks/speed.py --out benchmarks/README.md
+    MCWSS_DATA=... python benchmarks/speed.py
 """
 
 import argparse
@@ -45,6 +45,7 @@ from napari_mcwss.study.study import Study
 CHANNELS = ("t1", "t1ce", "t2", "flair")
 CLASSES = ("TC", "ED")
 SLICES = 155
+DEFAULT_WIDTH, PUBLISHED_WIDTH = 16, 64
 BATCH = 4
 
 Figures = tuple[float, float]
@@ -163,8 +164,8 @@ def _with_memory(function: Callable[..., float], *arguments: object) -> Figures:
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def rows_of(data: Path, width: int, repeats: int, timed: int) -> list[str]:
-    """Measure one width; rows of the table."""
+def rows_of(data: Path, width: int, repeats: int, timed: int) -> tuple[list[str], Figures, Figures]:
+    """Measure one width; rows of the table, and the predictions of `published` and `local`."""
 
     def median(*work: object) -> Figures:
         figures = [measured(*work) for _ in range(repeats)]
@@ -174,53 +175,51 @@ def rows_of(data: Path, width: int, repeats: int, timed: int) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "study"
         make_study(folder, data, width)
-        prediction = median(published_prediction, folder, timed)
+        published = median(published_prediction, folder, timed)
         step = median(training_step, folder, "published", width, False)
-        works = {}
+        rows, predictions = [], {}
         for preset in ("local", "mcwss"):
-            works[f"`{preset}`, files to written mask"] = (
-                prediction,
-                median(our_prediction, folder, preset),
-            )
+            ours = predictions[preset] = median(our_prediction, folder, preset)
+            rows.append(row(width, f"`{preset}`, files to written mask", published, ours))
             for where, crop in (("the crop", True), ("240x240", False)):
-                works[f"`{preset}`, training step of {BATCH} slices, ours on {where}"] = (
-                    step,
-                    median(training_step, folder, preset, width, crop),
-                )
-    return [
-        f"| {width} | {name} | {theirs[0]:.2f} s | {ours[0]:.2f} s | "
+                ours = median(training_step, folder, preset, width, crop)
+                what = f"`{preset}`, training step of {BATCH} slices, ours on {where}"
+                rows.append(row(width, what, step, ours))
+    return rows, published, predictions["local"]
+
+
+def row(width: object, what: str, theirs: Figures, ours: Figures) -> str:
+    """Return a row of the table."""
+    return (
+        f"| {width} | {what} | {theirs[0]:.2f} s | {ours[0]:.2f} s | "
         f"**{theirs[0] / ours[0]:.1f}x** | {theirs[1]:.0f} MiB | {ours[1]:.0f} MiB |"
-        for name, (theirs, ours) in works.items()
-    ]
+    )
 
 
 def main() -> None:
-    """Measure and print the table, and put it between the marks of a file."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32])
     parser.add_argument("--repeats", type=int, default=1, help="medians over so many runs")
     parser.add_argument("--slices", type=int, default=8, help="slices of the published run")
-    parser.add_argument("--out", type=Path, help="file with the marks to put the table between")
     options = parser.parse_args()
     if "MCWSS_DATA" not in os.environ:
         parser.error("MCWSS_DATA does not name the folder of real scans")
     data = Path(os.environ["MCWSS_DATA"])
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}"
-    lines = [
-        f"{machine}; medians of {options.repeats}, published run timed on {options.slices} slices.",
-        "",
-        "| width | what | published | this project | ratio | published peak | our peak |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    machine = f"{platform.machine()}, torch {torch.__version__}"
+    print(
+        f"{machine}; medians of {options.repeats}, published run timed on {options.slices} slices."
+        "\n\n| width | what | published | this project | ratio | published peak | our peak |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |"
+    )
+    predictions = {}
     for width in options.widths:
-        lines += rows_of(data, width, options.repeats, options.slices)
-    table = "\n".join(lines)
-    print(table)
-    if options.out:
-        begin, end = "<!-- speed begins -->", "<!-- speed ends -->"
-        text = options.out.read_text(encoding="utf-8")
-        before, after = text.split(begin)[0], text.split(end)[1]
-        options.out.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
+        rows, *predictions[width] = rows_of(data, width, options.repeats, options.slices)
+        print("\n".join(rows), flush=True)
+    ours, theirs = min(options.widths), max(options.widths)
+    if (ours, theirs) == (DEFAULT_WIDTH, PUBLISHED_WIDTH):
+        what = "`local` at the default width, `published` at its own: files to written mask"
+        print(row(f"{ours}, {theirs}", what, predictions[theirs][0], predictions[ours][1]))
 
 
 if __name__ == "__main__":
