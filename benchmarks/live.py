@@ -7,7 +7,6 @@ heads, and the map of a slice is made; each with a core left free, as in napari.
 """
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -68,8 +67,6 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=500, help="tagged slices")
     count = parser.parse_args().slices
     torch.set_num_threads(min(torch.get_num_threads(), spare_threads()))
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{os.cpu_count()} cores, load {load:.1f} before, {torch.get_num_threads()} threads\n")
     print("| what | seconds |\n| --- | --- |")
     tags = np.random.default_rng(0).integers(0, 2, (EACH, CLASSES)).astype(np.int8)
     with tempfile.TemporaryDirectory() as folder:

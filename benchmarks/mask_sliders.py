@@ -16,7 +16,6 @@ hold what else the machine does; processor times (of all threads) hardly do.
 """
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ from qtpy.QtWidgets import QApplication
 from scipy.ndimage import gaussian_filter
 
 from napari_mcwss.plugin.results.dock import ResultsDock
-from napari_mcwss.plugin.results.segmenting import Result
+from napari_mcwss.plugin.results.segmenting import Result, Stored
 from napari_mcwss.segmentation.prediction.predict import Prediction
 from napari_mcwss.study.study import Study
 
@@ -105,7 +104,9 @@ def show(dock: ResultsDock, study: Study) -> None:
     prediction = Prediction("scan", study.class_names, scores, evidence())
     dock.session.open(study)
     dock.session.show("scan")
-    found = Result("", "scan", prediction, precedence, study.scan("scan"), {})
+    source = study.scan("scan")
+    stored = Stored(np.zeros(source.geometry.shape, np.uint8), {}, exact=True)
+    found = Result("", "scan", prediction, precedence, source, stored)
     dock.state.take(found)
     serve_until(dock.state.shown)
 
@@ -145,7 +146,6 @@ def main() -> None:
         dock = ResultsDock(viewer)
         viewer.window.add_dock_widget(dock, name="Results")
         show(dock, study)
-        print(f"load before: {os.getloadavg()[0]:.1f}")
         print("| 240x240x155, 2 classes | view | median | 95th percentile | computing |")
         print("| --- | --- | --- | --- | --- |")
         views = (("slices", 2, True), ("slices, not drawn", 2, False), ("3-D", 3, True))
@@ -159,7 +159,6 @@ def main() -> None:
                 computing = np.median(times[:, 1])
                 text = f"{low:.0f} ms | {high:.0f} ms | {computing:.0f} ms"
                 print(f"| {names[what]} | {view} | {text} |", flush=True)
-        print(f"load after: {os.getloadavg()[0]:.1f}")
         WorkerBase.await_workers(PATIENCE)
         viewer.close()
 

@@ -10,7 +10,6 @@ same run.
 """
 
 import argparse
-import os
 import tempfile
 import time
 import warnings
@@ -100,8 +99,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=100)
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{os.cpu_count()} cores, load {load:.1f} before\n")
     print("| to the painted canvases | median / 95th percentile | computing | ratio |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +117,7 @@ def main() -> None:
         shared = [layer.data for layer in bench.viewer.layers]
         copies = [layer.data for plane in dock.planes for layer in plane.model.layers]
         own = sum(c.nbytes for c in copies if not any(np.shares_memory(c, s) for s in shared))
-        print(f"\nthe planes open within {opened:.1f} s, with {own / 2**20:.0f} MiB of own voxels")
+        print(f"- The planes open within {opened:.1f} s, with {own / 2**20:.0f} MiB of own voxels.")
         bench.session.close()
         bench.viewer.close()
 

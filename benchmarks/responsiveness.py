@@ -11,7 +11,6 @@ so what counts is the ratio to idle of the same run.
 """
 
 import argparse
-import os
 import tempfile
 import time
 import warnings
@@ -108,8 +107,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of keys for each row")
     seconds = parser.parse_args().seconds
     warnings.simplefilter("ignore")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{os.cpu_count()} cores, load {load:.1f} before; {seconds:g} s each\n")
     with tempfile.TemporaryDirectory() as folder:
         study = make_study(Path(folder) / "study", 1, SHAPE, CLASSES)
         slice_tagging.TagStrip = TimedStrip

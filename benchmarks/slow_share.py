@@ -49,13 +49,14 @@ def main(folder: Path) -> None:
         shutil.copytree(study.model_folder(MODEL), copy)
     tagging, *_ = add_docks(napari.Viewer())
     session, (first, second, _) = tagging.session, study.scan_names
+    print("| step | longest pause |\n| --- | --- |")
     with SlowShare(folder) as share:
 
         def measure(what: str, act: Callable[[], object], until: Callable[[], bool]) -> None:
             share.pauses.clear()
             run(act, until)
-            pauses = ", ".join(f"{pause.seconds:.2f}" for pause in share.pauses)
-            print(f"{what}: pauses of {pauses} s", flush=True)
+            longest = max((pause.seconds for pause in share.pauses), default=0)
+            print(f"| {what} | {longest:.2f} s |", flush=True)
 
         def tag() -> None:
             after = session.table.copy()
@@ -64,13 +65,17 @@ def main(folder: Path) -> None:
 
         done = lambda: len(tagging.scans.tables) == 3  # noqa: E731
         measure(
-            "open",
+            "open the study",
             lambda: tagging.open_study(study.folder),
             lambda: session.scan == first and done(),
         )
-        measure("another scan", lambda: tagging._read(second), lambda: session.scan == second)
-        measure("tag", tag, lambda: True)
-        measure("a scan after tags", lambda: tagging._read(first), lambda: session.scan == first)
+        measure("show another scan", lambda: tagging._read(second), lambda: session.scan == second)
+        measure("tag a slice, until the tag is on the disk", tag, lambda: True)
+        measure(
+            "show another scan after tags",
+            lambda: tagging._read(first),
+            lambda: session.scan == first,
+        )
     many(folder, tagging)
 
 
@@ -91,7 +96,7 @@ def many(folder: Path, tagging: object) -> None:
     tagging.worklist_button.click()
     QApplication.processEvents()
     took = time.monotonic() - began, time.thread_time() - used
-    print(f"worklist of 500 scans: {took[0]:.2f} s, {took[1]:.2f} s of computing", flush=True)
+    print(f"- Worklist of 500 scans: {took[0]:.2f} s, {took[1]:.2f} s of computing.", flush=True)
 
 
 if __name__ == "__main__":

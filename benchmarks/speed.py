@@ -116,8 +116,9 @@ def published_prediction(folder: Path, timed: int) -> float:
             mask[z] = np.where(present.max(0) > 0.5, present.argmax(0) + 1, 0)
     slices = time.perf_counter() - start
     start = time.perf_counter()
-    path = study.result_folder("published", name) / "mask.nii.gz"
-    write_volume(path, mask, study.scan(name).geometry, dtype=np.uint8)
+    folder = study.result_folder("published", name)
+    study.make_folder(folder)
+    write_volume(folder / "mask.nii.gz", mask, study.scan(name).geometry, dtype=np.uint8)
     return slices * SLICES / timed + time.perf_counter() - start
 
 
@@ -206,10 +207,10 @@ def main() -> None:
     if "MCWSS_DATA" not in os.environ:
         parser.error("MCWSS_DATA does not name the folder of real scans")
     data = Path(os.environ["MCWSS_DATA"])
-    machine = f"{platform.machine()}, torch {torch.__version__}"
     print(
-        f"{machine}; medians of {options.repeats}, published run timed on {options.slices} slices."
-        "\n\n| width | what | published | this project | ratio | published peak | our peak |\n"
+        f"- {platform.machine()}, torch {torch.__version__}, medians of {options.repeats}; the "
+        f"published run was timed on {options.slices} slices.\n\n"
+        "| width | what | published | this project | ratio | published peak | our peak |\n"
         "| --- | --- | --- | --- | --- | --- | --- |"
     )
     predictions = {}

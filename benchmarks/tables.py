@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import napari_mcwss
@@ -114,7 +115,7 @@ def _dump(node: object) -> str:
 
 
 def measure(benchmark: Benchmark) -> str:
-    """Run a benchmark; return what it prints, below what the figures depend on."""
+    """Run a benchmark; return the table and the list that it prints, below their conditions."""
     load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
     command = [sys.executable, str(HERE / benchmark.script), *benchmark.options]
     if benchmark.window:
@@ -122,15 +123,20 @@ def measure(benchmark: Benchmark) -> str:
         command = [sys.executable, str(helper), *command]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return f"*{os.cpu_count()} cores{load}, commit {commit()}*\n\n{done.stdout.strip()}"
+    # Beside these, libraries may print warnings.
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("|", "- "))]
+    kinds = [[line for line in lines if line.startswith(start)] for start in ("|", "- ")]
+    parts = [f"*{os.cpu_count()} cores{load}, commit {commit()}*", *map("\n".join, kinds)]
+    return "\n\n".join(filter(None, parts))
 
 
 def _import_path() -> list[str]:
     return [str(PACKAGE.parent), str(HERE.parent / "tests")]
 
 
+@cache
 def commit() -> str:
-    """Return the commit of the code, ``-dirty`` if it was changed since."""
+    """Return the commit of the code, ``-dirty`` if it was changed before the first table."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
     return subprocess.run(
         command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True

@@ -16,7 +16,6 @@ thread hardly do.
 """
 
 import argparse
-import os
 import tempfile
 import time
 import warnings
@@ -265,8 +264,8 @@ def measure_opening(bench: Bench, study: Study) -> None:
     alone = bench.add_image((SLICES_EACH, 4, 4))
     usable, counted, stall = bench.open(study)
     print(
-        f"{SCANS} scans of {SLICES_EACH} slices: first scan can be tagged after {usable}, "
-        f"all are counted after {counted}; longest stall {stall}, of napari alone {alone}"
+        f"- {SCANS} scans of {SLICES_EACH} slices: first scan can be tagged after {usable}, "
+        f"all are counted after {counted}; longest stall {stall}, of napari alone {alone}."
     )
 
 
@@ -276,15 +275,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore")
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{os.cpu_count()} cores, load {load:.1f} before\n")
     with tempfile.TemporaryDirectory() as folder:
         tall = make_study(Path(folder) / "tall", 1, (SLICES, 64, 64), CLASSES)
         wide = make_study(Path(folder) / "wide", SCANS, (SLICES_EACH, 4, 4), CLASSES_EACH)
         slice_tagging.TagStrip = TimedStrip
         bench = Bench()
         measure_opening(bench, wide)
-        print()
         measure_keys(bench, tall, repeats)
         bench.dock.session.close()
         WorkerBase.await_workers(60_000)
