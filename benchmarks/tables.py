@@ -61,16 +61,6 @@ BENCHMARKS = {
     "share": Benchmark(
         "slow_share.py", ("plugin/session/*.py", "plugin/tagging/dock.py", "plugin/worklist/*.py")
     ),
-    "responsiveness": Benchmark(
-        "responsiveness.py", ("plugin/training/thread_job.py", "training/cpu_priority.py")
-    ),
-    "memory": Benchmark(
-        "memory.py",
-        ("training/estimate.py", "model/presets/*.py"),
-        ("--pixel", "2", "1", "--preset", "local", "mcwss"),
-        window=False,
-    ),
-    "processes": Benchmark("ranks.py", ("training/distributed/*.py",), window=False),
     "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
 }
 
