@@ -43,7 +43,7 @@ BENCHMARKS = {
     "speed": Benchmark(
         "speed.py",
         (*PREDICTION, "segmentation/segment.py", "scans/reading.py", "scans/writing.py"),
-        ("--widths", "16", "32", "64", "--slices", "4"),
+        ("--widths", "16", "--slices", "4"),
         window=False,
     ),
     "tag strip": Benchmark("tag_strip.py", ("plugin/tagging/strip/*.py",)),

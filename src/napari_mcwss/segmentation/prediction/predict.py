@@ -25,7 +25,7 @@ from napari_mcwss.segmentation.prediction.borders import follow_image
 from napari_mcwss.segmentation.prediction.levels import round_to_levels
 
 ADAPTED_AT_ONCE = 16
-"""Slices over which norms take a statistic; of another number they would be slightly others."""
+"""Most slices over which norms take a statistic; of fewer they are slightly others."""
 
 _AT_ONCE = {"cpu": 8}
 """Slices of a batch by device: few fit into a processor's caches, many keep a GPU busy."""
@@ -67,8 +67,9 @@ def predict(
 
     The network is adapted to the scan first. Its single branch runs on slices with foreground,
     cropped to it. Results are averaged over a slice and its mirror image, and over the slabs
-    with that slice if the network reads slabs. The size of batches, by default one that suits
-    the device, changes only rounding.
+    with that slice if the network reads slabs. Batches have by default a size that suits the
+    device; smaller ones than `ADAPTED_AT_ONCE`, where memory is short, also adapt to fewer at a
+    time.
 
     Yields
     ------
@@ -87,7 +88,8 @@ def predict(
     cams = np.zeros((classes, slices, *inputs.size), np.float32)
     done = float(slices - len(inputs.occupied))
     yield Progress(round(done), slices)
-    preset = yield from _adapted(model, inputs, Progress(round(done), slices))
+    adapted_at_once = min(batch_size or ADAPTED_AT_ONCE, ADAPTED_AT_ONCE)
+    preset = yield from _adapted(model, inputs, adapted_at_once, Progress(round(done), slices))
     at_once = batch_size or _AT_ONCE.get(model.device.type, 32)
     for indices, weights in _windows(model, inputs, scan, at_once):
         batch_scores, batch_cams = _mirror_mean(preset, model.device, inputs, indices)
@@ -115,7 +117,7 @@ def predict_scores(
     scores = np.zeros((len(inputs.images), len(model.info.classes)), np.float32)
     done = float(len(scores) - len(inputs.occupied))
     begun = Progress(round(done), len(scores))
-    preset = yield from _adapted(model, inputs, begun, "score")
+    preset = yield from _adapted(model, inputs, min(batch_size, ADAPTED_AT_ONCE), begun, "score")
     for indices, weights in _windows(model, inputs, scan, batch_size):
         images = inputs.images[indices].to(model.device).float()
         foreground = inputs.foreground[indices].to(model.device)
@@ -140,11 +142,12 @@ def refuse_not_finite(scan: str, *outputs: Tensor) -> None:
 def _adapted(
     model: TrainedModel,
     inputs: Inputs,
+    at_once: int,
     progress: Progress,
     look: Literal["predict", "score"] = "predict",
 ) -> Generator[Progress, None, Preset]:
     """Adapt the network to the scan and fuse its norms; yield after every batch."""
-    steps = Returning(adapted(model, inputs, ADAPTED_AT_ONCE, look))
+    steps = Returning(adapted(model, inputs, at_once, look))
     for _ in steps:
         yield progress
     return with_fused_norms(steps.value)
