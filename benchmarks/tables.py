@@ -126,11 +126,16 @@ def _import_path() -> list[str]:
 
 @cache
 def commit() -> str:
-    """Return the commit of the code, ``-dirty`` if it was changed before the first table."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=7"]
-    return subprocess.run(
-        command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.strip()
+    """Return the commit, ``-dirty`` if the package differs from it before the first table."""
+
+    def git(*words: str) -> str:
+        command = ["git", *words]
+        return subprocess.run(
+            command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", str(PACKAGE))
+    return git("rev-parse", "--short=7", "HEAD") + ("-dirty" if changed else "")
 
 
 def put(page: str, name: str, code: Sequence[str], text: str) -> str:
