@@ -31,10 +31,15 @@ def test_a_text_that_does_not_fit_is_shown_whole_as_the_tooltip(box):
     assert box.toolTip() == f"Which model\n{LONG}"
 
 
-def test_a_text_that_does_not_fit_ends_with_an_ellipsis(box):
+def test_a_text_that_does_not_fit_ends_with_an_ellipsis(box, qtbot):
     box.setCurrentIndex(1)
     cut = box.grab().toImage()
     box.setItemText(1, LONG[:40])
     assert box.grab().toImage() == cut, "what is cut off is not seen"
     box.setItemText(1, "model-1")
     assert box.grab().toImage() != cut
+    plain = QComboBox()
+    qtbot.addWidget(plain)
+    plain.addItem(LONG)
+    plain.resize(box.size())
+    assert plain.grab().toImage() != cut, "a plain one cuts it off without a sign"
