@@ -50,7 +50,8 @@ def test_tagging_and_another_scan_take_no_long_pause(qtbot, viewer, segmented: S
     session = tagging.session
     tagging.open_study(segmented.folder)
     qtbot.waitUntil(lambda: session.scan == first, timeout=PATIENCE)
-    qtbot.waitUntil(lambda: len(tagging.scans.tables) == len(segmented.scan_names))
+    names = segmented.scan_names
+    qtbot.waitUntil(lambda: len(tagging.scans.tables) == len(names), timeout=PATIENCE)
 
     def tag(index: int) -> None:
         after = session.table.copy()

@@ -57,11 +57,11 @@ class Volumes(QLabel):  # type: ignore[misc]
                 for spec, volume in zip(study.classes, self._measured[1], strict=True)
             )
             self._tabulate("corrected mask", rows)
-        elif mask is None:
-            self.clear()
+        elif mask is None or mask.result.scan != self._session.scan:
+            self.clear()  # Another scan has just come.
         else:
             # Read from the disk, the tags would keep the window waiting on a share.
-            table = self._session.table if mask.result.scan == self._session.scan else None
+            table = self._session.table
             self._tabulate(f"mask of {mask.result.model}", _rows(study, mask, table))
 
     def _tabulate(self, title: str, rows: Iterable[str]) -> None:
