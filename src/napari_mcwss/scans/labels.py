@@ -119,7 +119,7 @@ def read_labels(path: Path, geometry: Geometry) -> MaskLabels:
 def _segments(path: Path, channels: NDArray[np.int32], segments: Sequence[Segment]) -> MaskLabels:
     """Return the labels of segments; in a single layer, these are the values, too."""
     for segment in segments:
-        if segment.layer >= len(channels):
+        if not 0 <= segment.layer < len(channels):
             raise McwssError(
                 f"mask '{path}' has segment {segment.name} in layer {segment.layer}, and "
                 f"{len(channels)} layers: save it again"

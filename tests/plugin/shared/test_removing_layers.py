@@ -5,7 +5,7 @@ import gc
 import numpy as np
 import pytest
 
-from napari_mcwss.plugin.shared.layers import remove_layers
+from napari_mcwss.plugin.shared.removal import remove_layers
 
 pytestmark = pytest.mark.gui
 

@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_mcwss.plugin.shared.layers import remove_layers
+from napari_mcwss.plugin.shared.removal import remove_layers
 
 _ATTRIBUTES = (
     "data",

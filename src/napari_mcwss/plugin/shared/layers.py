@@ -1,11 +1,9 @@
 """Layers of scans, CAMs and masks, in the geometry of the scan."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from napari_mcwss.plugin.shared.layer_kinds import OWN
 from napari_mcwss.plugin.shared.layer_kinds import RESULTS as RESULTS
 from napari_mcwss.plugin.shared.layer_kinds import study_layers as study_layers
 from napari_mcwss.plugin.shared.newest_maps import hide, keep_order, note_made, show_newest_maps
+from napari_mcwss.plugin.shared.removal import remove_layers
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import COLOURS, Scan
 from napari_mcwss.study.study import ClassSpec
@@ -74,19 +73,6 @@ def select_shown(viewer: Viewer) -> None:
 def remove_study_layers(viewer: Viewer) -> None:
     """Remove the study's layers; layers of the user stay."""
     remove_layers(viewer, study_layers(viewer, "scan", *RESULTS, "corrected"))
-
-
-def remove_layers(viewer: ViewerModel, layers: Sequence[Layer]) -> None:
-    """Remove layers of a viewer, all at once.
-
-    napari 0.9 collects the garbage of the whole program after each removal, which takes tenths of a
-    second once PyTorch is loaded; after a batch, it does so once.
-    """
-    if not layers:
-        return
-    with getattr(viewer.layers, "batched_update", nullcontext)():
-        for layer in layers:
-            viewer.layers.remove(layer)
 
 
 def sample_layers(viewer: Viewer) -> list[Layer]:

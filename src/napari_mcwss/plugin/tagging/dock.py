@@ -32,7 +32,8 @@ from napari_mcwss.plugin.shared.colormaps import prepare_labels
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.layers import SAMPLE, remove_layers, sample_layers
+from napari_mcwss.plugin.shared.layers import SAMPLE, sample_layers
+from napari_mcwss.plugin.shared.removal import remove_layers
 from napari_mcwss.plugin.shared.rows import dock_of, open_dialog, side_by_side, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
 from napari_mcwss.plugin.study.change_study import ChangeStudyDialog

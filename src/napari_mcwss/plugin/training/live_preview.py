@@ -7,10 +7,10 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.layers import (
     hide_preview_layers,
-    remove_layers,
     show_preview_layers,
     study_layers,
 )
+from napari_mcwss.plugin.shared.removal import remove_layers
 from napari_mcwss.plugin.shared.rows import stack
 from napari_mcwss.training.events import Preview
 
