@@ -186,7 +186,9 @@ def test_many_segments_of_slicer_share_a_layer(tmp_path):
     assert np.array_equal(read.voxels(["organ 2"]), labels() == 2)
 
 
-@pytest.mark.parametrize("wrong", [{"Layer": 1}, {"Layer": -1}, {"Layer": "x"}, {"LabelValue": "1.5"}])
+@pytest.mark.parametrize(
+    "wrong", [{"Layer": 1}, {"Layer": -1}, {"Layer": "x"}, {"LabelValue": "1.5"}]
+)
 def test_segments_that_are_not_there_are_named(tmp_path, wrong):
     fields = segment(0, **({"Name": "Liver", "LabelValue": 1, "Layer": 0} | wrong))
     geometry = slicer_file(tmp_path / "anna.seg.nrrd", labels()[None], fields)
