@@ -1,5 +1,7 @@
 """What describes the package to others says what the package itself says."""
 
+import importlib.util
+import re
 import tomllib
 from pathlib import Path
 
@@ -13,9 +15,8 @@ RECIPE = ROOT / "recipes" / "napari-mcwss" / "recipe.yaml"
 RENAMED = {"torch": "pytorch"}
 """Packages that have another name at conda-forge."""
 
-pytestmark = pytest.mark.skipif(not RECIPE.is_file(), reason="tests are run without the recipe")
 
-
+@pytest.mark.skipif(not RECIPE.is_file(), reason="tests are run without the recipe")
 def test_the_recipe_for_conda_needs_what_the_package_needs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     needed = {}
@@ -29,3 +30,41 @@ def test_the_recipe_for_conda_needs_what_the_package_needs():
     assert {one.name: one.specifier for one in run} == needed
     assert python.startswith("python >=")
     assert f">={recipe['context']['python_min']}" == project["requires-python"]
+
+
+def test_readme_leads_to_the_sources_wherever_it_is_shown(monkeypatch):
+    monkeypatch.setenv("PROJECT_REPOSITORY", "someone/napari-mcwss")
+    monkeypatch.setenv("PROJECT_COMMIT", "abc")
+    metadata = _described()
+    text = metadata["readme"]["text"]
+    addresses = re.findall(r"\]\(([^)]*)\)", text)
+    assert [one for one in addresses if not one.startswith("https://")] == []
+    files = "https://raw.githubusercontent.com/someone/napari-mcwss/abc/"
+    pictures = re.findall(rf"!\[[^\]]*\]\({files}(.*)\)", text)
+    assert pictures
+    home = metadata["urls"]["Source"]
+    pages = re.findall(rf"\({home}/blob/abc/([^)]*)\)", text)
+    assert "docs/first_minutes.md" in pages
+    for path in (*pictures, *pages):
+        assert (ROOT / path).is_file()
+
+
+def test_readme_stays_as_it_is_where_nobody_says_where_the_sources_are(monkeypatch):
+    monkeypatch.delenv("PROJECT_REPOSITORY", raising=False)
+    metadata = _described()
+    assert metadata["readme"]["text"] == (ROOT / "README.md").read_text("utf-8")
+    assert "urls" not in metadata
+
+
+def _described():
+    """Return what the build says of the project beside pyproject.toml."""
+    pytest.importorskip("hatchling")
+    script = ROOT / "hatch_build.py"
+    if not script.is_file():
+        pytest.skip("tests are run without the sources")
+    spec = importlib.util.spec_from_file_location("hatch_build", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    metadata = {}
+    module.Addresses(str(ROOT), {}).update(metadata)
+    return metadata
