@@ -1,6 +1,8 @@
 """Models are compared with corrected masks that they have not learnt from."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,3 +65,16 @@ def test_masks_that_a_model_has_learnt_from_do_not_count(segmented_study):
     (found,) = near_corrections(segmented_study)
     assert (found.scans, found.learnt) == (1, 1)
     assert found.dice == pytest.approx(2 / 3)
+
+
+def test_without_corrected_masks_nothing_heavy_is_loaded(phantom_study):
+    # The docks ask for it while a study is opened.
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from napari_mcwss.measurement.corrections import near_corrections\n"
+        "from napari_mcwss.study.study import Study\n"
+        f"near_corrections(Study.open(Path({str(phantom_study.folder)!r})))\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
-from napari_mcwss.model.checkpoint import read_info
 from napari_mcwss.segmentation.corrected import read_corrected, right_scans
-from napari_mcwss.segmentation.results import has_result, load_mask
 from napari_mcwss.study.study import Study
 
 
@@ -66,8 +64,13 @@ def near_corrections(study: Study) -> list[Nearness]:
         right = right_scans(study)
     except McwssError:
         return []
+    if not right:
+        return []
+    # It loads torch, which takes seconds.
+    from napari_mcwss.model.checkpoint import read_info
+
     found = []
-    for model in study.model_names() if right else ():
+    for model in study.model_names():
         try:
             trusted = read_info(study.model_folder(model)).trusted_scans
         except McwssError:
@@ -81,6 +84,8 @@ def near_corrections(study: Study) -> list[Nearness]:
 
 def _dice(study: Study, model: str, scan: str) -> float | None:
     """Return the mean Dice over the classes that either mask holds; None if there are none."""
+    from napari_mcwss.segmentation.results import has_result, load_mask
+
     try:
         corrected = read_corrected(study, scan)
         if corrected is None or not has_result(study, model, scan):

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 
+from napari_mcwss.measurement.corrections import Nearness, near_corrections
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.note import Note
 
 if TYPE_CHECKING:
-    from napari_mcwss.measurement.corrections import Nearness
     from napari_mcwss.study.study import Study
 
 
@@ -43,7 +43,7 @@ class WhatCorrectionsBought(Note):
             self._comparison.forget()
             self.clear()
         else:
-            self._comparison.ask(lambda: _near(study))
+            self._comparison.ask(lambda: near_corrections(study))
 
     def _compare_if_right(self) -> None:
         if self._correcting.right:
@@ -55,13 +55,6 @@ class WhatCorrectionsBought(Note):
             self._known = now
             self.compare()
 
-    def _show(self, found: "list[Nearness]") -> None:
+    def _show(self, found: list[Nearness]) -> None:
         listed = ", ".join(map(str, found))
         self.setText(f"Dice on corrected masks not learnt from: {listed}" if found else "")
-
-
-def _near(study: "Study") -> "list[Nearness]":
-    # It loads torch, which takes seconds.
-    from napari_mcwss.measurement.corrections import near_corrections
-
-    return near_corrections(study)
