@@ -61,6 +61,11 @@ BENCHMARKS = {
     "share": Benchmark(
         "slow_share.py", ("plugin/session/*.py", "plugin/tagging/dock.py", "plugin/worklist/*.py")
     ),
+    "startup": Benchmark(
+        "startup.py",
+        ("__init__.py", "plugin/launch.py", "plugin/session/session.py", "plugin/*/dock.py"),
+        ("--repeats", "3"),
+    ),
     "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
 }
 
