@@ -66,6 +66,18 @@ BENCHMARKS = {
         ("__init__.py", "plugin/launch.py", "plugin/session/session.py", "plugin/*/dock.py"),
         ("--repeats", "3"),
     ),
+    "encoding": Benchmark(
+        "encoding.py",
+        (
+            "model/heads.py",
+            "model/encoders/*.py",
+            "model/presets/features.py",
+            "training/features/store.py",
+            "training/features/fit.py",
+            "training/features/steps.py",
+        ),
+        window=False,
+    ),
     "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
 }
 
