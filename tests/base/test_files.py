@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_mcwss.base import files
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line, remove_leftovers, replacing
 
@@ -163,6 +164,15 @@ class TestLeftovers:
         old = self.make(tmp_path, ".0a1b2c3d-mask.nii.gz", 2)
         write(tmp_path / "file", "new")
         assert not old.exists()
+
+    def test_a_folder_of_many_files_is_not_looked_through_at_each_write(
+        self, tmp_path, monkeypatch
+    ):
+        looked = []
+        monkeypatch.setattr(files, "remove_leftovers", looked.append)
+        for number in range(3):
+            write(tmp_path / f"file{number}", "new")
+        assert looked == [tmp_path]
 
     def test_a_folder_that_is_gone_or_not_readable_is_no_error(self, tmp_path):
         remove_leftovers(tmp_path / "gone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import secrets
@@ -22,6 +23,9 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
 
 _LEFT_OVER = 24 * 60 * 60
 """Seconds after which no program writes a temporary file any longer."""
+
+_LOOKED_THROUGH: dict[Path, float] = {}
+"""When `replacing` has looked for such files, by folder: in one of many files it takes a while."""
 
 
 def is_there(path: Path) -> bool:
@@ -69,7 +73,7 @@ def replacing(path: Path, *, parents: bool = False) -> Iterator[Path]:
     # Without `parents`, the folder is one of ours.
     if not parents:
         refuse_link_out(path, path.parent)
-        remove_leftovers(target.parent)
+        _remove_leftovers_daily(target.parent)
     try:
         _make_lasting(target.parent, parents=parents)
         try:
@@ -91,6 +95,13 @@ def remove_leftovers(folder: Path) -> None:
         for entry in entries:
             if _TEMPORARY.match(entry.name) and time.time() - entry.stat().st_mtime > _LEFT_OVER:
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def _remove_leftovers_daily(folder: Path) -> None:
+    now = time.monotonic()
+    if now - _LOOKED_THROUGH.get(folder, -math.inf) > _LEFT_OVER:
+        _LOOKED_THROUGH[folder] = now
+        remove_leftovers(folder)
 
 
 def append_line(path: Path, line: str, above: Path | None = None) -> int:

@@ -13,6 +13,9 @@ from napari_mcwss.study.description import ClassSpec, Description, gone
 from napari_mcwss.study.layout import STUDY_FILE, StudyLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_mcwss.study.description import ScanEntry
     from napari_mcwss.tags.class_names import ClassNames
 
 
@@ -23,6 +26,7 @@ class DescribedStudy(StudyLayout):
         super().__init__(folder)
         self._description = description
         self._stamp: tuple[int, ...] | None = None
+        self._by_name: tuple[Sequence[ScanEntry], Mapping[str, ScanEntry]] = ((), {})
 
     def check_there(self) -> None:
         """Refuse to go on where the study is gone, or does not have what this object knows.
@@ -139,12 +143,21 @@ class DescribedStudy(StudyLayout):
         >>> [file.name for file in study.files("pat0001")]
         ['t1c.nii.gz', 'flair.nii.gz']
         """
-        for entry in self._description.scans:
-            if entry.name == scan:
-                return tuple(Path(os.path.normpath(self.folder / file)) for file in entry.files)
-        raise McwssError(
-            f"no scan {scan!r} in this study: expected {', '.join(self.scan_names) or 'none'}"
-        )
+        entry = self._entries().get(scan)
+        if entry is None:
+            raise McwssError(
+                f"no scan {scan!r} in this study: expected {', '.join(self.scan_names) or 'none'}"
+            )
+        return tuple(Path(os.path.normpath(self.folder / file)) for file in entry.files)
+
+    def _entries(self) -> Mapping[str, ScanEntry]:
+        """Return the scans by name, which are looked up once for each of thousands."""
+        scans, entries = self._by_name
+        if scans is not self._description.scans:
+            scans = self._description.scans
+            entries = {entry.name: entry for entry in scans}
+            self._by_name = scans, entries
+        return entries
 
     def missing_scans(self) -> tuple[str, ...]:
         """Return the names of scans of which a file is missing, as after a move.
