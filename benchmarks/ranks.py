@@ -18,15 +18,20 @@ import tempfile
 from pathlib import Path
 
 from napari_mcwss.scans.finding import find_scans
-from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
+from napari_mcwss.scans.phantom import (
+    PHANTOM_CHANNELS,
+    PHANTOM_CLASSES,
+    PHANTOM_SIZE,
+    write_phantom,
+)
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.importing import tags_from_mask
 
 
-def make_study(folder: Path) -> Study:
-    """Make a tagged study of phantoms."""
-    write_phantom(folder / "scans", scans=2)
+def make_study(folder: Path, scans: int = 2, size: tuple[int, int, int] = PHANTOM_SIZE) -> Study:
+    """Make a tagged study of phantoms, of so many voxels in z, y, x."""
+    write_phantom(folder / "scans", scans=scans, size=size)
     study = Study.create(
         folder / "study",
         scans=find_scans(folder / "scans", PHANTOM_CHANNELS),
@@ -69,17 +74,24 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--epochs", type=int, default=3, help="of the long run; the short has one")
     parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--side", type=int, default=160, help="pixels of a slice's side")
     options = parser.parse_args()
     print("| processes of one thread | slices per second | processor time per slice | load |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:
-        study = make_study(Path(temporary))
+        study = make_study(Path(temporary), size=(16, options.side, options.side))
+        speeds = []
         for ranks in options.ranks:
             _, short, slices = trained(study, ranks, 1, options.width)
             speed, long, _ = trained(study, ranks, options.epochs, options.width)
             each = 1000 * (long - short) / (slices * (options.epochs - 1))
             load = os.getloadavg()[0]
             print(f"| {ranks} | {speed:.1f} | {each:.0f} ms | {load:.1f} |", flush=True)
+            speeds.append(speed)
+        ratio = speeds[-1] / speeds[0]
+        print(
+            f"- {options.ranks[-1]} processes are {ratio:.2f} times as fast as {options.ranks[0]}."
+        )
 
 
 if __name__ == "__main__":

@@ -66,6 +66,24 @@ BENCHMARKS = {
         ("__init__.py", "plugin/launch.py", "plugin/session/session.py", "plugin/*/dock.py"),
         ("--repeats", "3"),
     ),
+    "pipeline": Benchmark(
+        "pipeline.py", ("training/data/*.py", "scans/reading.py", "model/inputs.py"), window=False
+    ),
+    "many scans": Benchmark(
+        "many_scans.py",
+        (
+            "base/files.py",
+            "study/study.py",
+            "study/described.py",
+            "study/description.py",
+            "tags/store.py",
+            "tags/scan_tags.py",
+            "tags/journal.py",
+            "segmentation/batch.py",
+            "segmentation/results.py",
+        ),
+        window=False,
+    ),
     "encoding": Benchmark(
         "encoding.py",
         (
