@@ -69,6 +69,11 @@ BENCHMARKS = {
     "pipeline": Benchmark(
         "pipeline.py", ("training/data/*.py", "scans/reading.py", "model/inputs.py"), window=False
     ),
+    "growth": Benchmark(
+        "growth.py",
+        (*PREDICTION, "segmentation/segment.py", "scans/reading.py", "scans/writing.py"),
+        window=False,
+    ),
     "many scans": Benchmark(
         "many_scans.py",
         (
