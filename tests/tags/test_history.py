@@ -1,6 +1,7 @@
 """Steps are taken back and done again, over scans and restarts, exactly."""
 
 import itertools
+import json
 import shutil
 import threading
 import time
@@ -257,3 +258,29 @@ def test_another_thread_waits_with_its_change_until_a_step_is_taken_back(book, m
     compacting.join(30)
     assert order == ["undone a", "undone b", "undone c", "compacted a"]
     assert (book.read("a").values == Tag.UNKNOWN).all()
+
+
+def test_a_step_whose_changes_are_damaged_is_passed_over(tmp_path, book):
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.change("b", 1, "ED", Tag.PRESENT)
+    journal = journal_of(tmp_path / "tags", "b").path
+    journal.write_text(journal.read_text().replace('"ED", 1', '"ED", "?"'))
+    book = opened(tmp_path)
+    with pytest.warns(UserWarning, match=r"b\.jsonl', line 1 is not a change of a tag"):
+        step = book.undo()
+    assert set(step.changes) == {"a"}
+    assert book.to_undo is None
+
+
+@pytest.mark.parametrize("reader", ["A", 'Dr ], "step": 1'])
+def test_steps_are_known_whatever_the_order_of_their_fields(tmp_path, book, reader):
+    book.reader = reader
+    book.change("a", 0, "TC", Tag.PRESENT)
+    book.change("a", 0, "TC", Tag.ABSENT)
+    journal = journal_of(tmp_path / "tags", "a").path
+    first, second = map(json.loads, journal.read_text().splitlines())
+    turned = dict(reversed(first.items()))
+    journal.write_text("".join(json.dumps(line) + "\n" for line in (turned, second)))
+    book = opened(tmp_path)
+    assert [book.undo().number, book.undo().number] == [second["step"], first["step"]]
+    assert book.read("a").get(0, "TC") == Tag.UNKNOWN

@@ -294,3 +294,18 @@ def test_a_csv_file_that_is_edited_to_what_it_was_counts(store, tmp_path):
     ScanTags(tmp_path, "a", 3, ClassNames(CLASSES)).compact()
     TagTable.empty(3, CLASSES).write_csv(tmp_path / "a.csv")
     assert store.read().values.tolist() == [[-1, -1]] * 3
+
+
+def test_tags_that_another_thread_changes_while_they_are_read_are_remembered(store, monkeypatch):
+    from_csv = TagTable.from_csv
+
+    def change_meanwhile(*arguments: object) -> TagTable:
+        monkeypatch.setattr(TagTable, "from_csv", from_csv)
+        store.apply([Change(2, "TC", Tag.PRESENT, Tag.UNKNOWN)])
+        return from_csv(*arguments)
+
+    store.apply([Change(1, "TC", Tag.PRESENT, Tag.UNKNOWN)])
+    store.compact()
+    monkeypatch.setattr(TagTable, "from_csv", change_meanwhile)
+    store.read()
+    assert store.remembered.get(2, "TC") == Tag.PRESENT

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import append_line
@@ -47,6 +48,29 @@ class Edit:
     step: int = 0
     undoes: int = 0
     redoes: int = 0
+
+
+class StoredEdit:
+    """An edit in a journal, whose changes are read when they are needed.
+
+    Attributes
+    ----------
+    step, undoes, redoes : int
+        As in `Edit`.
+    """
+
+    def __init__(self, journal: Journal, number: int, line: str) -> None:
+        self._journal, self._number, self._line = journal, number, line
+        fields = _fields_after_changes(line)
+        self.step, self.undoes, self.redoes = (
+            whole_number(fields.get(name, 0)) for name in ("step", "undoes", "redoes")
+        )
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The changes; none, with a UserWarning, if they cannot be read."""
+        edit = self._journal.edit(self._number, self._line)
+        return edit.changes if edit else ()
 
 
 class Journal:
@@ -141,7 +165,7 @@ class Journal:
         content : bytes
             What `read` returned.
         start : int, optional
-            Number of bytes that were applied before, if `is_extended` allows that.
+            Number of bytes that were applied before, if `Seen.is_extended_by` allows that.
         """
         for number, line in _pending_lines(content, start):
             try:
@@ -159,15 +183,33 @@ class Journal:
 
         Lines that are no edit are skipped with a UserWarning.
         """
-        edits = []
-        for number, line in _lines(0, self.read()):
-            if line.startswith(_COMPACTED):
-                continue
+        found = (self.edit(number, line) for number, line in self._edit_lines())
+        return [edit for edit in found if edit]
+
+    def steps(self) -> list[StoredEdit]:
+        """List all edits that belong to a step, the oldest first, without reading their changes.
+
+        Lines that are no edit are skipped with a UserWarning.
+        """
+        found = []
+        for number, line in self._edit_lines():
             try:
-                edits.append(self._edit(line))
-            except (ValueError, TypeError, KeyError):
+                found.append(StoredEdit(self, number, line))
+            except (ValueError, TypeError, KeyError, AttributeError):
                 self._warn(number, line)
-        return edits
+        return [edit for edit in found if edit.step]
+
+    def edit(self, number: int, line: str) -> Edit | None:
+        """Read a line of the file; None, with a UserWarning, if it is no edit."""
+        try:
+            return self._edit(line)
+        except (ValueError, TypeError, KeyError):
+            self._warn(number, line)
+            return None
+
+    def _edit_lines(self) -> Iterator[tuple[int, str]]:
+        lines = _lines(0, self.read())
+        return ((number, line) for number, line in lines if not line.startswith(_COMPACTED))
 
     def mark_compacted(self, size: int) -> None:
         """Append a line which says that the csv file holds so many bytes of the journal."""
@@ -201,16 +243,46 @@ class Journal:
         )
 
 
+def _fields_after_changes(line: str) -> dict[str, Any]:
+    """Return the fields of an edit but its changes, thousands of which take long to read."""
+    _, found, rest = line.rpartition('], "')
+    if found:
+        fields: dict[str, Any] = parse_json('{"' + rest)
+        if "step" in fields:
+            return fields
+    # Another program may have written it: fields have no order.
+    content: dict[str, Any] = parse_json(line)
+    return content
+
+
 def has_pending(content: bytes) -> bool:
     """Return whether a journal's content holds edits that the csv file may not hold."""
     return any(line.strip() for _, line in _pending_lines(content))
 
 
-def is_extended(before: bytes, now: bytes) -> bool:
-    """Return whether nothing but whole edits, or nothing, was added to a journal's content."""
-    if not now.startswith(before) or not before.endswith(b"\n"):
-        return False
-    return _COMPACTED.encode() not in now[len(before) :]
+@dataclass(frozen=True)
+class Seen:
+    """What a journal held when it was read, without a copy of it: studies have thousands."""
+
+    size: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, content: bytes) -> Seen:
+        """Remember a content."""
+        return cls(len(content), content_digest(content))
+
+    def is_extended_by(self, content: bytes) -> bool:
+        """Return whether nothing but whole edits, or nothing, was added since."""
+        before, added = content[: self.size], content[self.size :]
+        if (before and not before.endswith(b"\n")) or self != Seen.of(before):
+            return False
+        return _COMPACTED.encode() not in added
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return bytes that tell a content from all others."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 # Fields of an edit, beside changes and time, that a line holds where they are not empty.

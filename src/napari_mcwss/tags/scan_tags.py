@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.reading import file_bytes
 from napari_mcwss.tags.changes import Change, changes_between, with_changes
-from napari_mcwss.tags.journal import Edit, Journal, has_pending, is_extended
+from napari_mcwss.tags.journal import Edit, Journal, Seen, content_digest, has_pending
 from napari_mcwss.tags.table import TagTable
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def journal_of(folder: Path, scan: str, classes: ClassNames | None = None) -> Jo
 
 @dataclass(frozen=True)
 class _Read:
-    """Contents of the two files, and the tags of all stored classes that they hold."""
+    """What the two files held, and the tags of all stored classes in them."""
 
     compacted: bytes | None
-    journal: bytes
+    journal: Seen
     table: TagTable
 
 
@@ -88,23 +88,27 @@ class ScanTags:
 
     def _read_all(self) -> TagTable:
         """Return a copy of the tags of all stored classes."""
+        known = self._known
         while True:
             journal = self._journal.read()
             compacted = self._read_csv()
             # Another program may have compacted the edits in between.
             if not has_pending(journal) or self._journal.read() == journal:
                 break
-        last = self._last
-        if last is not None and last.compacted == compacted and is_extended(last.journal, journal):
+        last, digest = self._last, None if compacted is None else content_digest(compacted)
+        if last and last.compacted == digest and last.journal.is_extended_by(journal):
             table = last.table.copy()
-            self._journal.replay(table, journal, start=len(last.journal))
+            self._journal.replay(table, journal, start=last.journal.size)
         else:
             table = TagTable.empty(self.size[0], self.size[1].stored)
             if compacted is not None:
                 table = TagTable.from_csv(compacted, self._csv, *self.size)
             self._journal.replay(table, journal)
-        self._known = table.copy()
-        self._last = _Read(compacted, journal, self._known)
+        copy = table.copy()
+        self._last = _Read(digest, Seen.of(journal), copy)
+        # Another thread may have changed tags since the files were read.
+        if self._known is known:
+            self._known = copy
         return table
 
     def _read_csv(self) -> bytes | None:

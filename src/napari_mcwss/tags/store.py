@@ -109,7 +109,8 @@ class TagStore:
         self.folder = study.folder / "tags"
         self._index = study
         self._steps: UndoHistory | None = None
-        self._latest: ScanTags | None = None
+        # Kept, so that neither a keystroke nor another look at all scans parses files again.
+        self._scans: dict[str, ScanTags] = {}
         # The scan that has not been changed since it was compacted.
         self._compacted: str | None = None
         self._writing = RLock()
@@ -237,14 +238,12 @@ class TagStore:
     @property
     def to_undo(self) -> UndoStep | None:
         """The step that `undo` undoes, if any."""
-        done = self._history().done
-        return done[-1] if done else None
+        return self._history().to_undo
 
     @property
     def to_redo(self) -> UndoStep | None:
         """The step that `redo` redoes, if any."""
-        undone = self._history().undone
-        return undone[-1] if undone else None
+        return self._history().to_redo
 
     def undo(self) -> UndoStep | None:
         """Undo the latest step, if any, except for tags that were changed elsewhere since then.
@@ -310,26 +309,21 @@ class TagStore:
             self._index.check_there()
             # Journals are read without the scans: the images of one may be missing.
             classes = self._index.known_classes
-            self._steps = UndoHistory(
-                {
-                    scan: [
-                        _of_shown(edit, classes)
-                        for edit in journal_of(self.folder, scan, classes).edits()
-                    ]
-                    for scan in self._index.scan_names
-                }
-            )
+            names = self._index.scan_names
+            edits = {scan: journal_of(self.folder, scan, classes).steps() for scan in names}
+            self._steps = UndoHistory(edits, classes.shown)
         return self._steps
 
     def forget_history(self) -> None:
         """Read all journals again at the next undo, as after a class was removed."""
-        self._steps = self._latest = self._compacted = None
+        self._steps = self._compacted = None
+        self._scans.clear()
 
     def _edit(self, *, undoes: int = 0, redoes: int = 0) -> Edit:
         # Clocks are set back, and are coarse: the journals hold the number of the latest step.
         with suppress(McwssError):
             self._history()
-        number = (self._steps or UndoHistory({})).next_number()
+        number = (self._steps or UndoHistory({}, ())).next_number()
         return Edit((), reader=self.reader, step=number, undoes=undoes, redoes=redoes)
 
     def _add_step(self, edits: Iterable[tuple[str, Edit | None]]) -> None:
@@ -347,10 +341,10 @@ class TagStore:
                 )
 
     def _store(self, scan: str) -> ScanTags:
-        latest, size = self._latest, (self._index.slices(scan), self._index.known_classes)
-        if latest is not None and (latest.scan, latest.size) == (scan, size):
-            return latest
-        return ScanTags(self.folder, scan, *size)
+        known, size = self._scans.get(scan), (self._index.slices(scan), self._index.known_classes)
+        if known is None or known.size != size:
+            known = self._scans[scan] = ScanTags(self.folder, scan, *size)
+        return known
 
     def _keep_lock(self, written: Sequence[object]) -> None:
         """Refuse to go on if another program has got the lock since the first of many scans."""
@@ -358,12 +352,5 @@ class TagStore:
             self.lock.verify()
 
     def _store_to_change(self, scan: str) -> ScanTags:
-        # Kept, so that a keystroke need not parse the files again.
-        self._latest, self._compacted = self._store(scan), None
-        return self._latest
-
-
-def _of_shown(edit: Edit, classes: ClassNames) -> Edit:
-    """Leave out changes of removed classes: nobody would see them undone."""
-    shown = {*classes.shown}
-    return replace(edit, changes=tuple(c for c in edit.changes if c.class_name in shown))
+        self._compacted = None
+        return self._store(scan)

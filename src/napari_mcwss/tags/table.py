@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -201,12 +202,16 @@ class TagTable:
             )
         table = cls.empty(slices, classes.stored)
         columns = [table.classes.index(name) for name in names]
+        found: list[list[Tag]] = [[]] * slices
         missing = set(range(slices))
+        # Few cells differ, and studies have hundreds of thousands.
+        plain = {cell: whole_text(cell) for cell in set(chain.from_iterable(rows))}
         for row in rows:
-            slice_text, *cells = map(whole_text, row)
-            # Spreadsheets leave out empty cells at the end of a row, or add some.
-            cells = _filled(cells)
-            cells += [""] * (len(names) - len(cells))
+            slice_text, *cells = [plain[cell] for cell in row]
+            if len(cells) != len(names):
+                # Spreadsheets leave out empty cells at the end of a row, or add some.
+                cells = _filled(cells)
+                cells += [""] * (len(names) - len(cells))
             # Python refuses to convert thousands of digits.
             index = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
             if index not in missing:
@@ -220,7 +225,8 @@ class TagTable:
                     f"'{path}' has {','.join(cells)!r} in slice {slice_text}: expected for each "
                     f"class 1 (present), 0 (absent) or nothing (unknown): {_MEND}"
                 )
-            table.values[index, columns] = [_CELLS[cell] for cell in cells]
+            found[index] = [_CELLS[cell] for cell in cells]
+        table.values[:, columns] = found
         return table
 
     def _place(self, slice_index: int, class_name: str) -> tuple[int, int]:
