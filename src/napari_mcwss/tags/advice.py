@@ -61,17 +61,18 @@ def level_area(tags: Tags, index: int) -> float:
     float
         Area under the ROC curve, 0..1; 0.5 (chance) where it cannot be measured.
     """
-    present, absent = (_counts(tags, index, tag) for tag in (1, 0))
-    scores, truths = [], []
-    for row, values in enumerate(tags.values()):
-        others_present = present.sum(0) - present[row]
-        others_absent = absent.sum(0) - absent[row]
-        # Add one slice of each tag: levels that no other scan has tagged then get 0.5.
-        share = (others_present + 1) / (others_present + others_absent + 2)
-        known = values[:, index] != -1
-        scores.append(share[_levels(len(values))[known]])
-        truths.append(values[known, index] == 1)
-    return _area(np.concatenate(scores), np.concatenate(truths))
+    lengths = [len(values) for values in tags.values()]
+    scans = np.repeat(np.arange(len(lengths)), lengths)
+    levels = np.concatenate([np.arange(length) * LEVELS // length for length in lengths])
+    column = np.concatenate([values[:, index] for values in tags.values()])
+    count = np.zeros((2, len(lengths), LEVELS), np.intp)
+    for tag in (0, 1):
+        np.add.at(count[tag], (scans[column == tag], levels[column == tag]), 1)
+    absent, present = count.sum(1, keepdims=True) - count
+    # Add one slice of each tag: levels that no other scan has tagged then get 0.5.
+    share = (present + 1) / (present + absent + 2)
+    known = column != -1
+    return _area(share[scans, levels][known], column[known] == 1)
 
 
 def _few(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
@@ -131,20 +132,6 @@ def _level(tags: Tags, classes: Sequence[str]) -> Iterator[str]:
                 "model will mistake normal anatomy of that level for it. Tag slices of that level "
                 "without it, or refine with a few corrected masks"
             )
-
-
-def _levels(slices: int) -> NDArray[np.intp]:
-    return np.arange(slices) * LEVELS // slices
-
-
-def _counts(tags: Tags, index: int, tag: int) -> NDArray[np.intp]:
-    """Count the slices of each scan and level that have a tag: ``(scans, LEVELS)``."""
-    return np.stack(
-        [
-            np.bincount(_levels(len(values))[values[:, index] == tag], minlength=LEVELS)
-            for values in tags.values()
-        ]
-    )
 
 
 def _area(scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:

@@ -296,6 +296,7 @@ class TaggingDock(Dock):
     def _reading_ended(self) -> None:
         # A scan that could not be read is not on screen, and must not stay selected.
         self.scans.select(self.session.scan)
+        self.scans.count_tags()
         self._refresh()
         self.settled.emit()
 
@@ -309,12 +310,18 @@ class TaggingDock(Dock):
         self.slices.set_classes(() if study is None else study.classes)
         self.slices.note_reader()
         self.lost.show_study(study)
-        self.scans.show_study(study)
-        self.scans.select(self.session.scan)
+        self._list_scans()
         self._refresh()
+
+    def _list_scans(self) -> None:
+        self.scans.show_study(self.session.study)
+        self.scans.select(self.session.scan)
+        if self.session.scan is not None:
+            self.scans.count_tags()
 
     def _scan_changed(self, scan: str) -> None:
         self.scans.select(scan)
+        self.scans.count_tags()
         self.slices.forget_range()
         requested, self._requested = self._requested, None
         if requested is not None and requested[0] == scan:
@@ -329,7 +336,7 @@ class TaggingDock(Dock):
 
     def _lost_found(self) -> None:
         study = self.session.study
-        self.scans.show_study(study)
+        self._list_scans()
         if study is not None and self.session.scan is None:
             self._reading.read(study, self.session.order.names[0])
 

@@ -60,7 +60,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._rereading = Latest(self, "count of tags")
         self._rereading.answered.connect(self._take_reread)
         self._counting = Background(self)
-        self._outdated = False
+        self._outdated = self._begun = False
         self._counting.event_received.connect(self._take_count)
         self._counting.ended.connect(self._counted)
         self.currentItemChanged.connect(self._choose)
@@ -76,7 +76,7 @@ class ScanList(QListWidget):  # type: ignore[misc]
         return QSize(100, self.sizeHint().height())
 
     def show_study(self, study: Study | None) -> None:
-        """List a study's scans and count their tags."""
+        """List a study's scans, whose tags `count_tags` counts."""
         self._study = study
         self._names = study.scan_names if study else ()
         self.tables.clear()
@@ -86,10 +86,19 @@ class ScanList(QListWidget):  # type: ignore[misc]
         self._list()
         # Also a count of the same scans: the tags may have changed since it has read them.
         self._outdated = self._counting.running
-        if self._outdated:
-            self._counting.cancel()
-        else:
-            self._count()
+        self._counting.cancel()
+        self._begun = False
+
+    def count_tags(self) -> None:
+        """Count the tags of the study, unless that has begun.
+
+        Not at once: a count of hundreds of scans would hold up the first one that is shown.
+        """
+        if self._study is None or self._begun:
+            return
+        self._begun = True
+        if not self._counting.running:
+            self._start()
 
     def select(self, scan: str | None) -> None:
         """Select a scan, or none, without `scan_chosen`."""
@@ -156,10 +165,10 @@ class ScanList(QListWidget):  # type: ignore[misc]
         if item is not None:
             self.scan_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
 
-    def _count(self) -> None:
-        if self._study is not None:
-            events = partial(_read_in_turn, self._study, self._names)
-            self._counting.start(Job("count of tags", events))
+    def _start(self) -> None:
+        assert self._study is not None
+        events = partial(_read_in_turn, self._study, self._names)
+        self._counting.start(Job("count of tags", events))
 
     def _take_count(self, read: list[Read]) -> None:
         if self._outdated:
@@ -174,11 +183,12 @@ class ScanList(QListWidget):  # type: ignore[misc]
                 self._take(scan, table)
 
     def _counted(self, _: JobOutcome) -> None:
-        if self._outdated:
-            self._outdated = False
-            self._count()
-        else:
+        if not self._outdated:
             self.tables_changed.emit()
+            return
+        self._outdated = False
+        if self._begun and self._study is not None:
+            self._start()
 
     def _take_reread(self, read: list[Read]) -> None:
         for study, scan, table in read:

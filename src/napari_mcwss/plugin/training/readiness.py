@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 REST = 250
 """Milliseconds without a change of tags before they are looked at, to skip single keystrokes."""
 
+FIRST = 3000
+"""The same while no scan is on screen: the first one is shown sooner if nothing else is read."""
+
 MOST = 3
 """Most weaknesses that are listed; the Tagging dock lists all."""
 
@@ -45,10 +48,12 @@ class Readiness(Note):
         self._looking = Latest(self, "look at the tags")
         self._looking.answered.connect(self._take)
         self._looking.failed.connect(self._forget)
-        self._rest = QTimer(self, singleShot=True, interval=REST)
+        self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(self._look)
         connect_until_destroyed(self, self._study_changed, session.study_changed)
-        connect_until_destroyed(self, self._tags_changed, session.tags_changed)
+        connect_until_destroyed(
+            self, self._tags_changed, session.tags_changed, session.scan_changed
+        )
         self._study_changed()
 
     def _study_changed(self) -> None:
@@ -56,7 +61,7 @@ class Readiness(Note):
         self._tags_changed()
 
     def _tags_changed(self, *_: object) -> None:
-        self._rest.start()
+        self._rest.start(FIRST if self._session.scan is None else REST)
 
     def _forget(self) -> None:
         self._looking.forget()
