@@ -81,7 +81,7 @@ def test_a_scan_whose_folder_has_no_name_of_a_scan_is_added_once_and_found_again
     scans = tagged_study.files("phantom02")[0].parent.parent
     folder = tagged_study.folder
     (scans / "phantom02").rename(scans / "O'Brien, Seán (2)")
-    for expected in ("1 scans added, 5 in all", "0 scans added, 5 in all"):
+    for expected in ("1 scan added, 5 in all", "0 scans added, 5 in all"):
         code, out, _ = run("scans", "add", folder, scans)
         assert (code, expected in out) == (0, True)
     elsewhere = scans.rename(scans.with_name("elsewhere"))

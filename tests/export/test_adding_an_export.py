@@ -27,7 +27,7 @@ def test_a_new_export_runs_with_its_options(segmented_study, tmp_path, options, 
     count = np.count_nonzero(load_mask(study, "model-1", name) == label)
     assert count > 0
     assert out.read_text() == f"{name} {count}\n"
-    assert said.endswith("1 scans")
+    assert said.endswith("1 scan")
 
 
 def test_every_export_is_a_command_and_none_other():

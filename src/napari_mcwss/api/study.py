@@ -11,6 +11,7 @@ from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.api.segmenting import SegmentingStudy
 from napari_mcwss.api.study_html import study_html
 from napari_mcwss.api.training import training_events
+from napari_mcwss.base.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -273,7 +274,7 @@ class Study(SegmentingStudy):
 
     def __repr__(self) -> str:
         return (
-            f"<Study {self.folder.name}: {len(self.scan_names)} scans, channels "
+            f"<Study {self.folder.name}: {counted(len(self.scan_names), 'scan')}, channels "
             f"{', '.join(self.channels)}, classes {', '.join(self.class_names)}>"
         )
 

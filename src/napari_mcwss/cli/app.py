@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
-from napari_mcwss.base.text import names_in, names_text, printable
+from napari_mcwss.base.text import counted, names_in, names_text, printable
 from napari_mcwss.base.version import __version__
 from napari_mcwss.cli.changes import classes_app, rename_study, scans_app
 from napari_mcwss.cli.encoders import encoders
@@ -198,8 +198,8 @@ def new(
     found = find_stacks(scans) if stacks else scans
     made = Study.create(study, scans=found, channels=names, classes=classes)
     typer.echo(
-        f"{made.folder}: {len(made.scan_names)} scans, channels {', '.join(made.channels)}, "
-        f"classes {', '.join(made.class_names)}"
+        f"{made.folder}: {counted(len(made.scan_names), 'scan')}, "
+        f"channels {', '.join(made.channels)}, classes {', '.join(made.class_names)}"
     )
 
 

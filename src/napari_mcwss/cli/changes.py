@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from napari_mcwss.base.errors import McwssError, first_problem
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import counted, names_in
 from napari_mcwss.cli.options import Stacks, StudyFolder, assignment, refuse_joined
 from napari_mcwss.scans.finding import find_chosen
 from napari_mcwss.study.study import ClassSpec, Study
@@ -105,7 +105,9 @@ def add_scans(
     there = {opened.files(name) for name in opened.scan_names}
     new = {name: files for name, files in found.items() if (*files,) not in there}
     opened.add_scans(new)
-    typer.echo(f"{opened.folder}: {len(new)} scans added, {len(opened.scan_names)} in all")
+    typer.echo(
+        f"{opened.folder}: {counted(len(new), 'scan')} added, {len(opened.scan_names)} in all"
+    )
 
 
 @scans_app.command("remove", epilog="Example: napari-mcwss scans remove my-study pat0001,pat0002")
@@ -117,7 +119,9 @@ def remove_scans(
     opened = _to_change(study)
     names = names_in(scans)
     opened.remove_scans(names)
-    typer.echo(f"{opened.folder}: {len(names)} scans removed, {len(opened.scan_names)} left")
+    typer.echo(
+        f"{opened.folder}: {counted(len(names), 'scan')} removed, {len(opened.scan_names)} left"
+    )
 
 
 def rename_study(

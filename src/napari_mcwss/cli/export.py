@@ -9,7 +9,7 @@ import typer
 
 from napari_mcwss.api.exporting import refuse_left_out, run_export
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import counted, names_in
 from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping, unions
 from napari_mcwss.export.kind import ExportKind
 from napari_mcwss.export.registry import EXPORTS
@@ -63,7 +63,7 @@ def command_of(kind: ExportKind) -> Callable[..., None]:
         if kind.identity:
             typer.echo(kind.identity, err=True)
         left_out = run_export(kind.name, opened, model, names, out, options)
-        typer.echo(f"{out}: {len(names) - len(left_out)} scans")
+        typer.echo(f"{out}: {counted(len(names) - len(left_out), 'scan')}")
         refuse_left_out(left_out, names)
 
     command.__doc__ = kind.description

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_mcwss.api.progress import progress_bar
+from napari_mcwss.base.text import counted
 from napari_mcwss.cli.options import Map, Masks, Scans, StudyFolder, chosen, mapping
 from napari_mcwss.study.study import Study
 from napari_mcwss.study.tag_exchange import (
@@ -68,7 +69,7 @@ def tags_from_masks(
     for name in names:
         table = opened.tags.read(name)
         counts = (f"{c} {table.count(c)[Tag.PRESENT]}" for c in opened.class_names)
-        typer.echo(f"{name}: {len(table.values)} slices, present: {', '.join(counts)}")
+        typer.echo(f"{name}: {counted(len(table.values), 'slice')}, present: {', '.join(counts)}")
 
 
 @tags_app.command(
@@ -97,8 +98,8 @@ def import_tags(
     plan = plan_import(opened, files)
     conflicts, counts = plan.conflicts, plan.counts()
     typer.echo(
-        f"{len(plan.imported)} scans: {counts.new} new tags, {len(conflicts)} conflicting, "
-        f"{counts.unchanged} the same"
+        f"{counted(len(plan.imported), 'scan')}: {counted(counts.new, 'new tag')}, "
+        f"{len(conflicts)} conflicting, {counts.unchanged} the same"
     )
     for conflict in conflicts[:EXAMPLES]:
         typer.echo(f"  {conflict}")

@@ -14,6 +14,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.reading import file_bytes
+from napari_mcwss.base.text import counted
 from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.csv_text import table_text, whole_text
 
@@ -197,8 +198,8 @@ class TagTable:
             )
         if len(rows) != slices:
             raise McwssError(
-                f"'{path}' has {len(rows)} slices, its scan {slices}: expected a row for each: "
-                f"{_MEND}"
+                f"'{path}' has {counted(len(rows), 'slice')}, its scan {slices}: expected a row "
+                f"for each: {_MEND}"
             )
         table = cls.empty(slices, classes.stored)
         columns = [table.classes.index(name) for name in names]

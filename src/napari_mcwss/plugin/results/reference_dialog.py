@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import ok_cancel, side_by_side, stack
@@ -90,7 +91,7 @@ class ReferenceDialog(QDialog):  # type: ignore[misc]
                 self._study, self._model, masks, mapping, rules=self._settings
             ):
                 measured[scan] = dice
-                yield f"Measured {len(measured)} scans …"
+                yield f"Measured {counted(len(measured), 'scan')} …"
         except McwssError as error:
             # The dialog tells it: a notification would lie behind the dialog.
             return error

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import counted, names_in
 from napari_mcwss.plugin.shared.latest import Latest
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.scan_table import ScanTable
@@ -143,7 +143,7 @@ class ScansDialog(StudyDialog):
             self._search.ask(partial(_search, self._sources, channels, stacks=stacks))
         if not reason:
             reason = self._missing()
-        self.reason.setText(reason or f"{len(self._found)} scans")
+        self.reason.setText(reason or counted(len(self._found), "scan"))
         self.ok_button.setEnabled(not reason)
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
+from napari_mcwss.base.text import counted
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.rows import open_dialog
@@ -76,7 +77,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
     def _exported(self, outcome: JobOutcome) -> None:
         if outcome.value is not None:
             path, count = outcome.value
-            show_info(f"{count} tags written to '{path}'.")
+            show_info(f"{counted(count, 'tag')} written to '{path}'.")
 
 
 def _export(study: Study, path: Path) -> Generator[None, None, tuple[Path, int]]:
