@@ -346,6 +346,19 @@ def test_demo_writes_a_report_with_pictures(run, tmp_path, monkeypatch):
     assert "location prior" in page
 
 
+def test_a_dry_run_tells_time_and_memory_and_leaves_nothing(run, tagged_study, monkeypatch):
+    monkeypatch.setattr("napari_mcwss.training.estimate.STEPS", 1)
+    before = sorted(tagged_study.folder.rglob("*"))
+    options = ("--model", "m", "--preset", "local", "--width", "2", "--device", "cpu", "--dry-run")
+    code, out, err = run("train", tagged_study.folder, *options)
+    assert code == 0
+    assert re.search(r"\d+ (s|min)\b", out)
+    assert re.search(r"\d+(\.\d)? (M|G)iB", out)
+    # A bar at 0 % that stays would say that something failed.
+    assert "%" not in err
+    assert sorted(tagged_study.folder.rglob("*")) == before
+
+
 def test_commands_are_listed_in_the_order_of_the_work(run):
     _, out, _ = run("--help")
     assert re.findall(r"^│ (\w+) +\S", out, re.MULTILINE) == list(ORDER)

@@ -166,6 +166,8 @@ def _print_estimate(
     steps = estimate(study, config, scans=scans, trusted=trusted)
     with progress_bar() as bar, closing(steps):
         found = show_events(bar, steps)
+        # Nothing was trained: a bar at 0 % would say that something failed.
+        bar.update(bar.task_ids[0], visible=False)
     typer.echo(found.text)
 
 
