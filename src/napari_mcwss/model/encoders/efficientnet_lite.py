@@ -107,7 +107,8 @@ class _SameConv(nn.Conv2d):
         for size in (x.shape[-1], x.shape[-2]):
             total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
             padding += [total // 2, total - total // 2]
-        return super().forward(F.pad(x, padding))
+        # Padding by nothing would copy.
+        return super().forward(F.pad(x, padding) if any(padding) else x)
 
     def fold(self, weights: dict[str, Tensor], conv: str, norm: str) -> None:
         """Take over a convolution of the package with the batch normalisation after it."""
