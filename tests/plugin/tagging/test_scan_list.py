@@ -37,3 +37,9 @@ def test_a_count_that_was_read_before_a_change_is_never_shown(qtbot, scans, phan
         "phantom01   (0 of 25 slices tagged)",
         "phantom02   (1 of 25 slices tagged, 1 in part)",
     }
+
+
+def test_the_next_scan_is_known_before_all_are_counted(scans, phantom_study: Study):
+    scans.show_study(phantom_study)
+    scans.select("phantom01")
+    assert scans.next_with_work() == "phantom02"

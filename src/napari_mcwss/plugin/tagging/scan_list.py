@@ -121,13 +121,19 @@ class ScanList(QListWidget):  # type: ignore[misc]
             self._rereading.ask(partial(_read_all, self._study, tuple(self._stale)))
 
     def next_with_work(self) -> str | None:
-        """Return the next scan with unknown tags; after the last one, start at the first."""
+        """Return the next scan with unknown tags; after the last one, start at the first.
+
+        A scan whose tags are not counted yet may have some.
+        """
         start = self.currentRow() + 1
         names = self._order.names
-        for name in (*names[start:], *names[: max(0, start - 1)]):
-            if name in self.tables and (self.tables[name].values == Tag.UNKNOWN).any():
-                return name
-        return None
+        others = (*names[start:], *names[: max(0, start - 1)])
+        return next((name for name in others if self._may_have_work(name)), None)
+
+    def _may_have_work(self, scan: str) -> bool:
+        if scan in self.tables:
+            return Tag.UNKNOWN in self.tables[scan].values
+        return scan not in self._unreadable
 
     def _take(self, scan: str, table: TagTable) -> None:
         self.tables[scan] = table
