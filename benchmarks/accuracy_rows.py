@@ -74,10 +74,9 @@ def main_rows(cohort: str) -> list[Planned]:
     The hippocampus has rows that are given a few masks as well.
     """
     plan = PLANS.get(cohort, PICTURES)
-    # `auto` tries `local` and `features`; the others read pictures as these do.
-    methods = ("empty", "cam", "auto", "supervised") if cohort == "quick_pictures" else METHODS
     rows = [
-        Planned(name, plan.get(name, USUAL) if METHODS[name].trained else {}) for name in methods
+        Planned(name, plan.get(name, USUAL) if method.trained else {})
+        for name, method in METHODS.items()
     ]
     if cohort == "hippocampus":
         refined = {"epochs": 10, "refine": True}
