@@ -24,13 +24,18 @@ class User(QObject):
         box = QApplication.activeModalWidget()
         if not isinstance(box, QMessageBox) or not box.isVisible() or not self._answers:
             return
-        self.questions.append(f"{box.text()} {box.informativeText()}".strip())
-        answer = self._answers.pop(0)
+        question = f"{box.text()} {box.informativeText()}".strip()
+        answer = self._answers[0]
         if callable(answer):
-            answer()
+            self.questions.append(question)
+            self._answers.pop(0)()
             return
         button = next(button for button in box.buttons() if answer in button.text())
         self._qtbot.mouseClick(button, LEFT)
+        # Before it is laid out, a click can miss: then it clicks again.
+        if not box.isVisible():
+            self.questions.append(question)
+            self._answers.pop(0)
 
     @property
     def satisfied(self) -> bool:
