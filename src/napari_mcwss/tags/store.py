@@ -110,7 +110,7 @@ class TagStore:
         self._index = study
         self._steps: UndoHistory | None = None
         # Kept, so that neither a keystroke nor another look at all scans parses files again.
-        self._scans: dict[str, ScanTags] = {}
+        self._scans: dict[tuple[str, int, ClassNames], ScanTags] = {}
         # The scan that has not been changed since it was compacted.
         self._compacted: str | None = None
         self._writing = RLock()
@@ -341,10 +341,9 @@ class TagStore:
                 )
 
     def _store(self, scan: str) -> ScanTags:
-        known, size = self._scans.get(scan), (self._index.slices(scan), self._index.known_classes)
-        if known is None or known.size != size:
-            known = self._scans[scan] = ScanTags(self.folder, scan, *size)
-        return known
+        key = scan, self._index.slices(scan), self._index.known_classes
+        # One for all threads: what one of them changes, the others remember.
+        return self._scans.get(key) or self._scans.setdefault(key, ScanTags(self.folder, *key))
 
     def _keep_lock(self, written: Sequence[object]) -> None:
         """Refuse to go on if another program has got the lock since the first of many scans."""

@@ -151,17 +151,9 @@ class TaggingDock(Dock):
     def _contents(self) -> QWidget:
         """Return the part that scrolls, if the window is too low for all of it."""
         inside = QWidget()
-        stack(
-            inside,
-            self.scans,
-            side_by_side(self.order_boxes, self.worklist_button),
-            self.view_bar,
-            self.slices,
-            self.live,
-            self.suggesting,
-            self.comparison,
-            self.summary,
-        )
+        of_study = self.scans, side_by_side(self.order_boxes, self.worklist_button), self.view_bar
+        of_slice = self.slices, self.live, self.suggesting, self.comparison
+        stack(inside, *of_study, *of_slice, self.summary)
         inside.layout().addStretch(1)
         return inside
 

@@ -1,4 +1,4 @@
-"""The news that a model is ready."""
+"""The news that a model is ready, or why there is none."""
 
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,12 @@ def of_study(session: Session, study: "Study | None", text: str) -> str:
     """Name the study that a text is about, if it is not the open one."""
     elsewhere = study is not None and study is not session.study
     return f"{study.folder.name}: {text}" if study is not None and elsewhere else text
+
+
+def failure(error: BaseException | None) -> str:
+    """Return why a training failed: the notification disappears, and shows only a part."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"Failed: {reason}." if reason else "Failed."
 
 
 def _show_results(session: Session, study: "Study", model: str) -> None:

@@ -19,7 +19,7 @@ from napari_mcwss.plugin.shared.docking import Dock
 from napari_mcwss.plugin.shared.process_runner import ProcessJob, ProcessRunner
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
 from napari_mcwss.plugin.shared.scrolling import scroll
-from napari_mcwss.plugin.training.announcement import announce, of_study
+from napari_mcwss.plugin.training.announcement import announce, failure, of_study
 from napari_mcwss.plugin.training.estimate import TrainingEstimate
 from napari_mcwss.plugin.training.left_running import LeftRunning
 from napari_mcwss.plugin.training.live_preview import LiveMaps
@@ -29,10 +29,7 @@ from napari_mcwss.plugin.training.remembered import remember, remembered
 from napari_mcwss.plugin.training.run_comparison import RunComparison
 from napari_mcwss.plugin.training.settings import TrainingSettings
 from napari_mcwss.plugin.training.thread_job import thread_job
-from napari_mcwss.training.checkpoints.unfinished import (
-    Unfinished,
-    unfinished_training,
-)
+from napari_mcwss.training.checkpoints.unfinished import Unfinished, unfinished_training
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.events import Advice, Checkpoint, Event, Message, Preview
 from napari_mcwss.training.process.launcher import Beginning, train_command
@@ -294,7 +291,7 @@ class TrainingDock(Dock):
         if not finished:
             new = set(study.model_names()) - self._models_before if study else set()
             kept = f" What was learned is kept as {new.pop()}." if new else ""
-            end = "Cancelled." if outcome.cancelled else _failed(outcome.error)
+            end = "Cancelled." if outcome.cancelled else failure(outcome.error)
             self.progress.end(end + kept)
         else:
             self.progress.end()
@@ -398,9 +395,3 @@ class TrainingDock(Dock):
     def _theme_changed(self, event: Any) -> None:
         self._theme = event.value
         self.progress.curves.set_theme(self._theme)
-
-
-def _failed(error: BaseException | None) -> str:
-    """Return why a training failed: the notification disappears, and shows only a part."""
-    reason = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"Failed: {reason}." if reason else "Failed."

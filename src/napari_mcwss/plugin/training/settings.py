@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 from napari_mcwss.base.settings import shown
 from napari_mcwss.model.presets.registry import learns_from_masks
 from napari_mcwss.plugin.shared.devices import DeviceChoice
-from napari_mcwss.plugin.shared.forms import (
+from napari_mcwss.plugin.shared.rows import row, side_by_side
+from napari_mcwss.plugin.training.forms import (
     AUTOMATIC,
     LARGEST,
     allow_automatic,
@@ -26,7 +27,6 @@ from napari_mcwss.plugin.shared.forms import (
     field_widget,
     show_value,
 )
-from napari_mcwss.plugin.shared.rows import row, side_by_side
 from napari_mcwss.training.config import (
     DEFAULT_EPOCHS,
     DEFAULT_PATIENCE,
