@@ -101,6 +101,11 @@ BENCHMARKS = {
         ),
         window=False,
     ),
+    "pictures": Benchmark(
+        "pictures.py",
+        ("training/stages.py", "training/features/*.py", "model/presets/*.py"),
+        window=False,
+    ),
     "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
 }
 
