@@ -50,7 +50,8 @@ def trained(study: Study, ranks: int, epochs: int, width: int) -> tuple[float, f
     if ranks > 1:
         command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m"]
     command += ["napari_mcwss", "train", str(study.folder), "--model", f"m{ranks}-{epochs}"]
-    command += [f"--epochs={epochs}", f"--width={width}", "--device=cpu", "--events=-"]
+    command += [f"--epochs={epochs}", f"--width={width}", "--preset=local"]
+    command += ["--device=cpu", "--events=-"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command,

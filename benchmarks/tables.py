@@ -106,6 +106,9 @@ BENCHMARKS = {
         ("training/stages.py", "training/features/*.py", "model/presets/*.py"),
         window=False,
     ),
+    "processes": Benchmark(
+        "ranks.py", ("training/distributed/*.py", "model/presets/local*.py"), window=False
+    ),
     "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
 }
 
