@@ -47,16 +47,18 @@ class FeatureHeads(nn.Module):
 
         `levels` are maps ``(slices, width, h, w)`` that cover the same area.
         """
-        mixed = [
-            _enlarged(mix((_reduced(level, size).to(mean.dtype) - mean) / deviation), size)
-            for mix, level, mean, deviation in zip(
-                self.mix, levels, self.means, self.deviations, strict=True
-            )
-        ]
-        hidden = self.dropout(F.relu(torch.stack(mixed).sum(0) / len(mixed) ** 0.5))
-        hidden = hidden.unflatten(1, (len(self.weight), -1)).flatten(3)
-        evidence: Tensor = (self.weight @ hidden + self.bias).unflatten(-1, size)
-        return evidence
+        mixed = torch.zeros((), device=self.bias.device)
+        for mix, level, mean, deviation in zip(
+            self.mix, levels, self.means, self.deviations, strict=True
+        ):
+            reduced = _reduced(level, size).to(mean.dtype)
+            mixed = mixed + _enlarged(_mixed(reduced, mix, mean, deviation), size)
+        hidden = self.dropout(F.relu(mixed / len(levels) ** 0.5))
+        heads, classes = self.weight.shape[:2]
+        # All heads at once: each reads its own part of the hidden features.
+        weight, bias = torch.block_diag(*self.weight), self.bias.flatten()
+        evidence = F.linear(hidden.movedim(1, -1), weight, bias).movedim(-1, 1)
+        return evidence.reshape(-1, heads, classes, *size)
 
 
 class PixelHead(nn.Module):
@@ -176,6 +178,18 @@ def join_levels(levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 
 def _fixed(values: Tensor) -> nn.Parameter:
     return nn.Parameter(values, requires_grad=False)
+
+
+def _mixed(level: Tensor, mix: nn.Module, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Standardise and mix the features of a level; channels last, in which all else is faster."""
+    assert isinstance(mix, nn.Conv2d)
+    assert mix.bias is not None
+    # To standardise the weights is the same as to standardise all pixels.
+    weight = mix.weight.flatten(1) / deviation.flatten()
+    bias = mix.bias - weight @ mean.flatten()
+    columns = weight.T.expand(len(level), -1, -1)
+    mixed = torch.baddbmm(bias, level.flatten(2).mT, columns)
+    return mixed.mT.reshape(len(level), -1, *level.shape[-2:])
 
 
 def _reduced(maps: Tensor, size: tuple[int, int]) -> Tensor:
