@@ -10,6 +10,9 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 RELATIVE = re.compile(r"(!?)(\[[^\]]*\])\((?![a-z]+:|#)([^)]+)\)")
 """A link or image of Markdown whose address is a path in the repository."""
 
+RELATIVE_PICTURE = re.compile(r'(<img\b[^>]*\bsrc=")(?![a-z]+:)([^"]+)')
+"""The same, for an image in HTML, which alone can have a width."""
+
 
 class Addresses(MetadataHookInterface):
     """Turn the paths in README into addresses, and name those of the project.
@@ -32,6 +35,7 @@ class Addresses(MetadataHookInterface):
                 ),
                 text,
             )
+            text = RELATIVE_PICTURE.sub(rf"\g<1>{raw}/\g<2>", text)
             metadata["urls"] = {
                 "Source": home,
                 "Documentation": f"{home}/blob/HEAD/docs/index.md",

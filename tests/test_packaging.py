@@ -37,16 +37,29 @@ def test_readme_leads_to_the_sources_wherever_it_is_shown(monkeypatch):
     monkeypatch.setenv("PROJECT_COMMIT", "abc")
     metadata = _described()
     text = metadata["readme"]["text"]
-    addresses = re.findall(r"\]\(([^)]*)\)", text)
+    addresses = re.findall(r"\]\(([^)]*)\)", text) + re.findall(r'(?:src|href)="([^"]*)"', text)
     assert [one for one in addresses if not one.startswith("https://")] == []
     files = "https://raw.githubusercontent.com/someone/napari-mcwss/abc/"
-    pictures = re.findall(rf"!\[[^\]]*\]\({files}(.*)\)", text)
+    pictures = re.findall(rf'<img [^>]*src="{files}([^"]*)"', text)
     assert pictures
     home = metadata["urls"]["Source"]
     pages = re.findall(rf"\({home}/blob/abc/([^)]*)\)", text)
     assert "docs/first_minutes.md" in pages
     for path in (*pictures, *pages):
         assert (ROOT / path.partition("#")[0]).is_file()
+
+
+def test_pictures_lead_to_the_sources_in_either_form(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROJECT_REPOSITORY", "someone/napari-mcwss")
+    monkeypatch.setenv("PROJECT_COMMIT", "abc")
+    elsewhere = '<img src="https://example.org/badge.svg">'
+    (tmp_path / "README.md").write_text(
+        f'![One](docs/one.png)\n<img width="9" src="docs/two.png" alt="Two">\n{elsewhere}\n'
+    )
+    files = "https://raw.githubusercontent.com/someone/napari-mcwss/abc/docs"
+    assert _described(tmp_path)["readme"]["text"] == (
+        f'![One]({files}/one.png)\n<img width="9" src="{files}/two.png" alt="Two">\n{elsewhere}\n'
+    )
 
 
 def test_readme_stays_as_it_is_where_nobody_says_where_the_sources_are(monkeypatch):
@@ -56,8 +69,8 @@ def test_readme_stays_as_it_is_where_nobody_says_where_the_sources_are(monkeypat
     assert "urls" not in metadata
 
 
-def _described():
-    """Return what the build says of the project beside pyproject.toml."""
+def _described(root=ROOT):
+    """Return what the build says of the project in root beside pyproject.toml."""
     pytest.importorskip("hatchling")
     script = ROOT / "hatch_build.py"
     if not script.is_file():
@@ -66,5 +79,5 @@ def _described():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     metadata = {}
-    module.Addresses(str(ROOT), {}).update(metadata)
+    module.Addresses(str(root), {}).update(metadata)
     return metadata
