@@ -101,6 +101,7 @@ def prepare(
     volume: NDArray[np.float32],
     spacing: tuple[float, float, float],
     input_spec: InputSpec = InputSpec(),
+    slices: Tensor | None = None,
 ) -> Inputs:
     """Crop a volume to its foreground, normalise each channel over it, and resample the slices.
 
@@ -112,26 +113,32 @@ def prepare(
         Voxel size (z, y, x) in mm. Only y and x are resampled.
     input_spec : InputSpec
         How the network reads scans.
+    slices : Tensor, optional
+        Indices of the slices to return; all if not given. They do not change what the crop and
+        the normalisation are.
     """
     foreground = find_foreground(volume)
     outline = np.logical_or.reduce(foreground)
     rows, columns = _extent(outline, 0), _extent(outline, 1)
-    cropped_foreground = foreground[:, rows, columns]
+    inside = foreground[:, rows, columns]
     cropped = volume[:, :, rows, columns]
-    images = np.zeros((cropped.shape[1], len(cropped), *cropped.shape[2:]), np.float16)
+    chosen = inside if slices is None else inside[slices.numpy()]
+    images = np.zeros((len(chosen), len(cropped), *cropped.shape[2:]), np.float16)
     for index, channel in enumerate(cropped):
-        values = channel[cropped_foreground]
+        values = channel[inside]
         if values.size:
             mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+            if slices is not None:
+                values = channel[slices.numpy()][chosen]
             normal = (values - np.float32(mean)) / np.float32(max(deviation, 1e-6))
             # Float16 halves the memory of a training; outliers must not overflow it.
-            images[:, index][cropped_foreground] = normal.clip(-20, 20)
+            images[:, index][chosen] = normal.clip(-20, 20)
     size = _working_size(cropped.shape[2:], spacing[1:], input_spec.pixel)
-    inside = torch.from_numpy(np.ascontiguousarray(cropped_foreground))[:, None]
-    resampled, covered = resample(torch.from_numpy(images), size), resample(inside.half(), size)
+    covered = resample(torch.from_numpy(np.ascontiguousarray(chosen))[:, None].half(), size)
+    resampled = resample(torch.from_numpy(images), size)
     if input_spec.coordinates:
         place = coordinates(volume.shape[1:], spacing, (rows, columns), size)
-        resampled = torch.cat([resampled, place], 1)
+        resampled = torch.cat([resampled, place if slices is None else place[slices]], 1)
     return Inputs(resampled, covered > 0.5, (rows, columns), (volume.shape[2], volume.shape[3]))
 
 

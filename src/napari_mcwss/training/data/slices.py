@@ -184,24 +184,26 @@ def load_scan(
 ) -> LoadedScan:
     """Read a scan's usable slices and their tags, and crop its labels ``(z, y, x)`` with it."""
     scan = study.scan(name)
-    inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec)
-    scan.release()
     tags = torch.from_numpy(study.tags.read(name).values)
     known = tags != UNKNOWN
-    chosen = inputs.foreground.flatten(1).any(1)
-    if usable != "all":
-        chosen &= known.all(1) if usable == "complete" else known.any(1)
+    if usable == "all":
+        wanted = torch.ones(len(tags), dtype=torch.bool)
+    else:
+        wanted = known.all(1) if usable == "complete" else known.any(1)
+    slices = wanted.nonzero().squeeze(1)
+    inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec, slices)
+    scan.release()
+    occupied = inputs.occupied
+    position = slices[occupied]
     cropped = None
     if labels is not None:
         rows, columns = inputs.window
-        cropped = torch.from_numpy(np.ascontiguousarray(labels[:, rows, columns]))[chosen]
+        cropped = torch.from_numpy(labels[position.numpy(), rows, columns])
         height, width = inputs.images.shape[-2:]
         cropped = resample_labels(cropped, (height, width))
     stride = slab_stride(scan.geometry.spacing[0], input_spec.pixel)
-    position = chosen.nonzero().squeeze(1)
-    return LoadedScan(
-        inputs.images[chosen], inputs.foreground[chosen], tags[chosen], position, stride, cropped
-    )
+    images, foreground = inputs.images[occupied], inputs.foreground[occupied]
+    return LoadedScan(images, foreground, tags[position], position, stride, cropped)
 
 
 def gather(scans: Sequence[LoadedScan]) -> SliceDataset:

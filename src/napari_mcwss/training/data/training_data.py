@@ -1,7 +1,7 @@
 """What a training learns from: which scans, their slices and labels."""
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ from napari_mcwss.training.data.pseudo_labels import (
     read_labels,
     write_labels,
 )
+from napari_mcwss.training.data.read_ahead import read_ahead
 from napari_mcwss.training.data.slice_store import SliceStore
 from napari_mcwss.training.data.slices import (
     SliceDataset,
@@ -280,19 +281,20 @@ class TrainingData:
         labels: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Generator[Event, None, SliceDataset]:
         scans, store = [], SliceStore()
-        for index, name in enumerate(names, 1):
-            yield Message(f"reading {name} ({index} of {len(names)})")
-            if f"scan {name}" not in self.digests:
-                self._note(scan_digest(self.study, name))
-            given = None if labels is None else labels[name]
-            scan = load_scan(self.study, name, self.input_spec, usable=usable, labels=given)
-            scans.append(store.keep(scan))
-            if store.on_disk and not self._told_of_disk:
-                self._told_of_disk = True
-                yield Advice(
-                    "the slices do not fit in memory: some are read from disk again and again, "
-                    "which may be slower"
-                )
+        with closing(read_ahead(self.study, names)) as ahead:
+            for index, name in enumerate(ahead, 1):
+                yield Message(f"reading {name} ({index} of {len(names)})")
+                if f"scan {name}" not in self.digests:
+                    self._note(scan_digest(self.study, name))
+                given = None if labels is None else labels[name]
+                scan = load_scan(self.study, name, self.input_spec, usable=usable, labels=given)
+                scans.append(store.keep(scan))
+                if store.on_disk and not self._told_of_disk:
+                    self._told_of_disk = True
+                    yield Advice(
+                        "the slices do not fit in memory: some are read from disk again and again, "
+                        "which may be slower"
+                    )
         return gather(scans)
 
     def _note(self, digests: Mapping[str, str]) -> None:

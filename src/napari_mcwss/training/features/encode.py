@@ -1,6 +1,7 @@
 """Features of the slices of a training: each slice of a study is encoded once."""
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_mcwss.model.presets.features import (
 )
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.study.study import Study
+from napari_mcwss.training.data.read_ahead import read_ahead
 from napari_mcwss.training.data.slices import SliceDataset
 from napari_mcwss.training.events import Message
 from napari_mcwss.training.features.feature_set import FeatureSet, ScanFeatures
@@ -41,28 +43,29 @@ def encode_scans(
     """
     device = str(preset.share.device)
     store = FeatureStore(preset.encoder_name, input_spec, device=device)
+    slices = {name: data.position[data.scan == index] for index, name in enumerate(names)}
+    used = [name for name in names if len(slices[name])]
     scans = []
-    for index, name in enumerate(names):
-        slices = data.position[data.scan == index]
-        if not len(slices):
-            continue
-        place = f"{name} ({index + 1} of {len(names)})"
-        yield Message(f"looking for features of {place}")
-        scan = study.scan(name)
-        steps = Returning(store.compute(scan, slices))
-        for _ in steps:
-            yield Message(f"encoding {place}")
-        scan.release()
-        features = steps.value.of(slices)
-        if input_spec.coordinates:
-            features = _with_position(features, steps.value, scan.geometry, slices)
-        if masks:
-            spacing = scan.geometry.spacing[0] / (DETAIL_STRIDE * input_spec.pixel)
-            features = replace(features, depth=slices * spacing)
-        if name in masks:
-            mask = _shares(masks[name][slices.numpy()], steps.value, len(study.classes))
-            features = replace(features, mask=mask)
-        scans.append(features)
+    with closing(read_ahead(study, used)) as ahead:
+        for index, name in enumerate(ahead, 1):
+            place = f"{name} ({index} of {len(used)})"
+            yield Message(f"looking for features of {place}")
+            scan = study.scan(name)
+            steps = Returning(store.compute(scan, slices[name]))
+            for _ in steps:
+                yield Message(f"encoding {place}")
+            scan.release()
+            features = steps.value.of(slices[name])
+            if input_spec.coordinates:
+                features = _with_position(features, steps.value, scan.geometry, slices[name])
+            if masks:
+                spacing = scan.geometry.spacing[0] / (DETAIL_STRIDE * input_spec.pixel)
+                features = replace(features, depth=slices[name] * spacing)
+            if name in masks:
+                labels = masks[name][slices[name].numpy()]
+                mask = _shares(labels, steps.value, len(study.classes))
+                features = replace(features, mask=mask)
+            scans.append(features)
     return FeatureSet(scans, data.tags, preset.strides)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.pixels import own_pixel
+from napari_mcwss.training.data.read_ahead import read_ahead
 from napari_mcwss.training.data.slices import SliceDataset, gather, load_scan
 from napari_mcwss.training.data.split import MIN_SCANS_TO_VALIDATE, Split, split_scans
 from napari_mcwss.training.events import Event, Message
@@ -138,7 +140,8 @@ def _read(
     study: Study, names: Sequence[str], spec: InputSpec, preset: str
 ) -> Generator[Message, None, SliceDataset]:
     scans = []
-    for index, name in enumerate(names, 1):
-        yield Message(f"reading {name} to try {preset} ({index} of {len(names)})")
-        scans.append(load_scan(study, name, spec, usable="tagged"))
+    with closing(read_ahead(study, names)) as ahead:
+        for index, name in enumerate(ahead, 1):
+            yield Message(f"reading {name} to try {preset} ({index} of {len(names)})")
+            scans.append(load_scan(study, name, spec, usable="tagged"))
     return gather(scans)
