@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,11 @@ from napari_mcwss.tags.importing import tags_from_mask
 # Every run tries the same examples, and takes the time that a busy machine needs.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+# Tests train beside open windows, and triton has to come before those (see `keep_out_triton`).
+with suppress(ImportError):
+    import triton  # noqa: F401
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,6 +13,7 @@ from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.shared.compilers import keep_out_triton
 from napari_mcwss.training.cpu_priority import spare_threads
 from napari_mcwss.training.process.steering import RunCancelled, Steering, steered
 
@@ -75,6 +76,7 @@ class JobWorker(GeneratorWorker):  # type: ignore[misc]
     def work(self) -> None:
         """Run the job to its end or until quit; called in the worker thread."""
         self.thread_ident = threading.get_ident()
+        keep_out_triton()
         try:
             with self._thread(), closing(steered(self.job.events(), self.steering)) as events:
                 self.outcome = JobOutcome(self._drive(events))
