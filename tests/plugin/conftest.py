@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers.known_windows import known_windows
 from helpers.strips import PATIENCE, Asked, specs, unknown, watch
 from napari.components import ViewerModel
 from napari.qt.threading import WorkerBase
@@ -16,6 +17,13 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
 from napari_mcwss.study.study import Study
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known() -> Iterator[None]:
+    """Do once what each new window would do again."""
+    with known_windows():
+        yield
 
 
 @pytest.fixture(autouse=True)
