@@ -59,3 +59,7 @@ def test_evidence_lies_where_its_features_do(heads) -> None:
     away = evidence - heads.bias[..., None]
     found = away[0].abs().amax((0, 1)).nonzero()
     assert found.tolist() == [[2, 3]]
+
+
+def test_no_slices_have_no_evidence(heads, levels) -> None:
+    assert heads([level[:0] for level in levels], SIZE).shape == (0, 3, 2, *SIZE)

@@ -58,7 +58,7 @@ class FeatureHeads(nn.Module):
         # All heads at once: each reads its own part of the hidden features.
         weight, bias = torch.block_diag(*self.weight), self.bias.flatten()
         evidence = F.linear(hidden.movedim(1, -1), weight, bias).movedim(-1, 1)
-        return evidence.reshape(-1, heads, classes, *size)
+        return evidence.reshape(len(evidence), heads, classes, *size)
 
 
 class PixelHead(nn.Module):
@@ -189,7 +189,7 @@ def _mixed(level: Tensor, mix: nn.Module, mean: Tensor, deviation: Tensor) -> Te
     bias = mix.bias - weight @ mean.flatten()
     columns = weight.T.expand(len(level), -1, -1)
     mixed = torch.baddbmm(bias, level.flatten(2).mT, columns)
-    return mixed.mT.reshape(len(level), -1, *level.shape[-2:])
+    return mixed.mT.reshape(len(level), len(weight), *level.shape[-2:])
 
 
 def _reduced(maps: Tensor, size: tuple[int, int]) -> Tensor:
