@@ -95,6 +95,7 @@ BENCHMARKS = {
             "model/heads.py",
             "model/encoders/*.py",
             "model/presets/features.py",
+            "training/features/feature_set.py",
             "training/features/store.py",
             "training/features/fit.py",
             "training/features/steps.py",
@@ -109,7 +110,16 @@ BENCHMARKS = {
     "processes": Benchmark(
         "ranks.py", ("training/distributed/*.py", "model/presets/local*.py"), window=False
     ),
-    "live maps": Benchmark("live.py", ("training/features/live.py",), window=False),
+    "live maps": Benchmark(
+        "live.py",
+        (
+            "model/heads.py",
+            "training/features/feature_set.py",
+            "training/features/live.py",
+            "training/features/steps.py",
+        ),
+        window=False,
+    ),
 }
 
 _TABLE = re.compile(
