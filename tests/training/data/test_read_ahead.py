@@ -74,3 +74,10 @@ def test_a_scan_that_would_fill_the_memory_is_not_read_ahead(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
     assert list(read_ahead(study, "ab")) == ["a", "b"]
     assert study.reads == {"a": 0, "b": 0}
+
+
+def test_stopping_tells_nothing_of_a_scan_whose_turn_never_came():
+    study = Watched("ab")
+    study.scans["b"] = Scan("b", ["t1"], study.scans["a"].geometry, load=lambda: 1 / 0)
+    with closing(read_ahead(study, "ab")) as names:
+        assert next(names) == "a"

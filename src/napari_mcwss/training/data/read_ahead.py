@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import zip_longest
 
@@ -38,7 +38,7 @@ def read_ahead(study: Study, names: Sequence[str]) -> Generator[str, None, None]
                 yield name
             except GeneratorExit:
                 if reading is not None:
-                    reading.result()
+                    wait([reading])
                     with suppress(McwssError):
                         study.scan(following).release()
                 raise
