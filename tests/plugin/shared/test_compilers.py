@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from napari_mcwss.plugin.shared.background import Background, Job
-from napari_mcwss.plugin.shared.compilers import MAPS, keep_out_triton
+from napari_mcwss.training.compilers import MAPS, keep_out_triton
 
 MESA = "7f00-7f01 r-xp 00000000 fe:00 1 /usr/lib/x86_64-linux-gnu/libLLVM-15.so.1\n"
 NVIDIA = "7f00-7f01 r-xp 00000000 fe:00 1 /usr/lib/x86_64-linux-gnu/libGLX_nvidia.so.0\n"

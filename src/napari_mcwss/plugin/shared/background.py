@@ -13,7 +13,7 @@ from napari.utils.notifications import notification_manager, show_error
 from qtpy.QtCore import QObject, QThreadPool, Signal
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.compilers import keep_out_triton
+from napari_mcwss.training.compilers import keep_out_triton
 from napari_mcwss.training.cpu_priority import spare_threads
 from napari_mcwss.training.process.steering import RunCancelled, Steering, steered
 
