@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from napari_mcwss.scans.digest import file_stamp, recall, remember, voxel_digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -54,6 +56,8 @@ class Scan:
         self.paths = tuple(paths)
         self._load = load
         self._volume: NDArray[np.float32] | None = None
+        self._stamp = ""
+        self._digest: str | None = None
         self._lock = Lock()
 
     @classmethod
@@ -106,11 +110,46 @@ class Scan:
             If a file is missing or damaged.
         """
         with self._lock:
-            if self._volume is None:
-                self._volume = self._load()
-            return self._volume
+            return self._read()
+
+    def digest(self) -> str:
+        """Return a digest of the voxels and their size, which are read if that is not known.
+
+        It is remembered for files that have not changed since, also in another program.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+
+        Raises
+        ------
+        McwssError
+            If a file is missing or damaged.
+        """
+        with self._lock:
+            if self._volume is not None and self._digest is not None:
+                return self._digest
+            # Of voxels in memory, whatever has become of their files.
+            stamp = file_stamp(self.paths) if self._volume is None else self._stamp
+            known = recall(self._key(stamp)) if stamp else None
+            if known is None:
+                known = voxel_digest(self._read(), self.geometry.spacing)
+                if self._stamp:
+                    remember(self._key(self._stamp), known)
+            self._digest = known
+            return known
 
     def release(self) -> None:
         """Free the voxels; the next use reads them again."""
         with self._lock:
             self._volume = None
+
+    def _read(self) -> NDArray[np.float32]:
+        if self._volume is None:
+            self._stamp, self._digest = file_stamp(self.paths), None
+            self._volume = self._load()
+        return self._volume
+
+    def _key(self, stamp: str) -> str:
+        return repr((stamp, self.channels, self.geometry.shape, self.geometry.spacing))

@@ -15,6 +15,7 @@ from napari_mcwss.scans.formats.nifti import header_of, split_shape
 from napari_mcwss.scans.geometry import Geometry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -65,11 +66,20 @@ def _read_voxels(path: Path, _: int) -> NDArray[Any]:
     return np.moveaxis(voxels.reshape(*spatial, channels, order="F"), -1, 0)
 
 
+def _files(path: Path) -> Sequence[Path]:
+    placement = path.with_suffix(".mat")
+    return [path, _voxels(path), *([placement] if placement.exists() else [])]
+
+
+def _voxels(path: Path) -> Path:
+    return path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
+
+
 def _loaded(path: Path) -> Any:
     """Read the header; refuse one that speaks of more than the file of voxels holds."""
     import nibabel as nib
 
-    voxels = path.with_suffix(".IMG" if path.suffix.isupper() else ".img")
+    voxels = _voxels(path)
     if not voxels.exists():
         raise McwssError(f"'{path}' has its voxels in '{voxels.name}', which is missing: add it")
     image = nib.load(path)
@@ -86,4 +96,4 @@ def _loaded(path: Path) -> Any:
     return image
 
 
-ANALYZE = Format("Analyze", (".hdr",), _read_header, _read_voxels)
+ANALYZE = Format("Analyze", (".hdr",), _read_header, _read_voxels, files=_files)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_mcwss.base.reading import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -59,6 +59,9 @@ class Format:
         Tells whether a folder is a scan of this format.
     spatial : bool
         Whether files say how large and where their voxels are; pictures do not.
+    files : callable, optional
+        Returns all files that a header and its voxels lie in, none if that is not known; by default
+        it is one file.
     """
 
     name: str
@@ -70,9 +73,10 @@ class Format:
     unwritten: tuple[str, ...] = ()
     is_scan: Callable[[Path], bool] | None = None
     spatial: bool = True
+    files: Callable[[Path], Sequence[Path]] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("read_header", "read_voxels", "read_mask"):
+        for name in ("read_header", "read_voxels", "read_mask", "files"):
             if (read := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _guarded(read))
 

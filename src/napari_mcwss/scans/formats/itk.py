@@ -21,7 +21,7 @@ from napari_mcwss.scans.formats.nifti import split_shape
 from napari_mcwss.scans.geometry import Geometry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -36,11 +36,12 @@ _MOST_OF_HEADER = 2**20
 class TextHeader:
     """What the lines of a header say of the voxels.
 
-    `data` names the file that holds them; empty if they follow the header, or lie in several
-    files. `ratio` is how many bytes one byte of the file can stand for, None if that is not known.
+    `data` names the file that holds them; empty if they follow the header, None if they lie in
+    several files. `ratio` is how many bytes one byte of the file can stand for, None if that is not
+    known.
     """
 
-    data: str
+    data: str | None
     ratio: int | None
     oriented: bool
 
@@ -80,7 +81,16 @@ def itk_format(
             0, 3, 2, 1
         )
 
-    return Format(name, suffixes, read_header, read_voxels, write=_write, unwritten=suffixes[1:])
+    def files(path: Path) -> Sequence[Path]:
+        data = parse(header_lines(path)).data
+        if data is None:
+            return []
+        return [path, path.parent / data] if data else [path]
+
+    unwritten = suffixes[1:]
+    return Format(
+        name, suffixes, read_header, read_voxels, write=_write, unwritten=unwritten, files=files
+    )
 
 
 def _sitk() -> Any:

@@ -30,7 +30,7 @@ def _parse(lines: list[str]) -> TextHeader:
     several = in_several_files(data)
     compressed = fields.get("CompressedData", "").lower() == "true"
     return TextHeader(
-        "" if several or data.upper() == "LOCAL" else data,
+        None if several else "" if data.upper() == "LOCAL" else data,
         None if several else RATIOS["gzip" if compressed else "raw"],
         bool(_DIRECTIONS & fields.keys()),
     )

@@ -77,7 +77,7 @@ def _parse(lines: list[str]) -> TextHeader:
     several = in_several_files(data)
     encoding = {"gz": "gzip"}.get(fields.get("encoding", ""), fields.get("encoding", ""))
     return TextHeader(
-        "" if several else data,
+        None if several else data,
         None if several else RATIOS.get(encoding),
         # Without a space, axes have a length and no direction.
         "space" in fields or "space dimension" in fields,
