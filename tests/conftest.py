@@ -45,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(take_screen())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the user's cache is read or written."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(platformdirs, "user_cache_path", lambda *_, **__: folder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two phantom scans, stored in different orders, with their truth; not to be changed."""

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -101,6 +101,10 @@ class Training:
 
     def work(self) -> Generator[Event, None, None]:
         """Train all remaining stages; closing the generator keeps what was learnt."""
+        with closing(self.data):
+            yield from self._work()
+
+    def _work(self) -> Generator[Event, None, None]:
         new = not self.state.digests
         data = yield from self.data.tagged(self.stages[0])
         validation = yield from self.data.validation()
@@ -221,10 +225,10 @@ class Training:
         state = self.state
         if state.choice:
             return True
-        presets = (self.stages[state.stage - 1], preset)
-        scans, device = self.task.split.training, self.device
+        presets, scans = (self.stages[state.stage - 1], preset), self.task.split.training
+        data, device, batch, clock = self.data, self.device, self.batch, self.clock
         choice = yield from try_smaller(
-            self.study, state, presets, scans, self.config, device, self.batch, self.clock
+            self.study, state, presets, scans, self.config, device, batch, clock, data.kept
         )
         if not choice.smaller:
             self.folder.amend_model(choice=state.choice, unpredictable=state.unpredictable)

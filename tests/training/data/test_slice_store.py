@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import platformdirs
 import pytest
 import torch
 from torch.nn import functional as F
@@ -16,8 +18,9 @@ from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.study.study import Study
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import slice_store
+from napari_mcwss.training.data.file_cache import cache_folder
 from napari_mcwss.training.data.slice_stack import SliceStack
-from napari_mcwss.training.data.slice_store import SliceStore, cache_folder
+from napari_mcwss.training.data.slice_store import SliceStore
 from napari_mcwss.training.data.slices import LoadedScan
 from napari_mcwss.training.events import Advice
 from napari_mcwss.training.loop import train
@@ -30,8 +33,8 @@ TINY = TrainingConfig(
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch) -> Path:
     """A user's cache folder of the test's own."""
-    monkeypatch.setattr(slice_store.platformdirs, "user_cache_path", lambda *_, **__: tmp_path)
-    return cache_folder()
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path)
+    return cache_folder("slices")
 
 
 @pytest.fixture
@@ -78,19 +81,28 @@ def test_what_fits_stays_in_memory_and_the_rest_goes_to_the_disk(monkeypatch, ca
     assert not list(cache.iterdir()), "the file has no name any more"
 
 
-def test_the_same_is_learnt_from_the_disk(tagged_study: Study, monkeypatch, cache):
+def test_the_same_is_learnt_from_the_disk(tagged_study: Study, tmp_path, monkeypatch, cache):
     list(train(tagged_study, "memory", TINY))
     assert not cache.exists()
     monkeypatch.setattr(slice_store, "MEMORY_SHARE", 0)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "other")
     events = list(train(tagged_study, "disk", TINY))
     told = [event.text for event in events if isinstance(event, Advice)]
     assert sum("read from disk" in text for text in told) == 1
-    assert not list(cache.iterdir())
+    assert not list(cache_folder("slices").iterdir())
     one, other = (
         load_model(tagged_study.model_folder(name), device="cpu").preset.state_dict()
         for name in ("memory", "disk")
     )
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_slices_that_are_mapped_already_are_not_written_again(no_memory, cache):
+    mapped = replace(scan_of(2, (16, 16)), mapped=True)
+    store = SliceStore()
+    assert store.keep(mapped) is mapped
+    assert store.on_disk
+    assert not cache.exists()
 
 
 def test_the_disk_is_used_up_to_a_limit(no_memory, monkeypatch, cache):

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
@@ -29,7 +30,7 @@ CONFIG = TrainingConfig(preset="features", pixel=4.0, device="cpu")
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch, tmp_path) -> None:
     """Fit heads in few steps, with an empty cache: the tests are about what is around them."""
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     quick = partial(fit_heads, region_steps=6, detail_steps=2)
     monkeypatch.setattr(stage, "fit_heads", quick)
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 from helpers.blobs import SIDE, SLICES, blob_scan, blob_tags
@@ -18,8 +19,9 @@ from napari_mcwss.study.study import Study
 from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import training_data
+from napari_mcwss.training.data.file_cache import cache_folder
 from napari_mcwss.training.events import Batch, Started
-from napari_mcwss.training.features import fit_masks, stage, store
+from napari_mcwss.training.features import fit_masks, stage
 from napari_mcwss.training.features.fit import fit_heads
 from napari_mcwss.training.loop import train
 
@@ -29,7 +31,7 @@ CONFIG = TrainingConfig(preset="features", pixel=1.0, device="cpu")
 @pytest.fixture
 def study(tmp_path, monkeypatch) -> Study:
     """Three tagged scans with a blob on the later slices, and an empty cache."""
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "features")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     files = {}
     for seed in range(3):
         scan, _ = blob_scan(seed)
@@ -134,7 +136,7 @@ def test_the_position_is_read_with_masks_of_scans_that_are_cut_alike(
     places = [read_info(study.model_folder(name)).place for name in ("tags", "mask")]
     assert places == [False, alike]
     assert 0 <= dice(study, "mask", 2) <= 1
-    assert len(list(store.cache_folder().glob("*"))) == 3, "the encoder reads no position"
+    assert len(list(cache_folder("features").glob("*"))) == 3, "the encoder reads no position"
 
 
 def test_with_masks_auto_trains_no_preset_that_learns_nothing_from_them(study, steps):

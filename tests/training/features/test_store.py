@@ -12,6 +12,7 @@ from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.training.data import file_cache
 from napari_mcwss.training.features import store as store_module
 from napari_mcwss.training.features.store import Encoding, FeatureStore
 
@@ -140,7 +141,7 @@ def test_files_used_least_recently_make_room_but_never_those_in_use(store):
         compute(earlier, scan(seed))
     size = files(store)[0].stat().st_size
     for age, seed in enumerate((1, 2, 0)):  # 1 was used last
-        path = earlier._path(earlier._key(scan(seed)))
+        path = store.folder / f"{earlier._key(scan(seed))}.safetensors"
         os.utime(path, ns=(10**18 - age, 10**18 - age))
     now = open_store(folder=store.folder, budget=int(3.9 * size))
     assert now.get(scan(0)) is not None
@@ -161,7 +162,7 @@ def test_a_full_disk_keeps_features_in_memory_and_leaves_nothing(store, monkeypa
     def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "save_file", fail)
+    monkeypatch.setattr(file_cache, "save_file", fail)
     found, _ = compute(store, scan(0))
     compute(store, scan(1))
     assert files(store) == []

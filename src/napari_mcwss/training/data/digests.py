@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import Study
 
 
@@ -26,10 +27,9 @@ def study_digests(study: Study, scans: Sequence[str]) -> dict[str, str]:
     return digests | {f"tags of {scan}": _digest(study.tags.read(scan).values) for scan in scans}
 
 
-def scan_digest(study: Study, scan: str) -> dict[str, str]:
-    """Digest a scan's voxels, which takes reading them."""
-    opened = study.scan(scan)
-    return {f"scan {scan}": _digest(opened.geometry.spacing, opened.volume())}
+def scan_digest(scan: Scan) -> dict[str, str]:
+    """Digest a scan's voxels, see `Scan.digest`."""
+    return {f"scan {scan.name}": scan.digest()}
 
 
 def mask_digest(scan: str, labels: NDArray[np.uint8]) -> dict[str, str]:

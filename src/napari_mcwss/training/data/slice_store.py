@@ -7,9 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from os import getpid
-from pathlib import Path
 
-import platformdirs
 import psutil
 import torch
 from torch import Tensor
@@ -17,6 +15,7 @@ from torch import Tensor
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import cannot_write
 from napari_mcwss.base.lock import Holder
+from napari_mcwss.training.data.file_cache import cache_folder, make_private
 from napari_mcwss.training.data.slices import LoadedScan
 
 MEMORY_SHARE = 0.5
@@ -31,14 +30,9 @@ LARGEST = 200 * 2**30
 ENDING = ".slices"
 
 
-def cache_folder() -> Path:
-    """Return the folder for slices, in the user's cache folder."""
-    return platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "slices"
-
-
 def remove_left_slices() -> None:
     """Remove files of programs that have ended: on Windows they cannot be removed in use."""
-    for path in cache_folder().glob(f"*{ENDING}"):
+    for path in cache_folder("slices").glob(f"*{ENDING}"):
         host, process, _ = path.name.rsplit("-", 2)
         with suppress(OSError, ValueError):
             time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -51,7 +45,7 @@ class SliceStore:
 
     Files are mapped into memory: the system reads what is used, and caches what memory allows.
     Except on Windows a file is removed at once, so that its space is freed when the program ends.
-    `on_disk` counts the bytes in files.
+    Slices that are mapped already stay where they are. `on_disk` counts the bytes in files.
     """
 
     def __init__(self) -> None:
@@ -65,23 +59,29 @@ class SliceStore:
         if size <= self._memory:
             self._memory -= size
             return scan
+        if scan.mapped:
+            self.on_disk += size
+            return scan
         if self._limit is None:
             self._limit = self._disk_limit()
-        if self.on_disk + size > self._limit:
+        if size > self._limit:
+            folder = cache_folder("slices")
             raise McwssError(
-                f"the slices fit neither in memory nor in the {self._limit / 2**30:.1f} GiB "
-                f"available in '{cache_folder()}': train with larger pixels or on fewer scans"
+                "the slices fit neither in memory nor in the "
+                f"{(self.on_disk + self._limit) / 2**30:.1f} GiB available in '{folder}': train "
+                "with larger pixels or on fewer scans"
             )
         images, foreground, *labels = _mapped(scan.maps)
         self.on_disk += size
+        self._limit -= size
         return replace(
             scan, images=images, foreground=foreground, labels=labels[0] if labels else None
         )
 
     def _disk_limit(self) -> float:
-        folder = cache_folder()
+        folder = cache_folder("slices")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             remove_left_slices()
             return min(LARGEST, DISK_SHARE * shutil.disk_usage(folder).free)
         except OSError as error:
@@ -91,7 +91,7 @@ class SliceStore:
 def _mapped(maps: tuple[Tensor, ...]) -> list[Tensor]:
     """Write tensors to a new file and map them into memory."""
     name = f"{socket.gethostname()}-{getpid()}-{secrets.token_hex(4)}{ENDING}"
-    path = cache_folder() / name
+    path = cache_folder("slices") / name
     sizes = [part.nbytes for part in maps]
     try:
         with path.open("wb") as file:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.model.inputs import InputSpec, prepare, resample_labels
+from napari_mcwss.model.inputs import InputSpec, resample_labels
 from napari_mcwss.model.preset import ABSENT, PRESENT, UNKNOWN
 from napari_mcwss.model.slabs import slab_stride
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import lacking
+from napari_mcwss.training.data.kept_slices import KeptSlices, PreparedSlices
 from napari_mcwss.training.data.slice_stack import SliceStack
 
 Usable = Literal["complete", "tagged", "all"]
@@ -166,6 +167,8 @@ class LoadedScan:
     position: Tensor
     stride: int
     labels: Tensor | None = None
+    mapped: bool = False
+    """Whether images and foreground lie in a file that is mapped into memory."""
 
     @property
     def maps(self) -> tuple[Tensor, ...]:
@@ -181,8 +184,12 @@ def load_scan(
     *,
     usable: Usable,
     labels: NDArray[np.uint8] | None = None,
+    kept: KeptSlices | None = None,
 ) -> LoadedScan:
-    """Read a scan's usable slices and their tags, and crop its labels ``(z, y, x)`` with it."""
+    """Read a scan's usable slices and their tags, and crop its labels ``(z, y, x)`` with it.
+
+    Slices that are kept are not read again, others are kept.
+    """
     scan = study.scan(name)
     tags = torch.from_numpy(study.tags.read(name).values)
     known = tags != UNKNOWN
@@ -191,19 +198,23 @@ def load_scan(
     else:
         wanted = known.all(1) if usable == "complete" else known.any(1)
     slices = wanted.nonzero().squeeze(1)
-    inputs = prepare(scan.volume(), scan.geometry.spacing, input_spec, slices)
+    found = kept.get(scan, input_spec, slices) if kept else None
+    if found is None:
+        found = PreparedSlices.of(scan, input_spec, slices)
+        if kept:
+            kept.keep(scan, input_spec, found)
     scan.release()
-    occupied = inputs.occupied
-    position = slices[occupied]
+    position = found.position
     cropped = None
     if labels is not None:
-        rows, columns = inputs.window
+        rows, columns = found.window
         cropped = torch.from_numpy(labels[position.numpy(), rows, columns])
-        height, width = inputs.images.shape[-2:]
+        height, width = found.images.shape[-2:]
         cropped = resample_labels(cropped, (height, width))
     stride = slab_stride(scan.geometry.spacing[0], input_spec.pixel)
-    images, foreground = inputs.images[occupied], inputs.foreground[occupied]
-    return LoadedScan(images, foreground, tags[position], position, stride, cropped)
+    return LoadedScan(
+        found.images, found.foreground, tags[position], position, stride, cropped, found.mapped
+    )
 
 
 def gather(scans: Sequence[LoadedScan]) -> SliceDataset:

@@ -17,6 +17,7 @@ from napari_mcwss.model.checkpoint import TrainedModel, load_model
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import Preset
 from napari_mcwss.model.presets.registry import PRESETS, second_stage, tried
+from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.advice import PREDICTIVE_AUC, level_area
 from napari_mcwss.training.config import TrainingConfig
@@ -26,6 +27,7 @@ from napari_mcwss.training.data.digests import (
     scan_digest,
     study_digests,
 )
+from napari_mcwss.training.data.kept_slices import KeptSlices
 from napari_mcwss.training.data.pixels import feature_pixel, own_pixel
 from napari_mcwss.training.data.pseudo_labels import (
     GOOD_ENOUGH,
@@ -34,9 +36,9 @@ from napari_mcwss.training.data.pseudo_labels import (
     read_labels,
     write_labels,
 )
-from napari_mcwss.training.data.read_ahead import read_ahead
 from napari_mcwss.training.data.slice_store import SliceStore
 from napari_mcwss.training.data.slices import (
+    LoadedScan,
     SliceDataset,
     Usable,
     check_tags,
@@ -45,6 +47,7 @@ from napari_mcwss.training.data.slices import (
     tagged_scans,
 )
 from napari_mcwss.training.data.split import Split, split_scans
+from napari_mcwss.training.data.work_ahead import work_ahead
 from napari_mcwss.training.events import Advice, Event, Message
 from napari_mcwss.training.memory import BatchSize, within_memory
 
@@ -182,7 +185,7 @@ class TrainingData:
 
     `known` are digests of the data that a resumed training began with, `digests` those of what was
     read so far: if they differ, here or while reading, it is a McwssError. `input_spec` is how the
-    network of the current stage reads scans.
+    network of the current stage reads scans, `kept` has the slices that need not be read again.
     """
 
     def __init__(
@@ -196,10 +199,15 @@ class TrainingData:
         self._known = known
         self._side = 0.0
         self._told_of_disk = False
+        self.kept = KeptSlices()
         self.digests: dict[str, str] = {}
         self._note(study_digests(study, scans))
         for scan, labels in task.trusted.items():
             self._note(mask_digest(scan, labels))
+
+    def close(self) -> None:
+        """Stop keeping slices for later trainings."""
+        self.kept.close()
 
     def tagged(self, preset: str) -> Generator[Event, None, SliceDataset]:
         """Read the slices that a preset trains on, and from now on as it reads scans."""
@@ -280,14 +288,20 @@ class TrainingData:
         usable: Usable,
         labels: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Generator[Event, None, SliceDataset]:
-        scans, store = [], SliceStore()
-        with closing(read_ahead(self.study, names)) as ahead:
-            for index, name in enumerate(ahead, 1):
+        study, scans, store = self.study, [], SliceStore()
+
+        def load(scan: Scan) -> tuple[dict[str, str], LoadedScan]:
+            digest = scan_digest(scan)
+            given = None if labels is None else labels[scan.name]
+            spec, kept = self.input_spec, self.kept
+            loaded = load_scan(study, scan.name, spec, usable=usable, labels=given, kept=kept)
+            return digest, loaded
+
+        with closing(work_ahead(study, names, load)) as loaded:
+            for index, name in enumerate(names, 1):
                 yield Message(f"reading {name} ({index} of {len(names)})")
-                if f"scan {name}" not in self.digests:
-                    self._note(scan_digest(self.study, name))
-                given = None if labels is None else labels[name]
-                scan = load_scan(self.study, name, self.input_spec, usable=usable, labels=given)
+                digest, scan = next(loaded)
+                self._note(digest)
                 scans.append(store.keep(scan))
                 if store.on_disk and not self._told_of_disk:
                     self._told_of_disk = True

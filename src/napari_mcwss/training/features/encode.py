@@ -19,9 +19,10 @@ from napari_mcwss.model.presets.features import (
     mean_at_stride,
 )
 from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import Study
-from napari_mcwss.training.data.read_ahead import read_ahead
 from napari_mcwss.training.data.slices import SliceDataset
+from napari_mcwss.training.data.work_ahead import work_ahead
 from napari_mcwss.training.events import Message
 from napari_mcwss.training.features.feature_set import FeatureSet, ScanFeatures
 from napari_mcwss.training.features.store import EncodedScan, FeatureStore
@@ -46,11 +47,18 @@ def encode_scans(
     slices = {name: data.position[data.scan == index] for index, name in enumerate(names)}
     used = [name for name in names if len(slices[name])]
     scans = []
-    with closing(read_ahead(study, used)) as ahead:
-        for index, name in enumerate(ahead, 1):
+
+    def read(scan: Scan) -> Scan:
+        found = store.get(scan)
+        if found is None or not found.holds(slices[scan.name]):
+            scan.volume()
+        return scan
+
+    with closing(work_ahead(study, used, read)) as ahead:
+        for index, name in enumerate(used, 1):
             place = f"{name} ({index} of {len(used)})"
             yield Message(f"looking for features of {place}")
-            scan = study.scan(name)
+            scan = next(ahead)
             steps = Returning(store.compute(scan, slices[name]))
             for _ in steps:
                 yield Message(f"encoding {place}")

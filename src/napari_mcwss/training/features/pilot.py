@@ -14,14 +14,16 @@ from torch import Tensor
 
 from napari_mcwss.base.generators import Returning
 from napari_mcwss.model.inputs import InputSpec
+from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.relations import parents
 from napari_mcwss.training.clock import Clock
 from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data.kept_slices import KeptSlices
 from napari_mcwss.training.data.pixels import own_pixel
-from napari_mcwss.training.data.read_ahead import read_ahead
-from napari_mcwss.training.data.slices import SliceDataset, gather, load_scan
+from napari_mcwss.training.data.slices import LoadedScan, SliceDataset, gather, load_scan
 from napari_mcwss.training.data.split import MIN_SCANS_TO_VALIDATE, Split, split_scans
+from napari_mcwss.training.data.work_ahead import work_ahead
 from napari_mcwss.training.events import Event, Message
 from napari_mcwss.training.first_weights import new_network
 from napari_mcwss.training.memory import BatchSize, within_memory
@@ -98,17 +100,19 @@ def run_pilot(
     device: torch.device,
     batch: BatchSize,
     clock: Clock,
+    kept: KeptSlices,
 ) -> Generator[Event, None, HeldOut | None]:
     """Train a preset briefly, and score the slices of scans that are held back.
 
-    Every event is also a moment to stop. Without a scan to hold back, return None.
+    Slices that are `kept` need not be read again. Every event is also a moment to stop. Without a
+    scan to hold back, return None.
     """
     split = hold_back({scan: study.tags.read(scan).values for scan in scans}, config)
     if not split.validation:
         return None
     spec = InputSpec(config.pixel or own_pixel(study, scans, quick=True), config.place)
-    data = yield from _read(study, split.training, spec, preset)
-    held = yield from _read(study, split.validation, spec, preset)
+    data = yield from _read(study, split.training, spec, preset, kept)
+    held = yield from _read(study, split.validation, spec, preset, kept)
     if not len(data) or not len(held):
         return None
     config = config.model_copy(update=_length(config, len(data)) | {"patience": None})
@@ -137,11 +141,16 @@ def _length(config: TrainingConfig, slices: int) -> dict[str, float]:
 
 
 def _read(
-    study: Study, names: Sequence[str], spec: InputSpec, preset: str
+    study: Study, names: Sequence[str], spec: InputSpec, preset: str, kept: KeptSlices
 ) -> Generator[Message, None, SliceDataset]:
     scans = []
-    with closing(read_ahead(study, names)) as ahead:
-        for index, name in enumerate(ahead, 1):
+    load = partial(_load, study, spec, kept)
+    with closing(work_ahead(study, names, load)) as loaded:
+        for index, name in enumerate(names, 1):
             yield Message(f"reading {name} to try {preset} ({index} of {len(names)})")
-            scans.append(load_scan(study, name, spec, usable="tagged"))
+            scans.append(next(loaded))
     return gather(scans)
+
+
+def _load(study: Study, spec: InputSpec, kept: KeptSlices, scan: Scan) -> LoadedScan:
+    return load_scan(study, scan.name, spec, usable="tagged", kept=kept)

@@ -1,25 +1,16 @@
 """Features of scans in the user's cache folder: each slice is encoded once."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Generator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import platformdirs
 import psutil
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.files import replacing
-from napari_mcwss.base.reading import refuse_devices
 from napari_mcwss.model.encoders.encoder import Encoder
 from napari_mcwss.model.encoders.packing import groups
 from napari_mcwss.model.encoders.registry import load_encoder
@@ -27,24 +18,18 @@ from napari_mcwss.model.encoders.slices import encode_slices, feature_strides
 from napari_mcwss.model.inputs import Inputs, InputSpec, prepare
 from napari_mcwss.model.presets.features import foreground_at_stride
 from napari_mcwss.scans.scan import Scan
+from napari_mcwss.training.data.file_cache import FileCache, cache_folder
 from napari_mcwss.training.data.pixels import BUDGET
 from napari_mcwss.training.features.feature_set import ScanFeatures
 
-PREPARATION = 2
+PREPARATION = 3
 """Version of what happens to voxels before the encoder, and of the files; others are not read."""
 
 BATCH = 4
 """Slices that are encoded at once, between two moments to cancel."""
 
 FREE_SHARE = 0.5
-"""Share of the free space that the files may take at most."""
-
-_SUFFIX = ".safetensors"
-
-
-def cache_folder() -> Path:
-    """Return the folder for features, in the user's cache folder."""
-    return platformdirs.user_cache_path("napari-mcwss", appauthor=False) / "features"
+"""Share of the free memory that features may take that cannot be written."""
 
 
 class Encoding(NamedTuple):
@@ -133,10 +118,10 @@ class FeatureStore:
     ) -> None:
         # The encoder does not read the position.
         self.encoder_name, self.input_spec = encoder, replace(input_spec, coordinates=False)
-        self.folder = cache_folder() if folder is None else folder
+        self.folder = cache_folder("features") if folder is None else folder
         self.problem = ""
-        self._device, self._budget = device, budget
-        self._keys: dict[object, str] = {}
+        self._device = device
+        self._files = FileCache(self.folder, "features", budget)
         self._open: dict[str, EncodedScan] = {}
 
     @property
@@ -151,7 +136,7 @@ class FeatureStore:
     def get(self, scan: Scan) -> EncodedScan | None:
         """Return the features of a scan that are in the store; None if there are none.
 
-        This reads the voxels, unless the store has seen the files before.
+        This reads the voxels, unless their digest is known.
 
         Raises
         ------
@@ -160,7 +145,7 @@ class FeatureStore:
         """
         key = self._key(scan)
         if key not in self._open:
-            found = _read(self._path(key), key, self._widths(scan))
+            found = self._read(key, self._widths(scan))
             if found is None:
                 return None
             self._open[key] = found
@@ -223,70 +208,36 @@ class FeatureStore:
         )
 
     def _key(self, scan: Scan) -> str:
-        # Files that look unchanged need not be read again as long as the program runs.
-        stats = [path.stat() for path in scan.paths if path.is_file()]
-        seen = scan.paths, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
-        known = self._keys.get(seen) if stats and len(stats) == len(scan.paths) else None
-        if known is None:
-            volume = np.ascontiguousarray(scan.volume())
-            digest = hashlib.blake2b(volume.data, digest_size=16)
-            geometry = volume.shape, scan.geometry.spacing
-            encoder = self.encoder_name, self._encoder.digest
-            digest.update(repr((geometry, encoder, self.input_spec, PREPARATION)).encode())
-            known = self._keys[seen] = digest.hexdigest()
-        return known
+        encoder = self.encoder_name, self._encoder.digest
+        parts = scan.digest(), len(scan.channels), scan.geometry.shape, encoder, self.input_spec
+        return hashlib.blake2b(repr((*parts, PREPARATION)).encode(), digest_size=16).hexdigest()
 
     def _widths(self, scan: Scan) -> list[int]:
         return [groups(len(scan.channels)) * width for width in self._encoder.widths]
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{_SUFFIX}"
-
     def _keep(self, key: str, found: EncodedScan) -> EncodedScan:
         """Write features, and return them from the file; keep them in memory if that fails."""
-        needed = _bytes(found)
+        tensors = _tensors(found)
         try:
-            self._make_room(needed)
-            _write(self._path(key), key, found)
+            self._files.write(key, tensors, in_use=self._open)
         except McwssError as error:
             self.problem = self.problem or str(error)
         else:
             widths = [level.shape[1] for level in found.features.levels]
-            found = _read(self._path(key), key, widths) or found
-            self._open[key] = found
-            return found
+            self._open[key] = self._read(key, widths) or found
+            return self._open[key]
+        needed = sum(tensor.nbytes for tensor in tensors.values())
         if needed < psutil.virtual_memory().available * FREE_SHARE:
             self._open[key] = found
         return found
 
-    def _make_room(self, needed: int) -> None:
-        """Remove the files used least recently, except those that this store uses."""
+    def _read(self, key: str, widths: list[int]) -> EncodedScan | None:
+        """Return the features in a file; None if it is missing, damaged or of another kind."""
+        tensors = self._files.read(key)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            files = [(path, path.stat()) for path in self.folder.glob(f"*{_SUFFIX}")]
-            taken = sum(stat.st_size for _, stat in files)
-            free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            raise McwssError(f"features cannot be kept in '{self.folder}': {error}") from error
-        budget = min(self._budget, taken + int(free * FREE_SHARE))
-        for path, stat in sorted(files, key=lambda file: file[1].st_mtime_ns):
-            if taken + needed <= budget:
-                break
-            if path.name.removesuffix(_SUFFIX) in self._open:
-                continue
-            # Another program may read it: Windows then keeps it, elsewhere the reader does.
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-                taken -= stat.st_size
-        if taken + needed > budget:
-            raise McwssError(
-                f"features of this study need more than {budget / 2**30:.1f} GiB in "
-                f"'{self.folder}': the rest is kept in memory as long as that suffices"
-            )
-
-
-def _bytes(found: EncodedScan) -> int:
-    return sum(tensor.nbytes for tensor in _tensors(found).values())
+            return None if tensors is None else _found(tensors, widths)
+        except (KeyError, ValueError):
+            return None
 
 
 def _tensors(found: EncodedScan) -> dict[str, Tensor]:
@@ -299,30 +250,6 @@ def _tensors(found: EncodedScan) -> dict[str, Tensor]:
         "position": found.position,
         "place": torch.tensor(place),
     }
-
-
-def _write(path: Path, key: str, found: EncodedScan) -> None:
-    with replacing(path) as temporary:
-        try:
-            save_file(_tensors(found), temporary, {"key": key})
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
-
-
-def _read(path: Path, key: str, widths: list[int]) -> EncodedScan | None:
-    """Return the features in a file; None if it is missing, damaged or of another kind."""
-    try:
-        refuse_devices(path)
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("key") != key:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        found = _found(tensors, widths)
-    except (OSError, SafetensorError, KeyError, ValueError, McwssError):
-        return None
-    with suppress(OSError):
-        os.utime(path)
-    return found
 
 
 def _found(tensors: Mapping[str, Tensor], widths: list[int]) -> EncodedScan:

@@ -1,0 +1,152 @@
+"""Prepared slices are kept for the next training, which reads nothing that has not changed."""
+
+import errno
+import os
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+import torch
+
+from napari_mcwss.model.checkpoint import load_model
+from napari_mcwss.model.inputs import InputSpec
+from napari_mcwss.model.preset import UNKNOWN
+from napari_mcwss.scans import digest, reading
+from napari_mcwss.scans.geometry import Geometry
+from napari_mcwss.scans.scan import Scan
+from napari_mcwss.study.study import Study
+from napari_mcwss.tags.table import TagTable
+from napari_mcwss.training.config import TrainingConfig
+from napari_mcwss.training.data import file_cache, kept_slices
+from napari_mcwss.training.data.kept_slices import KeptSlices, PreparedSlices
+from napari_mcwss.training.data.slices import load_scan
+from napari_mcwss.training.loop import train
+
+TINY = TrainingConfig(preset="local", width=2, epochs=1, batch_size=8, pixel=4, device="cpu")
+SPEC = InputSpec(2.0)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """An empty cache folder, and files that are taken for old ones."""
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(digest, "SETTLED", -1.0)
+    return tmp_path / "cache" / "prepared"
+
+
+def scan(seed: int = 0) -> Scan:
+    """A scan whose first slice is background."""
+    volume = np.zeros((2, 6, 24, 20), np.float32)
+    volume[:, 1:, 3:-2, 4:-1] = np.random.default_rng(seed).uniform(1, 2, (2, 5, 19, 15))
+    geometry = Geometry(volume.shape[:0:-1], np.eye(4))
+    return Scan.from_array("scan", ["t1", "t2"], volume, geometry)
+
+
+def keep(scan: Scan, slices: list[int], spec: InputSpec = SPEC) -> PreparedSlices:
+    prepared = PreparedSlices.of(scan, spec, torch.tensor(slices))
+    with closing(KeptSlices()) as kept:
+        kept.keep(scan, spec, prepared)
+        kept._writer.shutdown()
+    return prepared
+
+
+def get(scan: Scan, slices: list[int], spec: InputSpec = SPEC) -> PreparedSlices | None:
+    with closing(KeptSlices()) as kept:
+        return kept.get(scan, spec, torch.tensor(slices))
+
+
+def assert_same(one: PreparedSlices, other: PreparedSlices) -> None:
+    assert one.window == other.window
+    for name in ("images", "foreground", "position", "asked"):
+        assert torch.equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_kept_slices_are_those_that_were_prepared_and_lie_in_a_file():
+    prepared = keep(scan(), [0, 1, 3, 4])
+    found = get(scan(), [0, 1, 3, 4])
+    assert_same(found, prepared)
+    assert found.position.tolist() == [1, 3, 4], "the first slice has no foreground"
+    assert found.mapped
+    assert not prepared.mapped
+
+
+def test_some_of_the_slices_are_those_that_are_prepared_alone():
+    keep(scan(), [0, 1, 3, 4])
+    found = get(scan(), [0, 3])
+    assert_same(found, PreparedSlices.of(scan(), SPEC, torch.tensor([0, 3])))
+    assert not found.mapped
+
+
+def test_other_slices_voxels_and_pixels_are_prepared_anew(monkeypatch):
+    keep(scan(), [1, 2])
+    assert get(scan(), [1, 2, 5]) is None
+    assert get(scan(1), [1, 2]) is None
+    assert get(scan(), [1, 2], InputSpec(1.0)) is None
+    assert get(scan(), [1, 2], InputSpec(2.0, coordinates=True)) is None
+    monkeypatch.setattr(kept_slices, "PREPARATION", -1)
+    assert get(scan(), [1, 2]) is None
+
+
+@pytest.mark.parametrize("damage", ["cut off", "foreign", "too few"])
+def test_damaged_files_are_not_used(folder, damage):
+    keep(scan(), [1, 2])
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    if damage == "cut off":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        few = {"images": torch.zeros(1), "foreground": torch.zeros(2), "position": torch.zeros(2)}
+        tensors = {**few, "asked": torch.tensor([1, 2]), "window": torch.zeros(4).int()}
+        if damage == "foreign":
+            del tensors["window"]
+        file_cache.save_file(tensors, path, {"key": path.stem})
+    assert get(scan(), [1, 2]) is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the folders of a user apart")
+def test_nobody_else_may_read_what_is_kept(folder):
+    keep(scan(), [1, 2])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_stops_nothing(folder, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(file_cache, "save_file", fail)
+    keep(scan(), [1, 2])
+    assert list(folder.iterdir()) == []
+
+
+def test_a_second_training_learns_the_same_without_reading_a_scan(
+    tagged_study: Study, monkeypatch, folder
+):
+    list(train(tagged_study, "first", TINY))
+    assert len(list(folder.iterdir())) == len(tagged_study.scan_names)
+    again = Study.open(tagged_study.folder)
+    monkeypatch.setattr(reading, "_put", None)  # no voxels can be read
+    list(train(again, "second", TINY))
+    one, other = (
+        load_model(again.model_folder(name), device="cpu").preset.state_dict()
+        for name in ("first", "second")
+    )
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_slices_that_have_been_tagged_since_are_read(tagged_study: Study):
+    name = tagged_study.scan_names[0]
+    every = tagged_study.tags.read(name).values
+    few = np.where(np.arange(len(every))[:, None] % 2, every, UNKNOWN)
+    with closing(KeptSlices()) as kept:
+        for tags in (few, every, few):
+            tagged_study.tags.write({name: TagTable(tagged_study.class_names, tags)})
+            expected = load_scan(tagged_study, name, SPEC, usable="tagged")
+            found = load_scan(tagged_study, name, SPEC, usable="tagged", kept=kept)
+            for one, other in zip(found.maps, expected.maps, strict=True):
+                assert torch.equal(one, other)
+            assert torch.equal(found.tags, expected.tags)
+            assert torch.equal(found.position, expected.position)
+            kept._writer.submit(bool).result()  # what was to be written is
