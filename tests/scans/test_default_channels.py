@@ -1,11 +1,13 @@
 """Channels that nobody has named: colours of pictures, or the ends of file names."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.scans.default_channels import channels_of, default_channels
+from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.reading import read_scan
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
@@ -104,6 +106,57 @@ def test_many_pictures_in_a_sub_folder_are_not_taken_for_channels(tmp_path):
     with pytest.raises(McwssError, match=r"images' holds 21 images.*choose this folder"):
         default_channels([tmp_path])
     assert default_channels([tmp_path / "images"]) == ["image"]
+
+
+def touched(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("t1c.nii.gz", "flair.nii.gz"),
+        ("T1c.nii.gz", "FLAIR.nii.gz", "seg.nii.gz"),
+        ("BraTS_0001_t1c.nii.gz", "BraTS_0001_flair.nii.gz"),
+    ],
+)
+def test_the_channels_of_one_patient_are_not_taken_for_patients(tmp_path, names):
+    folder = touched(tmp_path / "pat0001", *names)
+    with pytest.raises(McwssError) as told:
+        default_channels([folder])
+    assert f"'{folder}' are named like channels (flair, t1c)".lower() in str(told.value).lower()
+    assert "expected a sub-folder or a file for each scan" in str(told.value)
+    assert "choose the folder above it" in str(told.value)
+    assert [len(files) for files in find_scans(folder, ["flair", "t1c"]).values()] == [2]
+    assert [name.lower() for name in default_channels([tmp_path])] == ["flair", "t1c"]
+
+
+def test_the_channels_of_several_patients_in_one_folder_are_to_be_named(tmp_path):
+    names = [f"{scan}_{channel}.nii.gz" for scan in "ab" for channel in ("t1", "flair")]
+    with pytest.raises(McwssError, match=r"named like channels \(flair, t1\).*name the channels"):
+        default_channels([touched(tmp_path, *names)])
+    assert [*find_scans(tmp_path, ["flair", "t1"])] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("pat0001.nii.gz", "pat0002.nii.gz"),
+        ("pat1_t1.nii.gz", "pat2_t1.nii.gz"),
+        ("pat1_t1.nii.gz", "pat2_flair.nii.gz"),
+        ("t1.nii.gz", "t1_mask.nii.gz"),
+        ("t1.nii.gz", "t2.nii.gz", "t3.nii.gz"),
+    ],
+)
+def test_files_of_a_patient_each_go_on_being_scans(tmp_path, names):
+    for name in names:
+        volume = np.zeros((3, 4, 5), np.float32)
+        nib.Nifti1Image(volume, np.eye(4)).to_filename(tmp_path / name)
+    assert default_channels([tmp_path]) == ["image"]
+    assert len(find_scans(tmp_path, ["image"])) == sum("mask" not in name for name in names)
 
 
 def test_of_files_that_are_known(tmp_path):

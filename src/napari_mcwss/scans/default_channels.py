@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.file_names import guess_channels, images_in
+from napari_mcwss.scans.file_names import guess_channels, images_in, is_mask, prefix_of
 from napari_mcwss.scans.finding import find_scans, scan_folders, scans_among
 from napari_mcwss.scans.formats.registry import format_of
 from napari_mcwss.scans.formats.slices import SLICES
@@ -34,6 +36,13 @@ _LOOKED_AT = 8
 _MOST_CHANNELS = 20
 """More images than this in a sub-folder are not the channels of one scan."""
 
+_USUAL = re.compile(
+    "t1(n|w|c|ce|gd|km|post)?|t2(w|f|star)?|flair|pdw?|dwi|adc|trace|swi|cb[fv]|mtt|tmax|ttp"
+    "|ct(res)?|pet|suv",
+    re.IGNORECASE,
+)
+"""What channels are usually called: hardly the names of patients."""
+
 
 def default_channels(sources: Sequence[Path]) -> list[str]:
     """Name the channels of scans that are about to be searched for.
@@ -57,7 +66,8 @@ def default_channels(sources: Sequence[Path]) -> list[str]:
     Raises
     ------
     McwssError
-        If a folder or a picture cannot be read, or a sub-folder holds many images.
+        If a folder or a picture cannot be read, a sub-folder holds many images, or the files of a
+        folder look like the channels of one scan.
     """
     if sources[0].is_dir() and (known := _of_data_set(sources[0])):
         return known
@@ -100,7 +110,32 @@ def _from_names(sources: Sequence[Path]) -> list[str]:
             "scan, choose this folder; if each is a slice, say so (--stacks); else name the "
             "channels"
         )
-    return guess_channels(of_a_scan) if of_a_scan else [_SINGLE]
+    if of_a_scan:
+        return guess_channels(of_a_scan)
+    _refuse_channels_in(first)
+    return [_SINGLE]
+
+
+def _refuse_channels_in(folder: Path) -> None:
+    """Refuse a folder in which each file would be a scan, but the files are named like channels."""
+    files = [path for path in images_in(folder) if not is_mask(path)]
+    channels = guess_channels(files)
+    if len(channels) < 2 or not all(map(_USUAL.fullmatch, channels)):
+        return
+    of_scans = Counter(prefix_of(path, name) for path in files for name in channels)
+    del of_scans[None]
+    if max(of_scans.values()) == 1:
+        return  # Each patient has one channel, if not the same one.
+    found = (
+        f"the files in '{folder}' are named like channels ({', '.join(channels)}), not like scans: "
+    )
+    if len(of_scans) > 1:
+        raise McwssError(f"{found}name the channels, so that the files of a scan are put together")
+    raise McwssError(
+        f"{found}expected a sub-folder or a file for each scan: choose the folder above it; if "
+        f"this is the only scan, name its channels; if each file is a scan, name the channel "
+        f"{_SINGLE}"
+    )
 
 
 def _described(source: Path) -> list[str]:

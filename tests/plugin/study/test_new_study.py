@@ -85,6 +85,21 @@ def test_channels_are_guessed_and_scans_found_beside_the_screen(qtbot, parent, s
     assert threading.get_ident() not in searches.threads
 
 
+def test_a_folder_one_level_too_deep_is_refused_in_words(qtbot, parent, searches, tmp_path):
+    folder = tmp_path / "glioma" / "pat0001"
+    folder.mkdir(parents=True)
+    for name in ("t1c.nii", "flair.nii"):
+        (folder / name).touch()
+    dialog = ScansDialog(parent, sources=[folder])
+    dialog.classes.setText("TC")
+    qtbot.waitUntil(lambda: "named like channels" in dialog.reason.text(), timeout=PATIENCE)
+    assert "choose the folder above it" in dialog.reason.text()
+    assert not dialog.ok_button.isEnabled()
+    dialog.channels.setText("flair, t1c")
+    qtbot.waitUntil(dialog.ok_button.isEnabled, timeout=PATIENCE)
+    assert dialog.reason.text() == "1 scan"
+
+
 def test_classes_and_study_folder_are_typed_without_another_search(
     qtbot, dialog, searches, tmp_path
 ):
