@@ -70,7 +70,7 @@ def choose(qtbot, dialog: ExportDialog, kind: str) -> str:
         for _ in range(index):
             qtbot.keyClick(dialog.kind, Qt.Key.Key_Down)
         if not index:
-            dialog._ask()
+            dialog._change()
     assert dialog.kind.currentData() == kind
     return dialog.preview.text()
 

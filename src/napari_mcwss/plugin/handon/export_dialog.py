@@ -23,6 +23,7 @@ from napari_mcwss.export.kind import ExportKind
 from napari_mcwss.export.registry import EXPORTS
 from napari_mcwss.plugin.handon.export_job import Asked, Preview, Step, export_job, preview
 from napari_mcwss.plugin.handon.options_form import OptionsForm
+from napari_mcwss.plugin.handon.shown_mask import ShownMask, ShownMaskBox
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, JobOutcome
 from napari_mcwss.plugin.shared.latest import Latest
@@ -55,18 +56,23 @@ class ExportDialog(QDialog):  # type: ignore[misc]
     previewed = Signal()
     ended = Signal()
 
-    def __init__(self, parent: QWidget, session: Session, study: "Study", model: str) -> None:
+    def __init__(
+        self, parent: QWidget, session: Session, study: "Study", model: str, shown: ShownMask
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export")
         self.resize(560, 480)
         self._session, self._study = session, study
         self._shown: Preview | None = None
         self._running: Asked | None = None
+        self._written: str | None = None
         self._problems: list[str] = []
         self._looking = Latest(self, "preview of an export")
         self._looking.answered.connect(self._show_preview)
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self._look)
+        self.shown_mask = ShownMaskBox(session, study, shown)
+        self.shown_mask.changed.connect(self._mask_stored)
         self.background = Background(self)
         self.background.event_received.connect(self._take)
         self.background.ended.connect(self._end)
@@ -85,7 +91,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         if self._session.scan is not None and self._session.study is self._study:
             label = self._session.order.label(self._session.scan)
             self.scans.addItem(f"the scan on screen, {label}", self._session.scan)
-        self.out = QLineEdit(textEdited=self._ask)
+        self.out = QLineEdit(textEdited=self._change)
         self.browse_button = QPushButton("…", toolTip="Choose a folder", clicked=self._browse)
         self.options: OptionsForm | None = None
         self.identity = Note(textFormat=Qt.TextFormat.PlainText)
@@ -107,7 +113,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         form.addRow("To", side_by_side(self.out, self.browse_button))
         self.fields = QWidget()
         stack(self.fields, form)
-        inside = self.identity, self.preview, self.progress, self.status
+        inside = self.identity, self.shown_mask, self.preview, self.progress, self.status
         buttons = (QWidget(), self.open_button, self.cancel_button, self.export_button)
         stack(self, self.fields, *inside, margins=True)
         self.layout().addStretch(1)
@@ -115,8 +121,8 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         self.progress.hide()
         self.open_button.hide()
         self.kind.currentIndexChanged.connect(self._kind_changed)
-        self.model.model_chosen.connect(self._ask)
-        self.scans.currentIndexChanged.connect(self._ask)
+        self.model.model_chosen.connect(self._change)
+        self.scans.currentIndexChanged.connect(self._change)
 
     @property
     def _chosen(self) -> ExportKind:
@@ -125,7 +131,7 @@ class ExportDialog(QDialog):  # type: ignore[misc]
     def export(self) -> None:
         """Write what the preview shows."""
         shown = self._shown
-        if shown is None or shown.problem:
+        if shown is None or shown.problem or self.shown_mask.saving:
             return
         correcting = self._session.correcting
         correcting.save_painted()
@@ -157,14 +163,12 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         if self.options is not None:
             self._form.removeRow(self.options)
         self.options = OptionsForm(kind, self._study)
-        self.options.changed.connect(self._ask)
+        self.options.changed.connect(self._change)
         self._form.addRow(self.options)
         self.description.setText(kind.description)
         self.identity.setText(f"\u26a0 {kind.identity}" if kind.identity else "")
         self.out.setText(str(_proposed(kind, self._study.folder)))
-        self.open_button.hide()
-        self.status.clear()
-        self._ask()
+        self._change()
 
     def _browse(self) -> None:
         """Ask for the folder in which the export is made."""
@@ -172,11 +176,27 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         folder = QFileDialog.getExistingDirectory(self, "Export to", str(out.parent))
         if folder:
             self.out.setText(str(Path(folder) / out.name))
-            self._ask()
+            self._change()
 
-    def _ask(self, *_: object) -> None:
+    def _change(self, *_: object) -> None:
+        """Follow what the user asks for now: what was exported before is past."""
+        self.open_button.hide()
+        self.status.clear()
+        self._ask()
+
+    def _mask_stored(self) -> None:
+        """Have an export wait for a mask that is being stored, and allow another one after it."""
+        if self._written is not None and not self.shown_mask.saving:
+            self._change()
+        self._refresh()
+
+    def _ask(self) -> None:
         """Make the preview anew once the user rests."""
-        self._shown = None
+        # What was just written is there, so that another export needs another name.
+        if self._written is not None and self.out.text() == self._written:
+            self.out.setText(str(_untaken(Path(self._written))))
+        self._shown = self._written = None
+        self.shown_mask.ask(self.model.model, self.scans.currentData())
         self._looking.forget()
         self._rest.start()
         self._refresh()
@@ -228,8 +248,13 @@ class ExportDialog(QDialog):  # type: ignore[misc]
             lines += ["Done.", self._session.order.hide(outcome.value)]
         self.status.setText("\n".join(filter(None, lines)))
         self.open_button.setVisible(done)
-        self._refresh()
-        self._ask()
+        if done:
+            # A preview would only say that what was written is there now.
+            self._shown, self._written = None, self.out.text()
+            self.preview.clear()
+            self._refresh()
+        else:
+            self._ask()
         self.ended.emit()
 
     def _refresh(self) -> None:
@@ -237,17 +262,24 @@ class ExportDialog(QDialog):  # type: ignore[misc]
         self.fields.setEnabled(not running)
         self.progress.setVisible(running)
         self.preview.setVisible(bool(self.preview.text()) and not running)
+        self.shown_mask.setEnabled(not running)
         self.cancel_button.setVisible(running)
         self.cancel_button.setEnabled(not self.background.cancelling)
         ready = self._shown is not None and not self._shown.problem
-        self.export_button.setEnabled(ready and not running)
+        self.export_button.setEnabled(ready and not running and not self.shown_mask.saving)
 
 
 def _proposed(kind: ExportKind, study: Path) -> Path:
     """Name what an export makes beside the folder of a study, as nothing else there is named."""
-    name = Path(kind.propose(study) if kind.propose else kind.example.split()[0])
-    out, number = study.parent / name, 1
+    return _untaken(
+        study.parent / (kind.propose(study) if kind.propose else kind.example.split()[0])
+    )
+
+
+def _untaken(path: Path) -> Path:
+    """Return a path, with a number if there is something already."""
+    out, number = path, 1
     while out.exists():
         number += 1
-        out = study.parent / f"{name.stem}-{number}{name.suffix}"
+        out = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return out

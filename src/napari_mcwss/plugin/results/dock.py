@@ -147,7 +147,7 @@ class ResultsDock(Dock):
         """Ask what to export and where to; the window can be used meanwhile."""
         study = self.session.study
         if study is not None:
-            dialog = ExportDialog(self, self.session, study, self.state.model)
+            dialog = ExportDialog(self, self.session, study, self.state.model, self.stored_mask)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.show()
 

@@ -26,12 +26,13 @@ class Stored:
     """The stored mask of a result, uint8 ``(z, y, x)``.
 
     `record` holds its settings, see `MaskSettings.record`; it is empty if they are not known.
-    `exact` is `results.has_exact_cams`.
+    `exact` is `results.has_exact_cams`; `volumes` are those of each class in mL.
     """
 
     mask: NDArray[np.uint8]
     record: dict[str, Any]
     exact: bool
+    volumes: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,4 +142,5 @@ def _stored(study: "Study", model: str, scan: str) -> Stored:
 
     mask = load_mask(study, model, scan).astype(np.uint8)
     record = stored_settings(study, model, scan)
-    return Stored(mask, record, has_exact_cams(study, model, scan))
+    volumes = volumes_of(mask, len(study.class_names), study.scan(scan).geometry.spacing)
+    return Stored(mask, record, has_exact_cams(study, model, scan), volumes)

@@ -1,13 +1,16 @@
 """The stored mask: whether it is the one on screen, and the way from one to the other."""
 
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_mcwss.measurement.sizes import amount_text, volumes_of
+from napari_mcwss.measurement.sizes import amount_text
+from napari_mcwss.plugin.handon.shown_mask import MaskDifference
 from napari_mcwss.plugin.results.segmenting import MaskResult, Result, Stored
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
@@ -18,7 +21,15 @@ from napari_mcwss.segmentation.masks.settings import THRESHOLDS
 
 
 class StoredMask(QWidget):  # type: ignore[misc]
-    """Tells the settings of the stored mask; saves the mask on screen in its place."""
+    """Tells the settings of the stored mask; saves the mask on screen in its place.
+
+    Attributes
+    ----------
+    changed : Signal
+        One of the two masks has changed, or the saving begins or ends.
+    """
+
+    changed = Signal()
 
     def __init__(self, state: ResultState) -> None:
         super().__init__()
@@ -46,13 +57,46 @@ class StoredMask(QWidget):  # type: ignore[misc]
             signal.connect(self._follow)
         self._refresh()
 
+    @property
+    def difference(self) -> MaskDifference | None:
+        """How the two masks differ; None if they do not, or there are none."""
+        mask = self._mask
+        if mask is None or self._stored is None:
+            return None
+        stored = self._stored[1]
+        if self._whole and np.array_equal(mask.after_steps[-1], stored.mask):
+            return None
+        settings = replace(mask.settings, steps=self._state.settings.steps)
+        words = _words(stored.record) if stored.record else {"": "unknown settings"}
+        shown = _words(settings.record())
+        before = [text for key, text in words.items() if shown.get(key) != text]
+        here = [text for key, text in shown.items() if words.get(key) != text]
+        # Until all steps are taken, the volumes are not those that would be saved.
+        for name, then, now in _volumes(mask, stored) if self._whole else ():
+            before.append(f"{name} {then}")
+            here.append(f"{name} {now}")
+        same = "the same settings and volumes, other voxels"
+        old, new = (", ".join(texts) or same for texts in (before, here))
+        return MaskDifference(mask.result.model, mask.result.scan, old, new)
+
+    @property
+    def savable(self) -> bool:
+        """Whether all steps of the mask on screen are taken, and nothing is being saved."""
+        return self._mask is not None and self._whole and not self.saving
+
+    @property
+    def saving(self) -> bool:
+        """Whether the mask on screen is being stored."""
+        return self.background.running
+
     def save(self) -> None:
         """Write the mask on screen, in the background."""
         study, mask = self._state.session.study, self._mask
         if study is None or mask is None or self.background.running:
             return
         result, last = mask.result, mask.after_steps[-1]
-        self._saving = result, Stored(last, mask.settings.record(), result.stored.exact)
+        record, exact = mask.settings.record(), result.stored.exact
+        self._saving = result, Stored(last, record, exact, mask.volumes[-1])
 
         def events() -> Generator[None, None, None]:
             yield
@@ -88,40 +132,31 @@ class StoredMask(QWidget):  # type: ignore[misc]
         mask = self._mask
         stored = {} if mask is None or self._stored is None else self._stored[1].record
         same = mask is not None and stored == mask.settings.record()
-        ready = mask is not None and self._whole
-        self.save_button.setEnabled(ready and not self.background.running)
+        self.save_button.setEnabled(self.savable)
         self.back_button.setEnabled(bool(stored) and not same)
         if mask is None:
             text = ""
-        elif self.background.running:
+        elif self.saving:
             text = "Saving …"
         elif same:
             text = "The stored mask was made with these settings."
-            if ready and self._stored is not None:
+            if self._whole and self._stored is not None:
                 text += _difference(mask, self._stored[1])
         elif stored:
-            text = f"The stored mask was made with other settings: {_words(stored)}."
+            words = ", ".join(_words(stored).values())
+            text = f"The stored mask was made with other settings: {words}."
         else:
             text = "The settings of the stored mask are not known."
         self.status.setText(text)
+        self.changed.emit()
 
 
 def _difference(mask: MaskResult, stored: Stored) -> str:
     """Say how the stored mask differs from one of the same settings; empty if it does not."""
-    made = mask.after_steps[-1]
-    if np.array_equal(made, stored.mask):
+    if np.array_equal(mask.after_steps[-1], stored.mask):
         return ""
-    classes = mask.result.prediction.classes
-    geometry = mask.result.geometry
-    before, now = (
-        volumes_of(labels, len(classes), geometry.spacing) for labels in (stored.mask, made)
-    )
-    text = partial(amount_text, in_mm=geometry.in_mm)
-    volumes = ", ".join(
-        f"{name} {text(then)} ({text(here)} on screen)"
-        for name, then, here in zip(classes, before, now, strict=True)
-        if text(then) != text(here)
-    )
+    differing = _volumes(mask, stored)
+    volumes = ", ".join(f"{name} {then} ({now} on screen)" for name, then, now in differing)
     if not stored.exact:
         reason = "An older version rounded the CAMs when it stored them: segment this scan again."
     elif stored.record.get("tags"):
@@ -131,14 +166,24 @@ def _difference(mask: MaskResult, stored: Stored) -> str:
     return f" But it differs{f': {volumes}' if volumes else ''}. {reason}"
 
 
-def _words(record: dict[str, Any]) -> str:
-    """Describe a `MaskSettings.record`."""
-    gate = "all slices" if record.get("gate") is None else f"scores from {record['gate']:g}"
-    tags = "tags" if record.get("tags") else "no tags"
-    ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
-    volumes = f", volumes {ranges}" if ranges else ""
-    steps = f"steps {record.get('steps')}"
+def _volumes(mask: MaskResult, stored: Stored) -> list[tuple[str, str, str]]:
+    """Return the classes whose volumes differ, with the volumes stored and on screen."""
+    text = partial(amount_text, in_mm=mask.result.geometry.in_mm)
+    each = zip(mask.result.prediction.classes, stored.volumes, mask.volumes[-1], strict=True)
+    texts = [(name, text(then), text(now)) for name, then, now in each]
+    return [one for one in texts if one[1] != one[2]]
+
+
+def _words(record: dict[str, Any]) -> dict[str, str]:
+    """Describe each setting of a `MaskSettings.record`."""
     threshold = f"threshold {record.get('threshold', THRESHOLD):g}"
     if own := record.get(THRESHOLDS):
         threshold += f" ({', '.join(f'{name} {value:g}' for name, value in own.items())})"
-    return f"{threshold}, {gate}, {tags}, {steps}{volumes}"
+    words = {
+        "threshold": threshold,
+        "gate": "all slices" if record.get("gate") is None else f"scores from {record['gate']:g}",
+        "tags": "tags" if record.get("tags") else "no tags",
+        "steps": f"steps {record.get('steps')}",
+    }
+    ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
+    return words | ({"volumes": f"volumes {ranges}"} if ranges else {})
