@@ -125,23 +125,29 @@ def test_long_form_is_plain(tmp_path):
     ("text", "message"),
     [
         (LONG.replace("a,1,ED", "c,1,ED"), r"line 4: no scan 'c'.*expected a, b"),
-        (LONG.replace("a,1,ED", "a,3,ED"), r"line 4: slice '3' does not exist.*a has 3, 0 to 2"),
-        (LONG.replace("a,1,ED", "a,-1,ED"), r"line 4: slice '-1' does not"),
-        (LONG.replace("a,1,ED", "a,,ED"), r"line 4: slice '' does not"),
-        (LONG.replace("a,1,ED", "a,1,XX"), r"line 4: class 'XX' does not exist: expected TC, ED"),
+        (LONG.replace("a,1,ED", "a,3,ED"), r"line 4: scan a has no slice '3': expected 0 to 2"),
+        (LONG.replace("a,1,ED", "a,-1,ED"), r"line 4: scan a has no slice '-1'"),
+        (LONG.replace("a,1,ED", "a,,ED"), r"line 4: scan a has no slice '': expected 0 to 2"),
+        (LONG.replace("a,1,ED", "a,1,XX"), r"line 4: the study has no class 'XX': expected TC, ED"),
         (LONG.replace("a,1,ED,present", "a,1,ED,yes"), r"line 4: 'yes' is not a tag: expected"),
         (LONG.replace("a,1,ED,present", "a,1,ED"), r"line 4: found 3 cells: expected 4"),
         (LONG.replace("a,1,ED,present", "a,1,ED,0,1"), r"line 4: found 5 cells: expected 4"),
         (LONG.replace("a,1,ED,present", 'a,1,ED,"pre'), r"line 5 is not a row of a table"),
         (LONG.replace("tag", "value"), r"line 1: found the columns scan, slice, class, value: "),
         (LONG.replace("slice", "scan"), r"line 1: found the columns scan, scan, class, tag: "),
-        (WIDE.replace("ED", "XX"), r"line 1: found the columns scan, slice, TC, XX: expected .*ED"),
+        (
+            WIDE.replace("ED", "XX"),
+            r"line 1: found the columns scan, slice, TC, XX: expected the columns .*ED",
+        ),
         (WIDE.replace("ED", "TC"), r"found the columns scan, slice, TC, TC: .*each once"),
         (WIDE.replace("TC,ED", ","), r"found the columns scan, slice: "),
         (WIDE.replace("slice", "index"), r"found the columns scan, index, TC, ED: "),
         (WIDE.replace("a,0,1,0", "a,0,1,2"), r"line 2: '2' is not a tag"),
         ("slice,TC\n0,1\n", r"line 2: no scan 'tags'.*add a column scan, or name the file after"),
-        ("", r"found the columns none"),
+        (
+            f"no {'table ' * 50}",
+            r"found the columns no table table [a-z ]{20,30}…: expected the columns",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_line(file, text, message):
@@ -149,6 +155,24 @@ def test_what_does_not_fit_is_told_with_its_line(file, text, message):
     with pytest.raises(McwssError, match=rf"tags\.csv', .*{message}") as told:
         read(path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", ",,\n,,\n"])
+def test_an_empty_file_is_called_empty(file, text):
+    with pytest.raises(McwssError, match=r"tags\.csv' is empty: expected the columns scan, slice"):
+        read(file(text))
+
+
+def test_cells_of_a_file_that_is_no_table_are_not_quoted_in_full(file):
+    long = "word " * 100
+    for text in (
+        LONG.replace("present", long, 1),
+        LONG.replace("ED", long),
+        WIDE + f"a,{long},1,1",
+    ):
+        with pytest.raises(McwssError) as told:
+            read(file(text))
+        assert len(str(told.value)) < 400
 
 
 def test_a_file_that_contradicts_itself_or_another_is_refused(file):

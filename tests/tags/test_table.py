@@ -130,7 +130,7 @@ class TestCsv:
             (CSV.replace("ED", "XX"), "columns slice, TC, XX: expected slice, TC, ED"),
             (CSV.replace("ED", "TC"), "columns slice, TC, TC"),
             (CSV.replace("slice", "index"), "columns index"),
-            ("", "columns none"),
+            ("", "is empty: expected a table of tags"),
             ('slice,TC,ED\n0,"1,0\n', "cannot be read"),
         ],
     )

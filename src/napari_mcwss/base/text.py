@@ -151,6 +151,17 @@ def cell_text(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """Return a text from a file as it is quoted in a message: not much of a long one.
+
+    Examples
+    --------
+    >>> shortened("TC"), shortened("no table at all", most=8)
+    ('TC', 'no table…')
+    """
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def bytes_text(size: int) -> str:
     """Write a number of bytes in its largest unit.
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.reading import file_bytes
+from napari_mcwss.base.text import names_text, shortened
 from napari_mcwss.tags.csv_text import table_text, whole_text
 from napari_mcwss.tags.table import Tag, TagTable
 
@@ -68,6 +69,8 @@ def read_spreadsheets(
     found = _Found(classes, slices_of, paths)
     for number, path in enumerate(paths):
         text, delimiter = _text(path)
+        if not text.strip(f"{delimiter} \t\r\n"):
+            raise McwssError(f"'{path}' is empty: expected {_columns_text(classes)}")
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             cells = ([cell.strip() for cell in row] for row in rows)
@@ -77,7 +80,7 @@ def read_spreadsheets(
                 found.add(layout, row, (number, rows.line_num))
         except csv.Error as error:
             raise McwssError(
-                f"'{path}', line {rows.line_num} is not a row of a table ({error}): correct it"
+                f"'{path}', line {rows.line_num} is not a row of a table ({error}): correct the row"
             ) from error
         except McwssError as error:
             raise McwssError(f"'{path}', line {rows.line_num}: {error}") from error
@@ -134,9 +137,15 @@ def _layout(written: Sequence[str], classes: ClassNames) -> _Layout:
             others = {name.lower(): header.index(name) for name in named if name not in wide}
             return _Layout(len(header), others["slice"], others.get("scan"), wide=wide)
     raise McwssError(
-        f"found the columns {', '.join(named) or 'none'}: expected {', '.join(LONG)} (a row for "
-        f"each tag), or scan, slice, {', '.join(classes.shown)} (a row for each slice), each once: "
-        "correct them"
+        f"found the columns {names_text([*map(shortened, named)])}: expected "
+        f"{_columns_text(classes)}: correct the columns"
+    )
+
+
+def _columns_text(classes: ClassNames) -> str:
+    return (
+        f"the columns {', '.join(LONG)} (a row for each tag), or scan, slice, "
+        f"{', '.join(classes.shown)} (a row for each slice), each once"
     )
 
 
@@ -168,15 +177,15 @@ class _Found:
             # Spreadsheets leave out empty cells at the end of a row.
             row = [*row, *[""] * (layout.columns - len(row))]
         if len(row) < layout.columns or any(row[layout.columns :]):
-            raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct it")
+            raise McwssError(f"found {len(row)} cells: expected {layout.columns}: correct the row")
         scan, tags = self._scan(layout, row, self._paths[place[0]])
         slice_text, slices = whole_text(row[layout.slice]), len(tags)
         # Python refuses to convert thousands of digits.
         number = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
         if not 0 <= number < slices:
             raise McwssError(
-                f"slice {slice_text[:20]!r} does not exist: scan {scan} has {slices}, 0 to "
-                f"{slices - 1}: correct it"
+                f"scan {scan} has no slice {shortened(slice_text)!r}: expected 0 to "
+                f"{slices - 1}: correct the number"
             )
         index, places = number, self._places[scan]
         for written, text in layout.tags(row):
@@ -184,13 +193,13 @@ class _Found:
             column, tag = self._columns.get(class_name), _TAGS.get(whole_text(text.lower()))
             if column is None:
                 raise McwssError(
-                    f"class {class_name!r} does not exist: expected {', '.join(self._columns)}: "
-                    "correct it"
+                    f"the study has no class {shortened(class_name)!r}: expected "
+                    f"{', '.join(self._columns)}: correct the name, or add the class to the study"
                 )
             if tag is None:
                 raise McwssError(
-                    f"{text!r} is not a tag: expected present or 1, absent or 0, unknown or "
-                    "nothing: correct it"
+                    f"{shortened(text)!r} is not a tag: expected present or 1, absent or 0, "
+                    "unknown or an empty cell: correct the tag"
                 )
             if tag is Tag.UNKNOWN:
                 continue

@@ -14,7 +14,7 @@ import numpy as np
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import replacing
 from napari_mcwss.base.reading import file_bytes
-from napari_mcwss.base.text import counted
+from napari_mcwss.base.text import counted, names_text, shortened
 from napari_mcwss.tags.class_names import ClassNames
 from napari_mcwss.tags.csv_text import table_text, whole_text
 
@@ -188,13 +188,15 @@ class TagTable:
             rows = [row for row in read if any(row)]
         except (UnicodeError, csv.Error) as error:
             raise McwssError(f"'{path}' cannot be read as a table ({error}): {_MEND}") from error
-        header = _filled(rows.pop(0)) if rows else []
+        if not rows:
+            raise McwssError(f"'{path}' is empty: expected a table of tags: {_MEND}")
+        header = _filled(rows.pop(0))
         names = classes.all_current(header[1:])
         known = len({*names}) == len(names) and {*names} <= {*classes.stored}
         if header[:1] != ["slice"] or not known:
             raise McwssError(
-                f"'{path}' has the columns {', '.join(header) or 'none'}: expected slice, "
-                f"{', '.join(classes.stored)}, each once: {_MEND}"
+                f"'{path}' has the columns {names_text([*map(shortened, header)])}: expected "
+                f"slice, {', '.join(classes.stored)}, each once: {_MEND}"
             )
         if len(rows) != slices:
             raise McwssError(
@@ -217,14 +219,14 @@ class TagTable:
             index = int(slice_text) if slice_text.isdecimal() and len(slice_text) < 10 else -1
             if index not in missing:
                 raise McwssError(
-                    f"'{path}' names slice {slice_text[:20]!r}: expected 0 to {slices - 1}, each "
-                    f"once: {_MEND}"
+                    f"'{path}' names slice {shortened(slice_text)!r}: expected 0 to {slices - 1}, "
+                    f"each once: {_MEND}"
                 )
             missing.remove(index)
             if len(cells) != len(names) or not set(cells) <= _CELLS.keys():
                 raise McwssError(
-                    f"'{path}' has {','.join(cells)!r} in slice {slice_text}: expected for each "
-                    f"class 1 (present), 0 (absent) or nothing (unknown): {_MEND}"
+                    f"'{path}' has {shortened(','.join(cells))!r} in slice {slice_text}: expected "
+                    f"for each class 1 (present), 0 (absent) or nothing (unknown): {_MEND}"
                 )
             found[index] = [_CELLS[cell] for cell in cells]
         table.values[:, columns] = found
