@@ -141,15 +141,31 @@ def test_figures_show_the_chosen_slices_in_the_colours_of_the_classes(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_scan_without_results_and_a_bad_file_are_named_and_stop_nothing(
+def test_scans_that_nobody_named_and_nobody_segmented_are_only_noted(
+    run, segmented: Study, tmp_path, kind
+):
+    out = tmp_path / "Dataset501_Heads"
+    code, _, err = export(run, kind, segmented, out)
+    assert code == 0
+    assert "note: without phantom04, not segmented by model model-1: " in err
+    assert "segment them first" in err
+    assert "error" not in err
+    assert [path for path in out.rglob("*phantom03*") if path.is_file() or path.is_dir()]
+    assert not list(out.rglob("*phantom04*"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_named_scan_without_results_and_a_bad_file_are_errors_and_stop_nothing(
     run, segmented: Study, tmp_path, kind
 ):
     (segmented.result_folder("model-1", "phantom02") / MASK).write_bytes(b"no gzip")
     out = tmp_path / "Dataset501_Heads"
-    code, _, err = export(run, kind, segmented, out)
+    names = "phantom01,phantom02,phantom03,phantom04"
+    code, _, err = export(run, kind, segmented, out, "--scans", names)
     assert code == 2
+    assert "note:" not in err
     last = err.strip().splitlines()[-1]
-    assert "error: 2 of 4 scans were left out: phantom02, phantom04" in last
+    assert "error: 2 of 4 scans could not be exported, see above: phantom02, phantom04" in last
     assert [path for path in out.rglob("*phantom03*") if path.is_file() or path.is_dir()]
     assert not list(out.rglob("*phantom02*"))
     assert not list(out.rglob("*phantom04*"))

@@ -27,10 +27,6 @@ def export_results(
     options: dict[str, Any],
 ) -> None:
     """Export results; parameters and errors are those of `napari_mcwss.api.study.Study.export`."""
-    from napari_mcwss.model.checkpoint import read_info
-    from napari_mcwss.segmentation.results import has_result
-    from napari_mcwss.study.models import check_model
-
     if name not in EXPORTS:
         raise McwssError(f"no export {name!r}: expected one of {', '.join(EXPORTS)}")
     known = [option.name for option in EXPORTS[name].options]
@@ -38,6 +34,23 @@ def export_results(
         raise McwssError(
             f"the export {name} has no option {unknown[0]!r}: expected {', '.join(known) or 'none'}"
         )
+    names = scans_to_export(study, model, scans)
+    left_out = run_export(name, study, model, names, out, options, progress=progress)
+    refuse_left_out(left_out, names)
+
+
+def scans_to_export(study: Study, model: str, scans: Sequence[str] | None) -> list[str]:
+    """Return the scans that are named, or those that a model has segmented if none are.
+
+    Raises
+    ------
+    McwssError
+        If a scan is not in the study, the model does not fit the study, or has segmented no scan.
+    """
+    from napari_mcwss.model.checkpoint import read_info
+    from napari_mcwss.segmentation.results import has_result
+    from napari_mcwss.study.models import check_model
+
     check_model(study, read_info(study.model_folder(model)))
     for scan in scans or ():
         study.files(scan)
@@ -46,8 +59,7 @@ def export_results(
     ]
     if not names:
         raise McwssError(f"model {model} has segmented no scan: segment some first")
-    left_out = run_export(name, study, model, names, out, options, progress=progress)
-    refuse_left_out(left_out, names)
+    return names
 
 
 def run_export(
@@ -60,7 +72,7 @@ def run_export(
     *,
     progress: bool = True,
 ) -> list[str]:
-    """Run an export with a progress bar; return the names of the scans that were left out."""
+    """Run an export with a progress bar; return the scans that could not be exported."""
     left_out = []
     outcomes = EXPORTS[name].run(study, model, names, out, **options)
     # A closed export removes its unfinished folder.
@@ -73,9 +85,9 @@ def run_export(
 
 
 def refuse_left_out(left_out: Sequence[str], names: Sequence[str]) -> None:
-    """Raise an error that names the scans that were left out, if there are any."""
+    """Raise an error that names the scans that could not be exported, if there are any."""
     if left_out:
         raise McwssError(
-            f"{len(left_out)} of {len(names)} scans were left out: {', '.join(left_out)}: do "
-            "what is said above of each, and export again"
+            f"{len(left_out)} of {len(names)} scans could not be exported, see above: "
+            f"{', '.join(left_out)}"
         )

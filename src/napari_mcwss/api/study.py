@@ -259,7 +259,7 @@ class Study(SegmentingStudy):
         ------
         McwssError
             If there is no such export, nothing to export or `out` exists already; and at
-            the end, if a scan was left out.
+            the end, if a scan could not be exported.
 
         Examples
         --------

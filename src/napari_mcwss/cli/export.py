@@ -7,9 +7,9 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from napari_mcwss.api.exporting import refuse_left_out, run_export
+from napari_mcwss.api.exporting import refuse_left_out, run_export, scans_to_export
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import counted, names_in
+from napari_mcwss.base.text import counted, names_in, names_text
 from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping, unions
 from napari_mcwss.export.kind import ExportKind
 from napari_mcwss.export.registry import EXPORTS
@@ -22,7 +22,7 @@ FLAGS = {"values": "--map", "unions": "--union"}
 def _indices(text: str, _: Study) -> list[int]:
     numbers = names_in(text)
     if wrong := [number for number in numbers if not number.isdecimal()]:
-        raise McwssError(f"--slices names {wrong[0]!r}: expected whole numbers, as 12,40")
+        raise McwssError(f"--slices names {wrong[0]!r}: expected whole numbers, such as 12,40")
     return list(map(int, numbers))
 
 
@@ -54,7 +54,8 @@ def command_of(kind: ExportKind) -> Callable[..., None]:
         parameters.append(_parameter(option.name, Annotated[written, shown], option.default))
 
     def command(study: Path, out: Path, model: str, scans: str | None, **given: Any) -> None:
-        opened, names = _opened(study, model, scans)
+        opened = Study.open(study)
+        names = scans_to_export(opened, model, chosen(scans))
         options = {
             name: readers[name](value, opened)
             for name, value in given.items()
@@ -64,6 +65,12 @@ def command_of(kind: ExportKind) -> Callable[..., None]:
             typer.echo(kind.identity, err=True)
         left_out = run_export(kind.name, opened, model, names, out, options)
         typer.echo(f"{out}: {counted(len(names) - len(left_out), 'scan')}")
+        if scans is None and (others := [s for s in opened.scan_names if s not in names]):
+            typer.echo(
+                f"note: without {names_text(others)}, not segmented by model {model}: to export "
+                "them too, segment them first",
+                err=True,
+            )
         refuse_left_out(left_out, names)
 
     command.__doc__ = kind.description
@@ -82,15 +89,3 @@ for _kind in EXPORTS.values():
         _kind.name,
         epilog=f"Example: napari-mcwss export {_kind.name} my-study --model first {_kind.example}",
     )(command_of(_kind))
-
-
-def _opened(study: Path, model: str, scans: str | None) -> tuple[Study, list[str]]:
-    from napari_mcwss.model.checkpoint import read_info
-    from napari_mcwss.study.models import check_model
-
-    opened = Study.open(study)
-    check_model(opened, read_info(opened.model_folder(model)))
-    names = chosen(scans) or opened.scan_names
-    for name in names:
-        opened.files(name)
-    return opened, list(dict.fromkeys(names))

@@ -36,11 +36,18 @@ def report_study(
     ] = None,
     values: Annotated[
         Mapping[str, Sequence[int | str]] | None,
-        {"label": "Their values", "tooltip": "Mask values of a class, as TC=1,4."},
+        {
+            "label": "Values in these masks",
+            "tooltip": "Values of a class in the reference masks, such as TC=1,4. Without them, "
+            "the masks must have the names of the study's classes.",
+        },
     ] = None,
     unions: Annotated[
         Mapping[str, Sequence[str]] | None,
-        {"label": "Also as one", "tooltip": "Classes measured as one, as WT=TC,ED."},
+        {
+            "label": "Classes together",
+            "tooltip": "Classes that are also measured together, such as WT=TC,ED.",
+        },
     ] = None,
 ) -> Generator[ExportOutcome | None, None, None]:
     """Write one HTML file: pictures of each scan, measurements, and how the model was trained.

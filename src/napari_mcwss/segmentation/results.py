@@ -205,7 +205,10 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 def no_result(model: str, scan: str) -> McwssError:
     """Return the error to raise for a scan that this model has not segmented."""
-    return McwssError(f"scan {scan} has no mask of model {model} as it is now: segment it first")
+    return McwssError(
+        f"scan {scan} has no mask of model {model}, or only one that an older model of this name "
+        "has made: segment it first"
+    )
 
 
 def has_result(study: Study, model: str, scan: str) -> bool:
