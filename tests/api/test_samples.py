@@ -58,7 +58,7 @@ def test_a_second_study_needs_no_download(public_sample, sample_server, tmp_path
 
 def test_an_interrupted_download_is_continued(public_sample, sample_server, tmp_path):
     sample_server.cut.add("/Task04.tar")
-    with pytest.raises(mcwss.McwssError, match="what has arrived is kept"):
+    with pytest.raises(mcwss.McwssError, match="the part that was downloaded is kept"):
         made(public_sample, tmp_path / "made")
     assert not (tmp_path / "made").exists()
     sample_server.cut.clear()
@@ -89,6 +89,7 @@ def test_a_computer_without_a_network_is_told_why_in_short(public_sample, tmp_pa
     with pytest.raises(mcwss.McwssError, match="refused") as told:
         made(nowhere, tmp_path / "made")
     assert "retries" not in str(told.value)
+    assert "kept" not in str(told.value)
 
 
 def test_the_command_lists_samples_and_makes_one(public_sample, tmp_path, monkeypatch):

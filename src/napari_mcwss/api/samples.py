@@ -176,9 +176,11 @@ def _download(sample: Sample) -> Generator[SampleStep, None, Path]:
             )
         )
     except RequestException as error:
+        kept = part.exists() and part.stat().st_size > 0
         raise McwssError(
             f"{sample.address} cannot be downloaded ({_why(error)}): connect this computer to the "
-            "network and try again; what has arrived is kept"
+            "network and try again"
+            + ("; the part that was downloaded is kept, and continued then" if kept else "")
         ) from error
     except ValueError as error:
         raise McwssError(

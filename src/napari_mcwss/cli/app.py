@@ -214,9 +214,11 @@ def relink(
     opened = Study.open(study)
     found = find_again(opened, scans)
     missing = opened.missing_scans()
-    typer.echo(
-        f"found: {names_text(found, most=20)}; still missing: {names_text(missing, most=20)}"
-    )
+    if not (found or missing):
+        typer.echo("no scan was missing: nothing was changed")
+        return
+    left = f"still missing: {names_text(missing, most=20)}" if missing else "no scan is missing now"
+    typer.echo(f"found: {names_text(found, most=20)}; {left}")
 
 
 @app.command(epilog="Example: napari-mcwss devices")
