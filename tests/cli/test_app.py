@@ -241,7 +241,7 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
             "train with refine",
         ),
         (("train", "{study}", "--model", "m", "--refine", "--trust", "none"), "no mask of any"),
-        (("train", "{study}", "--model", "m", "--pixel", "0"), "pixel = 0"),
+        (("train", "{study}", "--model", "m", "--pixel", "0"), "--pixel 0: expected at least 0.1"),
         (
             ("train", "{study}", "--model", "m", "--preset", "u"),
             "one of auto, local, features, mcwss, published",
@@ -251,7 +251,7 @@ def test_a_damaged_model_is_named(refused, trained_study: Study):
             "one of auto, local, features, mcwss",
         ),
         (("train", "{study}", "--model", "m", "--map", "TC=1"), "with --trust"),
-        (("train", "{study}", "--model", "m", "--seed", str(2**70)), "seed = "),
+        (("train", "{study}", "--model", "m", "--seed", str(2**70)), "--seed 11805"),
         (("train", "{study}", "--model", "m", "--device", "meta"), "device 'meta' cannot"),
         (("train", "{study}", "--model", "m", "--resume"), "start one without --resume"),
         (("segment", "{study}", "--model", "nothing"), "no model 'nothing'"),

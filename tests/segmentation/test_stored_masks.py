@@ -74,6 +74,12 @@ def test_the_threshold_is_chosen_on_reference_masks(run, study):
     assert not load_mask(study, "model-1", study.scan_names[0]).any()  # nothing is written
 
 
+def test_without_a_map_the_masks_of_a_threshold_need_the_names_of_the_classes(refused, study):
+    line = refused("threshold", study.folder, "--model", "model-1", "--masks", "seg")
+    assert "no names of classes" in line
+    assert "expected the values of each class in it, such as TC=1,4" in line
+
+
 def test_no_threshold_is_chosen_without_a_mask(refused, study, tmp_path):
     line = refused("threshold", study.folder, "--model", "model-1", "--masks", tmp_path, *MAP)
     assert "segment one first, or name other masks" in line

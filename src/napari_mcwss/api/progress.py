@@ -28,11 +28,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class _Bar(Progress):
+    """A progress bar that leaves no empty line where there is nothing to show."""
+
+    def stop(self) -> None:
+        """Stop drawing."""
+        # In a file, rich ends its bars with an empty line, whether or not there are any.
+        if any(task.visible for task in self.tasks):
+            super().stop()
+        elif not self.disable:
+            self.live.stop()
+
+
 def progress_bar(*, shown: bool = True) -> Progress:
     """Make a progress bar on standard error; one that is not shown draws nothing."""
     # In a notebook rich draws bars with ipywidgets alone; without them it prints lines.
     notebook = None if find_spec("ipywidgets") else False
-    return Progress(
+    return _Bar(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),

@@ -1,9 +1,24 @@
 """The one kind of error that a user is meant to read."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from napari_mcwss.base.text import number_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import ValidationError
+
+_EXPECTED = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+}
+"""What is expected, by pydantic's kinds of errors whose own words do not suit users."""
 
 
 class McwssError(Exception):
@@ -22,5 +37,15 @@ class McwssError(Exception):
 def first_problem(error: "ValidationError") -> str:
     """Return the first problem that pydantic found, in one line with the field's name."""
     problem = error.errors()[0]
-    message = problem["msg"].removeprefix("Value error, ")
-    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), message)))
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem_text(problem))))
+
+
+def problem_text(problem: "Mapping[str, Any]") -> str:
+    """Return what is wrong with a value in the words of a user, of one of pydantic's errors."""
+    if expected := _EXPECTED.get(problem["type"]):
+        limits = {
+            name: number_text(limit) if isinstance(limit, float) else limit
+            for name, limit in problem.get("ctx", {}).items()
+        }
+        return f"expected {expected.format(**limits)}"
+    return str(problem["msg"]).removeprefix("Value error, ")

@@ -76,7 +76,7 @@ def threshold(
     study: StudyFolder,
     model: ModelName,
     masks: Masks,
-    values: Map,
+    values: Map = None,
     scans: Scans = None,
     gate: Gate = GATE,
     steps: Steps = STEPS,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import Map, Scans, StudyFolder, Unions, chosen, mapping, unions
+from napari_mcwss.cli.options import OrderMap, Scans, StudyFolder, Unions, chosen, mapping, unions
 from napari_mcwss.study.study import Study
 
 
@@ -28,7 +28,7 @@ def measure(
             help="Reference masks to compare with: their name among each scan's files, or a folder."
         ),
     ] = None,
-    values: Map = None,
+    values: OrderMap = None,
     union: Unions = None,
     spacing: Annotated[
         str | None,
@@ -88,4 +88,7 @@ def measure(
     if not names:
         raise McwssError("no scan has such a mask: segment scans first")
     if problems:
-        raise McwssError(f"{len(problems)} of {len(names)} scans: see above: {', '.join(problems)}")
+        raise McwssError(
+            f"{len(problems)} of {len(names)} scans could not be measured, see above: "
+            f"{', '.join(problems)}"
+        )

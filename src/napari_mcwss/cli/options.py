@@ -52,14 +52,25 @@ Volumes = Annotated[
         "TC=2:60, or TC=:60. Its threshold is moved to fit, in each scan.",
     ),
 ]
+_MAP = (
+    "Values of a class in the masks, such as TC=1,4, or its names there; once for each class. "
+    "Without it, "
+)
+
 Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", help=f"{_MAP}the masks must have the names of the study's classes."),
+]
+OrderMap = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        help="Mask values of a class, as TC=1,4, or its names where masks have such. "
-        "Without it, masks must have the names of the classes.",
+        help=f"{_MAP}the classes have the values 1, 2, ... in the order of the study, or their "
+        "names.",
     ),
 ]
+"""Of commands that also read the masks that this program writes."""
+
 
 Stacks = Annotated[
     bool,
@@ -70,7 +81,8 @@ Stacks = Annotated[
     ),
 ]
 Unions = Annotated[
-    list[str] | None, typer.Option("--union", help="Classes measured as one, as WT=TC,ED.")
+    list[str] | None,
+    typer.Option("--union", help="Classes that are also measured together, such as WT=TC,ED."),
 ]
 
 
@@ -111,7 +123,7 @@ def assignment(text: str) -> tuple[str, str]:
     """Return name and values of an option such as ``TC=1,4``."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise McwssError(f"{text!r} is no assignment: expected a name and values, as TC=1,4")
+        raise McwssError(f"{text!r} is no assignment: expected a name and values, such as TC=1,4")
     return name.strip(), value
 
 

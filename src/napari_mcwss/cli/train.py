@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from napari_mcwss.api.progress import progress_bar, show_events
 from napari_mcwss.base.errors import McwssError
@@ -15,6 +16,7 @@ from napari_mcwss.base.json_text import parse_json
 from napari_mcwss.cli.options import (
     CANCELLED,
     ModelName,
+    OrderMap,
     Scans,
     StudyFolder,
     chosen,
@@ -23,7 +25,7 @@ from napari_mcwss.cli.options import (
 )
 from napari_mcwss.cli.settings import with_settings
 from napari_mcwss.study.study import Study
-from napari_mcwss.training.config import TrainingConfig, training_config
+from napari_mcwss.training.config import TrainingConfig, setting_problem, training_config
 from napari_mcwss.training.distributed.launch import Launch
 
 if TYPE_CHECKING:
@@ -47,10 +49,7 @@ def train(
             "otherwise a folder of masks, or the name of the mask among each scan's files."
         ),
     ] = None,
-    values: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="Values of a class in the masks of --trust, as TC=1,4."),
-    ] = None,
+    values: OrderMap = None,
     all_settings: Annotated[str | None, typer.Option("--settings", hidden=True)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the unfinished training of this name.")
@@ -99,7 +98,7 @@ def train(
 
     def config() -> TrainingConfig:
         if all_settings is None:
-            return training_config(**settings)
+            return _of_options(settings)
         _refuse(given, TrainingConfig.model_fields, "--settings holds all settings")
         return _parsed(all_settings)
 
@@ -144,6 +143,14 @@ def train(
 
         steps = logged(steps, tensorboard)
     _drive(steps, model, events, steering)
+
+
+def _of_options(settings: dict[str, Any]) -> TrainingConfig:
+    try:
+        return TrainingConfig.model_validate(settings)
+    except ValidationError as error:
+        name, value, message = setting_problem(error)
+        raise McwssError(f"--{name.replace('_', '-')} {value}: {message}") from error
 
 
 def _parsed(text: str) -> TrainingConfig:

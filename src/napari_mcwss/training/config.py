@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.errors import McwssError, problem_text
 from napari_mcwss.base.settings import Shown
+from napari_mcwss.base.text import number_text
 from napari_mcwss.model.encoders.registry import DEFAULT_ENCODER
 from napari_mcwss.model.presets.registry import DEFAULT_PRESET, FirstStageName, first_stages
 
@@ -178,7 +179,13 @@ def training_config(**settings: object) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(settings)
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = ".".join(map(str, problem["loc"]))
-        message = problem["msg"].removeprefix("Value error, ")
-        raise McwssError(f"{name} = {problem['input']!r}: {message}") from error
+        name, value, message = setting_problem(error)
+        raise McwssError(f"{name} = {value}: {message}") from error
+
+
+def setting_problem(error: ValidationError) -> tuple[str, str, str]:
+    """Return the first setting that is out of range, its value, and what is wrong with it."""
+    problem = error.errors()[0]
+    value = problem["input"]
+    text = number_text(value) if isinstance(value, float) else repr(value)
+    return ".".join(map(str, problem["loc"])), text, problem_text(problem)
