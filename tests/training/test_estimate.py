@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from typing import TypeVar
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.scans import digest
 from napari_mcwss.study.study import Study
 from napari_mcwss.training import estimate as estimates
 from napari_mcwss.training.config import TrainingConfig
@@ -18,6 +20,7 @@ from napari_mcwss.training.data.training_data import Task
 from napari_mcwss.training.estimate import Estimate, Part, estimate
 from napari_mcwss.training.features import estimate as fitting
 from napari_mcwss.training.features.fit import DETAIL_STEPS, REGION_STEPS
+from napari_mcwss.training.loop import train
 from napari_mcwss.training.memory import saved_memory
 
 T = TypeVar("T")
@@ -158,6 +161,29 @@ def test_heads_on_features_are_measured_too(tagged_study: Study, preset):
     assert found.epochs == (3 if trains else 0)
     condition = "fall away unless it predicts tags as well as features."
     assert (condition in found.text) == trains
+
+
+def test_what_is_kept_takes_no_time(tagged_study: Study, tmp_path, monkeypatch):
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(digest, "SETTLED", -1.0)
+    config = TINY.model_copy(update={"preset": "features"})
+
+    def seconds() -> dict[str, float]:
+        parts = value(estimate(tagged_study, config)).parts
+        return {part.purpose: part.seconds for part in parts}
+
+    before = seconds()
+    assert before["to read scans"] > 0
+    assert before["to encode slices"] > 0
+    list(train(tagged_study, "m", config))
+    after = seconds()
+    assert after["to read scans"] == after["to encode slices"] == 0
+    name = tagged_study.scan_names[0]
+    path = tagged_study.files(name)[0]
+    path.write_bytes(path.read_bytes())
+    one_of_four = seconds()
+    assert one_of_four["to read scans"] > 0
+    assert one_of_four["to encode slices"] > 0
 
 
 def test_the_parts_that_are_told_add_up_to_the_whole():

@@ -73,7 +73,7 @@ def show_events(bar: Progress, events: Generator[Any, None, T]) -> T:
             case kinds.Started():
                 bar.console.print(
                     f"{counted(len(event.scans), 'scan')}, "
-                    f"{counted(event.slices, 'tagged slice')}, on {event.device}; "
+                    f"{counted(event.slices, 'tagged slice')} with foreground, on {event.device}; "
                     f"validation on {', '.join(event.validation_scans) or 'no scan'}"
                 )
             case kinds.Advice():

@@ -128,17 +128,18 @@ class Scan:
             If a file is missing or damaged.
         """
         with self._lock:
-            if self._volume is not None and self._digest is not None:
-                return self._digest
-            # Of voxels in memory, whatever has become of their files.
-            stamp = file_stamp(self.paths) if self._volume is None else self._stamp
-            known = recall(self._key(stamp)) if stamp else None
+            known = self._known_digest()
             if known is None:
                 known = voxel_digest(self._read(), self.geometry.spacing)
                 if self._stamp:
                     remember(self._key(self._stamp), known)
             self._digest = known
             return known
+
+    def known_digest(self) -> str | None:
+        """Return `digest` if it is known without reading or looking at voxels, else None."""
+        with self._lock:
+            return self._known_digest()
 
     def release(self) -> None:
         """Free the voxels; the next use reads them again."""
@@ -150,6 +151,13 @@ class Scan:
             self._stamp, self._digest = file_stamp(self.paths), None
             self._volume = self._load()
         return self._volume
+
+    def _known_digest(self) -> str | None:
+        if self._volume is not None and self._digest is not None:
+            return self._digest
+        # Of voxels in memory, whatever has become of their files.
+        stamp = file_stamp(self.paths) if self._volume is None else self._stamp
+        return recall(self._key(stamp)) if stamp else None
 
     def _key(self, stamp: str) -> str:
         return repr((stamp, self.channels, self.geometry.shape, self.geometry.spacing))

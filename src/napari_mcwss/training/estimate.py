@@ -34,6 +34,7 @@ from napari_mcwss.training.events import Message
 from napari_mcwss.training.features.estimate import feature_cost
 from napari_mcwss.training.features.pilot import PILOT_DRAWS, PILOT_MINUTES
 from napari_mcwss.training.first_weights import new_network
+from napari_mcwss.training.kept import unencoded_share, unread_scans
 from napari_mcwss.training.memory import SMALLEST, BatchSize, available_memory, saved_memory
 from napari_mcwss.training.run import Run
 from napari_mcwss.training.validation import score_slices
@@ -184,11 +185,15 @@ def estimate(
     batch, needed = BatchSize(config.batch_size), 0
     fitted = [stage for stage in stages if PRESETS[stage].preset_class.fits_features]
     trained = [stage for stage in stages if stage not in fitted]
-    read = len(names) + len(validation)
-    parts = [Part(reading_seconds * len(stages) * read, "to read scans")]
-    for stage in fitted:
+    specs = dict.fromkeys(stages, input_spec)
+    if fitted:
         pixel = config.pixel or feature_pixel(study, config.encoder)
-        spec = replace(input_spec, pixel=pixel)
+        specs |= dict.fromkeys(fitted, replace(input_spec, pixel=pixel))
+    every = (*names, *validation)
+    read = sum(len(unread_scans(study, every, spec, usable)) for spec in set(specs.values()))
+    parts = [Part(reading_seconds * read, "to read scans")]
+    for stage in fitted:
+        spec = specs[stage]
         few = _like(load_scan(study, name, spec, usable=usable), tags[:FEW])
         yield (message := Message(f"measuring steps of {stage}"))
         preset = new_network(stage, study, config, spec).to(device)
@@ -197,7 +202,11 @@ def estimate(
         cost = yield from feature_cost(preset, few, len(tags), message, rounds)
         masks = " to tags and masks" if rounds else ""
         parts += [
-            Part(cost.encoding, "to encode slices", stage),
+            Part(
+                cost.encoding * unencoded_share(study, names, config.encoder, spec, usable),
+                "to encode slices",
+                stage,
+            ),
             Part(cost.fitting, f"to fit the heads of {stage}{masks}", stage),
         ]
         slice_memory += cost.memory

@@ -29,7 +29,8 @@ class Batch:
 
     Epoch and batch are counted from 1. `losses` has each term by name, and their sum, ``total``.
     `progress` is the share of the training that is done, 0..1; `seconds_left` and
-    `slices_per_second`, reference slices included, follow from the last batches. An `open_ended`
+    `slices_per_second`, reference slices included, follow from the last batches. The time is None
+    where it is not known whether a further stage follows. An `open_ended`
     training takes longer if the network still improves.
     """
 
@@ -38,7 +39,7 @@ class Batch:
     batches: int
     losses: Mapping[str, float]
     progress: float
-    seconds_left: float
+    seconds_left: float | None
     slices_per_second: float = 0.0
     open_ended: bool = False
 

@@ -1,5 +1,7 @@
 """What a training shows of its progress."""
 
+from dataclasses import replace
+
 import pytest
 from napari.utils.theme import get_theme
 from qtpy.QtGui import QColor
@@ -32,6 +34,8 @@ def test_the_epoch_is_told_with_their_number(progress):
     progress.show_event(Started("first", "cpu", ("a",), (), 20, None))
     progress.show_event(batch(9, open_ended=True))
     assert progress.news == "Epoch 9: 2 minutes left once it stops improving"
+    progress.show_event(replace(batch(1), seconds_left=None))
+    assert progress.news == "Epoch 1: another stage may follow"
 
 
 def test_a_jump_of_the_loss_is_explained_where_it_is(progress):

@@ -56,9 +56,12 @@ def test_the_smaller_reach_is_trained_on_all_scans_if_it_is_as_good(tagged_study
     chosen(smaller=True)
     events = list(train(tagged_study, "m", CONFIG))
     assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3]
-    progress = [event.progress for event in events if isinstance(event, Batch)]
+    batches = [event for event in events if isinstance(event, Batch)]
+    progress = [event.progress for event in batches]
     assert progress == sorted(progress)
     assert progress[-1] == 1
+    first = [event.epoch == 1 for event in batches]
+    assert [event.seconds_left is None for event in batches] == first, "a stage may follow"
     info = read_info(tagged_study.model_folder("m"))
     assert (info.preset, info.choice) == ("local", "local is taken, because")
     assert info.scans == tagged_study.scan_names

@@ -59,18 +59,16 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                 self.bar.setValue(round(event.progress * STEPS))
                 done = event.epoch - 1 + event.batch / event.batches
                 self.curves.add_batch(done, event.losses["total"])
-                left = duration(event.seconds_left)
                 of = "" if self._epochs is None else f" of {self._epochs}"
-                about = f"{left} left once it stops improving"
-                about = about if event.open_ended else f"about {left} left"
-                self.news = f"Epoch {event.epoch}{of}: {about}"
+                self.news = f"Epoch {event.epoch}{of}: {_left(event)}"
             case Epoch():
                 self.curves.add_epoch(event.epoch, event.losses, event.validation)
             case Started():
                 self._epochs = event.epochs
                 count = len(event.scans) + len(event.validation_scans)
                 self.news = (
-                    f"{counted(event.slices, 'tagged slice')} of {counted(count, 'scan')}, "
+                    f"{counted(event.slices, 'tagged slice')} with foreground of "
+                    f"{counted(count, 'scan')}, "
                     f"on {event.device}"
                 )
             case Advice():
@@ -94,3 +92,10 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _left(event: Batch) -> str:
+    if event.seconds_left is None:
+        return "another stage may follow"
+    left = duration(event.seconds_left)
+    return f"{left} left once it stops improving" if event.open_ended else f"about {left} left"

@@ -177,6 +177,14 @@ class LoadedScan:
         return (self.images, self.foreground, *labels)
 
 
+def usable_slices(tags: Tensor, usable: Usable) -> Tensor:
+    """Return the indices of slices to read, with foreground or not, by tags ``(z, classes)``."""
+    if usable == "all":
+        return torch.arange(len(tags))
+    known = tags != UNKNOWN
+    return (known.all(1) if usable == "complete" else known.any(1)).nonzero().squeeze(1)
+
+
 def load_scan(
     study: Study,
     name: str,
@@ -192,12 +200,7 @@ def load_scan(
     """
     scan = study.scan(name)
     tags = torch.from_numpy(study.tags.read(name).values)
-    known = tags != UNKNOWN
-    if usable == "all":
-        wanted = torch.ones(len(tags), dtype=torch.bool)
-    else:
-        wanted = known.all(1) if usable == "complete" else known.any(1)
-    slices = wanted.nonzero().squeeze(1)
+    slices = usable_slices(tags, usable)
     found = kept.get(scan, input_spec, slices) if kept else None
     if found is None:
         found = PreparedSlices.of(scan, input_spec, slices)

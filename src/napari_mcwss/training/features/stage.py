@@ -78,6 +78,7 @@ def run_stage(
     heads, names = cast("Features", preset), task.split.training
     features = yield from encode_scans(heads, data, study, names, task.trusted, input_spec)
     pace, last, before = Pace(), clock.seconds, 0.0
+    last_stage = place.stage + 1 == place.stages
     steps = Returning(fit_heads(heads, features, seed=seed))
     losses: dict[str, list[float]] = {}
     count = 0
@@ -97,7 +98,7 @@ def run_stage(
             round(count / step.progress),
             terms,
             (place.stage + step.progress) / place.stages,
-            pace.seconds_left(step.progress),
+            pace.seconds_left(step.progress) if last_stage else None,
         )
     means = {name: fmean(values) for name, values in losses.items()}
     if len(features.scans) == 1:
