@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -78,5 +79,14 @@ def describe_device(device: torch.device) -> str:
 
 def autocast(device: torch.device) -> torch.autocast:
     """Return a context that computes in bfloat16 on devices that are faster with it."""
-    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    fast = on_cuda or (device.type == "cpu" and _cpu_has_bfloat16())
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
+
+
+@cache
+def _cpu_has_bfloat16() -> bool:
+    """Return whether the processor has instructions for bfloat16; others are slower with it."""
+    # torch 2.4 cannot tell.
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)

@@ -12,6 +12,7 @@ import torch
 from helpers.ranks import Processes
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.model import devices
 from napari_mcwss.scans.finding import find_scans
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_CLASSES, write_phantom
 from napari_mcwss.study.study import Study
@@ -34,6 +35,9 @@ TINY = TrainingConfig(
 ROUNDING = 1e-3
 """By how much losses may differ: two processes add up in another order than one."""
 
+EXACT = bool
+"""Says that the processor has no bfloat16, which rounds more coarsely than by `ROUNDING`."""
+
 SECONDS = 30
 """How long a process may take to notice that another is gone, on a busy machine."""
 
@@ -43,6 +47,7 @@ def learn(tell: Callable[[Any], None], folder: Path, config: TrainingConfig, sto
     torch.set_num_threads(1)
     split.MIN_SCANS_TO_VALIDATE = 2
     rank_module.PIECE = 20_000  # a few slices: they come in portions
+    devices._cpu_has_bfloat16 = EXACT
     try:
         with joined(Launch.of_environment()) as ranks:
             if ranks.launch.rank:
@@ -65,6 +70,7 @@ def learn(tell: Callable[[Any], None], folder: Path, config: TrainingConfig, sto
 
 def alone(study: Study, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     monkeypatch.setattr(split, "MIN_SCANS_TO_VALIDATE", 2)
+    monkeypatch.setattr(devices, "_cpu_has_bfloat16", EXACT)
     return list(train(study, "one", config))
 
 
