@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import nibabel as nib
@@ -34,6 +35,7 @@ import numpy as np
 import torch
 
 from napari_mcwss.model.checkpoint import ModelInfo, save_model
+from napari_mcwss.model.devices import autocast
 from napari_mcwss.model.inputs import prepare
 from napari_mcwss.model.preset import Preset, TaggedBatch
 from napari_mcwss.model.presets.local import Local
@@ -147,7 +149,9 @@ def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
     for _ in range(4):
         start = time.perf_counter()
         optimiser.zero_grad()
-        torch.stack(list(preset.losses(batch).values())).sum().backward()
+        with nullcontext() if name == "published" else autocast(torch.device("cpu")):
+            losses = preset.losses(batch)
+        torch.stack(list(losses.values())).sum().backward()
         optimiser.step()
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])

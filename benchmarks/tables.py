@@ -67,7 +67,9 @@ BENCHMARKS = {
         ("--repeats", "3"),
     ),
     "pipeline": Benchmark(
-        "pipeline.py", ("training/data/*.py", "scans/reading.py", "model/inputs.py"), window=False
+        "pipeline.py",
+        ("training/data/*.py", "scans/digest.py", "scans/reading.py", "model/inputs.py"),
+        window=False,
     ),
     "growth": Benchmark(
         "growth.py",

@@ -134,7 +134,10 @@ class TestImport:
     def test_of_what_does_not_fit_changes_nothing(self, study, long_file):
         long_file.write_text(long_file.read_text() + "phantom02,25,TC,absent\n")
         before = values(study)
-        with pytest.raises(McwssError, match=r"reader2\.csv', line 5: scan phantom02 has no slice '25': expected 0 to 24"):
+        with pytest.raises(
+            McwssError,
+            match=r"reader2\.csv', line 5: scan phantom02 has no slice '25': expected 0 to 24",
+        ):
             plan_import(study, [long_file])
         assert values(study) == before
 
