@@ -278,15 +278,20 @@ class TestLossChart:
         assert {text for _, text in chart.y_ticks} >= {"0", "1", "2"}
 
     def test_what_is_not_finite_is_left_out(self):
-        chart = chart_of({"total": [float("nan"), 1.0], "broken": [float("inf")]})
+        chart = chart_of({"total": [float("nan"), 2.0, 1.0], "broken": [float("inf")] * 3})
         assert chart is not None
         assert [(c.name, c.last) for c in chart.curves] == [("total", 1.0)]
 
-    @pytest.mark.parametrize("losses", [{}, {"total": []}, {"total": [float("nan")]}])
+    def test_a_single_value_of_one_stage_is_no_curve_among_the_epochs_of_another(self):
+        chart = chart_of({"total": [3.0, 2.0, 1.0], "regions": [0.5, *[float("nan")] * 2]})
+        assert chart is not None
+        assert [curve.name for curve in chart.curves] == ["total"]
+
+    @pytest.mark.parametrize("losses", [{}, {"total": []}, {"total": [float("nan")]}, {"a": [1.0]}])
     def test_nothing_gives_no_chart(self, losses):
         assert chart_of(losses) is None
 
-    @pytest.mark.parametrize("values", [[0.0], [1e-7, 2e-7], [5e4, 1.0], [1.0] * 500])
+    @pytest.mark.parametrize("values", [[0.0, 0.0], [1e-7, 2e-7], [5e4, 1.0], [1.0] * 500])
     def test_any_range_and_length_stays_inside(self, values):
         chart = chart_of({"total": values})
         assert chart is not None

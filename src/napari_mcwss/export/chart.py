@@ -33,12 +33,14 @@ class Chart:
 def chart_of(values: Mapping[str, Sequence[float]]) -> Chart | None:
     """Scale curves, one value an epoch, into the plotting area; None if there are none.
 
-    Both axes are linear, y from 0; values that are not finite are left out.
+    Both axes are linear, y from 0. Values that are not finite are left out, and so are curves of a
+    single value: that of one stage among epochs of another would be taken for its course.
     """
-    kept = {
+    finite = {
         name: [(epoch, v) for epoch, v in enumerate(curve, 1) if math.isfinite(v)]
         for name, curve in values.items()
     }
+    kept = {name: curve for name, curve in finite.items() if len(curve) > 1}
     points = [point for curve in kept.values() for point in curve]
     if not points:
         return None
@@ -60,7 +62,6 @@ def chart_of(values: Mapping[str, Sequence[float]]) -> Chart | None:
             curve[-1][1],
         )
         for k, (name, curve) in enumerate(kept.items())
-        if curve
     )
     every = max(round(_tick_step(epochs)), 1)
     shown = [1, *(e for e in range(every, epochs + 1, every) if e > 1)]
