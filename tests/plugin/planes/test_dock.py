@@ -249,6 +249,26 @@ def test_another_study_is_shown_in_the_planes(planes, tagging, qtbot, tagged_stu
     )
 
 
+def test_layers_of_another_patient_do_not_cover_the_scan_in_the_planes(planes, tagging, qtbot):
+    viewer, (scan, *_) = planes.viewer, study_layers(planes.viewer, "scan")
+    ours = len(viewer.layers)
+    same = viewer.add_labels(np.zeros(scan.data.shape, np.uint8), name="own", scale=scan.scale)
+    viewer.add_image(np.ones((40, 200, 200), np.float32), name="another patient")
+    viewer.add_image(np.ones(scan.data.shape, np.float32), name="scan without its spacing")
+    viewer.add_image(np.ones((3, *scan.data.shape), np.float32), name="over time")
+    model = planes.planes[0].model
+    qtbot.waitUntil(lambda: len(model.layers) == ours + 1, timeout=PATIENCE)
+    assert model.layers[-1].name == same.name
+    tagging.session.go_to(7)
+    assert viewer.dims.ndim == 4
+    assert model.dims.point == viewer.dims.point[1:]
+    model.dims.set_point(1, 12.0)
+    assert viewer.dims.point[2] == 12.0
+    tagging.session.close()
+    qtbot.waitUntil(lambda: len(model.layers) == len(viewer.layers), timeout=PATIENCE)
+    assert "another patient" in [layer.name for layer in model.layers]
+
+
 def test_all_docks_fit_beside_the_planes(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=False)
     tagging, *_ = add_docks(viewer)

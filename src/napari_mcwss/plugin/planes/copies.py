@@ -7,6 +7,8 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_mcwss.plugin.shared.layer_geometry import share_grid
+from napari_mcwss.plugin.shared.layers import RESULTS, study_layers
 from napari_mcwss.plugin.shared.removal import remove_layers
 
 _ATTRIBUTES = (
@@ -38,6 +40,9 @@ _CONTENTS = ("set_data", "reload", "labels_update", "paint")
 
 class LayerCopies(QObject):  # type: ignore[misc]
     """Keeps copies of a viewer's image and labels layers in other viewers.
+
+    While a scan of a study is on screen, layers of the user on another grid have no copies: they
+    would cover it.
 
     A layer holds the slice that one viewer shows of it, so each viewer needs its own. Copies share
     the voxels. Whatever changes in one turn of the event loop, in any thread, is taken over
@@ -124,6 +129,9 @@ class LayerCopies(QObject):  # type: ignore[misc]
     def _list(self) -> None:
         """Add, remove and order copies."""
         layers = [layer for layer in self._viewer.layers if isinstance(layer, Image | Labels)]
+        if scan := study_layers(self._viewer, "scan"):
+            ours = study_layers(self._viewer, "scan", *RESULTS, "corrected")
+            layers = [one for one in layers if one in ours or share_grid(one, scan[0])]
         gone = [self._forget(layer) for layer in [*self._copies] if layer not in layers]
         if gone:
             for model, copies in zip(self._models, zip(*gone, strict=True), strict=True):

@@ -173,23 +173,27 @@ class PlanesDock(QWidget):  # type: ignore[misc]
         point = self.viewer.dims.point
         self._moving = True
         for plane in self.planes:
-            if len(plane.model.dims.point) == len(point) and plane.model.dims.point != point:
-                plane.model.dims.point = point
+            # A layer of the user can have more axes than the scan, in front.
+            own = point[-plane.model.dims.ndim :]
+            if len(plane.model.dims.point) == len(own) and plane.model.dims.point != own:
+                plane.model.dims.point = own
         self._moving = False
 
     def _lead(self, event: Any) -> None:
         """Move the main view to the point of a plane that the user has moved."""
         busy = self._moving or self.copies is None or self.copies.busy
-        if not busy and event.source.ndim == self.viewer.dims.ndim:
-            self.viewer.dims.point = event.source.point
+        dims, point = self.viewer.dims, event.source.point
+        if not busy and len(point) <= dims.ndim:
+            dims.point = (*dims.point[: dims.ndim - len(point)], *point)
 
     def _point(self, viewer: ViewerModel, position: Sequence[float]) -> None:
         """Move all planes to the voxels at a position on one of the canvases."""
         dims = self.viewer.dims
-        if len(position) != dims.ndim or viewer.dims.ndim < 3:
+        before = dims.ndim - len(position)
+        if before < 0 or viewer.dims.ndim < 3:
             return
-        places = zip(position, dims.range, strict=True)
-        dims.point = tuple(_nearest(at, *limits) for at, limits in places)
+        places = zip(position, dims.range[before:], strict=True)
+        dims.point = (*dims.point[:before], *(_nearest(at, *limits) for at, limits in places))
 
     def _centre(self) -> None:
         """Move away from the border, where napari leaves the axes that nobody has moved."""

@@ -1,10 +1,11 @@
 """The geometry and the channels of an image layer."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from pint import application_registry
@@ -19,11 +20,37 @@ _PLACING = ("scale", "translate", "rotate", "shear")
 _REVERSED = np.eye(4)[[2, 1, 0, 3]]
 
 
+_NUMBER = re.compile(r" \[\d+\]$")
+"""What napari appends to the name of a layer that is taken."""
+
+
 def channels_of(layer: Image) -> list[tuple[str, Any]]:
     """Return name and array of a layer; of a coloured one, those of its red, green and blue."""
     if not layer.rgb:
         return [(layer.name, layer.data)]
     return [(f"{layer.name} {name}", layer.data[..., k]) for k, name in enumerate(COLOURS)]
+
+
+def own_names(names: Sequence[str]) -> list[str]:
+    """Return the names that layers had before napari numbered them, where they stay distinct.
+
+    Examples
+    --------
+    >>> own_names(["t1c [1]", "image", "image [1]"])
+    ['t1c', 'image', 'image [1]']
+    """
+    bare = [_NUMBER.sub("", name) for name in names]
+    return [one if bare.count(one) == 1 else name for one, name in zip(bare, names, strict=True)]
+
+
+def share_grid(one: Layer, other: Layer) -> bool:
+    """Return whether two layers have the same voxels in the same place; colours are no axis."""
+    count = one.ndim
+    if count != other.ndim or one.data.shape[:count] != other.data.shape[:count]:
+        return False
+    points = np.vstack([np.zeros(count), np.eye(count)])
+    here, there = ([layer.data_to_world(point) for point in points] for layer in (one, other))
+    return bool(np.allclose(here, there, atol=1e-3))
 
 
 def attributes_of(layer: Image) -> dict[str, Any]:
