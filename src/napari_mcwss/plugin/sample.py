@@ -25,7 +25,10 @@ def phantom_layers() -> list[tuple[Any, dict[str, Any], str]]:
     with np.load(STORED, allow_pickle=False) as stored:
         volume, mask = stored["volume"].astype(np.float32), stored["mask"]
     place = placement(geometry_of(mask.shape, {"scale": PHANTOM_SPACING}), "file")
-    show_info("To tag the phantom, click “Use the open layers …” in the Tagging dock.")
+    # napari shows about forty letters: what to do comes first.
+    show_info(
+        "Tag it by “Use the open layers …”: a button of the Tagging dock, or in its Study menu."
+    )
     images = [
         (
             voxels,

@@ -186,6 +186,15 @@ def test_the_sample_becomes_a_study_by_two_clicks(qtbot, dock, tmp_path, told):
     assert names == ["flair", "t1c", "truth"], "each once; the truth to compare masks with"
 
 
+def test_numbers_that_napari_gives_to_names_become_no_channels(qtbot, dock, study):
+    dock.viewer.open_sample("napari-mcwss", "phantom")
+    assert "t1c [1]" in [layer.name for layer in dock.viewer.layers]
+    dock.study_menu.layers_action.trigger()
+    dialog = dialog_of(dock, qtbot, OpenLayersDialog)
+    assert dialog.channels.text() == "t1c, flair"
+    dialog.reject()
+
+
 def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
     kept = tmp_path / "made" / "scans" / "scan1" / "ct.nii.gz"
     kept.parent.mkdir(parents=True)

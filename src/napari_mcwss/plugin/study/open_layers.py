@@ -16,7 +16,12 @@ from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.files import make_folders
 from napari_mcwss.base.names import check_names
 from napari_mcwss.base.text import names_in, size_text
-from napari_mcwss.plugin.shared.layer_geometry import attributes_of, channels_of, geometry_of
+from napari_mcwss.plugin.shared.layer_geometry import (
+    attributes_of,
+    channels_of,
+    geometry_of,
+    own_names,
+)
 from napari_mcwss.plugin.shared.layers import RESULTS, SAMPLE, sample_layers, study_layers
 from napari_mcwss.plugin.shared.rows import side_by_side, stack
 from napari_mcwss.plugin.study.study_dialog import StudyDialog
@@ -62,21 +67,15 @@ class OpenLayersDialog(StudyDialog):
             layer for layer in viewer.layers if isinstance(layer, Image) and layer not in known
         ]
         parts = [(layer, *part) for layer in layers for part in channels_of(layer)]
-        shapes = {data.shape for _, _, data in parts}
-        if len(shapes) != 1 or len(next(iter(shapes))) not in (2, 3):
-            raise McwssError(
-                "a scan needs image layers of one shape with 2 or 3 axes, found "
-                f"{', '.join(size_text(shape) for shape in sorted(shapes)) or 'none'}: "
-                "open the channels of one scan and close the others; slices over time cannot be "
-                "tagged"
-            )
+        _refuse({data.shape for _, _, data in parts})
         super().__init__(parent, "Study of the open layers", "Make study")
         self.layers = layers
         self._parts = parts
-        names = COLOURS if len(layers) == 1 and layers[0].rgb else [name for _, name, _ in parts]
+        names = own_names([name for _, name, _ in parts])
+        names = list(COLOURS) if len(layers) == 1 and layers[0].rgb else names
         self.channels.setText(", ".join(names))
         self.scan_name = QLineEdit("scan1")
-        self.study_folder.propose(Path(layers[0].name).name)
+        self.study_folder.propose(Path(own_names([layers[0].name])[0]).name)
         self.of_sample = set(layers) <= set(sample_layers(viewer))
         if self.of_sample:
             self.scan_name.setText(SAMPLE[1])
@@ -137,6 +136,22 @@ class OpenLayersDialog(StudyDialog):
                 raise
 
         self.make("writing of the layers", create)
+
+
+def _refuse(shapes: set[tuple[int, ...]]) -> None:
+    """Refuse layers of these shapes if they cannot be channels of one scan."""
+    # napari shows about forty letters: what to do comes first.
+    if not shapes:
+        raise McwssError("open the channels of one scan: no image layer of yours is open")
+    found = f"found {', '.join(map(size_text, sorted(shapes)))}"
+    if len(shapes) > 1:
+        raise McwssError(
+            f"close the layers of other scans: {found}, and the channels of a scan have one shape"
+        )
+    if len(next(iter(shapes))) not in (2, 3):
+        raise McwssError(
+            f"open layers of 2 or 3 axes: {found}, and slices over time cannot be tagged"
+        )
 
 
 def _files(layers: Sequence[_Open], folder: Path, channels: Sequence[str]) -> list[Path]:

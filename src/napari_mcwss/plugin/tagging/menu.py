@@ -54,7 +54,7 @@ class TagMenu(QPushButton):  # type: ignore[misc]
         if study is None or self._exporting.running:
             return
         if self._session.saving.waiting:
-            show_error("Some tags are not saved yet: export once they are.")
+            show_error("Export once all tags are saved: some are not yet.")
             return
         file, _ = QFileDialog.getSaveFileName(
             self, "Export tags", f"{study.folder.name}-tags.csv", "CSV (*.csv)"

@@ -219,7 +219,7 @@ class SliceTagging(QWidget):  # type: ignore[misc]
         return f"Picture {number} of {len(names)}"
 
     def _tell_off(self) -> None:
-        show_info(f"Keys do not tag while “{SWITCH}” is off in the Tagging dock.")
+        show_info(f"“{SWITCH}” is off: keys do not tag. Switch it on in the Tagging dock.")
 
     def _tag(self, class_name: str, tag: Tag) -> None:
         self._do(lambda table, index: editing.set_tag(table, index, class_name, tag))

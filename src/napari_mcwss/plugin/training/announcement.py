@@ -36,7 +36,7 @@ def failure(error: BaseException | None) -> str:
 
 def _show_results(session: Session, study: "Study", model: str) -> None:
     if study is not session.study:
-        show_error(f"{model} is of the study '{study.folder}': open that study first")
+        show_error(f"Open the study of {model} first: '{study.folder}'")
         return
     if not len(session.results_wanted):  # the Results dock was not opened yet
         session.viewer.window.add_plugin_dock_widget("napari-mcwss", "Results")
