@@ -7,9 +7,12 @@ from qtpy.QtCore import QPoint
 
 from napari_mcwss.plugin.results.correction.drawn_rectangle import KEY
 from napari_mcwss.plugin.results.correction.stroke_tools import ADD, LIMIT, REMOVE
+from napari_mcwss.plugin.results.correction.what_changed import change_text
 from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.scans.geometry import Geometry
 from napari_mcwss.segmentation.corrected import read_corrected, read_strokes
+from napari_mcwss.segmentation.strokes.mending import Patch
 from napari_mcwss.segmentation.strokes.stroke import ClassBox, Stroke
 
 pytestmark = pytest.mark.gui
@@ -99,6 +102,40 @@ def test_strokes_that_follow_each_other_all_count(qtbot, dock, tools):
     first = read_strokes(dock.session.study, dock.session.scan)[0]
     assert len(first.path) > 1
     assert (layer.data[tuple(np.transpose(first.path))] == 2).all()
+
+
+def test_a_stroke_says_what_it_has_changed(qtbot, dock, tools):
+    said = dock.correction.done
+    press(qtbot, tools.buttons[REMOVE])
+    (layer,) = study_layers(dock.viewer, "corrected")
+    before = layer.data.copy()
+    drag(qtbot, dock, (0, 0))
+    gone = np.count_nonzero(before != layer.data)
+    voxel = np.prod(dock.session.study.scan(dock.session.scan).geometry.spacing) / 1000
+    assert said.text() == f"Removed {gone} voxels ({gone * voxel:.1f} mL) from TC."
+    assert said.isVisible()
+    strokes_on_disk(qtbot, dock, [Stroke])
+    assert said.isVisible()
+    press(qtbot, tools.undo_button)
+    strokes_on_disk(qtbot, dock, [])
+    assert not said.isVisible(), "it was undone"
+    press(qtbot, tools.buttons[ADD])
+    drag(qtbot, dock, (0, 0))
+    hint = "click nearer to the middle of what is missing."
+    assert said.text() == f"Nothing added to TC: {hint}", "it is TC already"
+    press(qtbot, tools.buttons[LIMIT])
+    drag(qtbot, dock, (0, 0))
+    assert said.text() == "Lifted the limit of TC."
+
+
+def test_a_stroke_that_changes_hardly_anything_says_where_to_click():
+    geometry = Geometry.canonical((4, 8, 8), (3.0, 1.0, 1.0))
+    voxels = tuple(np.zeros(3, np.intp) for _ in range(3))
+    patch = Patch(voxels, np.ones(3, np.uint8))
+    stroke = Stroke(path=((0, 0, 0),), class_name="TC", add=True)
+    assert change_text(stroke, patch, geometry) == (
+        "Added 3 voxels (0.0 mL) to TC: click nearer to the middle of what is missing."
+    )
 
 
 def test_a_rectangle_limits_a_class_until_it_is_undone(qtbot, dock, tools):

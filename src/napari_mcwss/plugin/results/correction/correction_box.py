@@ -1,5 +1,7 @@
 """The part of the Results dock that corrects a mask by hand."""
 
+from typing import TYPE_CHECKING
+
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
@@ -14,6 +16,9 @@ from napari_mcwss.plugin.session.unsaved_masks import UnsavedMasks
 from napari_mcwss.plugin.shared.note import Note
 from napari_mcwss.plugin.shared.questions import agreed
 from napari_mcwss.plugin.shared.rows import dock_of, row, stack
+
+if TYPE_CHECKING:
+    from napari_mcwss.segmentation.strokes.stroke import Mark
 
 
 class CorrectionBox(QGroupBox):  # type: ignore[misc]
@@ -52,7 +57,11 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         self.bought = WhatCorrectionsBought(state)
         self.tools = StrokeTools(state, self._class_name)
         self.tools.wanted.connect(self.begin)
-        stack(self, buttons, marks, self.tools, self.status, self.next, self.bought, margins=True)
+        self.done = Note(textFormat=Qt.TextFormat.PlainText)
+        self._mark: Mark | None = None
+        self.tools.mending.changed.connect(self._tell)
+        inside = buttons, marks, self.tools, self.done, self.status, self.next
+        stack(self, *inside, self.bought, margins=True)
         self._correcting.changed.connect(self.refresh)
         for signal in (state.changed, state.shown):
             signal.connect(self.refresh)
@@ -94,7 +103,12 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
         if wanted and same:
             self._correcting.begin(model)
         elif wanted:
-            show_error("Another mask is on screen now: nothing was replaced; start over again")
+            show_error("Start over again: another mask is on screen now, nothing was replaced")
+
+    def _tell(self, mark: "Mark", text: str) -> None:
+        """Say what a stroke has done, until it is undone or another one is drawn."""
+        self._mark = mark
+        self.done.setText(text)
 
     def refresh(self) -> None:
         """Enable what can be done now, and tell whether the corrected mask is saved."""
@@ -120,6 +134,9 @@ class CorrectionBox(QGroupBox):  # type: ignore[misc]
             self.label.setCurrentIndex(min(1, len(names) - 1))
         self.label.setEnabled(bool(names))
         self.tools.refresh()
+        if self._mark is not None and self._mark not in correcting.marks:
+            self._mark = None
+            self.done.clear()
         self.train_button.setEnabled(study is not None)
         self.status.setText(self._session.order.hide(self._status()))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+from napari_mcwss.plugin.results.correction.what_changed import change_text
 from napari_mcwss.plugin.results.segmenting import Result
 from napari_mcwss.plugin.results.state import ResultState
 from napari_mcwss.plugin.shared.latest import Latest
@@ -32,10 +33,12 @@ class _Request(NamedTuple):
 class Mending(QObject):  # type: ignore[misc]
     """Finds what marks change, and changes the corrected mask on screen.
 
-    `mended` tells that all marks are done. Marks that are drawn meanwhile wait: each builds on
-    those before. They are forgotten with their scan.
+    `changed` tells a mark and, in words, what it has changed; `mended`, that all marks are done.
+    Marks that are drawn meanwhile wait: each builds on those before. They are forgotten with their
+    scan.
     """
 
+    changed = Signal(object, str)
     mended = Signal()
 
     def __init__(self, state: ResultState, parent: QObject) -> None:
@@ -85,6 +88,8 @@ class Mending(QObject):  # type: ignore[misc]
         self._scene = request, scene
         mark = self._waiting.pop(0)
         session.correcting.mend(mark, patch)
+        geometry = request.study.scan(request.scan).geometry
+        self.changed.emit(mark, change_text(mark, patch, geometry))
         if self._waiting:
             self._next()
         else:
