@@ -228,7 +228,7 @@ def test_keys_that_are_switched_off_say_so_once(tagging_dock, phantom_study, qtb
     keys(Key.Key_2, modifier=SHIFT)
     keys(Key.Key_1)
     assert [notification.message for notification in told] == [
-        "Keys do not tag while “Tagging” is off in the Tagging dock."
+        "“Tagging” is off: keys do not tag. Switch it on in the Tagging dock."
     ]
     assert (dock.session.table.values == -1).all()
 
@@ -309,3 +309,4 @@ def test_the_study_is_counted_and_what_it_cannot_teach_is_told(dock, keys, qtbot
     row = "<td>TC</td>" + "".join(f"<td align='right'>&nbsp;{n}</td>" for n in (2, 23, 25))
     qtbot.waitUntil(lambda: row in summary.text(), timeout=PATIENCE)
     assert "TC is tagged present on only 2 slices" in summary.text()
+    assert "\u26a0 phantom01 is the only scan with tags" in summary.text(), "as it is named"

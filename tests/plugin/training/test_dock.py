@@ -106,14 +106,14 @@ def test_without_a_study_the_dock_says_what_to_do(dock):
 def test_what_the_tags_lack_is_told_before_the_click(qtbot, dock, phantom_study):
     dock.session.open(phantom_study)
     qtbot.waitUntil(lambda: not dock.train_button.isEnabled(), timeout=PATIENCE)
-    assert "No slice of phantom01, phantom02 is tagged" in dock.readiness.text()
+    assert "no slice of phantom01, phantom02 is tagged" in dock.readiness.text()
     dock.session.show("phantom01")
     dock.session.change_tags(changes(range(12), Tag.PRESENT))
     qtbot.waitUntil(lambda: "tagged TC absent" in dock.readiness.text(), timeout=PATIENCE)
     assert not dock.train_button.isEnabled()
     dock.session.change_tags(changes(range(12, 24), Tag.ABSENT))
     qtbot.waitUntil(dock.train_button.isEnabled, timeout=PATIENCE)
-    assert "phantom01 is the only scan with tags" in dock.readiness.text().lower()
+    assert "phantom01 is the only scan with tags" in dock.readiness.text()
 
 
 def test_the_settings_of_the_last_training_come_back_with_its_study(

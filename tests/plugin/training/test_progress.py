@@ -8,7 +8,8 @@ from qtpy.QtGui import QColor
 
 from napari_mcwss.plugin.training.curves import Curves
 from napari_mcwss.plugin.training.progress import TrainingProgress
-from napari_mcwss.training.events import Batch, Epoch, Started
+from napari_mcwss.training.events import Advice, Batch, Epoch, Started
+from napari_mcwss.training.features.choice import choose
 
 pytestmark = pytest.mark.gui
 
@@ -36,6 +37,20 @@ def test_the_epoch_is_told_with_their_number(progress):
     assert progress.news == "Epoch 9: 2 minutes left once it stops improving"
     progress.show_event(replace(batch(1), seconds_left=None))
     assert progress.news == "Epoch 1: another stage may follow"
+
+
+def test_names_keep_their_letters_and_the_choice_of_a_preset_is_no_warning(progress):
+    choice = choose({"TC": 0.95}, {"TC": 0.93})
+    assert choice.smaller
+    for text in ("pat0001 is the only scan with tags", choice.reason):
+        progress.show_event(Advice(text))
+    advice, taken = progress.advice.text().splitlines()
+    assert advice == "⚠ pat0001 is the only scan with tags."
+    assert taken == f"{choice.reason}."
+    for aucs in ({"TC": 0.6}, {"ED": 0.9}):
+        progress.begin(CLASSES, "")
+        progress.show_event(Advice(choose({"TC": 0.95}, aucs).reason))
+        assert progress.advice.text().startswith("features is taken, ")
 
 
 def test_a_jump_of_the_loss_is_explained_where_it_is(progress):

@@ -64,6 +64,5 @@ def summary(tags: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
     table = f"<table><tr><td>Study</td>{head}</tr>{''.join(rows)}</table>"
     tagged = {scan: values for scan, values in tags.items() if (values != Tag.UNKNOWN).any()}
     notes = advise(tagged, classes) if tagged else []
-    return table + "".join(
-        f"<p>\u26a0 {escape(note[:1].upper() + note[1:])}.</p>" for note in notes
-    )
+    # No capitals: notes begin with names of the user's.
+    return table + "".join(f"<p>\u26a0 {escape(note)}.</p>" for note in notes)

@@ -15,6 +15,9 @@ from napari_mcwss.training.process.steering import Paused, Resumed
 STEPS = 1000
 """Steps of the progress bar."""
 
+TAKEN = " is taken, "
+"""What a `Choice` between presets says of the one that goes on."""
+
 
 class TrainingProgress(QWidget):  # type: ignore[misc]
     """Shows the events of a training.
@@ -72,7 +75,10 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                     f"on {event.device}"
                 )
             case Advice():
-                line = f"\u26a0 {_sentence(event.text)}."
+                # No capitals: texts begin with names of the user's. Which preset was taken is no
+                # warning.
+                sign = "" if TAKEN in event.text else "\u26a0 "
+                line = f"{sign}{event.text}."
                 self.advice.setText("\n".join(filter(None, (self.advice.text(), line))))
             case Message():
                 self.news = _sentence(event.text)

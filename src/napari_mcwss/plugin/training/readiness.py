@@ -113,4 +113,5 @@ def _look_at(study: "Study") -> tuple[str, list[str]]:
 
 
 def _line(text: str) -> str:
-    return f"⚠ {text[:1].upper()}{text[1:]}."
+    # No capitals: texts begin with names of the user's.
+    return f"⚠ {text}."
