@@ -34,6 +34,7 @@ from napari_mcwss.cli.options import (
     Stacks,
     StudyFolder,
     Unions,
+    assignment,
     chosen,
     mapping,
     refuse_joined,
@@ -144,19 +145,46 @@ def _common(
     pass
 
 
-@app.command(epilog="Example: napari-mcwss demo --out my-demo")
+@app.command(epilog="Example: napari-mcwss demo --data glioma --masks seg --map TC=1,4 --map ED=2")
 def demo(
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to create; by default mcwss-demo, or the next free name."),
     ] = None,
     device: Device = "auto",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your own scans, as for new, in place of the phantom."),
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(help="Reference masks of --data, as for tags from-masks: they give the tags."),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A class and its values in these masks, such as TC=1,4."),
+    ] = None,
 ) -> None:
-    """Run the whole method on a generated phantom and write a report with pictures."""
-    from napari_mcwss.cli.demo import run_demo
+    """Run the whole method, from tags to a report with pictures, on a phantom or your scans.
 
+    Tags are made of masks. A quarter of the scans is left out of the training, segmented, and
+    compared with its masks.
+    """
+    from napari_mcwss.cli.demo import DemoData, run_demo
+
+    if data is not None and not (masks and values):
+        raise McwssError(
+            "--data needs --masks, which masks to make tags of, and --map once for each class: "
+            "--data glioma --masks seg --map TC=1,4 --map ED=2"
+        )
+    if data is None and (masks or values):
+        raise McwssError("--masks and --map are of your own scans: name their folder with --data")
+    own = None
+    if data is not None and masks:
+        classes = list(dict.fromkeys(assignment(text)[0] for text in values or []))
+        own = DemoData(data, masks, mapping(values, classes))
     folder = out or next(name for name in _demo_folders() if not name.exists())
-    with progress_bar() as bar, closing(run_demo(folder, device)) as events:
+    with progress_bar() as bar, closing(run_demo(folder, device, own)) as events:
         report = show_events(bar, events)
     typer.echo(f"Report: {report}")
     if sys.stdout.isatty():

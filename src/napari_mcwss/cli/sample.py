@@ -45,11 +45,11 @@ def sample(
 
 
 def _phantom(folder: Path) -> Path:
-    from napari_mcwss.cli.demo import make_phantom_study
+    from napari_mcwss.cli.demo import DemoData
 
     if folder.exists():
         raise McwssError(f"'{folder}' exists: name a new folder with --out")
-    return make_phantom_study(folder).folder
+    return DemoData.phantom(folder / "scans", scans=6).make_study(folder / "study").folder
 
 
 def _show_list() -> None:
