@@ -7,6 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.tagging.dock import TaggingDock
+from napari_mcwss.plugin.tagging.live_maps import DRAWN
 from napari_mcwss.plugin.tagging.preferences import Preferences
 from napari_mcwss.scans.writing import write_volume
 from napari_mcwss.study.study import Study
@@ -22,7 +23,7 @@ Key = Qt.Key
 @pytest.fixture
 def study(tmp_path, monkeypatch) -> Study:
     """Two scans with a blob on the later slices, without tags, and an empty cache."""
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "features")
+    monkeypatch.setattr(store, "cache_folder", lambda name: tmp_path / name)
     files = {}
     for seed in range(2):
         scan, _ = blob_scan(seed)
@@ -79,7 +80,7 @@ def test_without_the_box_nothing_is_encoded_and_nothing_shown(dock, qtbot, study
     tag_slices(qtbot, dock)
     assert not dock.live.isVisible()
     assert not live_layers(dock)
-    assert not store.cache_folder().exists()
+    assert not store.cache_folder("features").exists()
 
 
 def test_maps_follow_the_tags_the_slices_and_the_scans(dock, qtbot, preferences_file):
@@ -110,6 +111,24 @@ def test_maps_follow_the_tags_the_slices_and_the_scans(dock, qtbot, preferences_
     assert not layer.visible
     assert not layer.data.any()
     assert not Preferences.read(preferences_file).live_maps
+    qtbot.waitUntil(lambda: layer not in dock.viewer.layers, timeout=PATIENCE)
+    for index in range(SLICES):
+        dock.session.go_to(index)
+        dock.viewer.screenshot(flash=False)
+
+
+def test_maps_that_are_switched_on_again_at_once_stay(dock, qtbot):
+    tag_slices(qtbot, dock)
+    with qtbot.waitSignal(dock.live.shown, timeout=PATIENCE):
+        switch(qtbot, dock)
+    (layer,) = live_layers(dock)
+    switch(qtbot, dock)
+    with qtbot.waitSignal(dock.live.shown, timeout=PATIENCE):
+        switch(qtbot, dock)
+    qtbot.wait(DRAWN + 200)
+    assert live_layers(dock) == [layer]
+    assert layer.visible
+    assert brightness(dock) > 80
 
 
 def test_a_tag_during_a_fit_begins_it_anew(dock, qtbot):

@@ -88,7 +88,7 @@ def empty_layers(viewer: Viewer, *kinds: str) -> None:
     """Leave nothing to see in the study's layers of these kinds.
 
     They are not removed: when layers were removed while a single one of the scan stayed visible,
-    Mesa's software OpenGL crashed two pictures later.
+    Mesa's software OpenGL crashed two pictures later, unless they were hidden in a picture before.
     """
     for layer in study_layers(viewer, *kinds):
         layer.metadata[EMPTY] = True
@@ -329,10 +329,16 @@ def show_live_layers(
 
 
 def hide_live_layers(viewer: Viewer) -> None:
-    """Hide the live maps, and free their memory; `empty_layers` says why they are not removed."""
+    """Hide the live maps, and free their memory."""
     empty_layers(viewer, "live")
     for layer in study_layers(viewer, "live"):
         hide(layer)
+
+
+def remove_live_layers(viewer: Viewer) -> None:
+    """Remove live maps that were hidden; only after that was drawn, as `empty_layers` says."""
+    live = study_layers(viewer, "live")
+    remove_layers(viewer, [layer for layer in live if layer.metadata.get(EMPTY)])
 
 
 def show_map_layers(

@@ -15,7 +15,11 @@ from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.background import Background, Job, JobOutcome
 from napari_mcwss.plugin.shared.connections import connect_until_destroyed
 from napari_mcwss.plugin.shared.latest import Latest
-from napari_mcwss.plugin.shared.layers import hide_live_layers, show_live_layers
+from napari_mcwss.plugin.shared.layers import (
+    hide_live_layers,
+    remove_live_layers,
+    show_live_layers,
+)
 from napari_mcwss.plugin.tagging.preferences import Preferences, UserPreferences
 from napari_mcwss.plugin.tagging.scan_list import ScanList
 
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 
 REST = 300
 """Milliseconds without a change of tags before heads are fitted."""
+
+DRAWN = 1000
+"""Milliseconds after which views have surely drawn that the maps are hidden."""
 
 
 class LiveMaps(QLabel):  # type: ignore[misc]
@@ -70,6 +77,8 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         self._scoring.answered.connect(self._suggest)
         self._rest = QTimer(self, singleShot=True, interval=REST)
         self._rest.timeout.connect(self._fit)
+        self._drawn = QTimer(self, singleShot=True, interval=DRAWN)
+        self._drawn.timeout.connect(self._remove)
         self.box = QCheckBox(
             "Live maps",
             toolTip="Show what can be learnt from the tags so far, on the slice on screen. "
@@ -134,8 +143,14 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         self._heads, self._missing, self._study, self._outdated = None, {}, None, False
         if not self._session.window_closed:
             hide_live_layers(self._session.viewer)
+            self._drawn.start()
         self.forgotten.emit()
         self._say()
+
+    def _remove(self) -> None:
+        """Take the maps out of the list once they are hidden, if they are switched off."""
+        if not (self.box.isChecked() or self._session.window_closed):
+            remove_live_layers(self._session.viewer)
 
     def _encoded(self, scan: str) -> None:
         table = self._tables().get(scan)
