@@ -47,6 +47,17 @@ def test_ct_is_known_by_air_and_soft_tissue(voxels, expected):
     assert windows_for(voxels) is (CT if expected else OTHERS)
 
 
+def test_the_background_of_z_scored_scans_does_not_narrow_the_window():
+    """Unlike that of other scans, it lies among the values of tissue."""
+    voxels = np.zeros((48, 96, 96), np.float32)
+    tissue = np.random.default_rng(0).permutation(np.linspace(-2, 3, 48 * 24 * 24))
+    voxels[:, 40:64, 40:64] = tissue.reshape(48, 24, 24)
+    expected = pytest.approx(np.percentile(tissue, (1, 99.5)), abs=0.15)
+    assert contrast(voxels) == expected
+    assert contrast(np.where(voxels == 0, np.float32(-5), voxels)) == expected
+    assert contrast(np.zeros(SHAPE, np.float32)) == (0, 1)
+
+
 def test_windows_of_ct_are_those_of_radiology():
     limits = {name: window.limits(ct()) for name, window in CT.items()}
     assert limits["brain"] == (0, 80)

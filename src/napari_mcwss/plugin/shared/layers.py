@@ -186,14 +186,16 @@ def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
 
 
 def contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
-    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels above the minimum.
+    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels of the patient.
 
-    Colours ``(z, y, x, 3)`` are shown as they are.
+    As in reports, what equals the first corner voxel is outside: in z-scored scans, the background
+    lies among the values of tissue. The lowest value is outside, too. Colours ``(z, y, x, 3)`` are
+    shown as they are.
     """
     if voxels.ndim == 4:
         return 0.0, 255.0
     sample = voxels[::4, ::4, ::4]
-    sample = sample[sample > sample.min()]
+    sample = sample[(sample != voxels[0, 0, 0]) & (sample > sample.min())]
     if not sample.size:
         return float(voxels.min()), float(voxels.min()) + 1
     low, high = np.percentile(sample, (1, 99.5))
