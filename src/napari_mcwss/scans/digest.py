@@ -88,9 +88,9 @@ def remember(key: str, digest: str) -> None:
 
 
 def _files(path: Path) -> Sequence[Path]:
-    """Return all files that a path stands for; none if that is not known."""
+    """Return all that a path stands for, folders below it, too; nothing if that is not known."""
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file())
+        return sorted(path.rglob("*"))
     kind = format_named(path)
     return [path] if kind is None or kind.files is None else kind.files(path)
 
