@@ -328,8 +328,8 @@ def test_a_model_description_that_no_training_writes_is_refused(
 
 def test_demo_leaves_a_folder_in_use_alone(refused, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    assert "is in use" in refused("demo", "--out", tmp_path)
-    assert "is in use" in refused("demo", "--out", tmp_path / "thesis.txt")
+    assert "exists and is not empty" in refused("demo", "--out", tmp_path)
+    assert "exists and is not empty" in refused("demo", "--out", tmp_path / "thesis.txt")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 

@@ -35,7 +35,7 @@ def test_a_dry_run_shows_the_import_and_changes_nothing(run, study, file):
     code, out, _ = run("tags", "import", study.folder, file, "--overwrite", "--dry-run")
     assert code == 0
     assert "2 scans: 2 new tags, 1 conflicting, 0 the same" in out
-    assert "phantom01, slice 4, TC: present here, absent there" in out
+    assert "phantom01, slice 4, TC: present in the study, absent in the import" in out
     assert "Nothing was changed" in out
     assert tagged(study) == 1
 
@@ -53,7 +53,8 @@ def test_conflicts_are_decided_by_an_option(run, study, file, option, tag, chang
 
 def test_conflicts_without_a_decision_change_nothing(refused, study, file):
     line = refused("tags", "import", study.folder, file)
-    assert "1 conflicting tags (1 without a name), the first at phantom01, slice 4, TC" in line
+    assert "1 tag of the study (1 by a reader without a name) would be replaced" in line
+    assert "the first at phantom01, slice 4, TC: present in the study, absent in the import" in line
     assert "--overwrite" in line
     assert tagged(study) == 1
 
@@ -72,7 +73,7 @@ def test_only_some_of_many_conflicts_are_shown(run, tagged_study, tmp_path):
     code, out, _ = run("tags", "import", tagged_study.folder, path, "--dry-run")
     assert code == 0
     assert "0 new tags, 72 conflicting" in out
-    assert out.count(" here, ") == 5
+    assert out.count(" in the study, ") == 5
     assert "and 67 more" in out
 
 
@@ -87,7 +88,8 @@ def test_masks_conflict_with_tags_by_hand_until_it_is_decided(run, refused, stud
     flipped = Tag(1 - study.tags.read("phantom02").get(3, "TC"))
     study.tags.change("phantom02", 3, "TC", flipped)
     line = refused(*from_masks(study, "--map", "TC=1"))
-    assert "found 1 conflicting tags (1 by Anna), the first at phantom02, slice 3, TC" in line
+    assert "1 tag of the study (1 by Anna) would be replaced" in line
+    assert "the first at phantom02, slice 3, TC" in line
     assert run(*from_masks(study, "--map", "TC=1", "--keep"))[0] == 0
     assert study.tags.read("phantom02").get(3, "TC") is flipped
     assert run(*from_masks(study, "--map", "TC=1", "--overwrite"))[0] == 0
@@ -225,7 +227,9 @@ def test_status_compares_with_a_second_reader(run, study, file):
 
 def test_status_against_what_does_not_fit_is_refused(refused, study, file):
     file.write_text(LONG.replace("TC", "XX"))
-    assert "line 3: class 'XX'" in refused("tags", "status", study.folder, "--against", file)
+    assert "line 3: the study has no class 'XX'" in refused(
+        "tags", "status", study.folder, "--against", file
+    )
 
 
 @pytest.mark.parametrize("command", ["import", "export", "status", "from-masks"])

@@ -64,7 +64,9 @@ def test_unknown_names_are_refused(study):
 
 
 def test_conflicts_with_masks_are_refused_until_one_side_is_chosen(study, tagged_study):
-    with pytest.raises(McwssError, match=r"1 conflicting tags .*slice 0, TC: present here.*keep"):
+    with pytest.raises(
+        McwssError, match=r"1 tag of the study .*slice 0, TC: present in the study.*keep"
+    ):
         study.tags.import_masks("seg", VALUES)
     with pytest.raises(McwssError, match="both overwrite and keep"):
         study.tags.import_masks("seg", VALUES, overwrite=True, keep=True)
@@ -86,7 +88,7 @@ def test_a_file_that_was_exported_is_imported_again(study, tagged_study, tmp_pat
     file = tmp_path / "tags.csv"
     assert tagged_study.tags.export(str(file)) == 4 * 9 * 2
     assert file.read_bytes() == _exported(tagged_study, tmp_path / "again.csv")
-    with pytest.raises(McwssError, match="1 conflicting"):
+    with pytest.raises(McwssError, match="1 tag of the study"):
         study.tags.import_file(str(file))
     assert study.tags.import_file(file, overwrite=True) == 4 * 9 * 2
     assert study.tags.import_file(tagged_study.folder) == 0

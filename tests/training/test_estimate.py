@@ -159,7 +159,7 @@ def test_heads_on_features_are_measured_too(tagged_study: Study, preset):
     trains = preset == "auto"
     assert ("to compare local with features" in purposes) == trains
     assert found.epochs == (3 if trains else 0)
-    condition = "fall away unless it predicts tags as well as features."
+    condition = "are needed only if it predicts tags as well as features does."
     assert (condition in found.text) == trains
 
 
@@ -192,7 +192,7 @@ def test_the_parts_that_are_told_add_up_to_the_whole():
         Part(99.5, "to encode slices", "features"),
         Part(0.2, "to fit the heads of features", "features"),
         Part(60.4, "to compare local with features", "local"),
-        Part(150.4, "", "local", 20, "it predicts tags as well as features"),
+        Part(150.4, "", "local", 20, "it predicts tags as well as features does"),
     )
     found = Estimate("cpu", 3, 36, parts, False, 8, 2**20, 2**20, 2**30)
     _, time, condition, _ = found.text.splitlines()
@@ -201,7 +201,7 @@ def test_the_parts_that_are_told_add_up_to_the_whole():
         "local with features, 2 min 30 s for 20 epochs of local, 8 s each."
     )
     assert condition == (
-        "The 2 min 30 s of local fall away unless it predicts tags as well as features."
+        "The 2 min 30 s for local are needed only if it predicts tags as well as features does."
     )
 
 
@@ -246,12 +246,17 @@ def test_what_takes_time_beside_the_minutes_is_said_before(tagged_study: Study):
         return Task.of(tagged_study, config, None, {}).beside_minutes(config)
 
     (text,) = said(preset="auto")
-    assert text.startswith("features, and its comparison with local, takes time of its own before")
+    assert text == (
+        "a length of 10 minutes applies to local only: features, with its comparison with local, "
+        "takes more time before it"
+    )
     assert said(preset="features", refine=True) == [
-        "features takes time of its own before the 10 minutes of refined"
+        "a length of 10 minutes applies to refined only: features takes more time before it"
     ]
     assert said(preset="features") == [
-        "features takes the time that it needs: the 10 minutes change nothing"
+        "a length of 10 minutes has no effect: features takes as long as it needs"
     ]
+    (text,) = said(preset="features", minutes=1.0)
+    assert text.startswith("a length of 1 minute has")
     assert said() == []
     assert said(preset="auto", minutes=None) == []

@@ -128,7 +128,7 @@ def rename_study(
     study: StudyFolder,
     name: Annotated[str, typer.Argument(help="New name of its folder.", metavar="NAME")],
 ) -> None:
-    """Rename a study, which is to rename its folder."""
+    """Rename a study by renaming its folder."""
     typer.echo(str(_to_change(study).rename(name).folder))
 
 

@@ -83,7 +83,9 @@ def run_demo(
         scans, a scan without a mask, or no slice with or without a class.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise McwssError(f"{folder} is in use: name an empty or a new folder with --out")
+        raise McwssError(
+            f"'{folder}' exists and is not empty: name an empty or a new folder with --out"
+        )
     choose_device(device)
     data = data or DemoData.phantom(folder / "scans")
     study = data.make_study(folder / "study")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -73,7 +74,7 @@ def describe_device(device: torch.device) -> str:
         case "cuda":
             return f"{device} ({torch.cuda.get_device_name(device)})"
         case "cpu":
-            return f"{device} ({torch.get_num_threads()} threads)"
+            return f"{device} ({counted(torch.get_num_threads(), 'thread')})"
     return str(device)
 
 

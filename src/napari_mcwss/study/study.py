@@ -290,7 +290,7 @@ class Study(DescribedStudy):
             self._scans.pop(name, None)
 
     def rename(self, name: str) -> Self:
-        """Rename the study, which is to rename its folder.
+        """Rename the study by renaming its folder.
 
         Returns
         -------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.base.text import counted
 from napari_mcwss.scans.finding_masks import find_masks
 from napari_mcwss.scans.labels import Label, read_labels
 from napari_mcwss.study.description import Description
@@ -242,13 +243,14 @@ def apply_import(study: TaggedStudy, plan: ImportPlan, *, overwrite: bool | None
         readers = {scan: study.tags.readers(scan) for scan in {c.scan for c in conflicts}}
         counts = Counter(readers[c.scan].get((c.slice_index, c.class_name), "") for c in conflicts)
         by = ", ".join(
-            f"{count} by {reader}" if reader else f"{count} without a name"
+            f"{count} by {reader or 'a reader without a name'}"
             for reader, count in counts.most_common()
         )
         raise McwssError(
-            f"found {len(conflicts)} conflicting tags ({by}), the first at {conflicts[0]}: nothing "
-            "was changed: add --overwrite (in Python overwrite=True) to take the new ones, or "
-            "--keep (keep=True) to keep those of the study"
+            f"{counted(len(conflicts), 'tag')} of the study ({by}) would be replaced by another, "
+            f"the first at {conflicts[0]}; nothing was changed: add --overwrite (in Python "
+            "overwrite=True) to take the imported tags, or --keep (keep=True) to keep those "
+            "of the study"
         )
     with study.tags.lock:
         for scan, table in plan.current.items():

@@ -79,7 +79,9 @@ def _few(tags: NDArray[np.int8], classes: Sequence[str]) -> Iterator[str]:
     for index, name in enumerate(classes):
         for tag, word in ((1, "present"), (0, "absent")):
             count = int((tags[:, index] == tag).sum())
-            if count < FEW_SLICES:
+            if count == 0:
+                yield f"{name} is tagged {word} on no slice: tag some where it is {word}"
+            elif count < FEW_SLICES:
                 yield f"{name} is tagged {word} on only {counted(count, 'slice')}: tag more of them"
 
 

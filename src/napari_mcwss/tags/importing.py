@@ -54,7 +54,7 @@ class Conflict:
     def __str__(self) -> str:
         return (
             f"{self.scan}, slice {self.slice_index}, {self.class_name}: "
-            f"{self.current.name.lower()} here, {self.imported.name.lower()} there"
+            f"{self.current.name.lower()} in the study, {self.imported.name.lower()} in the import"
         )
 
 

@@ -105,7 +105,9 @@ def values_of_class(text: str) -> tuple[int, ...] | tuple[str, ...]:
     if parts and all(part.isdecimal() for part in parts):
         return tuple(map(int, parts))
     if not parts or not all(part[0].isalpha() for part in parts):
-        raise McwssError(f"found {text!r}: expected whole numbers, as 1,4, or names in the masks")
+        raise McwssError(
+            f"found {text!r}: expected whole numbers, such as 1,4, or names in the masks"
+        )
     return tuple(parts)
 
 

@@ -139,7 +139,7 @@ class Estimate:
         uses = ", ".join(part.use for part in self.parts)
         time = [f"{about} {whole}: {parts}." if parts else f"{about} 1 s: {uses}."]
         time += [
-            f"The {brief_duration(round(part.seconds))} of {part.stage} fall away unless "
+            f"The {brief_duration(round(part.seconds))} for {part.stage} are needed only if "
             f"{part.condition}."
             for part in self.parts
             if part.condition
@@ -240,7 +240,7 @@ def estimate(
             minutes = min(PILOT_MINUTES, config.minutes or PILOT_MINUTES)
             pilot = min(60 * minutes, stage_seconds * PILOT_DRAWS / len(tags))
             parts.append(Part(pilot, f"to compare {stage} with {fitted[0]}", stage))
-            condition = f"it predicts tags as well as {fitted[0]}"
+            condition = f"it predicts tags as well as {fitted[0]} does"
             if limited:
                 length = config.model_copy(update={"minutes": AUTO_MINUTES})
         epochs = _epochs(length, stage_seconds, len(preset.phase_starts))

@@ -82,7 +82,7 @@ def test_steps_are_seen_before_and_after_and_the_mask_is_saved_with_them(qtbot, 
     np.testing.assert_array_equal(mask(dock), filled)
     assert row.effect.text().startswith(("TC -", "ED -"))
     assert row.effect.text().endswith(" mL")
-    assert dock.refining.rows["holes"].effect.text() == "no volume changes"
+    assert dock.refining.rows["holes"].effect.text() == "changes no volume"
 
     click(qtbot, row.before)
     np.testing.assert_array_equal(mask(dock), without)

@@ -83,7 +83,10 @@ def test_a_study_shows_the_masks_that_are_stored_until_settings_are_changed(
     dock.threshold.setValue(0.45)
     show(qtbot, dock, first)
     assert dock.threshold.value() == pytest.approx(0.45)
-    assert "made with other settings: threshold 0.43217," in dock.stored_mask.status.text()
+    assert (
+        "made with settings other than those above: threshold 0.43217,"
+        in dock.stored_mask.status.text()
+    )
     click(qtbot, dock.stored_mask.back_button)
     qtbot.waitUntil(lambda: dock.stored_mask.status.text() == SAME, timeout=PATIENCE)
     np.testing.assert_array_equal(show(qtbot, dock, first), stored[0])

@@ -143,7 +143,10 @@ def test_conflicting_tags_have_to_be_decided(qtbot, dock, choices, tmp_path, cho
     name_files(qtbot, dialog, choices, path)
     assert not dialog.ok_button.isEnabled()
     assert "Choose which" in dialog.reason.text()
-    assert dialog.conflicts.text() == "phantom01, slice 12, TC: present here, absent there"
+    assert (
+        dialog.conflicts.text()
+        == "phantom01, slice 12, TC: present in the study, absent in the import"
+    )
     click(qtbot, getattr(dialog, choice))
     finish(qtbot, dialog)
     table = dock.session.study.tags.read("phantom01")

@@ -205,7 +205,7 @@ def test_open_layers_never_overwrite_another_scan(qtbot, dock, tmp_path):
     dialog.classes.setText("lesion")
     dialog.study_folder.setText(str(tmp_path / "made"))
     click(qtbot, dialog.ok_button)
-    assert "is in use" in dialog.reason.text()
+    assert "holds a study or scans already" in dialog.reason.text()
     assert kept.read_bytes() == b"another patient"
     dialog.reject()
 

@@ -60,7 +60,7 @@ def test_a_jump_of_the_loss_is_explained_where_it_is(progress):
     for epoch in (3, 4):
         progress.show_event(Epoch(epoch, {"total": 9.0, "contrast": 9.0}, {}))
     (line,) = progress.curves.phases.text().splitlines()
-    assert line.startswith("From epoch 3 on, the loss is another one")
+    assert line.startswith("From epoch 3 on, the loss is computed in another way (it")
     assert "tells apart" in line
     progress.begin(CLASSES, "")
     assert not progress.curves.phases.text()

@@ -33,7 +33,7 @@ def chosen(monkeypatch):
     """Decide what is taken."""
 
     def decide(*, smaller: bool) -> None:
-        choice = Choice(smaller, f"{'local' if smaller else 'features'} is taken, because")
+        choice = Choice(smaller, f"auto chose {'local' if smaller else 'features'}, because")
         monkeypatch.setattr(auto, "choose", lambda *_: choice)
 
     return decide
@@ -45,10 +45,10 @@ def test_the_features_stay_if_they_are_better(tagged_study: Study, chosen):
     assert next(event for event in events if isinstance(event, Started)).epochs is None
     assert len([event for event in events if isinstance(event, Epoch)]) == 1
     told = [event.text for event in events if isinstance(event, Advice)]
-    assert "features is taken, because" in told
+    assert "auto chose features, because" in told
     assert isinstance(events[-1], Finished)
     info = read_info(tagged_study.model_folder("m"))
-    assert (info.preset, info.choice) == ("features", "features is taken, because")
+    assert (info.preset, info.choice) == ("features", "auto chose features, because")
     load_model(tagged_study.model_folder("m"), device="cpu")
 
 
@@ -63,7 +63,7 @@ def test_the_smaller_reach_is_trained_on_all_scans_if_it_is_as_good(tagged_study
     first = [event.epoch == 1 for event in batches]
     assert [event.seconds_left is None for event in batches] == first, "a stage may follow"
     info = read_info(tagged_study.model_folder("m"))
-    assert (info.preset, info.choice) == ("local", "local is taken, because")
+    assert (info.preset, info.choice) == ("local", "auto chose local, because")
     assert info.scans == tagged_study.scan_names
     load_model(tagged_study.model_folder("m"), device="cpu")
 
@@ -131,7 +131,7 @@ def test_the_choice_is_not_made_again_on_resuming(tagged_study: Study, chosen):
     told = [event.text for event in resume(tagged_study, "m") if isinstance(event, Message)]
     assert not any("trying" in text or "encoding" in text for text in told)
     info = read_info(tagged_study.model_folder("m"))
-    assert (info.preset, info.choice) == ("local", "local is taken, because")
+    assert (info.preset, info.choice) == ("local", "auto chose local, because")
 
 
 @pytest.mark.parametrize(("given", "minutes"), [({}, AUTO_MINUTES), ({"epochs": 1}, None)])

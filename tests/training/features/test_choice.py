@@ -19,7 +19,7 @@ from napari_mcwss.training.features.choice import TOLERANCE, choose, unpredictab
 def test_the_smaller_reach_is_taken_if_its_mean_auc_is_about_as_good(larger, smaller, taken):
     choice = choose(larger, smaller)
     assert choice.smaller == taken
-    assert choice.reason.startswith("local is taken" if taken else "features is taken")
+    assert choice.reason.startswith("auto chose local," if taken else "auto chose features:")
 
 
 def test_only_classes_with_both_aucs_are_compared():

@@ -92,15 +92,15 @@ class MeasureDock(Dock):
         self.reference = MaskChoice(self.session, optional=True)
         self.reference.currentIndexChanged.connect(self._reference_changed)
         self.values = QLineEdit(
-            placeholderText="as TC=1,4 ED=2",
+            placeholderText="e.g. TC=1,4 ED=2",
             toolTip="Empty: 1, 2, … in the order of the classes",
         )
         self.unions = QLineEdit(
-            placeholderText="as whole=TC,ED",
-            toolTip="Classes that are also measured as one: a name, and the classes that it joins",
+            placeholderText="e.g. whole=TC,ED",
+            toolTip="Classes that are also measured together: a name, and its classes",
         )
         self.spacing = QLineEdit(
-            placeholderText="of pictures, as 1,0.2,0.2",
+            placeholderText="pictures only, e.g. 1,0.2,0.2",
             toolTip="(z, y, x) in mm; empty: in pixels, as files of pictures do not say how large "
             "those are",
         )
@@ -132,12 +132,12 @@ class MeasureDock(Dock):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Masks", self.first)
-        form.addRow("Beside them", self.second)
+        form.addRow("Second masks", self.second)
         form.addRow("Compare with", self.reference)
-        form.addRow("Its values", self.values)
-        form.addRow("Also as one", self.unions)
+        form.addRow("Reference values", self.values)
+        form.addRow("Classes together", self.unions)
         form.addRow("Voxel size", self.spacing)
-        form.addRow("Of", self.scope)
+        form.addRow("Scans", self.scope)
         work = row(self.measure_button, self.cancel_button)
         output = row(self.copy_button, self.save_button)
         inside = QWidget()

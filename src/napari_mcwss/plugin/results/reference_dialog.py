@@ -128,8 +128,8 @@ class ChooseButton(QPushButton):  # type: ignore[misc]
     chosen = Signal(float)
 
     def __init__(self, state: ResultState) -> None:
-        tip = "Find the threshold that fits a few reference masks best"
-        super().__init__("Choose on masks …", toolTip=tip, clicked=self._ask)
+        tip = "Find the threshold whose masks agree best with a few reference masks"
+        super().__init__("Fit to masks …", toolTip=tip, clicked=self._ask)
         self._state = state
 
     def _ask(self) -> None:

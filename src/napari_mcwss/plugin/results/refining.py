@@ -34,7 +34,7 @@ def _changes(result: "Result", before: Sequence[float], after: Sequence[float]) 
         for name, then, now in zip(result.prediction.classes, before, after, strict=True)
         if abs(now - then) >= (NOTHING if in_mm else PIXEL)
     ]
-    return ", ".join(changes) or "no volume changes"
+    return ", ".join(changes) or "changes no volume"
 
 
 class _Row:
@@ -55,7 +55,7 @@ class _Row:
                 keyboardTracking=False,  # a typed number counts when it is complete
             )
         self.before = QToolButton(
-            text="See before",
+            text="Mask before",
             checkable=True,
             toolTip="Show the mask as it is before this step, without it and those below; click "
             "again to see the mask after all steps",

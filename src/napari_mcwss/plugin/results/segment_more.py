@@ -72,8 +72,8 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         )
         self.folder_button = QPushButton(
             "Segment a folder …",
-            toolTip="Add the scans of a folder to the study, and segment those that this model has "
-            "not segmented yet",
+            toolTip="Add the scans of another folder to the study, and segment those that this "
+            "model has not segmented yet, on this computer",
             clicked=self.ask_folder,
         )
         self.layers_button = QPushButton(
@@ -83,8 +83,9 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             clicked=self.segment_layers,
         )
         self.elsewhere_button = QPushButton(
-            "Segment elsewhere …",
-            toolTip="Segment all scans by a command of yours, such as ssh gpu01 {command}",
+            "Segment on a server …",
+            toolTip="Have another computer segment all scans of the study, by a command of yours "
+            "such as ssh gpu01 {command}",
             clicked=self.ask_template,
         )
         self.elsewhere = SegmentElsewhere(self._session, self)
@@ -164,8 +165,9 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         """Ask for a command of the user's, and have it segment all scans."""
         text, given = QInputDialog.getText(
             self,
-            "Segment elsewhere",
-            "Your command, in which {command} stands for the segmentation, as ssh gpu01 {command}",
+            "Segment on a server",
+            "The command that has the server segment; {command} stands for what it runs there, "
+            "e.g. ssh gpu01 {command}",
             text=self.elsewhere.template,
         )
         state = self._state

@@ -144,7 +144,7 @@ class StoredMask(QWidget):  # type: ignore[misc]
                 text += _difference(mask, self._stored[1])
         elif stored:
             words = ", ".join(_words(stored).values())
-            text = f"The stored mask was made with other settings: {words}."
+            text = f"The stored mask was made with settings other than those above: {words}."
         else:
             text = "The settings of the stored mask are not known."
         self.status.setText(text)
@@ -179,11 +179,12 @@ def _words(record: dict[str, Any]) -> dict[str, str]:
     threshold = f"threshold {record.get('threshold', THRESHOLD):g}"
     if own := record.get(THRESHOLDS):
         threshold += f" ({', '.join(f'{name} {value:g}' for name, value in own.items())})"
+    gate = record.get("gate")
     words = {
         "threshold": threshold,
-        "gate": "all slices" if record.get("gate") is None else f"scores from {record['gate']:g}",
-        "tags": "tags" if record.get("tags") else "no tags",
-        "steps": f"steps {record.get('steps')}",
+        "gate": "in all slices" if gate is None else f"in slices with a score of {gate:g} or more",
+        "tags": "with the slice tags" if record.get("tags") else "without the slice tags",
+        "steps": f"steps: {record.get('steps')}",
     }
     ranges = ", ".join(f"{name}={limits}" for name, limits in record.get("volumes", {}).items())
-    return words | ({"volumes": f"volumes {ranges}"} if ranges else {})
+    return words | ({"volumes": f"known volumes: {ranges}"} if ranges else {})

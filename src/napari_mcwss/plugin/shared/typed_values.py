@@ -42,5 +42,5 @@ def numbers_in(text: str) -> list[int] | None:
     """Read whole numbers between commas, as ``12,40``; None if there are none."""
     numbers = names_in(text)
     if wrong := [number for number in numbers if not number.isdecimal()]:
-        raise McwssError(f"found {wrong[0]!r}: expected whole numbers, as 12,40")
+        raise McwssError(f"found {wrong[0]!r}: expected whole numbers, such as 12,40")
     return list(map(int, numbers)) or None

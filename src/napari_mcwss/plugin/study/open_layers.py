@@ -110,7 +110,9 @@ class OpenLayersDialog(StudyDialog):
             if not classes:
                 raise McwssError("no class is named: name at least one to look for")
             if (folder / STUDY_FILE).exists() or (folder / "scans").exists():
-                raise McwssError(f"{folder} is in use: name a new folder for this study")
+                raise McwssError(
+                    f"'{folder}' holds a study or scans already: name a new folder for this study"
+                )
             check_names("scan", [name])
             check_names("channel", channels)
             check_names("class", classes)

@@ -154,8 +154,13 @@ class Curves(QWidget):  # type: ignore[misc]
         if self._before and new and epoch > 1:
             pen = pg.mkPen(self._on_ground("#888888"), style=Qt.PenStyle.DotLine)
             self.losses.addItem(pg.InfiniteLine(epoch - 0.5, pen=pen))
-            told = {NEXT_STEPS.get(name, name) for name in new}
-            line = f"From epoch {epoch} on, the loss is another one: {', '.join(sorted(told))}."
+            told = sorted({NEXT_STEPS[name] for name in new & NEXT_STEPS.keys()})
+            if others := sorted(new - NEXT_STEPS.keys()):
+                told.append(f"new terms: {', '.join(others)}")
+            line = (
+                f"From epoch {epoch} on, the loss is computed in another way "
+                f"({'; '.join(told)}): do not compare it with the epochs before."
+            )
             self.phases.setText("\n".join(filter(None, (self.phases.text(), line))))
         self._before = terms
 

@@ -77,7 +77,7 @@ class TrainingSettings(QWidget):  # type: ignore[misc]
             "all memory when it ends. It takes some seconds to start",
         )
         self.template = QLineEdit(
-            placeholderText="as ssh gpu01 {command}",
+            placeholderText="e.g. ssh gpu01 {command}",
             toolTip="Empty: on this computer. Else a command of yours that has another computer "
             "train, such as\nssh gpu01 {command}\nsbatch --gres=gpu:1 --wrap {command}\n"
             "The study has to lie under the same path there, and napari-mcwss be installed",

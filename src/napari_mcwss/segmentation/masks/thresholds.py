@@ -41,13 +41,13 @@ def parse_thresholds(
             value = float(number)
         except ValueError as error:
             raise McwssError(
-                f"{text!r} is no threshold: expected a number from 0 to 1, as 0.5, or one of a "
-                "class, as TC=0.4"
+                f"{text!r} is no threshold: expected a number from 0 to 1, such as 0.5, or one of "
+                "a class, such as TC=0.4"
             ) from error
         if name in found:
             raise McwssError(
                 f"two thresholds of {name or 'all classes'}: give one, and one for a class that "
-                "differs, as TC=0.4"
+                "differs, such as TC=0.4"
             )
         found[name] = value
     common = found.pop("", THRESHOLD)

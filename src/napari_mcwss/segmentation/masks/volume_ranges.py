@@ -90,12 +90,15 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
             found = VolumeRange(float(least.strip() or 0), float(most.strip() or math.inf))
         except ValueError as error:
             raise McwssError(
-                f"{text!r} is not a range of volumes: expected a class and mL, as TC=2:60 or TC=:60"
+                f"{text!r} is not a range of volumes: expected a class and mL, "
+                "such as TC=2:60 or TC=:60"
             ) from error
         if name not in classes:
             raise McwssError(f"the volume of {name!r}: expected a class, {', '.join(classes)}")
         if name in ranges:
-            raise McwssError(f"two volumes of {name!r}: give both limits at once, as {name}=2:60")
+            raise McwssError(
+                f"two volumes of {name!r}: give both limits at once, such as {name}=2:60"
+            )
         ranges[name] = found
     return ranges
 

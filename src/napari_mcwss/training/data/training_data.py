@@ -153,13 +153,12 @@ class Task:
         (first, *later), minutes = self.stages(config), config.minutes
         if minutes is None or not PRESETS[first].preset_class.fits_features:
             return []
+        length = f"a length of {minutes:g} minute{'' if minutes == 1 else 's'}"
         if not later:
-            return [f"{first} takes the time that it needs: the {minutes:g} minutes change nothing"]
+            return [f"{length} has no effect: {first} takes as long as it needs"]
         compares = later[0] in tried(config.preset)
-        compared = f", and its comparison with {later[0]}," if compares else ""
-        return [
-            f"{first}{compared} takes time of its own before the {minutes:g} minutes of {later[0]}"
-        ]
+        compared = f", with its comparison with {later[0]}," if compares else ""
+        return [f"{length} applies to {later[0]} only: {first}{compared} takes more time before it"]
 
     @classmethod
     def resumed(cls, split: Split, trusted: Sequence[str], folder: Path) -> "Task":

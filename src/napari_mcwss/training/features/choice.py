@@ -45,24 +45,26 @@ def choose(
     >>> choose({"TC": 0.95}, {"TC": 0.93}).smaller
     True
     >>> choose({"TC": 0.95}, {"TC": 0.60}).reason
-    'features is taken, local predicts the tags of held-back scans worse (AUC 0.60, features 0.95)'
+    'auto chose features: local predicts tags of held-back scans worse (AUC 0.60, features 0.95)'
     """
     large, small = names
     both = [name for name in larger if name in smaller]
     if not both:
         return Choice(
-            False, f"{large} is taken, too few slices of held-back scans have tags to compare"
+            False,
+            f"auto chose {large}: too few slices of held-back scans have tags to compare it with "
+            f"{small}",
         )
     one, other = (fmean(aucs[name] for name in both) for aucs in (larger, smaller))
     found = f"AUC {other:.2f}, {large} {one:.2f}"
     if other >= one - TOLERANCE:
         return Choice(
             True,
-            f"{small} is taken, it sees less and predicts the tags of held-back scans as well "
-            f"({found})",
+            f"auto chose {small}, a network that reads only the surroundings of a pixel: it "
+            f"predicts tags of held-back scans as well as {large} does ({found})",
         )
     return Choice(
-        False, f"{large} is taken, {small} predicts the tags of held-back scans worse ({found})"
+        False, f"auto chose {large}: {small} predicts tags of held-back scans worse ({found})"
     )
 
 
