@@ -220,7 +220,7 @@ class TestResultsOfOlderVersions:
     def test_they_are_read_and_told_of_when_masks_are_made_of_them(self, run, older):
         first, second = older.scan_names[:2]
         code, out, err = run("mask", older.folder, "--model", "model-1")
-        assert (code, out) == (0, "2 masks written anew\n")
+        assert (code, out) == (0, "2 masks made again\n")
         assert f"{first} was segmented by an older version" in err
         assert f"{second} was" not in err
         code, _, err = run("mask", older.folder, "--model", "model-1")
@@ -238,5 +238,5 @@ class TestResultsOfOlderVersions:
         mask = older.result_folder("model-1", older.scan_names[0]) / "mask.nii.gz"
         mask.write_bytes(b"half")
         code, out, _ = run("mask", older.folder, "--model", "model-1")
-        assert (code, out) == (0, "2 masks written anew\n")
+        assert (code, out) == (0, "2 masks made again\n")
         load_mask(older, "model-1", older.scan_names[0])

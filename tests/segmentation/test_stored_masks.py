@@ -34,7 +34,7 @@ def test_masks_are_made_anew_from_stored_cams(run, study, scan):
     code, out, _ = run(
         "mask", study.folder, "--model", "model-1", "--threshold", 0.38, "--steps", "small=0.05"
     )
-    assert (code, out) == (0, "2 masks written anew\n")
+    assert (code, out) == (0, "2 masks made again\n")
     assert load_mask(study, "model-1", scan).any()
     assert stored_settings(study, "model-1", scan) == {
         "threshold": 0.38,

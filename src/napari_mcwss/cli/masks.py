@@ -66,7 +66,7 @@ def mask(
             tags = None if ignore_tags else opened.tags.read(name).values
             remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
-    typer.echo(f"{counted(len(names), 'mask')} written anew")
+    typer.echo(f"{counted(len(names), 'mask')} made again")
     _warn_of_older(older)
     for missed in missed_in_results(opened, model, names):
         warnings.warn(missed.text, stacklevel=1)

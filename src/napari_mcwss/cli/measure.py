@@ -33,8 +33,8 @@ def measure(
     spacing: Annotated[
         str | None,
         typer.Option(
-            help="Voxel size (z, y, x) in mm of pictures, which say nothing of it: 1,0.2,0.2. "
-            "Without it they are measured in pixels."
+            help="Voxel size (z, y, x) in mm of pictures, which do not store it, such as "
+            "1,0.2,0.2. Without it they are measured in pixels."
         ),
     ] = None,
     scans: Scans = None,
@@ -86,7 +86,7 @@ def measure(
     if rows and csv_file is not None:
         write_rows(csv_file, rows)
     if not names:
-        raise McwssError("no scan has such a mask: segment scans first")
+        raise McwssError("no scan has a mask to measure: segment scans first")
     if problems:
         raise McwssError(
             f"{len(problems)} of {len(names)} scans could not be measured, see above: "

@@ -125,7 +125,7 @@ def _check(study: Study, out: Path) -> None:
     if not re.fullmatch(r"Dataset\d{3}_[A-Za-z0-9_-]+", out.name):
         raise McwssError(
             f"nnU-Net finds no data set in a folder {out.name!r}: expected Dataset, three digits, "
-            "an underscore and a name, as in Dataset501_Glioma"
+            "an underscore and a name, such as Dataset501_Glioma"
         )
     reserved = {"background", "ignore"} & set(study.class_names)
     if reserved:

@@ -156,7 +156,7 @@ def test_conflicting_tags_have_to_be_decided(qtbot, dock, choices, tmp_path, cho
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "found the columns none"),
+        (b"", "is empty: expected the columns"),
         (b"\xff\xfe\x00", "not text in UTF-8"),
         (b"scan,slice,class,tag\nphantom09,1,TC,1\n", "line 2: no scan 'phantom09'"),
         (b"scan,slice,class,tag\nphantom01,1,TC,1\nphantom01,2,TC,x\n", "line 3: 'x' is not a tag"),
@@ -300,7 +300,7 @@ def test_tags_are_imported_into_the_right_scan_when_names_are_hidden(
     path.write_text(HEADER + "phantom01,99,TC,absent\n")
     dialog = import_dialog_of(qtbot, dock)
     name_files(qtbot, dialog, choices, path)
-    assert "Scan 1 has 25" in dialog.reason.text()
+    assert "Scan 1 has no slice '99'" in dialog.reason.text()
     dialog.reject()
 
 

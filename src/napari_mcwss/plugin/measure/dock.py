@@ -93,7 +93,7 @@ class MeasureDock(Dock):
         self.reference.currentIndexChanged.connect(self._reference_changed)
         self.values = QLineEdit(
             placeholderText="e.g. TC=1,4 ED=2",
-            toolTip="Empty: 1, 2, … in the order of the classes",
+            toolTip="Values of the classes in the reference. If empty: 1, 2, … in their order",
         )
         self.unions = QLineEdit(
             placeholderText="e.g. whole=TC,ED",
@@ -101,8 +101,7 @@ class MeasureDock(Dock):
         )
         self.spacing = QLineEdit(
             placeholderText="pictures only, e.g. 1,0.2,0.2",
-            toolTip="(z, y, x) in mm; empty: in pixels, as files of pictures do not say how large "
-            "those are",
+            toolTip="(z, y, x) in mm. Pictures do not store it: if empty, they are measured in pixels",
         )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
@@ -337,7 +336,7 @@ def _comparison(
     right = None if reference is None else reference()
     names = scans or [s for s in study.scan_names if any(source.has(s) for source in sources)]
     if not names:
-        raise McwssError("no scan has such a mask: segment scans first")
+        raise McwssError("no scan has a mask to measure: segment scans first")
     rows: list[Row] = []
     steps = compare_masks(study, names, sources, right, unions=unions, spacing=spacing)
     for found in steps:

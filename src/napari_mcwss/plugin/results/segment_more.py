@@ -67,7 +67,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self._summed_up = ""
         self.all_button = QPushButton(
             "Segment all scans",
-            toolTip="All scans that this model has not segmented yet",
+            toolTip="Segment all scans of the study that this model has not segmented yet",
             clicked=self.segment_all,
         )
         self.folder_button = QPushButton(
@@ -179,7 +179,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
         self.background = self.elsewhere.runner
         self._ended, self._study = [], self._session.study
         self.progress.setValue(0)
-        self.status.setText("Waiting for its first word …")
+        self.status.setText("Waiting for the server to report …")
         self.refresh()
 
     def _follow_left(self) -> None:

@@ -49,7 +49,7 @@ class NextToCorrect(QWidget):  # type: ignore[misc]
 
     def _take(self, doubt: "Doubt | None") -> None:
         if doubt is None:
-            self.reason.setText("No segmented scan is without a corrected mask.")
+            self.reason.setText("Every segmented scan has a corrected mask.")
         else:
             label = self._session.order.label(doubt.scan)
             self.reason.setText(f"Next to correct: {label} ({doubt.reason})")

@@ -57,4 +57,6 @@ class WhatCorrectionsBought(Note):
 
     def _show(self, found: list[Nearness]) -> None:
         listed = ", ".join(map(str, found))
-        self.setText(f"Dice on corrected masks not learnt from: {listed}" if found else "")
+        self.setText(
+            f"Dice on corrected masks that the model was not trained on: {listed}" if found else ""
+        )
