@@ -152,7 +152,7 @@ class Description(BaseModel):
     def _check_renamed(self, names: Sequence[str], renamed: Mapping[str, str]) -> None:
         """Refuse new names of classes that mean another class in files, or no class at all."""
         if not names:
-            raise McwssError("a study needs at least one class: keep one")
+            raise McwssError("a study needs at least one class: leave at least one")
         own = {spec.name for spec in self.classes}
         for old, new in renamed.items():
             if old not in own or new not in names:

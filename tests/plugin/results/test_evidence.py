@@ -155,7 +155,7 @@ def test_volumes_are_kept_in_a_range_and_seen_before_and_after(qtbot, dock):
         lambda: row.effect.text().endswith("; still out of range: TC"), timeout=PATIENCE
     )
     click_box(qtbot, row.box)
-    qtbot.waitUntil(lambda: "volumes TC=:5" in dock.stored_mask.status.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "volumes: TC=:5" in dock.stored_mask.status.text(), timeout=PATIENCE)
     click(qtbot, dock.stored_mask.back_button)
     assert row.box.isChecked()
     assert (least.value(), most.value()) == (0, 5)

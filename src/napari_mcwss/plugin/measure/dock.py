@@ -101,7 +101,7 @@ class MeasureDock(Dock):
         )
         self.spacing = QLineEdit(
             placeholderText="pictures only, e.g. 1,0.2,0.2",
-            toolTip="(z, y, x) in mm. Pictures do not store it: if empty, they are measured in pixels",
+            toolTip="(z, y, x) in mm. Pictures do not store it: if empty, they count in pixels",
         )
         self.scope = QComboBox()
         self.scope.addItems(["the scan on screen", "all scans that have a mask"])
