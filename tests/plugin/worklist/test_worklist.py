@@ -13,6 +13,7 @@ from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.worklist.table import (
     CORRECTED,
     DISAGREEMENT,
@@ -24,6 +25,7 @@ from napari_mcwss.plugin.worklist.table import (
 )
 from napari_mcwss.plugin.worklist.window import Worklist
 from napari_mcwss.segmentation.corrected import CorrectedMask, save_corrected
+from napari_mcwss.segmentation.masks.steps import parse_steps
 from napari_mcwss.study.study import Study
 from napari_mcwss.tags.changes import changes_between
 from napari_mcwss.tags.table import Tag
@@ -135,6 +137,23 @@ def test_a_tag_is_counted_at_once(qtbot, tagging_dock, worklist, segmented):
     after.values[2] = Tag.UNKNOWN
     session.change_tags(changes_between(before, after))
     qtbot.waitUntil(lambda: column(worklist, TAGGED)[0] == "8 of 9", timeout=PATIENCE)
+
+
+def test_a_mask_that_is_stored_anew_is_measured_again(qtbot, tagging_dock, worklist, segmented):
+    results = ResultsDock(tagging_dock.viewer)
+    tagging_dock.viewer.window.add_dock_widget(results, name="Results")
+    qtbot.waitUntil(lambda: results.state.mask is not None, timeout=PATIENCE)
+    before = column(worklist, FIRST_CLASS)
+    results.state.change(steps=parse_steps("small=5"))
+    # All of it is smaller.
+    qtbot.waitUntil(
+        lambda: not results.state.shown_mask.any() and results.stored_mask.savable,
+        timeout=PATIENCE,
+    )
+    qtbot.mouseClick(results.stored_mask.save_button, LEFT)
+    qtbot.waitUntil(lambda: column(worklist, FIRST_CLASS) != before, timeout=PATIENCE)
+    assert column(worklist, FIRST_CLASS)[0] == "0.0"
+    assert column(worklist, FIRST_CLASS)[1:] == before[1:]
 
 
 def test_pictures_are_drawn_on_demand_in_sight_first(qtbot, worklist):

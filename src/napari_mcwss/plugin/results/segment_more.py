@@ -257,6 +257,7 @@ class SegmentMore(QWidget):  # type: ignore[misc]
             self._ended.append(event)
             if not (event.skipped or event.problem):
                 self._state.look()
+                self._session.results_changed.emit(event.scan)
             return
         if isinstance(event, Segmented):
             self._summed_up = event.text

@@ -113,6 +113,7 @@ class SegmentOne(QWidget):  # type: ignore[misc]
             # Another study can have a scan and a model of these names.
             if self._study is self._session.study:
                 self._state.take(outcome.value)
+                self._session.results_changed.emit(outcome.value.scan)
             elif self._study is not None:
                 text = f"{self._study.folder.name}: {text}"
             self.status.setText(text)

@@ -123,6 +123,8 @@ class StoredMask(QWidget):  # type: ignore[misc]
         if written and done is not None and done[0] is shown:
             self._stored = done
         self._refresh()
+        if written and done is not None:
+            self._state.session.results_changed.emit(done[0].scan)
 
     def _go_back(self) -> None:
         if self._stored is not None:

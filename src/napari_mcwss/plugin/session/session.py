@@ -44,6 +44,8 @@ class Session:
         Tags of a scan were changed; with its name.
     models_changed : Signal
         A model was trained or removed.
+    results_changed : Signal
+        A result or a mask of a scan was stored; with its name.
     known : KnownFiles or None
         What the study has, as it was when somebody last looked.
     place_wanted : Signal
@@ -74,6 +76,7 @@ class Session:
     scan_changed = Signal(str)
     tags_changed = Signal(str)
     models_changed = Signal()
+    results_changed = Signal(str)
     place_wanted = Signal(str, int)
     results_wanted = Signal(str)
     training_wanted = Signal()

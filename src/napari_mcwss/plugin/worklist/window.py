@@ -105,7 +105,9 @@ class Worklist(QDialog):  # type: ignore[misc]
         self.table.verticalScrollBar().valueChanged.connect(self._rest.start)
         for change in (self.order.layoutChanged, self.order.rowsInserted, self.order.rowsRemoved):
             change.connect(self._rest.start)
-        connect_until_destroyed(self, self.reading.again, session.tags_changed)
+        connect_until_destroyed(
+            self, self.reading.again, session.tags_changed, session.results_changed
+        )
         connect_until_destroyed(self, self._show_study, session.study_changed)
         connect_until_destroyed(self, self._show_models, session.models_changed)
         connect_until_destroyed(self, self._select, session.scan_changed)
