@@ -34,7 +34,7 @@ def test_classes_are_added_renamed_recoloured_ordered_and_removed(run, tagged_st
     [
         (("remove", "nobody"), "no class 'nobody': expected TC, ED"),
         (("remove", "TC", "ED"), "leave at least one"),
-        (("rename", "TC"), "is no assignment"),
+        (("rename", "TC"), "is no name with values"),
         (("rename", "TC=ED"), "is the name of another class"),
         (("rename", "TC=a/b"), "not a valid file name"),
         (("recolour", "TC=red"), "a colour is written as #56B4E9"),

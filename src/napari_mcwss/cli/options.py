@@ -123,7 +123,9 @@ def assignment(text: str) -> tuple[str, str]:
     """Return name and values of an option such as ``TC=1,4``."""
     name, equals, value = text.partition("=")
     if not (name and equals and value):
-        raise McwssError(f"{text!r} is no assignment: expected a name and values, such as TC=1,4")
+        raise McwssError(
+            f"{text!r} is no name with values: expected a class and its values, such as TC=1,4"
+        )
     return name.strip(), value
 
 
@@ -139,7 +141,9 @@ def mapping(
     found: dict[str, tuple[int | str, ...]] = {}
     for name, numbers in map(assignment, values or []):
         if name not in classes:
-            raise McwssError(f"--map names the class {name!r}: expected {', '.join(classes)}")
+            raise McwssError(
+                f"--map: no class {name!r} in this study: expected {', '.join(classes)}"
+            )
         try:
             found[name] = (*found.get(name, ()), *values_of_class(numbers))
         except McwssError as error:

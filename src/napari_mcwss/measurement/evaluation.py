@@ -244,13 +244,13 @@ def _unseen(study: Study, source: MaskSource, references: ReferenceMasks) -> lis
     if len(others) < len(found):
         seen = names_text([scan for scan in found if scan in source.trained_on])
         warnings.warn(
-            f"left out, since the model was trained on them: {seen}; name them with --scans to "
-            "measure them, too",
+            f"not measured, because the model was trained on them: {seen}; name them with --scans "
+            "to measure them, too",
             stacklevel=5,
         )
     if len(measured) < len(others):
         without = names_text([scan for scan in others if scan not in measured])
-        warnings.warn(f"left out, since they have no mask: {without}", stacklevel=5)
+        warnings.warn(f"not measured, because they have no mask: {without}", stacklevel=5)
     return measured
 
 
@@ -261,7 +261,7 @@ def _write(study: Study, model: str, evaluation: Evaluation) -> None:
     helped = [scan for scan in evaluation.scans if has_used_tags(study, model, scan)]
     if helped:
         warnings.warn(
-            f"segmented with the help of their own tags: {names_text(helped)}; segment with "
+            f"their own tags helped to segment {names_text(helped)}; segment with "
             "--ignore-tags to measure the model alone",
             stacklevel=5,
         )

@@ -129,7 +129,7 @@ def parse_spacing(text: str) -> FloatTriple:
         z = y = x = math.nan
     if not all(math.isfinite(side) and side > 0 for side in (z, y, x)):
         raise McwssError(
-            f"{text!r} is no voxel size: expected three numbers above 0 in mm, (z, y, x), as "
+            f"{text!r} is no voxel size: expected three numbers above 0 in mm, (z, y, x), such as "
             "1,0.2,0.2"
         )
     return z, y, x

@@ -275,6 +275,6 @@ def _compare(name: str, first: Header, other: Header) -> None:
     if difference:
         warnings.warn(
             f"scan {name}: {first.path.name} and {other.path.name} differ: {difference}; "
-            "their voxels are taken to be aligned",
+            "their voxels are assumed to be aligned",
             stacklevel=3,
         )

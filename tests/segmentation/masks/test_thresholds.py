@@ -36,7 +36,7 @@ def test_a_class_keeps_to_its_own_threshold_and_the_others_to_the_common_one():
     [
         (["much"], "'much' is no threshold"),
         (["TC="], "'TC=' is no threshold"),
-        (["bone=0.4"], "the threshold of 'bone': expected a class, TC, ED"),
+        (["bone=0.4"], "no class 'bone' for a threshold: expected TC, ED"),
         (["TC=1.5"], "threshold = 1.5: expected a number from 0 to 1"),
         (["nan"], "threshold = nan"),
         (["0.4", "0.5"], "two thresholds of all classes"),

@@ -61,7 +61,7 @@ class ModelsDialog(QDialog):  # type: ignore[misc]
             "Rename", toolTip="The results are renamed, too", clicked=self.rename
         )
         self.delete_button = QPushButton(
-            "Delete …", toolTip="With its results", clicked=self.delete
+            "Delete …", toolTip="Delete this model and its results", clicked=self.delete
         )
         self.problem = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, rejected=self.reject)

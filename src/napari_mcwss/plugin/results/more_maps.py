@@ -56,7 +56,7 @@ class MoreMapsBox(QGroupBox):  # type: ignore[misc]
         )
         self.cancel_button = QPushButton("Cancel", clicked=self.background.cancel)
         self.shown = QComboBox(
-            toolTip="The maps on screen, in place of the CAMs", currentTextChanged=self._show
+            toolTip="Which maps are shown in place of the CAMs", currentTextChanged=self._show
         )
         self.status = Note(textFormat=Qt.TextFormat.PlainText)
         buttons = row(self.slice_button, self.scan_button, self.cancel_button)

@@ -31,7 +31,9 @@ class SegmentOne(QWidget):  # type: ignore[misc]
         self.background.event_received.connect(self._show_progress)
         self.background.ended.connect(self._end)
         self.segment_button = QPushButton(
-            "Segment this scan", toolTip="Stores CAMs and mask in the study", clicked=self.segment
+            "Segment this scan",
+            toolTip="Predict the CAMs and the mask of this scan, and store them in the study",
+            clicked=self.segment,
         )
         self.cancel_button = QPushButton("Cancel", clicked=self.cancel)
         self.hint = Note()

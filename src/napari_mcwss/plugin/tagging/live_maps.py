@@ -81,7 +81,7 @@ class LiveMaps(QLabel):  # type: ignore[misc]
         self._drawn.timeout.connect(self._remove)
         self.box = QCheckBox(
             "Live maps",
-            toolTip="Show what can be learnt from the tags so far, on the slice on screen. "
+            toolTip="Show a quick, coarse preview, on the slice on screen, of what the tags teach. "
             "These maps could influence your tags",
         )
         self.box.setChecked(preferences.current.live_maps)

@@ -48,8 +48,8 @@ def _read_header(path: Path) -> Header:
     )
     if not placed:
         warnings.warn(
-            f"'{path}' is Analyze, which does not say which side is left: its columns are taken to "
-            "go to the left",
+            f"'{path}' is Analyze, which does not say which side is left: its columns are "
+            "assumed to run towards the left",
             stacklevel=2,
         )
     geometry = Geometry.from_source(

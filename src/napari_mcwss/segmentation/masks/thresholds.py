@@ -64,7 +64,7 @@ def own_thresholds(values: Mapping[str, float], classes: Sequence[str]) -> dict[
     """
     for name in values:
         if name not in classes:
-            raise McwssError(f"the threshold of {name!r}: expected a class, {', '.join(classes)}")
+            raise McwssError(f"no class {name!r} for a threshold: expected {', '.join(classes)}")
     return {name: checked_threshold(value) for name, value in values.items()}
 
 

@@ -94,7 +94,7 @@ def parse_ranges(texts: Sequence[str], classes: Sequence[str]) -> dict[str, Volu
                 "such as TC=2:60 or TC=:60"
             ) from error
         if name not in classes:
-            raise McwssError(f"the volume of {name!r}: expected a class, {', '.join(classes)}")
+            raise McwssError(f"no class {name!r} for a volume: expected {', '.join(classes)}")
         if name in ranges:
             raise McwssError(
                 f"two volumes of {name!r}: give both limits at once, such as {name}=2:60"

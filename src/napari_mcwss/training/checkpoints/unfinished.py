@@ -119,7 +119,8 @@ def refuse_while_training(study: Study) -> None:
         holder = training_lock(study, name).other
         if holder is not None:
             raise McwssError(
-                f"{name!r} is in training now ({holder}), on the study as it is: wait, or cancel it"
+                f"{name!r} is in training now ({holder}), for which the study must stay as it is: "
+                "wait, or cancel the training"
             )
 
 
@@ -131,8 +132,8 @@ def refuse_to_replace(study: Study, name: str) -> None:
     refuse_alike("model", name, study.model_names())
     if name in study.model_names() and unfinished_training(study, name) is None:
         raise McwssError(
-            f"there is a model {name!r} already: choose another name, or add --replace: the model "
-            "stays until the new one is finished, then its results do not count any more"
+            f"there is a model {name!r} already: choose another name, or add --replace: the old "
+            "model stays until the new one is finished; its results do not count after that"
         )
 
 
