@@ -26,6 +26,9 @@ from napari_mcwss.training.process.run_folder import RunFolder
 
 SCAN = "phantom07"
 
+NOTIFIED = 12.0
+"""Seconds after which napari has taken a notification away."""
+
 
 def mend(results: ResultsDock) -> None:
     """Lose a class from the corrected mask, and click with *Add* where it was."""
@@ -77,7 +80,6 @@ def main(study: Path, images: Path) -> None:
     results.model.setCurrentText("demo")
     # The result comes before its layers.
     wait_for(lambda: results.state.on_screen is not None and results.state.model == "demo")
-    take("napari")
 
     epochs: list[Epoch] = []
     training.event_received.connect(
@@ -111,6 +113,7 @@ def main(study: Path, images: Path) -> None:
     os.kill(began.process, signal.SIGKILL)
     wait_for(lambda: not training.background.running)
     take("training-failed")
+    rest(NOTIFIED)
     give_up_training(tagging.session.study, "picture")
 
     bring_forward(results)
