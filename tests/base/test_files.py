@@ -148,8 +148,13 @@ class TestLeftovers:
         return path
 
     def test_only_temporary_files_of_yesterday_are_removed(self, tmp_path):
-        old = self.make(tmp_path, ".0a1b2c3d-mask.nii.gz", 2)
+        old = [
+            self.make(tmp_path, ".0a1b2c3d-mask.nii.gz", 2),
+            self.make(tmp_path, ".tmpA9_xyz", 2),  # of safetensors
+        ]
         kept = [
+            self.make(tmp_path, ".tmpA9_xyw", 0.5),
+            self.make(tmp_path, ".tmp-of-mine", 9),
             self.make(tmp_path, ".0a1b2c3e-mask.nii.gz", 0.5),
             self.make(tmp_path, ".notes-of-mine", 9),
             self.make(tmp_path, "0a1b2c3d-mask.nii.gz", 9),
@@ -157,7 +162,7 @@ class TestLeftovers:
             self.make(tmp_path, ".0a1b2c3f-mask.nii.gz", -9),
         ]
         remove_leftovers(tmp_path)
-        assert not old.exists()
+        assert not any(path.exists() for path in old)
         assert all(path.exists() for path in kept)
 
     def test_the_next_write_into_a_folder_removes_them(self, tmp_path):

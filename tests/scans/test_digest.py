@@ -105,6 +105,53 @@ def test_the_digest_is_that_of_the_voxels_in_memory(tmp_path):
     assert scan.digest() == new
 
 
+def test_voxels_that_were_read_with_an_older_header_are_not_those_of_the_file(tmp_path):
+    """A program that has opened a scan reads its voxels in the order that the header said then."""
+    path = write(tmp_path, ".nii", 0)
+    reads = Reads(path)
+    opened = reads.open()
+    nib.save(nib.Nifti1Image(voxels(0), np.diag([-1.0, 1, 1, 1])), path)
+    mirrored = opened.digest()
+    now = reads.open()
+    assert now.digest() == digest.voxel_digest(now.volume(), now.geometry.spacing)
+    assert now.digest() != mirrored
+
+
+@pytest.mark.parametrize("field", ["Data File", "DATA FILE", "datafile", "Datafile"])
+def test_the_voxels_of_a_header_are_found_however_it_names_them(tmp_path, field):
+    path = write(tmp_path / "scan", ".nhdr", 0)
+
+    def rename() -> None:
+        path.write_bytes(path.read_bytes().replace(b"data file", field.encode()))
+
+    rename()
+    reads = Reads(path)
+    first = reads.open().digest()
+    header = path.stat()
+    write(tmp_path / "other", ".nhdr", 1)
+    for file in (tmp_path / "other").iterdir():
+        if file.suffix != ".nhdr":
+            (tmp_path / "scan" / file.name).write_bytes(file.read_bytes())
+    assert path.stat() == header
+    assert reads.open().digest() != first
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".MAT"])
+def test_a_placement_beside_an_image_is_one_of_its_files(tmp_path, suffix):
+    path = write(tmp_path, ".hdr", 0)
+    without = digest.file_stamp([path])
+    path.with_suffix(suffix).write_bytes(b"place")
+    assert digest.file_stamp([path]) != without
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_a_pipe_in_place_of_the_known_digests_is_passed_over(tmp_path, cache):
+    cache.parent.mkdir()
+    os.mkfifo(cache)
+    reads = Reads(write(tmp_path, ".nii", 0))
+    assert reads.open().digest() == reads.open().digest()
+
+
 def test_nothing_is_remembered_of_a_file_that_has_just_been_written(tmp_path, monkeypatch, cache):
     monkeypatch.setattr(digest, "SETTLED", 3600.0)
     reads = Reads(write(tmp_path, ".nii", 0))

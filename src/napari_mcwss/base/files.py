@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}-.|\.tmp\w{6}$")
+"""Names of files that are being written, here and in safetensors."""
 
 _LEFT_OVER = 24 * 60 * 60
 """Seconds after which no program writes a temporary file any longer."""

@@ -79,6 +79,8 @@ def remember(key: str, digest: str) -> None:
     with _LOCK, suppress(OSError):
         known, path = _known(), _path()
         known[_short(key)] = digest
+        if path.exists() and not path.is_file():
+            return  # such as a pipe, which nobody may read
         path.parent.mkdir(parents=True, exist_ok=True)
         full = path.is_file() and path.stat().st_size > MOST_BYTES
         entry = f"{_short(key)} {digest}"
@@ -109,7 +111,8 @@ def _known() -> dict[str, str]:
     if path not in _KNOWN:
         _KNOWN[path] = {}
         with suppress(OSError):
-            for line in path.read_text("ascii", errors="replace").splitlines():
+            text = path.read_text("ascii", errors="replace") if path.is_file() else ""
+            for line in text.splitlines():
                 entry, _, check = line.rpartition(" ")
                 if check == _check(entry):
                     key, _, digest = entry.partition(" ")

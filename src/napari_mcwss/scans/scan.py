@@ -160,4 +160,7 @@ class Scan:
         return recall(self._key(stamp)) if stamp else None
 
     def _key(self, stamp: str) -> str:
-        return repr((stamp, self.channels, self.geometry.shape, self.geometry.spacing))
+        # The header may be older than the voxels, and say another order of them.
+        geometry = self.geometry
+        placed = geometry.source_shape, geometry.source_affine.tolist()
+        return repr((stamp, self.channels, geometry.shape, geometry.spacing, placed))

@@ -136,7 +136,7 @@ class Estimate:
         whole = brief_duration(sum(round(part.seconds) for part in self.parts))
         # Parts of less than half a second would be told as nothing.
         parts = ", ".join(part.text for part in self.parts if round(part.seconds))
-        uses = ", ".join(part.use for part in self.parts)
+        uses = ", ".join(part.use for part in self.parts if part.seconds)
         time = [f"{about} {whole}: {parts}." if parts else f"{about} 1 s: {uses}."]
         time += [
             f"The {brief_duration(round(part.seconds))} for {part.stage} are needed only if "

@@ -6,6 +6,7 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import platformdirs
 import pytest
@@ -119,6 +120,45 @@ def test_a_full_disk_stops_nothing(folder, monkeypatch):
     monkeypatch.setattr(file_cache, "save_file", fail)
     keep(scan(), [1, 2])
     assert list(folder.iterdir()) == []
+
+
+def test_slices_that_wait_to_be_written_take_little_memory(folder, monkeypatch):
+    monkeypatch.setattr(kept_slices, "MEMORY_SHARE", 0)
+    keep(scan(), [1, 2])
+    assert not folder.exists()
+
+
+def test_all_files_are_looked_at_once_as_long_as_there_is_room(monkeypatch):
+    looks = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda *a, **k: looks.append(1) or glob(*a, **k))
+    with closing(KeptSlices()) as kept:
+        for seed in range(3):
+            prepared = PreparedSlices.of(scan(seed), SPEC, torch.tensor([1, 2]))
+            kept.keep(scan(seed), SPEC, prepared)
+        kept._writer.shutdown()
+    assert looks == [1]
+
+
+def test_the_digest_is_that_of_the_slices_although_the_file_has_just_been_replaced(
+    tagged_study: Study, monkeypatch
+):
+    name = tagged_study.scan_names[0]
+    path = tagged_study.files(name)[0]
+    before, then = path.read_bytes(), tagged_study.scan(name).digest()
+    tagged_study.scan(name).release()
+
+    def replace_file(*_: object) -> None:
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(image.get_fdata() + 1, image.affine, image.header), path)
+
+    try:
+        with closing(KeptSlices()) as kept, monkeypatch.context() as patch:
+            patch.setattr(kept, "get", replace_file)
+            loaded = load_scan(tagged_study, name, SPEC, usable="tagged", kept=kept)
+        assert loaded.digest == Study.open(tagged_study.folder).scan(name).digest() != then
+    finally:  # other tests read the same scans
+        path.write_bytes(before)
 
 
 def test_a_second_training_learns_the_same_without_reading_a_scan(

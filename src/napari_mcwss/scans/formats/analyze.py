@@ -43,7 +43,7 @@ def _read_header(path: Path) -> Header:
         return header_of(path, image.header)
     spatial, channels = split_shape(path, image.shape)
     # SPM says in a further file, .mat, or in its origin where the voxels are.
-    placed = path.with_suffix(".mat").exists() or bool(
+    placed = bool(_placements(path)) or bool(
         isinstance(image, nib.Spm99AnalyzeImage) and np.any(image.header["origin"][:3])
     )
     if not placed:
@@ -67,8 +67,13 @@ def _read_voxels(path: Path, _: int) -> NDArray[Any]:
 
 
 def _files(path: Path) -> Sequence[Path]:
-    placement = path.with_suffix(".mat")
-    return [path, _voxels(path), *([placement] if placement.exists() else [])]
+    return [path, _voxels(path), *_placements(path)]
+
+
+def _placements(path: Path) -> list[Path]:
+    """Return SPM's files that say where the voxels are."""
+    files = (path.with_suffix(suffix) for suffix in (".mat", ".MAT"))
+    return [file for file in files if file.exists()]
 
 
 def _voxels(path: Path) -> Path:

@@ -72,10 +72,13 @@ def _parse(lines: list[str]) -> TextHeader:
         is_field = ": " in line and len(line) <= _LONGEST_FIELD
         if not (line.startswith("#") or ":=" in line or is_field):
             raise ValueError(f"its header has a line that is no field: {line[:40]!r}")
-    fields = dict(line.split(": ", 1) for line in header if ": " in line)
+    # ITK reads the names of fields and encodings in any case.
+    pairs = (line.split(": ", 1) for line in header if ": " in line)
+    fields = {name.lower(): value for name, value in pairs}
     data = (fields.get("data file") or fields.get("datafile") or "").strip()
     several = in_several_files(data)
-    encoding = {"gz": "gzip"}.get(fields.get("encoding", ""), fields.get("encoding", ""))
+    encoding = fields.get("encoding", "").strip().lower()
+    encoding = {"gz": "gzip"}.get(encoding, encoding)
     return TextHeader(
         None if several else data,
         None if several else RATIOS.get(encoding),

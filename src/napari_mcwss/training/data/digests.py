@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.scans.scan import Scan
 from napari_mcwss.study.study import Study
 
 
@@ -25,11 +24,6 @@ def study_digests(study: Study, scans: Sequence[str]) -> dict[str, str]:
     """Digest classes, channels and tags, each by its name in messages."""
     digests = {"classes": _digest(study.class_names), "channels": _digest(study.channels)}
     return digests | {f"tags of {scan}": _digest(study.tags.read(scan).values) for scan in scans}
-
-
-def scan_digest(scan: Scan) -> dict[str, str]:
-    """Digest a scan's voxels, see `Scan.digest`."""
-    return {f"scan {scan.name}": scan.digest()}
 
 
 def mask_digest(scan: str, labels: NDArray[np.uint8]) -> dict[str, str]:

@@ -45,6 +45,8 @@ class FileCache:
 
     def __init__(self, folder: Path, what: str, budget: int) -> None:
         self.folder, self._what, self._budget = folder, what, budget
+        # Files of other programs count when all are looked at, at first and when room is short.
+        self._taken = budget
 
     def read(self, key: str) -> dict[str, Tensor] | None:
         """Return the tensors of a key; None if the file is missing, damaged or of another key."""
@@ -80,13 +82,17 @@ class FileCache:
         return self.folder / f"{key}{_SUFFIX}"
 
     def _make_room(self, needed: int, in_use: Collection[str]) -> None:
+        """Remove files used least recently, if need be; look at all of them only then."""
         try:
             make_private(self.folder)
-            files = [(path, path.stat()) for path in self.folder.glob(f"*{_SUFFIX}")]
-            taken = sum(stat.st_size for _, stat in files)
             free = shutil.disk_usage(self.folder).free
+            if self._taken + needed <= min(self._budget, self._taken + int(free * FREE_SHARE)):
+                self._taken += needed
+                return
+            files = [(path, path.stat()) for path in self.folder.glob(f"*{_SUFFIX}")]
         except OSError as error:
             raise McwssError(f"{self._what} cannot be kept in '{self.folder}': {error}") from error
+        taken = sum(stat.st_size for _, stat in files)
         budget = min(self._budget, taken + int(free * FREE_SHARE))
         for path, stat in sorted(files, key=lambda file: file[1].st_mtime_ns):
             if taken + needed <= budget:
@@ -102,3 +108,4 @@ class FileCache:
                 f"{self._what} of this study need more than {budget / 2**30:.1f} GiB in "
                 f"'{self.folder}': the rest is kept in memory as long as that suffices"
             )
+        self._taken = taken + needed

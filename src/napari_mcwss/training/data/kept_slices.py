@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -19,6 +20,9 @@ PREPARATION = 1
 
 BUDGET = 20 * 2**30
 """Most bytes of the slices that are kept, of all studies together."""
+
+MEMORY_SHARE = 0.1
+"""Share of the free memory that slices may take that wait to be written; others are not kept."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class KeptSlices:
     def __init__(self) -> None:
         self._files = FileCache(cache_folder("prepared"), "prepared slices", BUDGET)
         self._writer = ThreadPoolExecutor(1, "keep-slices")
+        self._waiting: list[tuple[Future[None], int]] = []
 
     def get(self, scan: Scan, input_spec: InputSpec, slices: Tensor) -> PreparedSlices | None:
         """Return slices of a scan, if all of them are kept.
@@ -94,7 +99,12 @@ class KeptSlices:
 
     def keep(self, scan: Scan, input_spec: InputSpec, prepared: PreparedSlices) -> None:
         """Write slices of a scan, in place of others that are kept of it, later or never."""
-        self._writer.submit(self._write, _key(scan, input_spec), prepared)
+        self._waiting = [(write, size) for write, size in self._waiting if not write.done()]
+        size = prepared.images.nbytes + prepared.foreground.nbytes
+        taken = size + sum(size for _, size in self._waiting)
+        if taken < MEMORY_SHARE * psutil.virtual_memory().available:
+            write = self._writer.submit(self._write, _key(scan, input_spec), prepared)
+            self._waiting.append((write, size))
 
     def close(self) -> None:
         """Finish the file that is being written; leave out those that wait."""

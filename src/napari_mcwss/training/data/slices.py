@@ -169,6 +169,8 @@ class LoadedScan:
     labels: Tensor | None = None
     mapped: bool = False
     """Whether images and foreground lie in a file that is mapped into memory."""
+    digest: str = ""
+    """That of the scan's voxels, see `Scan.digest`, if slices are kept."""
 
     @property
     def maps(self) -> tuple[Tensor, ...]:
@@ -201,10 +203,12 @@ def load_scan(
     scan = study.scan(name)
     tags = torch.from_numpy(study.tags.read(name).values)
     slices = usable_slices(tags, usable)
+    digest = scan.digest() if kept else ""
     found = kept.get(scan, input_spec, slices) if kept else None
     if found is None:
         found = PreparedSlices.of(scan, input_spec, slices)
         if kept:
+            digest = scan.digest()  # of what was read, whatever it was before
             kept.keep(scan, input_spec, found)
     scan.release()
     position = found.position
@@ -216,7 +220,14 @@ def load_scan(
         cropped = resample_labels(cropped, (height, width))
     stride = slab_stride(scan.geometry.spacing[0], input_spec.pixel)
     return LoadedScan(
-        found.images, found.foreground, tags[position], position, stride, cropped, found.mapped
+        found.images,
+        found.foreground,
+        tags[position],
+        position,
+        stride,
+        cropped,
+        mapped=found.mapped,
+        digest=digest,
     )
 
 

@@ -24,7 +24,6 @@ from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data.digests import (
     mask_digest,
     refuse_changes,
-    scan_digest,
     study_digests,
 )
 from napari_mcwss.training.data.kept_slices import KeptSlices
@@ -289,18 +288,16 @@ class TrainingData:
     ) -> Generator[Event, None, SliceDataset]:
         study, scans, store = self.study, [], SliceStore()
 
-        def load(scan: Scan) -> tuple[dict[str, str], LoadedScan]:
-            digest = scan_digest(scan)
+        def load(scan: Scan) -> LoadedScan:
             given = None if labels is None else labels[scan.name]
             spec, kept = self.input_spec, self.kept
-            loaded = load_scan(study, scan.name, spec, usable=usable, labels=given, kept=kept)
-            return digest, loaded
+            return load_scan(study, scan.name, spec, usable=usable, labels=given, kept=kept)
 
         with closing(work_ahead(study, names, load)) as loaded:
             for index, name in enumerate(names, 1):
                 yield Message(f"reading {name} ({index} of {len(names)})")
-                digest, scan = next(loaded)
-                self._note(digest)
+                scan = next(loaded)
+                self._note({f"scan {name}": scan.digest})
                 scans.append(store.keep(scan))
                 if store.on_disk and not self._told_of_disk:
                     self._told_of_disk = True
