@@ -105,7 +105,7 @@ def show(dock: ResultsDock, study: Study) -> None:
     dock.session.open(study)
     dock.session.show("scan")
     source = study.scan("scan")
-    stored = Stored(np.zeros(source.geometry.shape, np.uint8), {}, {}, exact=True)
+    stored = Stored(np.zeros(source.geometry.shape, np.uint8), {}, exact=True, volumes=())
     found = Result("", "scan", prediction, precedence, source, stored)
     dock.state.take(found)
     serve_until(dock.state.shown)

@@ -5,10 +5,12 @@ import os
 import stat
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import platformdirs
+import psutil
 import pytest
 import torch
 
@@ -50,6 +52,7 @@ def keep(scan: Scan, slices: list[int], spec: InputSpec = SPEC) -> PreparedSlice
     prepared = PreparedSlices.of(scan, spec, torch.tensor(slices))
     with closing(KeptSlices()) as kept:
         kept.keep(scan, spec, prepared)
+        kept.begin()
         kept._writer.shutdown()
     return prepared
 
@@ -128,6 +131,20 @@ def test_slices_that_wait_to_be_written_take_little_memory(folder, monkeypatch):
     assert not folder.exists()
 
 
+def test_nothing_is_written_while_scans_are_read_unless_it_takes_much_memory(folder, monkeypatch):
+    prepared = PreparedSlices.of(scan(), SPEC, torch.tensor([1, 2]))
+    with closing(KeptSlices()) as kept:
+        kept.keep(scan(), SPEC, prepared)
+    assert not folder.exists(), "closed before it began"
+    size = prepared.images.nbytes + prepared.foreground.nbytes
+    room = SimpleNamespace(available=1.5 * size / kept_slices.MEMORY_SHARE)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: room)
+    with closing(KeptSlices()) as kept:
+        kept.keep(scan(), SPEC, prepared)
+        kept._writer.shutdown()
+    assert len(list(folder.iterdir())) == 1
+
+
 def test_all_files_are_looked_at_once_as_long_as_there_is_room(monkeypatch):
     looks = []
     glob = Path.glob
@@ -136,6 +153,7 @@ def test_all_files_are_looked_at_once_as_long_as_there_is_room(monkeypatch):
         for seed in range(3):
             prepared = PreparedSlices.of(scan(seed), SPEC, torch.tensor([1, 2]))
             kept.keep(scan(seed), SPEC, prepared)
+        kept.begin()
         kept._writer.shutdown()
     assert looks == [1]
 
@@ -181,6 +199,7 @@ def test_slices_that_have_been_tagged_since_are_read(tagged_study: Study):
     every = tagged_study.tags.read(name).values
     few = np.where(np.arange(len(every))[:, None] % 2, every, UNKNOWN)
     with closing(KeptSlices()) as kept:
+        kept.begin()
         for tags in (few, every, few):
             tagged_study.tags.write({name: TagTable(tagged_study.class_names, tags)})
             expected = load_scan(tagged_study, name, SPEC, usable="tagged")

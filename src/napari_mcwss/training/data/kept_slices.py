@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 
 import psutil
 import torch
@@ -21,7 +22,7 @@ PREPARATION = 1
 BUDGET = 20 * 2**30
 """Most bytes of the slices that are kept, of all studies together."""
 
-MEMORY_SHARE = 0.1
+MEMORY_SHARE = 0.2
 """Share of the free memory that slices may take that wait to be written; others are not kept."""
 
 
@@ -71,14 +72,17 @@ class PreparedSlices:
 class KeptSlices:
     """Files of prepared slices, which a thread of its own writes.
 
-    A file is found by the voxels of a scan and by how they are read. Files used least recently
-    make room for others. What cannot be written is prepared again by the next training.
+    It begins when the first slices have been read, which needs the cores and the disk, or when
+    they take much memory. A file is found by the voxels of a scan and by how they are read. Files
+    used least recently make room for others. What cannot be written is prepared again by the next
+    training.
     """
 
     def __init__(self) -> None:
         self._files = FileCache(cache_folder("prepared"), "prepared slices", BUDGET)
         self._writer = ThreadPoolExecutor(1, "keep-slices")
         self._waiting: list[tuple[Future[None], int]] = []
+        self._begun, self._closed = Event(), False
 
     def get(self, scan: Scan, input_spec: InputSpec, slices: Tensor) -> PreparedSlices | None:
         """Return slices of a scan, if all of them are kept.
@@ -102,15 +106,27 @@ class KeptSlices:
         self._waiting = [(write, size) for write, size in self._waiting if not write.done()]
         size = prepared.images.nbytes + prepared.foreground.nbytes
         taken = size + sum(size for _, size in self._waiting)
-        if taken < MEMORY_SHARE * psutil.virtual_memory().available:
+        room = MEMORY_SHARE * psutil.virtual_memory().available
+        if taken < room:
             write = self._writer.submit(self._write, _key(scan, input_spec), prepared)
             self._waiting.append((write, size))
+        if taken > room / 2:
+            self.begin()
+
+    def begin(self) -> None:
+        """Write from now on."""
+        self._begun.set()
 
     def close(self) -> None:
         """Finish the file that is being written; leave out those that wait."""
+        self._closed = True
+        self.begin()
         self._writer.shutdown(cancel_futures=True)
 
     def _write(self, key: str, prepared: PreparedSlices) -> None:
+        self._begun.wait()
+        if self._closed:
+            return
         rows, columns = prepared.window
         tensors = {
             "images": prepared.images,

@@ -305,6 +305,7 @@ class TrainingData:
                         "the slices do not fit in memory: some are read from disk again and again, "
                         "which may be slower"
                     )
+        self.kept.begin()
         return gather(scans)
 
     def _note(self, digests: Mapping[str, str]) -> None:
