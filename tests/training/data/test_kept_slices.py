@@ -131,7 +131,7 @@ def test_slices_that_wait_to_be_written_take_little_memory(folder, monkeypatch):
     assert not folder.exists()
 
 
-def test_nothing_is_written_while_scans_are_read_unless_it_takes_much_memory(folder, monkeypatch):
+def test_nothing_is_written_while_scans_are_read_unless_no_more_can_wait(folder, monkeypatch):
     prepared = PreparedSlices.of(scan(), SPEC, torch.tensor([1, 2]))
     with closing(KeptSlices()) as kept:
         kept.keep(scan(), SPEC, prepared)
@@ -140,7 +140,8 @@ def test_nothing_is_written_while_scans_are_read_unless_it_takes_much_memory(fol
     room = SimpleNamespace(available=1.5 * size / kept_slices.MEMORY_SHARE)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: room)
     with closing(KeptSlices()) as kept:
-        kept.keep(scan(), SPEC, prepared)
+        for seed in range(2):
+            kept.keep(scan(seed), SPEC, prepared)
         kept._writer.shutdown()
     assert len(list(folder.iterdir())) == 1
 

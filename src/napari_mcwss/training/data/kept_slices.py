@@ -72,8 +72,8 @@ class PreparedSlices:
 class KeptSlices:
     """Files of prepared slices, which a thread of its own writes.
 
-    It begins when the first slices have been read, which needs the cores and the disk, or when
-    they take much memory. A file is found by the voxels of a scan and by how they are read. Files
+    It begins when the first slices have been read, which needs the cores and the disk, or when no
+    more can wait. A file is found by the voxels of a scan and by how they are read. Files
     used least recently make room for others. What cannot be written is prepared again by the next
     training.
     """
@@ -110,7 +110,7 @@ class KeptSlices:
         if taken < room:
             write = self._writer.submit(self._write, _key(scan, input_spec), prepared)
             self._waiting.append((write, size))
-        if taken > room / 2:
+        else:
             self.begin()
 
     def begin(self) -> None:
