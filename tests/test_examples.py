@@ -50,7 +50,7 @@ def test_tags_of_a_spreadsheet_are_imported_and_conflicts_refused(example, tmp_p
     example.main(tmp_path / "made")
     said = capsys.readouterr().out
     assert "6 tags were imported" in said
-    assert "conflict" in said
+    assert "1 tag of the study (1 by a reader without a name) would be replaced" in said
     assert "the model was trained on phantom01, phantom02" in said
 
 

@@ -70,7 +70,7 @@ def test_values_out_of_range_are_refused(study):
     for wrong, message in (
         ({"threshold": 1.5}, "threshold = 1.5: expected"),
         ({"threshold": {"TC": -1}}, "threshold = -1: expected"),
-        ({"threshold": {"WT": 0.4}}, "'WT': expected a class"),
+        ({"threshold": {"WT": 0.4}}, "no class 'WT' for a threshold"),
         ({"gate": float("nan")}, "gate = nan"),
         ({"steps": "magic"}, "magic"),
         ({"volumes": {"WT": "2:3"}}, "'WT'"),

@@ -50,7 +50,7 @@ def test_names_keep_their_letters_and_the_choice_of_a_preset_is_no_warning(progr
     for aucs in ({"TC": 0.6}, {"ED": 0.9}):
         progress.begin(CLASSES, "")
         progress.show_event(Advice(choose({"TC": 0.95}, aucs).reason))
-        assert progress.advice.text().startswith("features is taken, ")
+        assert progress.advice.text().startswith("auto chose features: ")
 
 
 def test_a_jump_of_the_loss_is_explained_where_it_is(progress):

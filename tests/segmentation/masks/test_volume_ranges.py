@@ -141,7 +141,7 @@ def test_no_threshold_lies_nearer_to_the_old_one(cam, low, more):
         ("a=inf:", "expected numbers of 0 or more"),
         ("a=:-1", "expected numbers of 0 or more"),
         ("a=9:2", "at least 9 mL and at most 2 mL"),
-        ("c=2:9", "expected a class, a, b"),
+        ("c=2:9", "no class 'c' for a volume: expected a, b"),
     ],
 )
 def test_other_ranges_are_refused_with_what_was_expected(text, said):

@@ -75,7 +75,7 @@ def test_a_mistake_is_told_on_both_ways(run, tagged_study: Study):
     assert code == 2
     assert isinstance(lines(out)[-1], Error)
     assert "epochs" in lines(out)[-1].text
-    assert "error: epochs" in err
+    assert "error: --epochs 0: expected at least 1" in err
 
 
 def test_events_that_cannot_be_written_are_refused(refused, tagged_study: Study, tmp_path):

@@ -55,7 +55,7 @@ class _Row:
                 keyboardTracking=False,  # a typed number counts when it is complete
             )
         self.before = QToolButton(
-            text="Mask before",
+            text="Before",
             checkable=True,
             toolTip="Show the mask as it is before this step, without it and those below; click "
             "again to see the mask after all steps",

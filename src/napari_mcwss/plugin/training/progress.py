@@ -15,8 +15,8 @@ from napari_mcwss.training.process.steering import Paused, Resumed
 STEPS = 1000
 """Steps of the progress bar."""
 
-TAKEN = " is taken, "
-"""What a `Choice` between presets says of the one that goes on."""
+CHOSEN = "auto chose "
+"""How a `Choice` between presets begins."""
 
 
 class TrainingProgress(QWidget):  # type: ignore[misc]
@@ -75,9 +75,9 @@ class TrainingProgress(QWidget):  # type: ignore[misc]
                     f"on {event.device}"
                 )
             case Advice():
-                # No capitals: texts begin with names of the user's. Which preset was taken is no
-                # warning.
-                sign = "" if TAKEN in event.text else "\u26a0 "
+                # No capitals: texts begin with names of the user's. Which preset was chosen is
+                # no warning.
+                sign = "" if event.text.startswith(CHOSEN) else "\u26a0 "
                 line = f"{sign}{event.text}."
                 self.advice.setText("\n".join(filter(None, (self.advice.text(), line))))
             case Message():
