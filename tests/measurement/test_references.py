@@ -103,7 +103,9 @@ def test_help_of_a_scan_s_own_tags_is_told(segmented_study: Study):
     name = segmented_study.scan_names[-1]
     path = segmented_study.result_folder("m", name) / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"tags": True}))
-    with pytest.warns(UserWarning, match=f"own tags helped to segment {name}; segment with --ignore-tags"):
+    with pytest.warns(
+        UserWarning, match=f"own tags helped to segment {name}; segment with --ignore-tags"
+    ):
         evaluate(segmented_study, "m", "seg", PHANTOM_CLASSES, scans=[name])
 
 

@@ -171,7 +171,9 @@ def test_a_bad_file_is_explained_and_compares_nothing(qtbot, dock, monkeypatch, 
     dialog = compare_dialog_of(qtbot, dock)
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(path)], ""))
     click(qtbot, dialog.source.choose_button)
-    qtbot.waitUntil(lambda: "line 2: the study has no class 'cyst'" in dialog.reason.text(), timeout=PATIENCE)
+    qtbot.waitUntil(
+        lambda: "line 2: the study has no class 'cyst'" in dialog.reason.text(), timeout=PATIENCE
+    )
     assert not dialog.ok_button.isEnabled()
     dialog.reject()
     assert not dock.comparison.isVisible()

@@ -35,5 +35,7 @@ def test_it_goes_there_and_says_why_until_all_are_corrected(qtbot, make_napari_v
         shape = study.scan(scan).geometry.shape
         save_corrected(session.study, scan, CorrectedMask(np.zeros(shape, np.uint8)))
     qtbot.mouseClick(suggestion.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Every segmented scan has" in suggestion.reason.text(), timeout=PATIENCE)
+    qtbot.waitUntil(
+        lambda: "Every segmented scan has" in suggestion.reason.text(), timeout=PATIENCE
+    )
     WorkerBase.await_workers(PATIENCE)
