@@ -11,8 +11,9 @@ from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 
 from napari_mcwss.base.errors import McwssError
+from napari_mcwss.plugin.shared.colormaps import contrast
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
-from napari_mcwss.plugin.shared.layers import contrast, placement
+from napari_mcwss.plugin.shared.layers import placement
 from napari_mcwss.scans.file_names import MASK_NAMES
 from napari_mcwss.scans.formats.analyze import with_header
 from napari_mcwss.scans.formats.registry import format_named, stem_of

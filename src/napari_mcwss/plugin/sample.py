@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from napari.utils.notifications import show_info
 
+from napari_mcwss.plugin.shared.colormaps import contrast
 from napari_mcwss.plugin.shared.layer_geometry import geometry_of
-from napari_mcwss.plugin.shared.layers import contrast, placement
+from napari_mcwss.plugin.shared.layers import placement
 from napari_mcwss.scans.phantom import PHANTOM_CHANNELS, PHANTOM_SPACING
 
 STORED = Path(__file__).with_name("phantom.npz")

@@ -11,7 +11,8 @@ from napari.qt.threading import WorkerBase
 from napari_mcwss.plugin.planes.window_choice import BY_HAND, WindowChoice
 from napari_mcwss.plugin.planes.windows import CT, OTHERS, is_ct, windows_for
 from napari_mcwss.plugin.session.session import Session
-from napari_mcwss.plugin.shared.layers import contrast, study_layers
+from napari_mcwss.plugin.shared.colormaps import contrast
+from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.study.study import Study
 
 SHAPE = (12, 40, 40)

@@ -12,7 +12,8 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.plugin.shared.layers import contrast, study_layers
+from napari_mcwss.plugin.shared.colormaps import contrast
+from napari_mcwss.plugin.shared.layers import study_layers
 from napari_mcwss.plugin.study.new_study import ScansDialog
 from napari_mcwss.plugin.study.open_layers import OpenLayersDialog
 from napari_mcwss.plugin.tagging.dock import TaggingDock

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mcwss.plugin.shared.layers import contrast
+from napari_mcwss.plugin.shared.colormaps import contrast
 
 Limits = tuple[float, float]
 

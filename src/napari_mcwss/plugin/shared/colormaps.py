@@ -1,4 +1,4 @@
-"""Colours of the layers of CAMs and masks."""
+"""Colours of the layers of CAMs and masks, and the contrast of those of scans."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 from napari.utils.colormaps import Colormap, DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_mcwss.study.study import ClassSpec
 
@@ -13,6 +14,23 @@ from napari_mcwss.study.study import ClassSpec
 def class_colormap(spec: ClassSpec) -> Colormap:
     """Return a colormap from transparent to the class's colour."""
     return Colormap([f"{spec.colour}00", spec.colour], name=f"mcwss {spec.name}")
+
+
+def contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
+    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels of the patient.
+
+    As in reports, what equals the first corner voxel is outside: in z-scored scans, the background
+    lies among the values of tissue. The lowest value is outside, too. Colours ``(z, y, x, 3)`` are
+    shown as they are.
+    """
+    if voxels.ndim == 4:
+        return 0.0, 255.0
+    sample = voxels[::4, ::4, ::4]
+    sample = sample[(sample != voxels[0, 0, 0]) & (sample > sample.min())]
+    if not sample.size:
+        return float(voxels.min()), float(voxels.min()) + 1
+    low, high = np.percentile(sample, (1, 99.5))
+    return float(low), float(high) if high > low else float(low) + 1
 
 
 @cache

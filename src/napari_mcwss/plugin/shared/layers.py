@@ -8,7 +8,7 @@ from napari.layers import Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 
-from napari_mcwss.plugin.shared.colormaps import class_colormap, mask_colormap
+from napari_mcwss.plugin.shared.colormaps import class_colormap, contrast, mask_colormap
 from napari_mcwss.plugin.shared.layer_kinds import EMPTY as EMPTY
 from napari_mcwss.plugin.shared.layer_kinds import KEY as KEY
 from napari_mcwss.plugin.shared.layer_kinds import OWN
@@ -183,23 +183,6 @@ def _move(layer: Layer, values: NDArray[np.generic], geometry: Geometry) -> None
 def _refill(layer: Layer, values: NDArray[np.generic]) -> None:
     note_made(layer)
     layer.data = values
-
-
-def contrast(voxels: NDArray[np.generic]) -> tuple[float, float]:
-    """Return contrast limits: 1st and 99.5th percentile of a sample of voxels of the patient.
-
-    As in reports, what equals the first corner voxel is outside: in z-scored scans, the background
-    lies among the values of tissue. The lowest value is outside, too. Colours ``(z, y, x, 3)`` are
-    shown as they are.
-    """
-    if voxels.ndim == 4:
-        return 0.0, 255.0
-    sample = voxels[::4, ::4, ::4]
-    sample = sample[(sample != voxels[0, 0, 0]) & (sample > sample.min())]
-    if not sample.size:
-        return float(voxels.min()), float(voxels.min()) + 1
-    low, high = np.percentile(sample, (1, 99.5))
-    return float(low), float(high) if high > low else float(low) + 1
 
 
 def show_prediction_layers(
