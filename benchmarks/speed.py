@@ -149,7 +149,7 @@ def training_step(folder: Path, name: str, width: int, crop: bool) -> float:
     for _ in range(4):
         start = time.perf_counter()
         optimiser.zero_grad()
-        with nullcontext() if name == "published" else autocast(torch.device("cpu")):
+        with nullcontext() if name == "published" else autocast(torch.device("cpu"), preset):
             losses = preset.losses(batch)
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()

@@ -6,6 +6,8 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
@@ -78,16 +80,37 @@ def describe_device(device: torch.device) -> str:
     return str(device)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Return a context that computes in bfloat16 on devices that are faster with it."""
-    on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    fast = on_cuda or (device.type == "cpu" and _cpu_has_bfloat16())
+def autocast(device: torch.device, network: nn.Module) -> torch.autocast:
+    """Return a context in which a network computes in bfloat16, if that is faster and right.
+
+    Processors compute some convolutions wrong in bfloat16, and write outside of their memory: those
+    in 3-D, with strides, or with dilations [1]_. Networks that have any compute in float32 there.
+
+    References
+    ----------
+    .. [1] https://github.com/pytorch/pytorch/issues/169688
+    """
+    if device.type == "cpu":
+        fast = _cpu_has_bfloat16() and all(_is_right_in_bfloat16(m) for m in network.modules())
+    else:
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 @cache
 def _cpu_has_bfloat16() -> bool:
-    """Return whether the processor has instructions for bfloat16; others are slower with it."""
+    """Return whether the processor has instructions for bfloat16 whose results were checked."""
     # torch 2.4 cannot tell.
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return capabilities.get("avx512_bf16", False) or capabilities.get("amx_bf16", False)
+    # With AMX, torch takes other routines, which are known to be wrong at times, too.
+    return capabilities.get("avx512_bf16", False) and not capabilities.get("amx_bf16", False)
+
+
+def _is_right_in_bfloat16(layer: nn.Module) -> bool:
+    """Return whether processors compute a layer and its gradients right in bfloat16."""
+    match layer:
+        case nn.Conv2d():
+            return layer.stride == layer.dilation == (1, 1)
+        case nn.ConvTranspose2d():
+            return layer.stride == layer.kernel_size and layer.dilation == (1, 1)
+    return not isinstance(layer, _ConvNd)

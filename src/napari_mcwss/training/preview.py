@@ -70,7 +70,7 @@ class Previewer:
             foreground = inputs.foreground[slab].to(self._device)
             training = preset.training
             preset.eval()
-            with autocast(self._device):
+            with autocast(self._device, preset):
                 cams_of_slab = preset.predict(images, foreground).cams
                 found = preset.fit_to_image(cams_of_slab, images, foreground)[slab == index]
             preset.train(training)

@@ -31,7 +31,7 @@ def score_slices(
         for batch, weights in weighted_batches(own, preset.depth, stride, batch_size):
             yield round(done)
             images = slices.images[batch].to(device).float()
-            with torch.inference_mode(), autocast(device):
+            with torch.inference_mode(), autocast(device, preset):
                 found = preset.score(images, slices.foreground[batch].to(device))
             if not found.isfinite().all():
                 raise McwssError(

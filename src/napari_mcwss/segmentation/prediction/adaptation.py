@@ -58,7 +58,7 @@ def adapted(
     for indices in occupied.tensor_split(math.ceil(len(occupied) / max(2, batch_size))):
         images = inputs.images[indices].to(model.device).float()
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.no_grad(), autocast(model.device):
+        with torch.no_grad(), autocast(model.device, preset):
             getattr(preset, look)(images, inputs.foreground[indices].to(model.device))
         yield
     share = len(occupied) / (len(occupied) + PRIOR)

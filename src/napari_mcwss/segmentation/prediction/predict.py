@@ -121,7 +121,7 @@ def predict_scores(
     for indices, weights in _windows(model, inputs, scan, batch_size):
         images = inputs.images[indices].to(model.device).float()
         foreground = inputs.foreground[indices].to(model.device)
-        with torch.inference_mode(), autocast(model.device):
+        with torch.inference_mode(), autocast(model.device, preset):
             found = preset.score(images, foreground)
         refuse_not_finite(scan.name, found)
         scores[indices.numpy()] += (found.float().cpu() * weights[:, None]).numpy()
@@ -201,7 +201,7 @@ def _mirror_mean(
     images = inputs.images[indices].to(device).float()
     images = images.contiguous(memory_format=torch.channels_last)
     foreground = inputs.foreground[indices].to(device)
-    with autocast(device):
+    with autocast(device, preset):
         plain = preset.predict(images, foreground)
         mirrored = preset.predict(images.flip(-1), foreground.flip(-1))
         # Once, as fitting is linear up to rounding and the limits of a CAM.

@@ -73,7 +73,7 @@ class BatchTrainer:
         self.preset.train()
         batch, share = self._share(data, draw)
         whole_batch = counting_whole_batch(lambda number: self._ranks.count(number, share))
-        with autocast(self._device), whole_batch:
+        with autocast(self._device, self.preset), whole_batch:
             terms: dict[str, Tensor] = self._losses(batch)
         total = torch.stack(list(terms.values())).sum()
         values = torch.stack([*terms.values(), total]).detach().float()
