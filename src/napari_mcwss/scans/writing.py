@@ -70,7 +70,10 @@ def _as_stored(array: NDArray[Any], dtype: np.dtype[Any], scale: float | None) -
         return (array if scale is None else array / scale).astype(dtype, copy=False)
     limits = np.iinfo(dtype)
     if scale is not None:
-        return np.clip(np.rint(array / scale), limits.min, limits.max).astype(dtype)
+        # In place, as volumes are large.
+        scaled = array / scale
+        np.rint(scaled, out=scaled)
+        return np.clip(scaled, limits.min, limits.max, out=scaled).astype(dtype)
     if array.size and (array.min() < limits.min or array.max() > limits.max):
         raise ValueError(
             f"values from {array.min()} to {array.max()} do not fit into {dtype} "

@@ -93,11 +93,9 @@ def follow_image(
         opposed = domain & (cams[index] <= 1 - sure)
         if np.count_nonzero(domain) < FEWEST or not seeds.any() or not opposed.any():
             continue
-        cells, shape = _cells(image, domain)
-        known = cams[index][domain]
-        if sample and _overlap(cells, shape, known) > ALIKE:
+        probability = _probability(cams[index], image, domain, sample)
+        if probability is None:
             continue
-        probability = _spread(_by_intensity(known, cells, shape, sample), domain)
         inside = _flooded(probability, image, domain, spacing)
         inside &= _connected(inside, seeds)
         inside |= find_holes(inside) & domain
@@ -111,7 +109,18 @@ def _ancestors(parents: Sequence[int], index: int) -> list[int]:
     return [] if parent < 0 else [parent, *_ancestors(parents, parent)]
 
 
-def _overlap(cells: NDArray[np.intp], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:
+def _probability(
+    cam: NDArray[np.float32], image: NDArray[np.float32], domain: NDArray[np.bool_], sample: float
+) -> NDArray[np.float32] | None:
+    """Return the probability of each voxel to be inside, or None if both sides look alike."""
+    cells, shape = _cells(image, domain)
+    known = cam[domain]
+    if sample and _overlap(cells, shape, known) > ALIKE:
+        return None
+    return _spread(_by_intensity(known, cells, shape, sample), domain)
+
+
+def _overlap(cells: NDArray[np.uint16], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:
     """Return the overlap, 0..1, of the histograms of both sides' samples."""
     sides = [_log_density(cells, shape, side) for side in _sides(known, SAMPLE)]
     return float(np.exp(np.minimum(*sides)).sum())
@@ -125,7 +134,7 @@ def _sides(
 
 
 def _by_intensity(
-    known: NDArray[np.float32], cells: NDArray[np.intp], shape: tuple[int, ...], sample: float
+    known: NDArray[np.float32], cells: NDArray[np.uint16], shape: tuple[int, ...], sample: float
 ) -> NDArray[np.float32]:
     """Return the probability of each voxel in the domain, from CAM and intensities."""
     trusted = np.clip(known, *_TRUST)
@@ -142,27 +151,28 @@ def _spread(values: NDArray[np.float32], domain: NDArray[np.bool_]) -> NDArray[n
     """Return the domain's values as a smoothed volume, 0 outside."""
     spread = np.zeros(domain.shape, np.float32)
     spread[domain] = values
+    ndimage.gaussian_filter(spread, SMOOTHING, output=spread)
     share = ndimage.gaussian_filter(domain.astype(np.float32), SMOOTHING)
-    smooth = ndimage.gaussian_filter(spread, SMOOTHING) / np.maximum(share, np.float32(1e-3))
-    return np.where(domain, smooth, np.float32(0))
+    spread /= np.maximum(share, np.float32(1e-3), out=share)
+    spread[~domain] = 0
+    return spread
 
 
 def _cells(
     image: NDArray[np.float32], domain: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], tuple[int, ...]]:
+) -> tuple[NDArray[np.uint16], tuple[int, ...]]:
     count = min(_FINEST, int(_CELLS ** (1 / len(image))))
-    shape = (count,) * len(image)
-    channels = []
+    cells = np.zeros(np.count_nonzero(domain), np.uint16)
     for channel in image:
         values = channel[domain]
         low, high = np.quantile(values, [0.005, 0.995])
-        cells = (values - low) * (count / max(high - low, 1e-6))
-        channels.append(cells.clip(0, count - 1).astype(np.intp))
-    return np.ravel_multi_index(channels, shape), shape
+        place = (values - low) * (count / max(high - low, 1e-6))
+        cells = cells * np.uint16(count) + place.clip(0, count - 1).astype(np.uint16)
+    return cells, (count,) * len(image)
 
 
 def _log_density(
-    cells: NDArray[np.intp], shape: tuple[int, ...], weights: NDArray[np.float32]
+    cells: NDArray[np.uint16], shape: tuple[int, ...], weights: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     counts = np.bincount(cells, weights, int(np.prod(shape))).reshape(shape)
     smooth = ndimage.gaussian_filter(counts, 1)
