@@ -59,6 +59,8 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
     study = Study.create(
         folder, scans=find_scans(data / "glioma4", CHANNELS), channels=CHANNELS, classes=CLASSES
     )
+    # Borders are followed or not, which takes seconds, as the weights have it.
+    torch.manual_seed(0)
     for name in ("published", "local", "mcwss"):
         info = ModelInfo(
             preset=name,

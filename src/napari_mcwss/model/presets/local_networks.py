@@ -52,10 +52,12 @@ class RegionNetwork(nn.Module):
         for block in self.down:
             features = block(F.max_pool2d(features, 2) if skipped else features)
             skipped.append(features)
+        shallow = self.shallow_head(skipped[0])
+        features = skipped.pop()
         for level in reversed(range(len(self.up))):
-            both = torch.cat([skipped[level], self.up[level](features)], 1)
+            both = torch.cat([skipped.pop(), self.up[level](features)], 1)
             features = self.join[level](both)
-        deep, shallow = self.head(features), self.shallow_head(skipped[0])
+        deep = self.head(features)
         return deep[..., :height, :width], shallow[..., :height, :width]
 
 
