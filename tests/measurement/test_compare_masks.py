@@ -110,6 +110,12 @@ class TestCommand:
         assert {line["mask"] for line in lines} == {"corrected", "empty mask", "location prior"}
         assert 0 <= float(lines[0]["dice"]) <= 1
 
+    def test_scans_without_a_mask_are_noted_unless_others_are_named(self, tagged_study, four, run):
+        save_corrected(tagged_study, "phantom01", CorrectedMask(four["phantom01"]))
+        command = ("measure", tagged_study.folder, "--corrected")
+        assert "note: without phantom02, phantom03, phantom04, of" in run(*command)[2]
+        assert "note:" not in run(*command, "--scans", "phantom01")[2]
+
     def test_nothing_to_measure_is_a_line(self, tagged_study, refused):
         assert "name a --model" in refused("measure", tagged_study.folder)
         assert "segment scans first" in refused("measure", tagged_study.folder, "--corrected")

@@ -11,8 +11,9 @@ from napari.components import ViewerModel
 from napari.qt.threading import WorkerBase
 from napari.settings import get_settings
 from napari.utils.notifications import Notification, notification_manager
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QDialog, QWidget
 
+from napari_mcwss.plugin.results.dock import ResultsDock
 from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.plugin.tagging.strip.widget import TagStrip
@@ -48,6 +49,29 @@ def told() -> Iterator[list[Notification]]:
     notification_manager.notification_ready.connect(notifications.append)
     yield notifications
     notification_manager.notification_ready.disconnect(notifications.append)
+
+
+@pytest.fixture
+def results_dock(make_napari_viewer) -> Iterator[ResultsDock]:
+    """The Results dock in a window, without a study."""
+    viewer = make_napari_viewer(show=True)
+    dock = ResultsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Results")
+    yield dock
+    for dialog in dock.findChildren(QDialog):
+        dialog.close()
+    for part in (dock.one, dock.more, dock.more_maps, dock.stored_mask):
+        part.background.cancel()
+    WorkerBase.await_workers(PATIENCE)
+
+
+@pytest.fixture
+def segmented_dock(qtbot, results_dock, segmented_study) -> ResultsDock:
+    """The Results dock on a scan with a stored mask that is empty, and CAMs of 0.4 to 0.6."""
+    results_dock.session.open(segmented_study)
+    with qtbot.waitSignal(results_dock.state.shown, timeout=PATIENCE):
+        results_dock.session.show(segmented_study.scan_names[0])
+    return results_dock
 
 
 @pytest.fixture

@@ -44,6 +44,12 @@ def test_masks_are_made_anew_from_stored_cams(run, study, scan):
     }
 
 
+def test_scans_that_were_not_segmented_are_noted_unless_others_are_named(run, study, scan):
+    command = ("mask", study.folder, "--model", "model-1")
+    assert "note: without phantom03, phantom04, not segmented" in run(*command)[2]
+    assert "note:" not in run(*command, "--scans", scan)[2]
+
+
 @pytest.mark.parametrize("change", ["a row less", "a column less", "not a number", "two", "text"])
 def test_scores_that_do_not_fit_the_scan_are_told(study, scan, change):
     path = study.result_folder("model-1", scan) / results.SCORES

@@ -56,7 +56,7 @@ name says (KeyError: 'encoding'): copy it again or leave it out
 
 
 class BoundedFile(io.BufferedReader):
-    """A file of which no more is asked for than it has, however much its header speaks of.
+    """A file of which no more is asked for than it has, however much its header declares.
 
     Libraries ask for as many bytes as a damaged length says, and memory is taken for them.
     """
@@ -115,20 +115,20 @@ def unreadable(path: Path, error: Exception) -> McwssError:
 
 
 def refuse_more_than_held(path: Path, needed: int, held: int) -> None:
-    """Refuse a file whose header speaks of more bytes than it can hold, before it is read.
+    """Refuse a file whose header declares more bytes than it can hold, before it is read.
 
     Parameters
     ----------
     path : Path
         The file.
     needed : int
-        Bytes that the header speaks of.
+        Bytes that the header declares.
     held : int
         The most that the file can hold.
     """
     if needed > held:
         raise McwssError(
-            f"'{path}' is damaged: its header speaks of {bytes_text(needed)} of voxels, and it "
+            f"'{path}' is damaged: its header declares {bytes_text(needed)} of voxels, and it "
             f"holds {bytes_text(max(held, 0))} at most: copy it again or leave it out"
         )
 

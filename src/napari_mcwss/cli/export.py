@@ -9,8 +9,16 @@ import typer
 
 from napari_mcwss.api.exporting import refuse_left_out, run_export, scans_to_export
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import counted, names_in, names_text
-from napari_mcwss.cli.options import ModelName, Scans, StudyFolder, chosen, mapping, unions
+from napari_mcwss.base.text import counted, names_in
+from napari_mcwss.cli.options import (
+    ModelName,
+    Scans,
+    StudyFolder,
+    chosen,
+    mapping,
+    tell_left_out,
+    unions,
+)
 from napari_mcwss.export.kind import ExportKind
 from napari_mcwss.export.registry import EXPORTS
 from napari_mcwss.study.study import Study
@@ -65,12 +73,9 @@ def command_of(kind: ExportKind) -> Callable[..., None]:
             typer.echo(kind.identity, err=True)
         left_out = run_export(kind.name, opened, model, names, out, options)
         typer.echo(f"{out}: {counted(len(names) - len(left_out), 'scan')}")
-        if scans is None and (others := [s for s in opened.scan_names if s not in names]):
-            typer.echo(
-                f"note: without {names_text(others)}, not segmented by model {model}: to export "
-                "them too, segment them first",
-                err=True,
-            )
+        if scans is None:
+            why = f"not segmented by model {model}: to export them too, segment them first"
+            tell_left_out(opened.scan_names, names, why)
         refuse_left_out(left_out, names)
 
     command.__doc__ = kind.description

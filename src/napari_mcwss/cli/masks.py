@@ -24,6 +24,7 @@ from napari_mcwss.cli.options import (
     Volumes,
     chosen,
     mapping,
+    tell_left_out,
 )
 from napari_mcwss.segmentation.masks.exclusive import GATE
 from napari_mcwss.segmentation.masks.settings import MaskSettings
@@ -67,6 +68,9 @@ def mask(
             remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} made again")
+    if not chosen(scans):
+        why = f"not segmented by model {model}: to make their masks too, segment them first"
+        tell_left_out(opened.scan_names, names, why)
     _warn_of_older(older)
     for missed in missed_in_results(opened, model, names):
         warnings.warn(missed.text, stacklevel=1)

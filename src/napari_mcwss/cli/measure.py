@@ -9,7 +9,16 @@ from rich.console import Console
 
 from napari_mcwss.api.progress import progress_bar, show_problem
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.cli.options import OrderMap, Scans, StudyFolder, Unions, chosen, mapping, unions
+from napari_mcwss.cli.options import (
+    OrderMap,
+    Scans,
+    StudyFolder,
+    Unions,
+    chosen,
+    mapping,
+    tell_left_out,
+    unions,
+)
 from napari_mcwss.study.study import Study
 
 
@@ -80,6 +89,8 @@ def measure(
                 show_problem(bar, found.scan, found.problem)
     if rows:
         Console(markup=False, emoji=False).print(comparison_table(rows))
+    if names and not wanted:
+        tell_left_out(opened.scan_names, names, "of which there is no mask to measure")
     for source in sources:
         for missed in missed_in_rows(opened, source, rows):
             warnings.warn(f"model {source.name}: {missed.text}", stacklevel=1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from napari_mcwss.base.errors import McwssError
-from napari_mcwss.base.text import names_in
+from napari_mcwss.base.text import names_in, names_text
 from napari_mcwss.segmentation.masks.steps import DEFAULT_STEPS, kinds_text, steps_text
 from napari_mcwss.tags.mask_values import values_of_class
 
@@ -110,6 +110,12 @@ def chosen(scans: str | None) -> list[str] | None:
     if not names:
         raise McwssError(f"--scans {scans!r} names no scan: name them, separated by commas")
     return names
+
+
+def tell_left_out(scans: Sequence[str], names: Sequence[str], why: str) -> None:
+    """Tell on stderr which scans a command leaves out that was not asked for certain ones."""
+    if others := [scan for scan in scans if scan not in names]:
+        typer.echo(f"note: without {names_text(others)}, {why}", err=True)
 
 
 def refuse_joined(classes: Sequence[str], example: str) -> None:

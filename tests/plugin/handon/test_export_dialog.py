@@ -2,7 +2,6 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from helpers.questions import LEFT
 from helpers.voxels_export import VOXELS
 from helpers.watchdog import Watchdog
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication
@@ -40,15 +38,9 @@ def opened(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def dock(make_napari_viewer, segmented: Study) -> Iterator[ResultsDock]:
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(segmented)
-    yield dock
-    for dialog in dock.findChildren(ExportDialog):
-        dialog.close()
-    WorkerBase.await_workers(PATIENCE)
+def dock(results_dock: ResultsDock, segmented: Study) -> ResultsDock:
+    results_dock.session.open(segmented)
+    return results_dock
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Exports write stored masks: the dialog says if another is on screen, and one click stores it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 from helpers.questions import LEFT
 from helpers.watchdog import Watchdog
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QSlider
 
@@ -22,18 +20,8 @@ PATIENCE = 60_000
 
 
 @pytest.fixture
-def dock(qtbot, make_napari_viewer, segmented_study) -> Iterator[ResultsDock]:
-    """The dock on a result whose stored mask is empty, and whose CAMs are 0.4 to 0.6."""
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(segmented_study)
-    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
-        dock.session.show(segmented_study.scan_names[0])
-    yield dock
-    for dialog in dock.findChildren(ExportDialog):
-        dialog.close()
-    WorkerBase.await_workers(PATIENCE)
+def dock(segmented_dock: ResultsDock) -> ResultsDock:
+    return segmented_dock
 
 
 def slide(qtbot, dock, share: float) -> float:

@@ -4,11 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from helpers.questions import LEFT
-from napari.qt.threading import WorkerBase
 from qtpy.QtWidgets import QInputDialog
 
 from napari_mcwss.plugin.results.dock import ResultsDock
@@ -24,18 +22,14 @@ MODEL = "model-1"
 
 
 @pytest.fixture
-def dock(make_napari_viewer, tmp_path, monkeypatch) -> Iterator[ResultsDock]:
+def dock(results_dock: ResultsDock, tmp_path, monkeypatch) -> ResultsDock:
     """The dock beside a program ``napari-mcwss``, as it is on the other computer."""
     program = tmp_path / "bin" / "napari-mcwss"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m napari_mcwss "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    yield dock
-    WorkerBase.await_workers(PATIENCE)
+    return results_dock
 
 
 def test_a_command_of_the_user_segments_all_scans(qtbot, dock, trained_study, monkeypatch, told):

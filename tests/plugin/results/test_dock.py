@@ -29,16 +29,11 @@ PATIENCE = 60_000
 
 
 @pytest.fixture
-def dock(make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
+def dock(results_dock: ResultsDock, trained_study) -> ResultsDock:
     """The dock on a study with a model."""
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(trained_study)
-    dock.session.show(trained_study.scan_names[0])
-    yield dock
-    dock.one.background.cancel()
-    WorkerBase.await_workers(PATIENCE)
+    results_dock.session.open(trained_study)
+    results_dock.session.show(trained_study.scan_names[0])
+    return results_dock
 
 
 class WholeMasks:

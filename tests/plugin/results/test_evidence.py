@@ -1,10 +1,7 @@
 """Looking into the evidence and refining the mask: by clicks, on real layers."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
@@ -20,19 +17,13 @@ PATIENCE = 120_000
 
 
 @pytest.fixture
-def dock(qtbot, make_napari_viewer, trained_study) -> Iterator[ResultsDock]:
+def dock(qtbot, results_dock: ResultsDock, trained_study) -> ResultsDock:
     """The dock on a scan that was just segmented."""
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(trained_study)
-    dock.session.show(trained_study.scan_names[0])
-    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
-        click(qtbot, dock.one.segment_button)
-    yield dock
-    for part in (dock.one, dock.more_maps, dock.stored_mask):
-        part.background.cancel()
-    WorkerBase.await_workers(PATIENCE)
+    results_dock.session.open(trained_study)
+    results_dock.session.show(trained_study.scan_names[0])
+    with qtbot.waitSignal(results_dock.state.shown, timeout=PATIENCE):
+        click(qtbot, results_dock.one.segment_button)
+    return results_dock
 
 
 def click(qtbot, button) -> None:

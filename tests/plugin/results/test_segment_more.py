@@ -1,12 +1,10 @@
 """All scans by a click, and layers that are no scan of a study."""
 
 import shutil
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from helpers.questions import User
-from napari.qt.threading import WorkerBase
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
@@ -23,14 +21,8 @@ MODEL = "model-1"
 
 
 @pytest.fixture
-def dock(make_napari_viewer) -> Iterator[ResultsDock]:
-    """The dock without a study."""
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    yield dock
-    dock.more.background.cancel()
-    WorkerBase.await_workers(PATIENCE)
+def dock(results_dock: ResultsDock) -> ResultsDock:
+    return results_dock
 
 
 def click(qtbot, button) -> None:

@@ -1,11 +1,9 @@
 """The stored mask is the one on screen, or the dock says how they differ."""
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from PIL import Image
 from qtpy.QtCore import Qt
 
@@ -26,14 +24,9 @@ SAME = "The stored mask was made with these settings."
 
 
 @pytest.fixture
-def dock(make_napari_viewer, segmented_study) -> Iterator[ResultsDock]:
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(segmented_study)
-    yield dock
-    dock.stored_mask.background.cancel()
-    WorkerBase.await_workers(PATIENCE)
+def dock(results_dock: ResultsDock, segmented_study) -> ResultsDock:
+    results_dock.session.open(segmented_study)
+    return results_dock
 
 
 def remake(study, scan: str, settings: MaskSettings) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from napari.qt.threading import WorkerBase
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QSlider
 
@@ -16,17 +15,8 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def dock(qtbot, make_napari_viewer, segmented_study):
-    """The dock on a result whose CAMs are 0.4 to 0.6 where a class truly is."""
-    viewer = make_napari_viewer(show=True)
-    dock = ResultsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Results")
-    dock.session.open(segmented_study)
-    with qtbot.waitSignal(dock.state.shown, timeout=PATIENCE):
-        dock.session.show(segmented_study.scan_names[0])
-    yield dock
-    dock.stored_mask.background.cancel()
-    WorkerBase.await_workers(PATIENCE)
+def dock(segmented_dock: ResultsDock) -> ResultsDock:
+    return segmented_dock
 
 
 def choose(qtbot, dock, index: int) -> None:

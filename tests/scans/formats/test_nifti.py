@@ -152,7 +152,7 @@ class TestMemory:
     def test_what_is_not_voxels_is_not_unpacked(self, tmp_path):
         path = save(tmp_path / "t1.nii", SAGITTAL)
         path.with_suffix(".nii.gz").write_bytes(gzip.compress(path.read_bytes() + bytes(2**26)))
-        refused(tmp_path / "t1.nii.gz", "more than the voxels that its header speaks of")
+        refused(tmp_path / "t1.nii.gz", "more than the voxels that its header declares")
 
     def test_voxels_that_do_not_fit_into_memory_are_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(

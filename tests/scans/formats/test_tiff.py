@@ -179,7 +179,7 @@ def test_more_pixels_of_one_bit_than_the_file_can_hold_are_refused(tmp_path):
     content = bytearray(path.read_bytes())
     struct.pack_into("<I", content, content.index(struct.pack("<HH", 256, 4)) + 8, 700_000_000)
     path.write_bytes(content)
-    refused(path, "speaks of")
+    refused(path, "declares")
 
 
 def test_a_picture_without_rows_is_refused(tmp_path):

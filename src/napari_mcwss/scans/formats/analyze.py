@@ -81,7 +81,7 @@ def _voxels(path: Path) -> Path:
 
 
 def _loaded(path: Path) -> Any:
-    """Read the header; refuse one that speaks of more than the file of voxels holds."""
+    """Read the header; refuse one that declares more than the file of voxels holds."""
     import nibabel as nib
 
     voxels = _voxels(path)

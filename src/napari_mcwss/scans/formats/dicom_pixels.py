@@ -37,7 +37,7 @@ def _syntax(data: Dataset) -> Any:
 
 
 def is_compressed(data: Dataset) -> bool:
-    """Tell whether pixels take another number of bytes than their header speaks of."""
+    """Tell whether pixels take another number of bytes than their header declares."""
     syntax = _syntax(data)
     return syntax is not None and (syntax.is_compressed or syntax.is_deflated)
 

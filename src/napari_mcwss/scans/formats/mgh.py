@@ -47,7 +47,7 @@ def _read_voxels(path: Path, _: int) -> NDArray[Any]:
 
 
 def _checked(path: Path) -> Any:
-    """Read the header; refuse one that speaks of more than the file can hold."""
+    """Read the header; refuse one that declares more than the file can hold."""
     from nibabel.freesurfer.mghformat import MGHHeader
 
     with _open(path) as file:

@@ -143,7 +143,7 @@ def _check_end(path: Path, file: gzip.GzipFile) -> None:
         if not file.read(2**10):
             return
     raise McwssError(
-        f"'{path}' holds more than the voxels that its header speaks of: copy it again or leave "
+        f"'{path}' holds more than the voxels that its header declares: copy it again or leave "
         "it out"
     )
 

@@ -120,7 +120,9 @@ def _probability(
     return _spread(_by_intensity(known, cells, shape, sample), domain)
 
 
-def _overlap(cells: NDArray[np.uint16], shape: tuple[int, ...], known: NDArray[np.float32]) -> float:
+def _overlap(
+    cells: NDArray[np.uint16], shape: tuple[int, ...], known: NDArray[np.float32]
+) -> float:
     """Return the overlap, 0..1, of the histograms of both sides' samples."""
     sides = [_log_density(cells, shape, side) for side in _sides(known, SAMPLE)]
     return float(np.exp(np.minimum(*sides)).sum())
