@@ -116,7 +116,7 @@ def resume(
 
 def _events(training: Training) -> Generator[Event, None, None]:
     try:
-        with closing(training.work()) as events:
+        with closing(training.data), closing(training.work()) as events:
             for event in events:
                 with training.clock.paused():
                     yield event

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -101,10 +101,6 @@ class Training:
 
     def work(self) -> Generator[Event, None, None]:
         """Train all remaining stages; closing the generator keeps what was learnt."""
-        with closing(self.data):
-            yield from self._work()
-
-    def _work(self) -> Generator[Event, None, None]:
         new = not self.state.digests
         data = yield from self.data.tagged(self.stages[0])
         validation = yield from self.data.validation()
