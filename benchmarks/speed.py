@@ -10,9 +10,10 @@ Compares, on one real scan of four channels (240x240x155):
   240x240 slices, ours on the crop that holds foreground, and on the whole slice;
 - the peak memory of each.
 
-Every figure comes from a process of its own. Weights are random: they change
-no time. The published prediction is timed on some slices, spread over the
-scan, and scaled up to all: each costs the same.
+Every figure comes from a process of its own. Weights are random, from a fixed
+seed: they decide whether borders are followed, which takes seconds. The
+published prediction is timed on some slices, spread over the scan, and scaled
+up to all: each costs the same.
 
     MCWSS_DATA=... python benchmarks/speed.py
 """
@@ -59,7 +60,6 @@ def make_study(folder: Path, data: Path, width: int) -> Study:
     study = Study.create(
         folder, scans=find_scans(data / "glioma4", CHANNELS), channels=CHANNELS, classes=CLASSES
     )
-    # Borders are followed or not, which takes seconds, as the weights have it.
     torch.manual_seed(0)
     for name in ("published", "local", "mcwss"):
         info = ModelInfo(

@@ -172,7 +172,7 @@ def bytes_text(size: int) -> str:
     """
     if size < 1024:
         return counted(size, "byte")
-    # Damaged headers can speak of more bytes than a float holds.
+    # Damaged headers can declare more bytes than a float holds.
     power = min((size.bit_length() - 1) // 10, len(_UNITS))
     return f"{size // 2 ** (10 * (power - 1)) / 1024:.1f} {_UNITS[power - 1]}"
 

@@ -68,7 +68,7 @@ def mask(
             remake_mask(opened, model, info, name, replace(settings, tags=tags))
             opened.scan(name).release()
     typer.echo(f"{counted(len(names), 'mask')} made again")
-    if not chosen(scans):
+    if scans is None:
         why = f"not segmented by model {model}: to make their masks too, segment them first"
         tell_left_out(opened.scan_names, names, why)
     _warn_of_older(older)

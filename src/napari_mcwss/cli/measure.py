@@ -89,7 +89,7 @@ def measure(
                 show_problem(bar, found.scan, found.problem)
     if rows:
         Console(markup=False, emoji=False).print(comparison_table(rows))
-    if names and not wanted:
+    if names and scans is None:
         tell_left_out(opened.scan_names, names, "of which there is no mask to measure")
     for source in sources:
         for missed in missed_in_rows(opened, source, rows):

@@ -113,8 +113,9 @@ def chosen(scans: str | None) -> list[str] | None:
 
 
 def tell_left_out(scans: Sequence[str], names: Sequence[str], why: str) -> None:
-    """Tell on stderr which scans a command leaves out that was not asked for certain ones."""
-    if others := [scan for scan in scans if scan not in names]:
+    """Note on stderr which scans a command without ``--scans`` leaves out, and why."""
+    left = set(scans).difference(names)
+    if others := [scan for scan in scans if scan in left]:
         typer.echo(f"note: without {names_text(others)}, {why}", err=True)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
+from torch.torch_version import TorchVersion
 
 from napari_mcwss.base.errors import McwssError
 from napari_mcwss.base.text import counted
@@ -83,34 +83,38 @@ def describe_device(device: torch.device) -> str:
 def autocast(device: torch.device, network: nn.Module) -> torch.autocast:
     """Return a context in which a network computes in bfloat16, if that is faster and right.
 
-    Processors compute some convolutions wrong in bfloat16, and write outside of their memory: those
-    in 3-D, with strides, or with dilations [1]_. Networks that have any compute in float32 there.
-
-    References
-    ----------
-    .. [1] https://github.com/pytorch/pytorch/issues/169688
+    Processors compute only some convolutions right in bfloat16: with torch 2.13 and AVX-512 BF16,
+    gradients of those in 3-D, with strides or with dilations were found to depend on memory that
+    was never written. Networks that have other layers than those that were checked, see
+    ``tests/model/test_devices.py``, compute in float32 there.
     """
     if device.type == "cpu":
-        fast = _cpu_has_bfloat16() and all(_is_right_in_bfloat16(m) for m in network.modules())
+        fast = _cpu_is_right_in_bfloat16() and all(map(_was_checked, network.modules()))
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 @cache
-def _cpu_has_bfloat16() -> bool:
+def _cpu_is_right_in_bfloat16() -> bool:
     """Return whether the processor has instructions for bfloat16 whose results were checked."""
-    # torch 2.4 cannot tell.
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    # With AMX, torch takes other routines, which are known to be wrong at times, too.
+    if TorchVersion(torch.__version__) < "2.13":
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    # With AMX, torch takes other routines, some of which are wrong, too:
+    # https://github.com/pytorch/pytorch/issues/169688
     return capabilities.get("avx512_bf16", False) and not capabilities.get("amx_bf16", False)
 
 
-def _is_right_in_bfloat16(layer: nn.Module) -> bool:
+def _was_checked(layer: nn.Module) -> bool:
     """Return whether processors compute a layer and its gradients right in bfloat16."""
     match layer:
         case nn.Conv2d():
-            return layer.stride == layer.dilation == (1, 1)
+            plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1
+            return plain and layer.kernel_size in ((1, 1), (3, 3))
         case nn.ConvTranspose2d():
-            return layer.stride == layer.kernel_size and layer.dilation == (1, 1)
-    return not isinstance(layer, _ConvNd)
+            plain = layer.stride == layer.kernel_size == (2, 2) and layer.groups == 1
+            return plain and layer.dilation == (1, 1)
+        case nn.Conv1d() | nn.Conv3d() | nn.ConvTranspose1d() | nn.ConvTranspose3d():
+            return False
+    return True

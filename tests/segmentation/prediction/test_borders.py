@@ -36,7 +36,7 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("found", [6, 18])
-@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_a_map_too_small_or_too_large_ends_at_the_lesions_border(found, channels):
     lesion = ball(12)
     cam = np.where(ball(6), 0.9, np.where(ball(found), 0.6, np.where(ball(18), 0.35, 0.1)))

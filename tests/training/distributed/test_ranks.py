@@ -47,7 +47,7 @@ def learn(tell: Callable[[Any], None], folder: Path, config: TrainingConfig, sto
     torch.set_num_threads(1)
     split.MIN_SCANS_TO_VALIDATE = 2
     rank_module.PIECE = 20_000  # a few slices: they come in portions
-    devices._cpu_has_bfloat16 = EXACT
+    devices._cpu_is_right_in_bfloat16 = EXACT
     try:
         with joined(Launch.of_environment()) as ranks:
             if ranks.launch.rank:
@@ -70,7 +70,7 @@ def learn(tell: Callable[[Any], None], folder: Path, config: TrainingConfig, sto
 
 def alone(study: Study, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     monkeypatch.setattr(split, "MIN_SCANS_TO_VALIDATE", 2)
-    monkeypatch.setattr(devices, "_cpu_has_bfloat16", EXACT)
+    monkeypatch.setattr(devices, "_cpu_is_right_in_bfloat16", EXACT)
     return list(train(study, "one", config))
 
 

@@ -66,7 +66,8 @@ class Encoder(nn.Module):
             torch.tensor(values, dtype=images.dtype, device=images.device).view(3, 1, 1)
             for values in (self.mean, self.deviation)
         )
-        # Processors compute convolutions with strides wrong in bfloat16, see `autocast`.
+        # Most encoders have convolutions with strides, which processors compute wrong in
+        # bfloat16, see `autocast`.
         with torch.autocast("cpu", enabled=False):
             maps: list[Tensor] = self.network((images - mean) / deviation)
         return maps

@@ -53,7 +53,8 @@ class RegionNetwork(nn.Module):
             features = block(F.max_pool2d(features, 2) if skipped else features)
             skipped.append(features)
         shallow = self.shallow_head(skipped[0])
-        features = skipped.pop()
+        # The last one is `features`. A prediction frees each other one once it is joined.
+        skipped.pop()
         for level in reversed(range(len(self.up))):
             both = torch.cat([skipped.pop(), self.up[level](features)], 1)
             features = self.join[level](both)

@@ -41,7 +41,8 @@ SMOOTHING = (0.5, 1.0, 1.0)
 FEWEST = 100
 """Smallest number of voxels from which intensities are estimated."""
 
-_CELLS, _FINEST = 65536, 40
+# As many cells as 16 bits can number.
+_CELLS, _FINEST = 2**16, 40
 _TRUST = (0.02, 0.98)
 _ODDS = 4.0
 _BELOW = np.nextafter(np.float32(THRESHOLD), np.float32(0))
