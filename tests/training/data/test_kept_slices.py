@@ -3,9 +3,11 @@
 import errno
 import os
 import stat
+import threading
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +16,7 @@ import psutil
 import pytest
 import torch
 
+from napari_mcwss.base.errors import McwssError
 from napari_mcwss.model.checkpoint import load_model
 from napari_mcwss.model.inputs import InputSpec
 from napari_mcwss.model.preset import UNKNOWN
@@ -25,6 +28,7 @@ from napari_mcwss.tags.table import TagTable
 from napari_mcwss.training.config import TrainingConfig
 from napari_mcwss.training.data import file_cache, kept_slices
 from napari_mcwss.training.data.kept_slices import KeptSlices, PreparedSlices
+from napari_mcwss.training.data.slice_store import SliceStore
 from napari_mcwss.training.data.slices import load_scan
 from napari_mcwss.training.loop import train
 
@@ -193,6 +197,26 @@ def test_a_second_training_learns_the_same_without_reading_a_scan(
         for name in ("first", "second")
     )
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_a_training_that_ends_while_it_reads_leaves_no_thread_that_waits(
+    tagged_study: Study, monkeypatch, folder, how
+):
+    before = set(threading.enumerate())
+    events = train(tagged_study, "first", TINY)
+    reading = (event.text for event in events if getattr(event, "text", "").startswith("reading"))
+    for _ in range(3):
+        next(reading)
+    began = {thread.name.split("_")[0] for thread in set(threading.enumerate()) - before}
+    assert "keep-slices" in began
+    if how == "failed":
+        monkeypatch.setattr(SliceStore, "keep", Mock(side_effect=McwssError("no room")))
+        with pytest.raises(McwssError, match="no room"):
+            list(events)
+    events.close()
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert not any(name.startswith("keep-slices") for name in left)
 
 
 def test_slices_that_have_been_tagged_since_are_read(tagged_study: Study):
