@@ -10,8 +10,10 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import platformdirs
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -49,7 +51,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=500)
     pictures = parser.parse_args().pictures
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # Features and slices of an earlier run are not to be found.
+        patch.object(platformdirs, "user_cache_path", lambda *_, **__: Path(folder) / "cache"),
+    ):
         study = make_study(Path(folder), pictures)
         begun, computed = time.perf_counter(), time.process_time()
         seconds: dict[str, tuple[float, float]] = {}
