@@ -134,7 +134,8 @@ def background(volume: Pixels, row: Row) -> Pixels:
     values = volume[row.channel]
     low, high = np.percentile(values[values > values.min()], (1, 99.7))
     grey = np.clip((values[row.slice_index] - low) / (high - low), 0, 1)
-    return grey[..., None].repeat(3, -1)
+    repeated: Pixels = grey[..., None].repeat(3, -1)
+    return repeated
 
 
 def lay_over(axes: Axes, shares: Pixels, colours: Sequence[str]) -> None:
@@ -178,7 +179,7 @@ def layers(row: Row, studies: Path) -> Layers:
         found.cams[:, here][:, *box],
         masks[:, here][:, *box],
         reference[:, here][:, *box],
-        {k: names[k] for k in np.flatnonzero((masks | reference)[:, here].any((1, 2)))},
+        {int(k): names[k] for k in np.flatnonzero((masks | reference)[:, here].any((1, 2)))},
         height / width,
         {
             spec.colour: f"{name}, Dice {overlap:.2f}"

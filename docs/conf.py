@@ -55,7 +55,7 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = "napari-mcwss"
 html_extra_path = ["_top"]  # the page at the top, which leads to that of docs/
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 
 # What the program says of its commands.
 subprocess.run(

@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import napari
@@ -29,7 +30,10 @@ import napari_mcwss as mcwss
 from napari_mcwss.plugin.handon.export_dialog import ExportDialog
 from napari_mcwss.plugin.launch import add_docks
 from napari_mcwss.plugin.results.correction.stroke_tools import ADD
+from napari_mcwss.plugin.results.dock import ResultsDock
+from napari_mcwss.plugin.session.session import Session
 from napari_mcwss.plugin.shared.layers import study_layers
+from napari_mcwss.plugin.tagging.dock import TaggingDock
 from napari_mcwss.scans.reading import read_mask
 from napari_mcwss.segmentation.strokes.stroke import Stroke
 from napari_mcwss.study.study import Study
@@ -66,7 +70,7 @@ class Recording:
         if dialog is not None:
             above = ImageOps.expand(ImageQt.fromqpixmap(dialog.grab()).convert("RGB"), 1, "grey")
             place = [(a - b) // 2 for a, b in zip(SIZE, above.size, strict=True)]
-            picture.paste(above, place)
+            picture.paste(above, (place[0], place[1]))
         return picture
 
     def take(self, milliseconds: int, text: str, dialog: QDialog | None = None) -> None:
@@ -170,7 +174,7 @@ def main(data: Path, images: Path) -> None:
         viewer.close()
 
 
-def tag(film: Recording, tagging: object, mask: np.ndarray) -> None:
+def tag(film: Recording, tagging: TaggingDock, mask: np.ndarray) -> None:
     """Tag the first and the last slice of each class, by the keys [ and ]."""
     text = "2  Tag slices by key: what is here, and what is not"
     slices, session = tagging.slices, tagging.session
@@ -189,7 +193,7 @@ def tag(film: Recording, tagging: object, mask: np.ndarray) -> None:
         film.take(1000, text)
 
 
-def look_at_live_maps(film: Recording, tagging: object, middle: int) -> None:
+def look_at_live_maps(film: Recording, tagging: TaggingDock, middle: int) -> None:
     """Show the live maps of some slices."""
     text = "3  Live maps: a first guess from these tags alone, while you tag"
     session, viewer = tagging.session, tagging.viewer
@@ -198,15 +202,17 @@ def look_at_live_maps(film: Recording, tagging: object, middle: int) -> None:
     wait_for(lambda: bool(study_layers(viewer, "live")))
     for index in range(middle - 12, middle + 13, 4):
         session.go_to(index)
-        wait_for(
-            lambda i=index: all(m.metadata["slice"] == i for m in study_layers(viewer, "live"))
-        )
+        wait_for(partial(_are_of, viewer, index))
         film.take(450, text)
     film.take(700, text)
     tagging.live.box.setChecked(False)
 
 
-def segment(film: Recording, results: object, session: object, middle: int) -> None:
+def _are_of(viewer: napari.Viewer, index: int) -> bool:
+    return all(layer.metadata["slice"] == index for layer in study_layers(viewer, "live"))
+
+
+def segment(film: Recording, results: ResultsDock, session: Session, middle: int) -> None:
     """Segment the scan with the model that has learnt from such tags."""
     text = "5  Segment: a map of each class, and a mask"
     results.parentWidget().raise_()
@@ -223,41 +229,42 @@ def segment(film: Recording, results: object, session: object, middle: int) -> N
     film.take(700, text)
 
 
-def mend(film: Recording, results: object, truth: np.ndarray) -> None:
+def mend(film: Recording, results: ResultsDock, truth: np.ndarray) -> None:
     """Click once in the middle of what the mask lacks most of a class."""
     text = "6  One click adds what the mask lacks"
     session, tools = results.session, results.correction.tools
     tools.choose(ADD)
     wait_for(lambda: session.correcting.layer is not None)
     layer = session.correcting.layer
+    assert layer is not None
     lacks = {
         name: np.isin(truth, values) & (layer.data != number)
         for number, (name, values) in enumerate(VALUES.items(), 1)
     }
     depths = {name: [distance_transform_edt(lack) for lack in lacks[name]] for name in lacks}
     name = max(depths, key=lambda name: np.max(depths[name]))
-    place = np.unravel_index(np.argmax(depths[name]), truth.shape)
+    z, y, x = map(int, np.unravel_index(np.argmax(depths[name]), truth.shape))
     results.correction.label.setCurrentText(name)
     tools.choose(ADD)
-    results.viewer.dims.point = place
+    results.viewer.dims.point = z, y, x
     camera = results.viewer.scene.camera
-    camera.center, camera.zoom = (0, *place[1:]), 2.5 * camera.zoom
+    camera.center, camera.zoom = (0, y, x), 2.5 * camera.zoom
     film.take(1500, text)
     done: list[bool] = []
     tools.mending.mended.connect(lambda: done.append(True))
-    voxel = tuple(int(index) for index in place)
-    tools.mending.draw(Stroke(path=(voxel,), class_name=name, add=True))
+    tools.mending.draw(Stroke(path=((z, y, x),), class_name=name, add=True))
     wait_for(lambda: bool(done))
     rest(1)
     film.take(2500, text)
     tools.choose("")
 
 
-def export(film: Recording, results: object) -> None:
+def export(film: Recording, results: ResultsDock) -> None:
     """Write a report of the result, in the dialog of the Results dock."""
     text = "7  Export: nnU-Net, BIDS, DICOM-SEG, figures or a report"
     session = results.session
-    dialog = ExportDialog(results, session, session.study, "first")
+    assert session.study is not None
+    dialog = ExportDialog(results, session, session.study, "first", results.stored_mask)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     ready: list[str] = []
     dialog.previewed.connect(lambda: ready.append("preview"))

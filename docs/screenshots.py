@@ -108,13 +108,15 @@ def main(study: Path, images: Path) -> None:
     training.settings.separate.setChecked(True)
     training.restart_button.click()
     wait_for(lambda: bool(epochs))
-    began = RunFolder.of(tagging.session.study, "picture").began
+    opened = tagging.session.study
+    assert opened is not None
+    began = RunFolder.of(opened, "picture").began
     assert began is not None
     os.kill(began.process, signal.SIGKILL)
     wait_for(lambda: not training.background.running)
     take("training-failed")
     rest(NOTIFIED)
-    give_up_training(tagging.session.study, "picture")
+    give_up_training(opened, "picture")
 
     bring_forward(results)
     results.model.setCurrentText("demo")

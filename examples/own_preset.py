@@ -42,7 +42,7 @@ class ClassicCam(Preset):
     def predict(self, images: Tensor, foreground: Tensor) -> Maps:
         """Return scores, and maps relative to the maximum of their slice."""
         evidence = self._evidence(images)
-        cams = upsample(evidence, images.shape[-2:]).relu() * foreground
+        cams = upsample(evidence, (images.shape[-2], images.shape[-1])).relu() * foreground
         cams = cams / cams.amax((-2, -1), keepdim=True).clamp_min(1e-6)
         return Maps(torch.sigmoid(evidence.mean((-2, -1))), cams)
 
