@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from accuracy_cohorts import COHORTS, make_bench
@@ -39,9 +40,10 @@ def measure(preset: str, pixel: float) -> str:
         study = make_bench(COHORTS["glioma"], Path(folder)).study
         before = memory_now("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")
-        batches = (event for event in train(study, "model", config) if isinstance(event, Batch))
-        for _ in range(STEPS):
-            next(batches)
+        with closing(train(study, "model", config)) as events:
+            batches = (event for event in events if isinstance(event, Batch))
+            for _ in range(STEPS):
+                next(batches)
         taken = memory_now("VmHWM") - before
         said = finish(estimate(study, config))
     parts = [part // 2**20 for part in (said.slice_memory, said.step_memory)]
